@@ -1,0 +1,130 @@
+"""`autograder build`: makes everything that is derived from `solutions/`, or says what is stale.
+
+Derived are, for each chapter: the solved notebook beside the lesson (nbgrader's source), the released notebook in
+`notebooks/`, and the learners' fixtures. Nothing derived is ever edited by hand.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from manyheads import __version__, fixtures, wire
+
+from . import source_notebook
+from .chapter import Chapter, read_chapters
+from .examiner import VISIBLE_SEED, set_exams
+from .problems import Problem
+
+REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A file that the builder makes.
+
+    Args:
+        path: where it belongs.
+        content: its bytes.
+    """
+
+    path: Path
+    content: bytes
+
+    def is_stale(self) -> bool:
+        """Whether the file on disk is missing or says something else."""
+        if not self.path.is_file():
+            return True
+        return self.path.read_bytes() != self.content and not _same_fixture(self.path, self.content)
+
+
+def derive(root: Path = REPOSITORY_ROOT) -> Iterator[Derived]:
+    """Make what is derived from the chapters below `root / "solutions"`, without writing it.
+
+    Raises:
+        Problem: if a chapter is at fault, or a released notebook grows too large.
+    """
+    chapters = read_chapters(root / "solutions")
+    if not chapters:
+        raise Problem(f"{root / 'solutions'} holds no chapter")
+    repository = course_repository(root)
+    for chapter in chapters:
+        solved = source_notebook.solved_notebook(chapter, repository, f"v{__version__}")
+        released = source_notebook.to_text(source_notebook.released_notebook(solved)).encode()
+        if len(released) > source_notebook.MAX_BYTES:
+            raise Problem(f"{chapter.name}: the released notebook has {len(released):,} bytes, too many to mail")
+        notebook = f"{chapter.name}.ipynb"
+        yield Derived(chapter.folder / notebook, source_notebook.to_text(solved).encode())
+        yield Derived(root / "notebooks" / chapter.name / notebook, released)
+        yield Derived(root / "manyheads" / "fixtures" / f"{chapter.name}.safetensors", _fixture(chapter))
+
+
+def build(root: Path = REPOSITORY_ROOT) -> list[Path]:
+    """Write what is stale, and return the paths written."""
+    written = []
+    for derived in derive(root):
+        if derived.is_stale():
+            derived.path.parent.mkdir(parents=True, exist_ok=True)
+            derived.path.write_bytes(derived.content)
+            written.append(derived.path)
+    return written
+
+
+def stale(root: Path = REPOSITORY_ROOT) -> list[Path]:
+    """Return the derived files that do not fit `solutions/`, and those that no chapter makes any more."""
+    derived = list(derive(root))
+    made = {file.path for file in derived}
+    leftovers = {
+        *(root / "notebooks").glob("*/*.ipynb"),
+        *(root / "manyheads/fixtures").glob("*.safetensors"),
+    }
+    return [file.path for file in derived if file.is_stale()] + sorted(leftovers - made)
+
+
+def course_repository(root: Path = REPOSITORY_ROOT) -> str:
+    """Return "owner/name" of this course's home, the one setting in `pyproject.toml`."""
+    with (root / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)["tool"]["manyheads"]["repository"]
+
+
+def _fixture(chapter: Chapter) -> bytes:
+    document, tensors = fixtures.pack(list(set_exams(chapter, VISIBLE_SEED).values()))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "fixture.safetensors"
+        wire.save(path, document, tensors)
+        return path.read_bytes()
+
+
+def _same_fixture(path: Path, content: bytes) -> bool:
+    """Whether two fixtures differ in nothing but the last bits of their numbers.
+
+    Matrix products round differently from one processor to the next: that makes a fixture no staler.
+    """
+    if path.suffix != ".safetensors":
+        return False
+    with TemporaryDirectory() as folder:
+        fresh = Path(folder) / path.name
+        fresh.write_bytes(content)
+        document, tensors = wire.load(fresh)
+        try:
+            old_document, old_tensors = wire.load(path)
+        except wire.WireError:
+            return False
+    return (
+        document == old_document
+        and tensors.keys() == old_tensors.keys()
+        and all(_close(tensors[name], old_tensors[name]) for name in tensors)
+    )
+
+
+def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if not one.is_floating_point():
+        return torch.equal(one, other)
+    return torch.allclose(one, other, rtol=1e-5, atol=1e-6, equal_nan=True)

@@ -1,0 +1,194 @@
+"""A class folder: where everything of one class lies, and what its `nbgrader_config.py` sets.
+
+`autograder new-class` makes one; every other command takes one. Its `solutions/` and `.judge-seed` belong to the
+instructor alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+from .chapter import Chapter, read_chapter, read_chapters
+from .problems import Problem
+
+CONFIG, SEED = "nbgrader_config.py", ".judge-seed"
+_CONFIG_TEXT = '''\
+"""nbgrader's settings for this class. Add your own below the call: it sets up Many Heads' judge."""
+
+from autograder.class_folder import configure
+
+c = get_config()  # noqa: F821 (nbgrader provides it)
+configure(c, __file__)
+
+# c.CourseDirectory.course_id = "attention-2026"
+# c.Execute.timeout = 30  # seconds a cell may run
+'''
+
+
+@dataclass(frozen=True)
+class ClassFolder:
+    """Paths within a class folder."""
+
+    root: Path
+
+    @property
+    def solutions(self) -> Path:
+        return self.root / "solutions"
+
+    @property
+    def gradebook_url(self) -> str:
+        """The database that `nbgrader_config.py` names, or nbgrader's default in this folder."""
+        return self.config().CourseDirectory.db_url
+
+    def submission(self, student: str, assignment: str) -> Path:
+        """Return the folder that holds what a student handed in."""
+        return self.root / "submitted" / student / assignment
+
+    def notebook(self, student: str, assignment: str) -> Path:
+        """Return the path at which a student's notebook is expected."""
+        return self.submission(student, assignment) / f"{assignment}.ipynb"
+
+    def record_path(self, student: str, assignment: str) -> Path:
+        """Return the path of a submission's record."""
+        return self.root / "outcomes" / assignment / f"{student}.json"
+
+    def assignments(self) -> list[str]:
+        """Return the names of the class's chapters, in order."""
+        return sorted(path.parent.name for path in self.solutions.glob("*/lesson.py"))
+
+    def students(self, assignment: str) -> list[str]:
+        """Return everybody who handed something in for `assignment`."""
+        return sorted(path.parent.name for path in self.root.glob(f"submitted/*/{assignment}") if path.is_dir())
+
+    def chapter(self, assignment: str) -> Chapter:
+        """Read the class's own copy of a chapter."""
+        return read_chapter(self.solutions / assignment)
+
+    def seed(self) -> str:
+        """Return the class's secret seed."""
+        return (self.root / SEED).read_text(encoding="utf-8").strip()
+
+    def config(self) -> Config:
+        """Return what `nbgrader_config.py` sets, with this folder as the course's root."""
+        config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        config.CourseDirectory.root = str(self.root)
+        if "db_url" not in config.CourseDirectory:
+            config.CourseDirectory.db_url = f"sqlite:///{self.root / 'gradebook.db'}"
+        return config
+
+    def fingerprint(self, assignment: str, *files: Path) -> str:
+        """Return a digest of a submission's `files` and of everything that it is judged by."""
+        digest = hashlib.sha256(self.seed().encode())
+        for path in (*sorted((self.solutions / assignment).glob("*.py")), *files):
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes() if path.is_file() else b"")
+        return digest.hexdigest()
+
+
+def open_class(root: Path, assignments: Sequence[str] = ()) -> tuple[ClassFolder, list[str]]:
+    """Return the class folder at `root` and the assignments meant, all where none are named.
+
+    Raises:
+        Problem: if it is no class folder, or has no such assignment.
+    """
+    folder = ClassFolder(root.resolve())
+    if not root.is_dir():
+        raise Problem(f"there is no folder {root}; make a class with: autograder new-class {root}")
+    if not (root / CONFIG).is_file() or not (root / SEED).is_file():
+        raise Problem(f"{root} is no class folder; make one with: autograder new-class {root}")
+    known = folder.assignments()
+    for name in assignments:
+        if name not in known:
+            raise Problem(f"{root} has no assignment {name!r}; it has: {', '.join(known)}")
+    return folder, list(assignments) or known
+
+
+def new_class(root: Path, solutions: Path) -> ClassFolder:
+    """Make a class folder at `root` with every chapter of `solutions`, ready for nbgrader's commands.
+
+    Raises:
+        Problem: if something stands at `root` already.
+    """
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise Problem(f"{root} exists and is not empty; name a new folder")
+    chapters = read_chapters(solutions)
+    if not chapters:
+        raise Problem(f"{solutions} holds no chapter: the class needs the instructor's copy of this repository")
+    root.mkdir(parents=True, exist_ok=True)
+    folder = ClassFolder(root.resolve())
+    (root / CONFIG).write_text(_CONFIG_TEXT, encoding="utf-8")
+    seed_file = root / SEED
+    seed_file.touch(mode=0o600)
+    seed_file.write_text(secrets.token_hex(32) + "\n", encoding="utf-8")
+    for chapter in chapters:
+        shutil.copytree(
+            chapter.folder,
+            folder.solutions / chapter.name,
+            ignore=shutil.ignore_patterns("*.ipynb", "__pycache__", ".ipynb_checkpoints"),
+        )
+        source = root / "source" / chapter.name
+        source.mkdir(parents=True)
+        shutil.copy(chapter.folder / f"{chapter.name}.ipynb", source)
+        _generate(folder, chapter.name)
+    return folder
+
+
+def configure(config: Any, config_file: str) -> None:
+    """Set up the judge in a class's nbgrader configuration. Called by its `nbgrader_config.py`.
+
+    Args:
+        config: nbgrader's configuration object.
+        config_file: path of the class's `nbgrader_config.py`.
+    """
+    from nbgrader.preprocessors import (
+        AssignLatePenalties,
+        CheckCellMetadata,
+        IgnorePattern,
+        LimitOutput,
+        SaveAutoGrades,
+    )
+
+    from .nbgrader_steps import Execute, KeepRecord
+
+    root = Path(config_file).resolve().parent
+    config.CourseDirectory.course_id = "many-heads"
+    config.Execute.solutions = str(root / "solutions")
+    config.Execute.seed = (root / SEED).read_text(encoding="utf-8").strip()
+    config.KeepRecord.class_folder = str(root)
+    config.OverwriteCells.add_missing_cells = True
+    config.Autograde.autograde_preprocessors = [
+        Execute,
+        IgnorePattern,
+        LimitOutput,
+        SaveAutoGrades,
+        AssignLatePenalties,
+        CheckCellMetadata,
+        KeepRecord,
+    ]
+
+
+def _generate(folder: ClassFolder, assignment: str) -> None:
+    """Run `nbgrader generate_assignment`: it writes the release and tells the gradebook of the cells."""
+    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+
+    # nbgrader makes a database with the command `alembic`, which lies beside this Python, in the PATH or not.
+    own_commands = str(Path(sys.executable).parent)
+    if own_commands not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] += os.pathsep + own_commands
+    config = folder.config()
+    api = NbGraderAPI(coursedir=CourseDirectory(config=config), config=config)
+    result = api.generate_assignment(assignment)
+    if not result["success"]:
+        raise Problem(f"nbgrader could not generate {assignment}:\n{result.get('log') or result.get('error')}")

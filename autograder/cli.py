@@ -1,0 +1,179 @@
+"""The command line. Each command is a few lines around one function; a `Problem` becomes one line and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from . import build as builder
+from . import demo as sample
+from .class_folder import ClassFolder, open_class
+from .class_folder import new_class as make_class
+from .collect import Collected
+from .collect import collect as take_in
+from .grade import Run
+from .grade import grade as grade_assignment
+from .problems import Problem
+from .results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult, class_results
+
+app = typer.Typer(help="Build the course, and grade a class.", no_args_is_help=True, pretty_exceptions_enable=False)
+# A pipe has no width of its own: rich would wrap the table at 80 columns.
+_out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+
+_Class = Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")]
+_CORES = os.cpu_count() or 1
+_Workers = Annotated[int, typer.Option(min=1, help="How many submissions run at once.")]
+_SYMBOLS = {
+    CLEAN: ("✓", "green"),
+    CARRIED: ("✓*", "green"),
+    PARTLY: ("◐", "yellow"),
+    FAILED: ("✗", "red"),
+    UNSOLVED: ("·", "dim"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    try:
+        app(args=list(arguments) if arguments is not None else None)
+    except Problem as problem:
+        print(f"autograder: {problem}", file=sys.stderr)
+        sys.exit(2)
+
+
+@app.command()
+def build(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if anything is stale.")] = False,
+) -> None:
+    """Make notebooks and fixtures from solutions/."""
+    root = builder.REPOSITORY_ROOT
+    if check:
+        stale = builder.stale(root)
+        if stale:
+            names = "\n  ".join(str(path.relative_to(root)) for path in stale)
+            print(f"Stale, so run `autograder build` and commit what it writes:\n  {names}", file=sys.stderr)
+            raise typer.Exit(1)
+        print("Everything derived from solutions/ is up to date.")
+        return
+    written = builder.build(root)
+    for path in written:
+        print(f"wrote {path.relative_to(root)}")
+    print(f"{len(written)} files written." if written else "Nothing to do: all is up to date.")
+
+
+@app.command("new-class")
+def new_class(folder: _Class) -> None:
+    """Make a class folder, ready for nbgrader's commands and these."""
+    made = make_class(folder, builder.REPOSITORY_ROOT / "solutions")
+    print(f"{folder} is ready: {', '.join(made.assignments())}.")
+    print(f"Hand out {folder}/release, then: autograder collect {folder} ASSIGNMENT FILES")
+
+
+@app.command()
+def collect(
+    folder: _Class,
+    assignment: Annotated[str, typer.Argument(help="The chapter handed in.")],
+    source: Annotated[Path, typer.Argument(help="A folder or a zip of notebooks.")],
+    update: Annotated[bool, typer.Option("--update", help="Replace submissions that differ.")] = False,
+) -> None:
+    """Take handed-in notebooks in."""
+    opened, _ = open_class(folder, [assignment])
+    _print_collected(take_in(opened, assignment, source, update))
+
+
+@app.command()
+def grade(
+    folder: _Class,
+    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; all by default.")] = None,
+    workers: _Workers = _CORES,
+    regrade: Annotated[bool, typer.Option("--regrade", help="Grade unchanged submissions again.")] = False,
+) -> None:
+    """Grade what is new or changed, and print the table of learner by exercise."""
+    opened, names = open_class(folder, assignments or [])
+    for name in names:
+        if opened.students(name):
+            _grade(opened, name, workers, regrade)
+        else:
+            print(f"{name}: nothing handed in.")
+
+
+@app.command()
+def report(
+    folder: _Class,
+    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; all by default.")] = None,
+) -> None:
+    """Write one self-contained page about the class's results."""
+    opened, names = open_class(folder, assignments or [])
+    _report(opened, names)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make the class.")] = Path("demo-class"),
+    workers: _Workers = _CORES,
+) -> None:
+    """Make a sample class from known mistakes, then collect, grade and report it."""
+    opened, assignment, handed_in = sample.make_class(folder, builder.REPOSITORY_ROOT / "solutions")
+    print(f"A class was made in {folder}; its learners have handed in {assignment}.")
+    _print_collected(take_in(opened, assignment, handed_in))
+    _grade(opened, assignment, workers, regrade=False)
+    _report(opened, [assignment])
+
+
+def _grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool) -> None:
+    run = grade_assignment(folder, assignment, workers, regrade, progress=True)
+    _out.print(_table(class_results(folder, assignment)))
+    print("✓ right   ✓* right, but for what it builds on   ◐ partly   ✗ wrong   · not written")
+    print(_summary(run))
+
+
+def _report(folder: ClassFolder, assignments: list[str]) -> None:
+    from .report import write_report
+
+    print(f"Report: {write_report(folder, assignments)}")
+
+
+def _print_collected(collected: Collected) -> None:
+    print(f"{len(collected.taken)} submissions taken in, {len(collected.same)} unchanged.")
+    if collected.kept:
+        print(f"Kept as they were (--update replaces them): {', '.join(collected.kept)}")
+    if collected.left_alone:
+        print(f"Left alone, no notebooks: {', '.join(collected.left_alone)}")
+
+
+def _summary(run: Run) -> str:
+    done = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.most_common()) or "nothing new"
+    return f"{done}." + (f" {run.unchanged} had not changed and kept their grade." if run.unchanged else "")
+
+
+def _table(results: ClassResults) -> Table:
+    table = Table(title=f"{results.assignment} · {results.title}", title_justify="left", pad_edge=False)
+    table.add_column("learner", no_wrap=True)
+    for exercise, points in results.points.items():
+        table.add_column(f"{exercise}\n{points:g} points", justify="center", overflow="fold")
+    table.add_column(f"score\nof {results.max_score:g}", justify="right")
+    for learner in results.learners:
+        if learner.score is None:
+            cells = [Text("–", style="dim")] * len(results.points)
+            table.add_row(Text(learner.student), *cells, Text("–", style="dim"))
+            continue
+        cells = [_cell(learner.exercises[name]) for name in results.points]
+        table.add_row(Text(learner.student), *cells, f"{learner.score:g}")
+    table.caption = "\n".join(
+        f"{learner.student} · {learner.outcome}: {learner.reason}" for learner in results.learners if learner.reason
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _cell(result: ExerciseResult) -> Text:
+    symbol, style = _SYMBOLS.get(result.state, ("–", "dim"))
+    return Text(f"{symbol} {result.earned:g}", style=style)

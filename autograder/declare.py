@@ -1,0 +1,77 @@
+"""The words that a chapter's `exercises.py` is written in.
+
+It declares `EXERCISES`, a list of `Exercise`, and holds no reference code: that stands once, in `lesson.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from manyheads.call import Call
+from manyheads.exam import OUTPUTS
+
+from .draw import Draw
+
+__all__ = ["Alternative", "Call", "Case", "Draw", "Exercise", "Misconception"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A named kind of input. `draw` makes one from a seeded source; `name` completes "In the case of …"."""
+
+    name: str
+    draw: Callable[[Draw], Call]
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A known mistake, as an edit of the reference solution's cell.
+
+    Args:
+        name: the mistake in the past tense, completing "This is what comes out if you …": "forgot to scale".
+        replace: text that stands exactly once in the exercise's cell.
+        by: what stands there when the mistake is made.
+        hint: what to tell the learner: the consequence, then the direction, never the code.
+        check: the check that must catch it. "outputs": shapes still passes. "shapes": both fail, since values
+            of a wrong shape cannot be compared.
+    """
+
+    name: str
+    replace: str
+    by: str
+    hint: str
+    check: str = OUTPUTS
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A right solution written another way: it must keep full marks. `code` is a whole exercise cell."""
+
+    name: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What is known of one exercise. See `manyheads.exam.Exam` for the fields that they share.
+
+    Args:
+        stand_in: source of a working object of this name, imports included, in torch one-liners that give
+            nothing away. Others that build on this exercise are judged with it when the learner's own failed.
+        probe: a self-contained function `probe(target, *inputs)` (it imports what it needs) for exercises whose
+            plain call is not enough, or None.
+    """
+
+    name: str
+    returns: tuple[str, ...]
+    cases: tuple[Case, ...]
+    misconceptions: tuple[Misconception, ...]
+    alternatives: tuple[Alternative, ...] = ()
+    builds_on: tuple[str, ...] = ()
+    stand_in: str = ""
+    forbids: tuple[str, ...] = ()
+    probe: Callable[..., object] | None = None
+    exact_zeros: bool = False
+    atol: float = 1e-5
+    rtol: float = 1e-4

@@ -1,0 +1,81 @@
+"""`autograder demo`: a sample class, made from a chapter's own misconceptions and alternatives.
+
+It is what a newcomer runs first, and what shows a chapter's author how a class would fare. It hands in files as
+learners would, then collects, grades and reports with the same commands as everybody.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import source_notebook
+from .chapter import Chapter, read_chapters
+from .class_folder import ClassFolder, new_class
+from .problems import Problem
+
+_MADE_BY_DEMO = ".made-by-demo"
+# fmt: off
+_NAMES = (
+    "ada", "emmy", "katherine", "sofia", "grace", "alan", "carl", "srinivasa", "evelyn", "leonhard", "mary", "kurt",
+    "hypatia", "claude", "dorothy", "blaise", "annie", "david", "ida", "pierre",
+)
+# fmt: on
+
+
+@dataclass(frozen=True)
+class _Learner:
+    """What a made-up learner writes: solutions by exercise. An exercise that is missing stays unwritten."""
+
+    solutions: Mapping[str, str]
+
+
+def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
+    """Make a class folder at `root` and a folder of handed-in files beside its submissions.
+
+    Returns:
+        (class folder, assignment, folder of handed-in files)
+
+    Raises:
+        Problem: if `root` holds something that this command did not make.
+    """
+    if root.exists() and any(root.iterdir()):
+        if not (root / _MADE_BY_DEMO).is_file():
+            raise Problem(f"{root} exists and was not made by this command; name another folder")
+        shutil.rmtree(root)
+    folder = new_class(root, solutions)
+    (root / _MADE_BY_DEMO).touch()
+    chapter = read_chapters(folder.solutions)[0]
+    handed_in = root / "handed-in"
+    handed_in.mkdir()
+    release = source_notebook.read_text(root / "release" / chapter.name / f"{chapter.name}.ipynb")
+    for name, learner in zip(_NAMES, _learners(chapter), strict=False):
+        notebook = copy.deepcopy(release)
+        for exercise, source in learner.solutions.items():
+            source_notebook.set_solution(notebook, exercise, source)
+        (handed_in / f"{name}.ipynb").write_text(source_notebook.to_text(notebook), encoding="utf-8")
+    (handed_in / "oscar.ipynb").write_text("This is my homework as a text file.\n", encoding="utf-8")
+    return folder, chapter.name, handed_in
+
+
+def _learners(chapter: Chapter) -> list[_Learner]:
+    """Return a class: some right, some right in another way, many with one mistake, some unfinished."""
+    right = dict(chapter.reference)
+    names = list(right)
+    other_ways: dict[str, str] = {}
+    for exercise, alternative in chapter.alternatives():
+        other_ways.setdefault(exercise.name, alternative.code)
+    learners = [_Learner(right), _Learner({**right, **other_ways}), _Learner(right)]
+    # The first and the last mistake declared for each exercise.
+    for place in (0, -1):
+        for exercise in chapter.exercises.values():
+            if exercise.misconceptions:
+                mistaken = chapter.mistaken(exercise.name, exercise.misconceptions[place])
+                learners.append(_Learner({**right, exercise.name: mistaken}))
+    learners.append(_Learner({name: right[name] for name in names[: len(names) // 2]}))
+    learners.append(_Learner({name: right[name] for name in names if name != names[1]}))
+    learners.append(_Learner({}))
+    return learners

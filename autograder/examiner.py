@@ -1,0 +1,72 @@
+"""Sets exams: draws the cases of each exercise from a seed, and answers them with the reference solution and with
+each known mistake.
+
+The builder sets them from a visible seed, for learners' checks; the judge from the class's secret one. Only here,
+in the grader's own process, does reference code run.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from dataclasses import replace
+from functools import lru_cache
+
+from manyheads import comparison, probe
+from manyheads.call import Answer
+from manyheads.exam import Exam, Trial
+
+from .chapter import Chapter
+from .declare import Exercise
+from .draw import Draw
+
+VISIBLE_SEED = "the cases that every learner sees"
+
+
+@lru_cache(maxsize=64)
+def _exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
+    reference = chapter.namespace()
+    return {name: _exam(chapter, exercise, seed, reference[name]) for name, exercise in chapter.exercises.items()}
+
+
+def set_exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
+    """Return an exam for each exercise of `chapter`, in the lesson's order. The same seed gives the same exams."""
+    return _exams(chapter, seed)
+
+
+def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) -> Exam:
+    source = textwrap.dedent(inspect.getsource(exercise.probe)) if exercise.probe else ""
+    source = source.replace(f"def {exercise.probe.__name__}(", "def probe(", 1) if exercise.probe else ""
+    mutants = {
+        mistake.name: chapter.namespace({exercise.name: chapter.mistaken(exercise.name, mistake)})[exercise.name]
+        for mistake in exercise.misconceptions
+    }
+    trials = []
+    for case in exercise.cases:
+        draw = Draw(seed, chapter.name, exercise.name, case.name)
+        call = case.draw(draw)
+        wrong = {name: probe.run(mutant, call, source) for name, mutant in mutants.items()}
+        right = probe.run(reference, call, source)
+        trials.append(Trial(case.name, draw.sizes_by_name, call, right, wrong))
+    exam = Exam(
+        exercise=exercise.name,
+        returns=exercise.returns,
+        trials=(),
+        hints={mistake.name: mistake.hint for mistake in exercise.misconceptions},
+        builds_on=exercise.builds_on,
+        stand_in=exercise.stand_in,
+        forbids=exercise.forbids,
+        probe=source,
+        exact_zeros=exercise.exact_zeros,
+        atol=exercise.atol,
+        rtol=exercise.rtol,
+    )
+    return replace(exam, trials=tuple(_only_different(exam, trial) for trial in trials))
+
+
+def _only_different(exam: Exam, trial: Trial) -> Trial:
+    """Drop the mistakes that this case does not show: an answer that is not listed is the right one."""
+    wrong: dict[str, Answer] = {
+        name: answer for name, answer in trial.wrong.items() if not comparison.same(exam, trial, trial.right, answer)
+    }
+    return replace(trial, wrong=wrong)

@@ -1,0 +1,188 @@
+"""Our steps among nbgrader's: entered in a class's `nbgrader_config.py` by `autograder.class_folder.configure`.
+
+`Execute` takes the place of nbgrader's step of that name and judges graded cells in place of running them;
+`KeepRecord` writes the outcome down. `nbgrader autograde`, the formgrader and `autograder grade` all run them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbgrader.preprocessors
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Type, Unicode
+
+from manyheads import wire
+from manyheads.call import Answer, Failure
+from manyheads.exam import Exam
+
+from .chapter import read_chapter
+from .class_folder import ClassFolder
+from .judge import Judge
+from .kernel import SubmissionKernel
+from .record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, Record
+from .verdict import Verdict
+
+_PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r}, globals())'
+_TIMED_OUT = "CellTimeoutError"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What became of one submission's notebook.
+
+    Args:
+        outcome: one of `autograder.record.OUTCOMES`.
+        reason: why, for a person; "" for graded.
+        verdicts: of the graded cells, in the notebook's order.
+        seconds: wall time from the kernel's start to its end.
+    """
+
+    outcome: str
+    reason: str
+    verdicts: tuple[Verdict, ...]
+    seconds: float
+
+
+class Execute(nbgrader.preprocessors.Execute):
+    """Runs a submission, and has each graded cell judged in place of running its test."""
+
+    solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
+    seed = Unicode(help="The class's secret seed.").tag(config=True)
+    kernel_manager_class = Type(SubmissionKernel, klass=SubmissionKernel)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(kernel_manager_class=SubmissionKernel, **kwargs)
+        self.skip_cells_with_tag = ""  # a learner's tag must not keep a cell from running
+
+    def preprocess(self, nb: NotebookNode, resources: Any = None, km: Any = None) -> tuple[NotebookNode, Any]:
+        """Run `nb`, judge it, and leave a `Marked` in `resources["manyheads"]`."""
+        resources = {} if resources is None else resources
+        if "manyheads" in resources:  # a worker has done it already
+            return nb, resources
+        started = time.monotonic()
+        chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
+        self._judge = Judge(chapter, self.seed)
+        self._scratch = Path(tempfile.mkdtemp(prefix="submission-"))
+        outcome, reason = GRADED, ""
+        metadata = resources.setdefault("metadata", {})
+        path_before = metadata.get("path")
+        metadata["path"] = str(self._scratch)
+        self._timed_out_cell: int | None = None
+        try:
+            nb, resources = super().preprocess(nb, resources, km)
+        except DeadKernelError:
+            outcome, reason = CRASHED, self._after_crash(nb)
+        finally:
+            metadata["path"] = path_before
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        if outcome == GRADED and self._timed_out_cell is not None:
+            outcome = TIMEOUT
+            reason = f"cell {self._timed_out_cell + 1} ran longer than {self.timeout} s and was stopped"
+        resources["manyheads"] = Marked(
+            outcome, reason, tuple(self._judge.verdicts), seconds=time.monotonic() - started
+        )
+        return nb, resources
+
+    def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+        """Run an ordinary cell, or judge a graded one."""
+        graded = self._judge.chapter.graded_cell(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        if graded is None:
+            cell, resources = super().preprocess_cell(cell, resources, index)
+            self._note_timeout(cell, index)
+            return cell, resources
+        verdict = self._judge.mark(
+            graded,
+            ask=lambda exam, stand_ins: self._ask(exam, stand_ins, index),
+            source=_source_of(self.nb, graded.exercise),
+        )
+        cell.outputs = verdict.outputs()
+        cell.execution_count = None
+        self.nb.cells[index] = cell
+        return cell, resources
+
+    def _ask(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
+        """Have the exam's calls carried out in the learner's kernel."""
+        request, answer = self._scratch / "request.safetensors", self._scratch / "answer.safetensors"
+        answer.unlink(missing_ok=True)
+        packer = wire.Packer()
+        calls = [packer.call(trial.call) for trial in exam.trials]
+        document = {
+            "exercise": exam.exercise,
+            "probe": exam.probe,
+            "stand_ins": dict(stand_ins),
+            "calls": calls,
+        }
+        wire.save(request, document, packer.tensors)
+        cell = new_code_cell(_PROBE.format(request=str(request), answer=str(answer)))
+        self.execute_cell(cell, index, store_history=False)
+        if self._note_timeout(cell, index):
+            failure = Failure("Timeout", f"your code ran longer than {self.timeout} s")
+            return [Answer(failure=failure)] * len(exam.trials)
+        try:
+            given, tensors = wire.load(answer)
+            answers = [wire.Unpacker(tensors).answer(packed) for packed in given["answers"]]
+            if len(answers) != len(exam.trials):
+                raise wire.WireError(f"{len(answers)} answers to {len(exam.trials)} questions")
+        except (wire.WireError, KeyError, TypeError) as error:
+            failure = Failure("NoAnswer", f"nothing that can be judged came back ({error})")
+            return [Answer(failure=failure)] * len(exam.trials)
+        return answers
+
+    def _note_timeout(self, cell: NotebookNode, index: int) -> bool:
+        timed_out = any(output.get("ename") == _TIMED_OUT for output in cell.get("outputs", ()))
+        if timed_out and self._timed_out_cell is None:
+            self._timed_out_cell = index
+        return timed_out
+
+    def _after_crash(self, nb: NotebookNode) -> str:
+        """Give verdicts for the graded cells that were not reached, and return the reason."""
+        judged = {verdict.grade_id for verdict in self._judge.verdicts}
+        reason = "the notebook ended its own kernel"
+        for cell in nb.cells:
+            graded = self._judge.chapter.graded_cell(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+            if graded is not None and graded.grade_id not in judged:
+                message = "This was not reached: a cell above ended the kernel (os._exit, or all memory used)."
+                cell.outputs = self._judge.give_up(graded, CRASHED, message).outputs()
+        return reason
+
+
+class KeepRecord(NbGraderPreprocessor):
+    """Writes the outcome of a submission beside the gradebook, where the report finds it."""
+
+    class_folder = Unicode(help="The class folder.").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Write the record of the submission that `resources` speaks of."""
+        marked: Marked | None = resources.get("manyheads")
+        names = resources["nbgrader"]
+        folder = ClassFolder(Path(self.class_folder))
+        submission = folder.notebook(names["student"], names["assignment"])
+        record = Record.of(
+            student=names["student"],
+            assignment=names["assignment"],
+            outcome=marked.outcome if marked else NEEDS_REVIEW,
+            reason=marked.reason if marked else "it was saved without being judged",
+            fingerprint=folder.fingerprint(names["assignment"], submission),
+            verdicts=marked.verdicts if marked else (),
+            seconds=marked.seconds if marked else 0.0,
+        )
+        record.write(folder.record_path(names["student"], names["assignment"]))
+        return nb, resources
+
+
+def _source_of(notebook: NotebookNode, exercise: str) -> str:
+    """Return the source of the cell in which the learner wrote `exercise`."""
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == exercise:
+            return cell.source
+    return ""

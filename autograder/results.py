@@ -1,0 +1,206 @@
+"""Gathers a class's results for one assignment from the gradebook and the records. It only reads.
+
+The table that `autograder grade` prints and the page that `autograder report` writes are both views of this.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nbgrader.api import Gradebook, MissingEntry
+
+from .class_folder import ClassFolder
+from .record import GRADED, NEEDS_REVIEW, Record, read_record
+from .verdict import PASSED, Verdict
+
+NOT_GRADED = "not graded yet"
+CLEAN, CARRIED, PARTLY, FAILED, UNSOLVED, UNKNOWN = (
+    "right",
+    "carried",
+    "partly",
+    "wrong",
+    "not written",
+    "none",
+)
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """How one learner did in one exercise.
+
+    Args:
+        earned: points in the gradebook, an instructor's changes included.
+        points: what it is worth.
+        state: "right"; "carried" (right, judged with stand-ins for what it builds on); "partly" (some checks
+            passed); "wrong"; "not written"; "none" where nothing was judged.
+        misconceptions: the known mistakes named in its verdicts, each once.
+        messages: what the learner was told, one text for each check that did not pass.
+    """
+
+    earned: float
+    points: float
+    state: str
+    misconceptions: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LearnerResult:
+    """One learner's row.
+
+    Args:
+        student: nbgrader's student id.
+        outcome: how the submission ended, or "not graded yet".
+        reason: why, where it did not end as "graded".
+        score: points in the gradebook; None where there is no grade.
+        exercises: by exercise, in the lesson's order; empty where there is no grade.
+        changed_by_hand: whether an instructor has changed a score.
+    """
+
+    student: str
+    outcome: str
+    reason: str
+    score: float | None
+    exercises: Mapping[str, ExerciseResult] = field(default_factory=dict)
+    changed_by_hand: bool = False
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether a person should open this submission."""
+        return self.outcome != GRADED
+
+
+@dataclass(frozen=True)
+class MisconceptionCount:
+    """How many learners made one known mistake.
+
+    Args:
+        exercise: where.
+        name: the mistake, in the past tense: "forgot to scale".
+        hint: what those learners were told.
+        students: who, in order.
+    """
+
+    exercise: str
+    name: str
+    hint: str
+    students: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClassResults:
+    """One assignment's results.
+
+    Args:
+        assignment: its name.
+        title: the lesson's title.
+        points: by exercise, in the lesson's order.
+        learners: sorted by student id.
+        misconceptions: the commonest first.
+    """
+
+    assignment: str
+    title: str
+    points: Mapping[str, float]
+    learners: tuple[LearnerResult, ...]
+    misconceptions: tuple[MisconceptionCount, ...]
+
+    @property
+    def max_score(self) -> float:
+        return sum(self.points.values())
+
+    @property
+    def scores(self) -> list[float]:
+        """The scores of those who have one."""
+        return [learner.score for learner in self.learners if learner.score is not None]
+
+    def pass_rate(self, exercise: str) -> float | None:
+        """Return the share (0 … 1) of graded learners with all points in `exercise`; None without any."""
+        graded = [learner.exercises[exercise] for learner in self.learners if exercise in learner.exercises]
+        if not graded:
+            return None
+        return sum(result.earned >= result.points for result in graded) / len(graded)
+
+
+def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
+    """Gather the results of `assignment`."""
+    chapter = folder.chapter(assignment)
+    points = {
+        name: sum(cell.points for cell in chapter.graded_cells if cell.exercise == name) for name in chapter.exercises
+    }
+    with Gradebook(folder.gradebook_url) as gradebook:
+        learners = tuple(
+            _learner(folder, gradebook, assignment, student, points) for student in folder.students(assignment)
+        )
+    made = Counter(
+        (name, mistake)
+        for learner in learners
+        for name, result in learner.exercises.items()
+        for mistake in result.misconceptions
+    )
+    hints = {(e.name, mistake.name): mistake.hint for e, mistake in chapter.misconceptions()}
+    misconceptions = tuple(
+        MisconceptionCount(
+            exercise,
+            mistake,
+            hints.get((exercise, mistake), ""),
+            tuple(
+                learner.student
+                for learner in learners
+                if exercise in learner.exercises and mistake in learner.exercises[exercise].misconceptions
+            ),
+        )
+        for (exercise, mistake), _ in made.most_common()
+    )
+    return ClassResults(assignment, chapter.title, points, learners, misconceptions)
+
+
+def _learner(
+    folder: ClassFolder, gradebook: Gradebook, assignment: str, student: str, points: Mapping[str, float]
+) -> LearnerResult:
+    record = read_record(folder.record_path(student, assignment))
+    if record is None:
+        return LearnerResult(student, NOT_GRADED, f"run: autograder grade {folder.root.name}", None)
+    if not record.verdicts:
+        return LearnerResult(student, record.outcome, record.reason, None)
+    try:
+        submission = gradebook.find_submission(assignment, student)
+    except MissingEntry:
+        return LearnerResult(student, NEEDS_REVIEW, "it was judged, and the gradebook has no entry for it", None)
+    scores = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
+    exercises = {
+        name: _exercise(record, name, points[name], {key: grade.score for key, grade in scores.items()})
+        for name in points
+    }
+    return LearnerResult(
+        student,
+        record.outcome,
+        record.reason,
+        submission.score,
+        exercises,
+        any(grade.manual_score is not None for grade in scores.values()),
+    )
+
+
+def _exercise(record: Record, exercise: str, points: float, scores: Mapping[str, float]) -> ExerciseResult:
+    verdicts = [verdict for verdict in record.verdicts if verdict.exercise == exercise]
+    failed = [verdict for verdict in verdicts if verdict.stage != PASSED]
+    return ExerciseResult(
+        earned=sum(scores.get(verdict.grade_id, verdict.earned) for verdict in verdicts),
+        points=points,
+        state=_state(verdicts, failed),
+        misconceptions=tuple(dict.fromkeys(v.misconception for v in failed if v.misconception)),
+        messages=tuple(dict.fromkeys(verdict.message for verdict in failed)),
+    )
+
+
+def _state(verdicts: list[Verdict], failed: list[Verdict]) -> str:
+    if not verdicts:
+        return UNKNOWN
+    if not failed:
+        return CARRIED if any(verdict.carried for verdict in verdicts) else CLEAN
+    if any(verdict.stage == "unsolved" for verdict in failed):
+        return UNSOLVED
+    return PARTLY if len(failed) < len(verdicts) else FAILED

@@ -1,0 +1,160 @@
+"""Turns a chapter's lesson into notebooks: the nbgrader source with solutions, and the release without.
+
+`autograder build` and the demo class call it. The same chapter always gives the same bytes: cell ids follow from
+the lesson, never from chance.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+
+from .chapter import Chapter
+from .problems import Problem
+
+EXERCISE_MARK, GRADE_MARK = "# exercise: ", "# grade: "
+MAX_BYTES = 150_000  # of a released notebook
+
+_PICTURE = re.compile(r"!\[([^\]]*)\]\((pictures/([\w.-]+))\)")
+_MIME_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+_METADATA: dict[str, Any] = {
+    "accelerator": "GPU",
+    "colab": {"gpuType": "T4", "provenance": []},
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+_SET_UP = """\
+# Run this cell first. It installs the course where it is missing, as on Colab.
+try:
+    import manyheads
+except ModuleNotFoundError:
+    %pip install --quiet "manyheads @ git+https://github.com/{repository}@{tag}"
+    import manyheads
+
+manyheads.setup()"""
+
+
+def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode:
+    """Return nbgrader's source notebook: every cell of the lesson, solutions included, no outputs.
+
+    Args:
+        repository: "owner/name" of the fork that set-up cells install from.
+        tag: the release they install.
+    """
+    cells = [_set_up_cell(repository, tag)]
+    for index, cell in enumerate(chapter.cells):
+        if cell.cell_type == "markdown":
+            cells.append(_markdown_cell(chapter.folder, cell.source, index))
+        else:
+            cells.append(_code_cell(cell, index))
+    # The title stands first, and the set-up cell under it.
+    cells[0], cells[1] = cells[1], cells[0]
+    return new_notebook(cells=cells, metadata=_METADATA)
+
+
+def released_notebook(solved: NotebookNode) -> NotebookNode:
+    """Return what learners open: nbgrader's own steps applied to `solved`, as `nbgrader generate_assignment` does."""
+    notebook: Any = nbformat.from_dict(solved)
+    resources: Any = {}
+    for step in (
+        LockCells,
+        ClearSolutions,
+        ClearOutput,
+        CheckCellMetadata,
+        ComputeChecksums,
+        ClearHiddenTests,
+        ClearMarkScheme,
+        ComputeChecksums,
+        CheckCellMetadata,
+    ):
+        notebook, resources = step().preprocess(notebook, resources)
+    return notebook
+
+
+def to_text(notebook: NotebookNode) -> str:
+    """Return the file's text, one key order for all."""
+    return nbformat.writes(notebook, version=nbformat.NO_CONVERT, sort_keys=True).rstrip("\n") + "\n"
+
+
+def read_text(path: Path) -> NotebookNode:
+    """Read a notebook that this module wrote."""
+    return nbformat.read(path, as_version=4)
+
+
+def exercise_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:
+    """Return the cell in which `exercise` is written."""
+    return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == exercise)
+
+
+def set_solution(notebook: NotebookNode, exercise: str, source: str) -> None:
+    """Write `source` into the cell of `exercise`, under its mark."""
+    exercise_cell(notebook, exercise).source = f"{EXERCISE_MARK}{exercise}\n{source}"
+
+
+def _set_up_cell(repository: str, tag: str) -> NotebookNode:
+    source = _SET_UP.format(repository=repository, tag=tag)
+    return new_code_cell(source, id="set-up", metadata={"cellView": "form"})
+
+
+def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
+    attachments: dict[str, dict[str, str]] = {}
+
+    def embed(match: re.Match[str]) -> str:
+        alt, relative, name = match.groups()
+        path = folder / relative
+        if not path.is_file() or path.suffix not in _MIME_TYPES:
+            raise Problem(f"{folder.name}: the lesson shows {relative}, and there is no such picture")
+        content = base64.b64encode(path.read_bytes()).decode()
+        attachments[name] = {_MIME_TYPES[path.suffix]: content}
+        return f"![{alt}](attachment:{name})"
+
+    cell = new_markdown_cell(_PICTURE.sub(embed, source), id=_cell_id("text", index, source))
+    if attachments:
+        cell.attachments = attachments
+    return cell
+
+
+def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:
+    metadata = cell.metadata
+    if "exercise" in metadata:
+        name = metadata["exercise"]
+        return _graded(f"{EXERCISE_MARK}{name}\n{cell.source}", name, solution=True)
+    if "check" in metadata:
+        name = metadata["check"]
+        return _graded(f"{GRADE_MARK}{name}\n{cell.source}", name.replace(".", "-"), points=metadata["points"])
+    return new_code_cell(cell.source, id=_cell_id("code", index, cell.source))
+
+
+def _graded(source: str, grade_id: str, solution: bool = False, points: float | None = None) -> NotebookNode:
+    metadata: dict[str, Any] = {
+        "schema_version": 3,
+        "grade_id": grade_id,
+        "cell_type": "code",
+        "solution": solution,
+        "grade": points is not None,
+        "locked": points is not None,
+        "task": False,
+    }
+    if points is not None:
+        metadata["points"] = points
+    return new_code_cell(source, id=grade_id, metadata={"nbgrader": metadata})
+
+
+def _cell_id(kind: str, index: int, source: str) -> str:
+    return f"{kind}-{index:03d}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"

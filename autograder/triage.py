@@ -1,0 +1,75 @@
+"""Decides whether a submission can be graded at all, before anything of it runs.
+
+A file that cannot be gets an outcome and a reason that its author understands; it is never changed or deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from .chapter import Chapter
+from .source_notebook import GRADE_MARK
+
+MAX_BYTES = 50 * 2**20  # of a submitted notebook, outputs included
+
+
+class Unreadable(Exception):
+    """A submission that cannot be graded. Its text is the reason, for the learner and the instructor."""
+
+
+def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
+    """Return the notebook at `path`.
+
+    Raises:
+        Unreadable: if there is none, or it is not a notebook of `chapter`.
+    """
+    if not path.is_file():
+        raise Unreadable(_what_is_there(path))
+    size = path.stat().st_size
+    if size == 0:
+        raise Unreadable("the file is empty: the upload may have failed; ask for the file again")
+    if size > MAX_BYTES:
+        raise Unreadable(f"the file has {size / 2**20:.0f} MB; clear its outputs and hand it in again")
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Unreadable("the file is not JSON, so it is no notebook: ask for the .ipynb file itself") from None
+    if not isinstance(data, dict) or "nbformat" not in data:
+        raise Unreadable("the file is JSON and no notebook: ask for the .ipynb file itself")
+    if data["nbformat"] != 4:
+        raise Unreadable(
+            f"the notebook is of format {str(data['nbformat'])[:20]}, and format 4 is needed: "
+            "open it in JupyterLab, save it, and hand it in again"
+        )
+    try:
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises of many kinds on a file that is almost a notebook
+        raise Unreadable(f"the notebook is damaged: {str(error).splitlines()[0][:200]}") from error
+    _refuse_other_chapters(notebook, chapter)
+    return notebook
+
+
+def _what_is_there(path: Path) -> str:
+    found = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
+    there = f"there is only {', '.join(found[:5])}" if found else "the folder is empty"
+    return f"{path.name} is missing: {there}"
+
+
+def _refuse_other_chapters(notebook: NotebookNode, chapter: Chapter) -> None:
+    markers, grade_ids = set(), set()
+    for cell in notebook.cells:
+        first_line = cell.source.partition("\n")[0]
+        if first_line.startswith(GRADE_MARK):
+            markers.add(first_line.removeprefix(GRADE_MARK).strip())
+        grade_ids.add(cell.metadata.get("nbgrader", {}).get("grade_id"))
+    for cell in chapter.graded_cells:
+        if cell.marker in markers or cell.grade_id in grade_ids:
+            return
+    first = f": its first graded cell is {min(markers)}" if markers else ", nor any other graded cell"
+    raise Unreadable(f"this is not the notebook of {chapter.name}: none of its graded cells is here{first}")

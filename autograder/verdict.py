@@ -1,0 +1,61 @@
+"""A verdict: what the judge says of one graded cell. It travels from worker to parent and into the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+PASSED = "passed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge says of one graded cell.
+
+    Args:
+        exercise: what was judged.
+        check: "shapes" or "outputs".
+        grade_id: nbgrader's name for the cell.
+        points: what the check is worth.
+        earned: points given, 0 or all.
+        stage: "passed", or which comparison failed: "unsolved", "ran", "shape", "values", …
+        message: what the learner reads in the feedback.
+        misconception: the known mistake that the answers show, or None.
+        carried: exercises that stand-ins worked for, because the learner's own had lost their points already.
+    """
+
+    exercise: str
+    check: str
+    grade_id: str
+    points: float
+    earned: float
+    stage: str
+    message: str
+    misconception: str | None = None
+    carried: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict that `from_json` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Verdict:
+        """The way back from `to_json`."""
+        return cls(**{**data, "carried": tuple(data["carried"])})
+
+    def outputs(self) -> list[NotebookNode]:
+        """Return the graded cell's outputs: what nbgrader scores and the feedback shows."""
+        if self.stage == PASSED:
+            return [new_output("stream", name="stdout", text=self.message + "\n")]
+        title = f"✗ {self.exercise}.{self.check}"
+        lines = [f"\x1b[1;31m{title}\x1b[0m", "", *self.message.splitlines()]
+        return [new_output("error", ename="CheckFailed", evalue=title, traceback=lines)]
+
+
+def failed_exercises(verdicts: Iterable[Verdict]) -> list[str]:
+    """Return the exercises that did not stand on their own: a check failed, or passed with stand-ins only."""
+    return [v.exercise for v in verdicts if v.stage != PASSED or v.carried]

@@ -1,0 +1,75 @@
+"""What is asked of a learner's code, and what came back, as plain data.
+
+A `Call` is drawn by whoever checks: the builder for the cases a learner sees, the judge for its secret ones.
+`manyheads.probe` carries it out next to the learner's code and returns an `Answer`; nothing here computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+# Anything that `manyheads.wire` can carry: None, bool, int, float, str, torch.dtype, torch.device,
+# Tensor, and tuples, lists and dicts of those.
+Value = object
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """Stands for a value that cannot travel as data, such as an object of the learner's own class.
+
+    Its `kind` is the type's name: enough to say "expected a tensor, got a generator".
+    """
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an exercise.
+
+    Args:
+        inputs: by name, passed in this order and by position.
+        init: for an `nn.Module`: the arguments of its constructor, in order. None for a function.
+        state: for an `nn.Module`: its parameters by name, copied in before the call.
+        training: for an `nn.Module`: whether it is called in training mode.
+    """
+
+    inputs: Mapping[str, Value]
+    init: Mapping[str, Value] | None = None
+    state: Mapping[str, Tensor] | None = None
+    training: bool = False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An exception that the learner's code raised.
+
+    Args:
+        kind: the exception's type, `"RuntimeError"`.
+        message: its text, shortened.
+        line: the learner's own line that was running, stripped; "" where there is none.
+    """
+
+    kind: str
+    message: str
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one call gave.
+
+    Args:
+        value: what was returned; None where `failure` is set or the parameters did not fit.
+        failure: what was raised instead.
+        parameters: an `nn.Module`'s parameters and their shapes, None for a function.
+        changed: names of the inputs that the call changed in place.
+    """
+
+    value: Value = None
+    failure: Failure | None = None
+    parameters: Mapping[str, tuple[int, ...]] | None = None
+    changed: tuple[str, ...] = field(default=())

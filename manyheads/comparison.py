@@ -1,0 +1,272 @@
+"""Finds where an answer first departs from the right one, and says so in the learner's terms.
+
+Used by `manyheads.diagnosis` only. The order is: did it run, parameters, type, number of outputs, shape, dtype,
+inputs untouched, finite, values. The first four to six of these belong to the check "shapes", all to "outputs".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .call import Answer, Failure, Opaque, Value
+from .exam import SHAPES, Exam, Trial
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first place where an answer departs from the right one.
+
+    Args:
+        stage: which comparison found it, "ran" … "values".
+        sentence: what is wrong, with the output's name.
+        expected: what should have come, "" where the sentence says it all.
+        got: what came.
+        detail: one more line, such as how many entries differ.
+    """
+
+    stage: str
+    sentence: str
+    expected: str = ""
+    got: str = ""
+    detail: str = ""
+
+
+def first_divergence(exam: Exam, trial: Trial, given: Answer, check: str) -> Divergence | None:
+    """Return where `given` first departs from `trial.right` as far as `check` looks, or None."""
+    return next(_divergences(exam, trial, trial.right, given, check), None)
+
+
+def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
+    """Return whether two answers agree within the exercise's tolerance, exceptions included."""
+    if one.failure or other.failure:
+        return _same_failure(one, other)
+    return next(_divergences(exam, trial, one, other, "outputs"), None) is None and (one.changed == other.changed)
+
+
+def tolerance(exam: Exam, dtype: torch.dtype) -> tuple[float, float]:
+    """Return (rtol, atol) for values of `dtype`: the exercise's own, wider for half precision."""
+    if dtype in (torch.bfloat16, torch.float16):
+        # bfloat16 keeps 8 bits, float16 keeps 11: twice the spacing of numbers near 1.
+        spacing = torch.finfo(dtype).eps
+        return max(exam.rtol, 2 * spacing), max(exam.atol, 2 * spacing)
+    return exam.rtol, exam.atol
+
+
+def _same_failure(one: Answer, other: Answer) -> bool:
+    if one.failure is None or other.failure is None:
+        return one.failure is other.failure
+    return (one.failure.kind, one.failure.message) == (other.failure.kind, other.failure.message)
+
+
+def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: str) -> Iterator[Divergence]:
+    if given.failure is not None and right.failure is None:
+        yield _did_not_run(given.failure)
+        return
+    if right.parameters is not None and given.parameters != right.parameters:
+        yield _wrong_parameters(right.parameters, given.parameters or {}, trial.sizes)
+        return
+    if right.failure is not None:
+        if given.failure is None:
+            yield Divergence("ran", f"This call should raise {right.failure.kind}, and it returns a value.")
+        elif given.failure.kind != right.failure.kind:
+            yield _did_not_run(given.failure)
+        return
+    names = exam.returns
+    several = isinstance(right.value, tuple) and len(right.value) == len(names) and len(names) > 1
+    rights = right.value if several else (right.value,)
+    givens = given.value if several else (given.value,)
+    assert isinstance(rights, tuple)
+    if not isinstance(givens, (tuple, list)):
+        yield Divergence("type", "One value came back.", f"{len(names)} values: {', '.join(names)}", _describe(givens))
+        return
+    if len(givens) != len(rights):
+        yield Divergence(
+            "count",
+            "The number of values is not right.",
+            f"{len(rights)}: {', '.join(names)}",
+            str(len(givens)),
+        )
+        return
+    if not several and len(names) != 1:
+        names = ("the result",)
+    outputs = list(zip(names, rights, givens, strict=True))
+    for compare in (_wrong_type, _wrong_shape, _wrong_dtype):
+        for name, expected, got in outputs:
+            yield from compare(name, expected, got, trial.sizes)
+    if check == SHAPES:
+        return
+    if given.changed and not right.changed:
+        changed = ", ".join(given.changed)
+        yield Divergence(
+            "untouched",
+            f"Your code changes its input {changed} in place.",
+            "the caller's tensors stay as they are",
+            f"{changed} holds other numbers after the call",
+        )
+    for name, expected, got in outputs:
+        yield from _not_finite(name, expected, got)
+    for name, expected, got in outputs:
+        yield from _wrong_values(exam, name, expected, got)
+
+
+def _did_not_run(failure: Failure) -> Divergence:
+    if failure.kind == "NotImplementedError":
+        return Divergence("unsolved", "This one is not written yet.")
+    where = f"  in your line  {failure.line}" if failure.line else ""
+    return Divergence("ran", "Your code stopped with an error.", "", f"{failure.kind}: {failure.message}", where)
+
+
+def _wrong_parameters(
+    right: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int]
+) -> Divergence:
+    for name, shape in right.items():
+        if name not in given:
+            return Divergence("parameters", f"The layer has no parameter {name}.", f"{name} {shape}", _list(given))
+        if given[name] != shape:
+            return Divergence(
+                "parameters",
+                f"The parameter {name} has the wrong shape.",
+                _shape(shape, sizes),
+                _shape(given[name], sizes),
+            )
+    extra = [name for name in given if name not in right]
+    return Divergence("parameters", f"The layer has parameters too many: {', '.join(extra)}.", _list(right))
+
+
+def _wrong_type(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:
+    if isinstance(expected, bool) or not isinstance(expected, (int, float)):
+        fits = _kind(expected) == _kind(got)
+    else:
+        fits = isinstance(got, (int, float)) and not isinstance(got, bool)
+    if not fits:
+        yield Divergence("type", f"{name} is not a {_kind(expected)}.", _kind(expected), _describe(got))
+    elif isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
+        if len(expected) != len(got):
+            yield Divergence("count", f"{name} has the wrong length.", str(len(expected)), str(len(got)))
+            return
+        for index, (one, other) in enumerate(zip(expected, got, strict=True)):
+            yield from _wrong_type(f"{name}[{index}]", one, other, sizes)
+    elif isinstance(expected, dict) and isinstance(got, dict) and expected.keys() != got.keys():
+        yield Divergence("count", f"{name} has the wrong keys.", _list(expected), _list(got))
+
+
+def _wrong_shape(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:
+    for label, one, other in _tensor_pairs(name, expected, got):
+        if one.shape != other.shape:
+            yield Divergence(
+                "shape",
+                f"{label} has the wrong shape.",
+                _shape(tuple(one.shape), sizes),
+                _shape(tuple(other.shape), sizes),
+            )
+
+
+def _wrong_dtype(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:
+    for label, one, other in _tensor_pairs(name, expected, got):
+        if one.dtype != other.dtype:
+            yield Divergence("dtype", f"{label} has the wrong dtype.", str(one.dtype), str(other.dtype))
+
+
+def _not_finite(name: str, expected: Value, got: Value) -> Iterator[Divergence]:
+    for label, one, other in _tensor_pairs(name, expected, got):
+        if one.is_floating_point() and one.isfinite().all() and not other.isfinite().all():
+            nans, infs = int(other.isnan().sum()), int(other.isinf().sum())
+            kinds = [f"{count} {kind}" for count, kind in ((nans, "NaN"), (infs, "infinite")) if count]
+            yield Divergence(
+                "finite", f"{label} is not finite.", "finite numbers only",
+                f"{' and '.join(kinds)} of {other.numel()} entries",
+            )  # fmt: skip
+
+
+def _wrong_values(exam: Exam, name: str, expected: Value, got: Value) -> Iterator[Divergence]:
+    if isinstance(expected, Tensor) and isinstance(got, Tensor):
+        yield from _wrong_entries(exam, name, expected, got)
+    elif isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
+        for index, (one, other) in enumerate(zip(expected, got, strict=True)):
+            yield from _wrong_values(exam, f"{name}[{index}]", one, other)
+    elif isinstance(expected, dict) and isinstance(got, dict):
+        for key in expected:
+            yield from _wrong_values(exam, f"{name}[{key!r}]", expected[key], got[key])
+    elif isinstance(expected, float) and isinstance(got, (int, float)):
+        if not torch.isclose(
+            torch.tensor(float(got), dtype=torch.float64),
+            torch.tensor(expected, dtype=torch.float64),
+            rtol=exam.rtol,
+            atol=exam.atol,
+            equal_nan=True,
+        ):
+            yield Divergence("values", f"{name} is not right.", f"{expected:.6g}", f"{got:.6g}")
+    elif expected != got:
+        yield Divergence("values", f"{name} is not right.", repr(expected), repr(got))
+
+
+def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iterator[Divergence]:
+    if expected.is_floating_point():
+        rtol, atol = tolerance(exam, expected.dtype)
+        close = torch.isclose(got.double(), expected.double(), rtol=rtol, atol=atol, equal_nan=True)
+        if exam.exact_zeros:
+            close &= (expected != 0) | (got == 0)
+    else:
+        close = got == expected
+    if close.all():
+        return
+    index = tuple((~close).nonzero()[0].tolist())
+    place = f"{name}[{', '.join(map(str, index))}]" if index else name
+    blocked = exam.exact_zeros and expected[index] == 0
+    yield Divergence(
+        "values",
+        f"{name} has the right shape and the wrong numbers.",
+        f"{place} = {_number(expected[index])}" + (" exactly" if blocked else ""),
+        f"{place} = {_number(got[index])}",
+        f"{int((~close).sum())} of {close.numel()} entries differ",
+    )
+
+
+def _tensor_pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Tensor, Tensor]]:
+    if isinstance(expected, Tensor) and isinstance(got, Tensor):
+        yield name, expected, got
+    elif isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
+        for index, (one, other) in enumerate(zip(expected, got, strict=False)):
+            yield from _tensor_pairs(f"{name}[{index}]", one, other)
+    elif isinstance(expected, dict) and isinstance(got, dict):
+        for key in expected.keys() & got.keys():
+            yield from _tensor_pairs(f"{name}[{key!r}]", expected[key], got[key])
+
+
+def _kind(value: Value) -> str:
+    if isinstance(value, Tensor):
+        return "tensor"
+    if isinstance(value, Opaque):
+        return value.kind
+    return type(value).__name__
+
+
+def _describe(value: Value) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if value is None:
+        return "None (is there a return?)"
+    if isinstance(value, (tuple, list)):
+        return f"a {_kind(value)} of {len(value)}"
+    return f"{_kind(value)}" if isinstance(value, Opaque) else f"{_kind(value)} {value!r:.80}"
+
+
+def _shape(shape: tuple[int, ...], sizes: Mapping[str, int]) -> str:
+    """Show a shape in numbers and, where every size has a name, in names: "(2, 5) = (batch, seq)"."""
+    names = {size: name for name, size in sizes.items()}
+    numbers = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    if shape and all(size in names for size in shape):
+        return f"{numbers} = ({', '.join(names[size] for size in shape)})"
+    return numbers
+
+
+def _number(value: Tensor) -> str:
+    return f"{value.item():.6g}" if value.is_floating_point() else str(value.item())
+
+
+def _list(names: Mapping[str, object]) -> str:
+    return ", ".join(map(str, names)) or "none"

@@ -1,0 +1,126 @@
+"""Says whether a learner's answers are right and, if not, which mistake they show.
+
+The learner's check and the judge share this module, so that both say the same thing. It compares data and never
+runs anybody's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from .call import Answer, Call
+from .comparison import Divergence, first_divergence, same
+from .exam import Exam, Trial
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why a check failed.
+
+    Args:
+        message: what the learner reads, several lines of plain text.
+        stage: which comparison failed, "unsolved", "ran", "shape", … or "forbidden".
+        misconception: the name of the known mistake that gives exactly these answers, or None.
+    """
+
+    message: str
+    stage: str
+    misconception: str | None = None
+
+
+def examine(exam: Exam, answers: Sequence[Answer], check: str) -> Finding | None:
+    """Return why `answers`, one for each of the exam's trials, fail `check`; None where they pass."""
+    for trial, given in zip(exam.trials, answers, strict=True):
+        divergence = first_divergence(exam, trial, given, check)
+        if divergence is not None:
+            mistake = _known_mistake(exam, answers, trial)
+            message = _message(exam, trial, divergence, mistake)
+            return Finding(message, divergence.stage, mistake)
+    return None
+
+
+def forbidden(exam: Exam, name: str) -> Finding:
+    """Return the finding for source that uses the forbidden `name`."""
+    message = (
+        f"Your code uses {name}, which does the whole exercise for you.\n"
+        f"Write {exam.exercise} with basic tensor operations: that is what this exercise is for."
+    )
+    return Finding(message, "forbidden")
+
+
+def failed_title(exercise: str, check: str) -> str:
+    """Return the first line of a failed check."""
+    return f"✗ {exercise}.{check}"
+
+
+def passed_line(exam: Exam, check: str, carried: Sequence[str] = ()) -> str:
+    """Return the one line of a passed check.
+
+    Args:
+        carried: the exercises that stand-ins worked for, see `carried_sentence`.
+    """
+    cases = "1 case" if len(exam.trials) == 1 else f"{len(exam.trials)} cases"
+    line = f"✓ {exam.exercise}.{check} · {cases}"
+    return f"{line}\n{carried_sentence(exam, carried)}" if carried else line
+
+
+def carried_sentence(exam: Exam, carried: Sequence[str]) -> str:
+    """Say that an exercise is right but for what it builds on."""
+    return (
+        f"{exam.exercise} itself is right. It was checked with a working {_and(carried)}, "
+        f"because yours {'are' if len(carried) > 1 else 'is'} not right yet: a slip costs once."
+    )
+
+
+def with_stand_ins(exam: Exam, finding: Finding | None, stand_ins: Sequence[str]) -> Finding | None:
+    """Add to a finding that it was made with stand-ins: what is wrong is the exercise's own."""
+    if finding is None:
+        return None
+    note = f"(Checked with a working {_and(stand_ins)}: what is wrong here is in {exam.exercise} itself.)"
+    return replace(finding, message=f"{finding.message}\n\n{note}")
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str | None:
+    """Return the misconception whose answers these are.
+
+    One that explains every case wins over one that explains the failed case only: with two mistakes made, the
+    cases that show a single one still name it.
+    """
+    given = dict(zip((trial.name for trial in exam.trials), answers, strict=True))
+    explains_failed = None
+    for name in exam.hints:
+        if name not in failed.wrong or not same(exam, failed, failed.wrong[name], given[failed.name]):
+            continue
+        if all(same(exam, trial, trial.wrong.get(name, trial.right), given[trial.name]) for trial in exam.trials):
+            return name
+        explains_failed = explains_failed or name
+    return explains_failed
+
+
+def _message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | None) -> str:
+    lines = [divergence.sentence]
+    if divergence.stage != "unsolved":
+        lines += [""]
+        lines += [f"Expected  {divergence.expected}"] if divergence.expected else []
+        lines += [f"Got       {divergence.got}"] if divergence.got else []
+        lines += [f"          {divergence.detail.strip()}"] if divergence.detail else []
+        lines += [f"Case      {trial.name}: {_describe_call(trial.call)}"]
+    if mistake is not None:
+        lines += ["", f"This is what comes out if you {mistake}.", exam.hints[mistake]]
+    return "\n".join(lines)
+
+
+def _describe_call(call: Call) -> str:
+    parts = [f"{name} {_brief(value)}" for name, value in {**(call.init or {}), **call.inputs}.items()]
+    return ", ".join(parts)
+
+
+def _brief(value: object) -> str:
+    return str(tuple(value.shape)) if isinstance(value, Tensor) else repr(value)

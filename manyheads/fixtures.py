@@ -1,0 +1,69 @@
+"""Reads and writes the exams that learners' checks use: `manyheads/fixtures/<chapter>.safetensors`.
+
+Written by `autograder build`, read by `manyheads.check`. A file holds inputs and outputs, no reference code.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from . import wire
+from .exam import Exam, Trial
+
+FOLDER = Path(__file__).parent / "fixtures"
+_PLAIN = ("exercise", "stand_in", "probe", "exact_zeros", "atol", "rtol")
+_NAMES = ("returns", "builds_on", "forbids")
+
+
+def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:
+    """Return JSON and tensors for a chapter's exams, in the order of the lesson."""
+    packer = wire.Packer()
+    packed = []
+    for exam in exams:
+        trials = [
+            {
+                "name": trial.name,
+                "sizes": dict(trial.sizes),
+                "call": packer.call(trial.call),
+                "right": packer.answer(trial.right),
+                # Only answers that differ are worth their bytes.
+                "wrong": {name: packer.answer(answer) for name, answer in trial.wrong.items()},
+            }
+            for trial in exam.trials
+        ]
+        plain = {key: getattr(exam, key) for key in _PLAIN}
+        names = {key: list(getattr(exam, key)) for key in _NAMES}
+        packed.append({**plain, **names, "hints": dict(exam.hints), "trials": trials})
+    return {"exams": packed}, packer.tensors
+
+
+def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
+    """The way back from `pack`."""
+    unpacker = wire.Unpacker(tensors)
+    exams = []
+    for packed in document["exams"]:
+        trials = tuple(
+            Trial(
+                name=trial["name"],
+                sizes=trial["sizes"],
+                call=unpacker.call(trial["call"]),
+                right=unpacker.answer(trial["right"]),
+                wrong={name: unpacker.answer(answer) for name, answer in trial["wrong"].items()},
+            )
+            for trial in packed["trials"]
+        )
+        plain: dict[str, Any] = {key: packed[key] for key in _PLAIN}
+        names: dict[str, Any] = {key: tuple(packed[key]) for key in _NAMES}
+        exams.append(Exam(**plain, **names, hints=packed["hints"], trials=trials))
+    return exams
+
+
+@cache
+def all_exams() -> dict[str, Exam]:
+    """Return every exercise's exam by the exercise's name, over all chapters."""
+    exams = [exam for path in sorted(FOLDER.glob("*.safetensors")) for exam in unpack(*wire.load(path))]
+    return {exam.exercise: exam for exam in exams}

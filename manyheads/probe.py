@@ -1,0 +1,147 @@
+"""Carries out calls next to the learner's code and reports what came back.
+
+The learner's own checks call `run` directly; the judge makes the learner's kernel call `respond`. It holds no
+expected values and never decides anything: it lives in the same process as code that nobody has read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+import traceback
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from . import wire
+from .call import Answer, Call, Failure, Value
+
+MESSAGE_LENGTH = 600  # characters kept of an exception's text
+
+
+def run(target: Any, call: Call, probe: str = "") -> Answer:
+    """Call the learner's `target` as `call` says and return what came.
+
+    Args:
+        target: a function, or a class derived from `nn.Module` where `call.init` is given.
+        call: the inputs. They are copied first, so that the call cannot change them for anybody else.
+        probe: source of `probe(target, *inputs)` to call in place of the target itself.
+    """
+    inputs = {name: _copy(value) for name, value in call.inputs.items()}
+    parameters = None
+    try:
+        # fork_rng: a learner's own random numbers go on as if nobody had checked
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            if call.init is not None:
+                target = target(*call.init.values())
+                parameters = {name: tuple(p.shape) for name, p in target.named_parameters()}
+                if not _fits(parameters, call.state):
+                    return Answer(parameters=parameters)
+                _load(target, call.state or {})
+                target.train(call.training)
+            function = _probe_function(probe, target) if probe else target
+            value = function(*inputs.values())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a learner's exit() is an answer, not the end of the check
+        return Answer(failure=_failure(error), parameters=parameters)
+    changed = tuple(name for name, value in inputs.items() if not _same(value, call.inputs[name]))
+    return Answer(value=value, parameters=parameters, changed=changed)
+
+
+@contextlib.contextmanager
+def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str]) -> Iterator[None]:
+    """Put working objects in the place of the learner's own for a while.
+
+    Args:
+        namespace: where the learner's code looks its names up.
+        stand_ins: source by name; each defines an object of that name.
+    """
+    missing = object()
+    before = {name: namespace.get(name, missing) for name in stand_ins}
+    for name, source in stand_ins.items():
+        scope: dict[str, Any] = {"__name__": "manyheads.stand_in"}
+        exec(compile(source, f"<stand-in for {name}>", "exec"), scope)
+        namespace[name] = scope[name]
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is missing:
+                namespace.pop(name, None)
+            else:
+                namespace[name] = value
+
+
+def respond(request: str, answer: str, namespace: MutableMapping[str, Any]) -> None:
+    """Carry out the calls in the file `request` and write the answers to the file `answer`.
+
+    Called in the learner's kernel by the judge, which does not believe anything but the numbers in `answer`.
+    """
+    document, tensors = wire.load(Path(request))
+    unpacker, packer = wire.Unpacker(tensors), wire.Packer()
+    answers = []
+    with standing_in(namespace, document["stand_ins"]):
+        for packed in document["calls"]:
+            if document["exercise"] in namespace:
+                given = run(namespace[document["exercise"]], unpacker.call(packed), document["probe"])
+            else:
+                given = Answer(failure=Failure("NameError", f"there is no {document['exercise']} here"))
+            answers.append(packer.answer(given))
+    wire.save(Path(answer), {"answers": answers}, packer.tensors)
+
+
+def _probe_function(source: str, target: Any) -> Callable[..., Value]:
+    scope: dict[str, Any] = {"__name__": "manyheads.probe"}
+    exec(compile(source, "<probe>", "exec"), scope)
+    return lambda *inputs: scope["probe"](target, *inputs)
+
+
+def _copy(value: Value) -> Value:
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, (tuple, list)):
+        return type(value)(_copy(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return value
+
+
+def _same(now: Value, before: Value) -> bool:
+    if isinstance(now, Tensor) and isinstance(before, Tensor):
+        same_type = now.shape == before.shape and now.dtype == before.dtype
+        return same_type and torch.equal(now.nan_to_num(), before.nan_to_num())
+    if isinstance(now, (tuple, list)) and isinstance(before, (tuple, list)):
+        return len(now) == len(before) and all(map(_same, now, before))
+    return now == before if type(now) is type(before) else False
+
+
+def _fits(parameters: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor] | None) -> bool:
+    return state is None or parameters == {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def _load(layer: nn.Module, state: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in layer.named_parameters():
+            if name in state:
+                parameter.copy_(state[name])
+
+
+def _failure(error: BaseException) -> Failure:
+    line = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        # Cells have no file on disk; a library's frame is not the learner's line.
+        if frame.filename != __file__ and "site-packages" not in frame.filename and frame.lineno:
+            found = linecache.getline(frame.filename, frame.lineno).strip()
+            line = found if not Path(frame.filename).name.startswith("<stand-in") else line
+    try:
+        message = str(error)
+    except Exception:  # an exception class of the learner's own may fail even at this
+        message = "(its message cannot be shown)"
+    if len(message) > MESSAGE_LENGTH:
+        message = message[:MESSAGE_LENGTH] + " …"
+    return Failure(type(error).__name__, message, line[:200])

@@ -1,0 +1,70 @@
+"""Controls above, a picture below them, and the same thing in words below that.
+
+Every widget of the course is an `Explorer` around a function from its controls' values to a `View`. It knows
+nothing about attention, and uses only what ipywidgets 7.7 and 8 share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from manyheads import style
+
+_WORDS = f'<div role="status" style="max-width: {style.WIDTH}px; font-size: 15px; line-height: 1.5">{{}}</div>'
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What is to be seen for one setting of the controls.
+
+    Args:
+        words: HTML that says the same as the figure, or why there is none.
+        figure: the picture, None where there is nothing to draw.
+    """
+
+    words: str
+    figure: Figure | None = None
+
+
+class Explorer(widgets.VBox):
+    """A picture that follows its controls.
+
+    Args:
+        controls: by the name of the parameter of `look` that each sets.
+        rows: how the controls stand, from top to bottom: names side by side.
+        look: called with every control's value, at the start and after each change.
+    """
+
+    def __init__(
+        self,
+        controls: Mapping[str, widgets.ValueWidget],
+        rows: Sequence[Sequence[str]],
+        look: Callable[..., View],
+    ) -> None:
+        self.controls = dict(controls)
+        self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        self.words = widgets.HTML()
+        self.view = View("")
+        self._look = look
+        boxes = [
+            widgets.HBox([self.controls[name] for name in row], layout=widgets.Layout(flex_flow="row wrap"))
+            for row in rows
+        ]
+        super().__init__([*boxes, self.image, self.words])
+        for control in self.controls.values():
+            control.observe(self._redraw, names="value")
+        self._redraw()
+
+    def _redraw(self, _change: object = None) -> None:
+        self.view = self._look(**{name: control.value for name, control in self.controls.items()})
+        if self.view.figure is None:
+            self.image.layout.display = "none"
+        else:
+            self.image.value = style.png(self.view.figure)
+            self.image.layout.width = f"{style.width_in_pixels(self.view.figure)}px"
+            self.image.layout.display = "block"
+        self.words.value = _WORDS.format(self.view.words)

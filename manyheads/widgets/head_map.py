@@ -1,0 +1,309 @@
+"""One head at work on one sentence, computed by the learner's own `attention` and `causal_mask`.
+
+The first chapter shows `head_map(attention, causal_mask)`. It calls both anew at every redraw and never raises:
+where one of them is missing or gives something that cannot be drawn, the widget says so in a line. The queries
+and keys are made by hand, so that one can say why each word looks where it does; nothing here is learned.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import ipywidgets as widgets
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from manyheads import style
+
+from .explorer import Explorer, View
+
+Attention = Callable[..., tuple[Tensor, Tensor]]
+CausalMask = Callable[..., Tensor]
+
+# The two parts of the sentence are features too: by word class alone, "sat" could not tell "cat" from "mat".
+_FIRST, _LAST = "“The black cat”", "“the mat”"
+FEATURES = ("article", "adjective", "noun", "verb", "preposition", _FIRST, _LAST)  # d_head of them
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of the sentence, by its features.
+
+    Args:
+        features: what it is, its key: each of these is 1, the others 0.
+        asks: what it looks for, its query before it is made sharper.
+    """
+
+    text: str
+    features: tuple[str, ...] = ()
+    asks: Mapping[str, float] = field(default_factory=dict)
+
+
+SENTENCE = (
+    Word("The", ("article", _FIRST), {"noun": 1, _FIRST: 1}),
+    Word("black", ("adjective", _FIRST), {"noun": 1, _FIRST: 1}),
+    Word("cat", ("noun", _FIRST), {"adjective": 1, "article": 0.5, _FIRST: 1}),
+    Word("sat", ("verb",), {"noun": 1, _FIRST: 1}),
+    Word("on", ("preposition",), {"noun": 1, _LAST: 1}),
+    Word("the", ("article", _LAST), {"noun": 1, _LAST: 1}),
+    Word("mat", ("noun", _LAST), {"adjective": 1, "article": 0.5, _LAST: 1}),
+    Word(".", (), {"verb": 1}),
+)
+TOKENS = tuple(word.text for word in SENTENCE)
+
+_WORTH_A_NUMBER = 0.05  # smaller weights show by their colour only
+
+MADE_BY_HAND = "The vectors are made by hand for this picture; a trained head has to find its own."
+
+
+class CannotDraw(Exception):
+    """What a learner's function gave cannot be drawn. The message is HTML and says why."""
+
+
+def vectors(sharpness: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return q, k and v of the sentence, each (1, seq, d_head) with seq 8 and d_head 7.
+
+    Args:
+        sharpness: every query is multiplied by it.
+    """
+    k = torch.tensor([[float(feature in word.features) for feature in FEATURES] for word in SENTENCE])
+    q = torch.tensor([[float(word.asks.get(feature, 0)) for feature in FEATURES] for word in SENTENCE])
+    return sharpness * q.unsqueeze(0), k.unsqueeze(0), k.clone().unsqueeze(0)
+
+
+def weights_of(attention: Attention, causal_mask: CausalMask, causal: bool, sharpness: float) -> Tensor:
+    """Return the weights (seq, seq) that the learner's functions give for the sentence.
+
+    Raises:
+        CannotDraw: if there are none to draw.
+    """
+    mask = _mask_of(causal_mask) if causal else None
+    q, k, v = vectors(sharpness)
+    answer = _ask("attention", attention, q, k, v, mask)
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise CannotDraw(f"{_code('attention')} should return two tensors, (output, weights); {_came(answer)}.")
+    output, weights = answer
+    _demand_shape("The output of", output, tuple(v.shape))
+    _demand_shape("The weights of", weights, (*q.shape[:-1], k.shape[-2]))
+    for name, tensor in (("output", output), ("weights", weights)):
+        if not torch.isfinite(tensor).all():
+            what = "NaN" if torch.isnan(tensor).any() else "infinity"
+            raise CannotDraw(f"The {name} of {_code('attention')} should hold plain numbers; it holds {what}.")
+    return weights.detach().float().squeeze(0)
+
+
+def _mask_of(causal_mask: CausalMask) -> Tensor:
+    seq = len(TOKENS)
+    without = "Untick “causal” to see the picture without a mask."
+    try:
+        mask = _ask("causal_mask", causal_mask, seq)
+    except CannotDraw as reason:
+        raise CannotDraw(f"{reason} {without}") from None
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != (seq, seq):
+        raise CannotDraw(
+            f"{_code(f'causal_mask({seq})')} should be a boolean tensor of shape ({seq}, {seq}); "
+            f"{_came(mask)}. {without}"
+        )
+    return mask
+
+
+def _ask(name: str, function: Callable[..., object], *inputs: object) -> object:
+    try:
+        with torch.no_grad():
+            return function(*inputs)
+    except NotImplementedError as error:
+        if str(error):  # torch raises this error too, with a message
+            raise CannotDraw(_stopped(name, error)) from None
+        missing = _innermost(error)
+        raise CannotDraw(
+            f"{_code(missing)} is not written yet. "
+            f"Write it, run its cell and then this one: the picture is drawn with your code."
+        ) from None
+    except Exception as error:  # the learner's code may raise anything
+        raise CannotDraw(_stopped(name, error)) from None
+
+
+def _innermost(error: BaseException) -> str:
+    """Return the name of the function that raised `error`: one that `attention` calls may be the missing one."""
+    frame, trace = "", error.__traceback__
+    while trace is not None:
+        frame, trace = trace.tb_frame.f_code.co_name, trace.tb_next
+    return frame
+
+
+def _stopped(name: str, error: Exception) -> str:
+    said = f"{type(error).__name__}: {error}".rstrip(".: ")
+    return f"{_code(name)} stopped with {_code(said)}."
+
+
+def _demand_shape(what: str, given: object, shape: tuple[int, ...]) -> None:
+    if not isinstance(given, Tensor) or tuple(given.shape) != shape:
+        raise CannotDraw(f"{what} {_code('attention')} should have the shape {shape}; {_came(given)}.")
+
+
+def _came(given: object) -> str:
+    if isinstance(given, Tensor):
+        return f"yours is a tensor of shape {tuple(given.shape)} and {html.escape(str(given.dtype))}"
+    if isinstance(given, (tuple, list)):
+        return f"yours returns {len(given)} things"
+    return "yours returns nothing" if given is None else f"yours is of type {type(given).__name__}"
+
+
+def _code(text: str) -> str:
+    return f"<code>{html.escape(text)}</code>"
+
+
+def draw_head_map(weights: Tensor, tokens: Sequence[str], query: int) -> Figure:
+    """Draw all the weights as a map and, below it, the row of one query as bars, column under column.
+
+    Args:
+        weights: (seq, seq), one row a query
+        tokens: the words that stand for the rows and columns
+        query: index of the row to highlight
+    """
+    with style.course():
+        figure = style.figure(height=480)
+        above, below = figure.subplots(2, 1, height_ratios=(2.5, 1))
+        figure.subplots_adjust(left=0.115, right=0.99, top=0.9, bottom=0.02, hspace=0.2)
+        _draw_map(above, weights, tokens, query)
+        _draw_row(below, weights[query])
+        below.set_title(f"where “{tokens[query]}” looks")
+    return figure
+
+
+def _draw_map(axes: Axes, weights: Tensor, tokens: Sequence[str], query: int) -> None:
+    seq, colours = len(tokens), style.weight_colours()
+    axes.pcolormesh(weights.numpy(), cmap=colours, vmin=0, vmax=1, edgecolors=style.GRID, linewidth=0.8)
+    axes.set_xticks([column + 0.5 for column in range(seq)], tokens)
+    axes.set_yticks([row + 0.5 for row in range(seq)], tokens)
+    axes.set(xlim=(0, seq), ylim=(seq, 0), ylabel="this word …")
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.xaxis.set_label_position("top")
+    rows, columns = (weights == 0).nonzero(as_tuple=True)
+    axes.set_xlabel("… looks at this word" + (" (× where the weight is exactly 0)" if len(rows) else ""))
+    axes.spines[:].set_visible(False)
+    axes.get_yticklabels()[query].set_fontweight("bold")
+    for row, column in (weights >= _WORTH_A_NUMBER).nonzero().tolist():
+        weight = float(weights[row, column])
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            f"{weight:.2f}",
+            ha="center",
+            va="center_baseline",
+            color=style.ink_on(colours(min(weight, 1.0))),
+        )
+    axes.plot((columns + 0.5).numpy(), (rows + 0.5).numpy(), "x", color=style.QUIET, markersize=7)
+    frame = Rectangle((0, query), seq, 1, fill=False, edgecolor=style.WRONG, linewidth=3)
+    frame.set(gid="query", clip_on=False, zorder=3)
+    axes.add_patch(frame)
+
+
+def _draw_row(axes: Axes, row: Tensor) -> None:
+    seq = len(row)
+    places = [column + 0.5 for column in range(seq)]
+    axes.bar(places, row.tolist(), color=style.head_colour(0), width=0.6)
+    for place, weight in zip(places, row.tolist(), strict=True):
+        axes.text(place, max(weight, 0) + 0.04, _short(weight), ha="center", va="bottom")
+    axes.set(xlim=(0, seq), ylim=(0, 1.25), xticks=[], yticks=[])
+    axes.spines["left"].set_visible(False)
+
+
+def _short(weight: float) -> str:
+    return "0" if weight == 0 else f"{weight:.2f}"
+
+
+def describe_head_map(weights: Tensor, tokens: Sequence[str], query: int) -> str:
+    """Say in words where the query looks. Arguments as in `draw_head_map`."""
+    row = weights[query].tolist()
+    order = sorted(range(len(row)), key=lambda place: -row[place])
+    seen = [place for place in order if row[place] > 0]
+    word = f"<b>{html.escape(tokens[query])}</b>"
+    if not seen:
+        return f"{word} looks at no word at all."
+    names = [_name(tokens, place, query) for place in seen]
+    if len(seen) > 1 and row[seen[0]] - row[seen[-1]] < 0.005:
+        return f"{word} looks at {len(seen)} words alike, {row[seen[0]]:.2f} each."
+    sentence = f"{word} looks most at <b>{names[0]}</b> ({row[seen[0]]:.2f})"
+    return sentence + (f", then at {names[1]} ({row[seen[1]]:.2f})." if len(seen) > 1 else ".")
+
+
+def _name(tokens: Sequence[str], place: int, query: int) -> str:
+    return "itself" if place == query else html.escape(tokens[place])
+
+
+def _asks(word: Word) -> str:
+    """Say what the word's hand-made query looks for."""
+    parts = [f"a word of {name}" for name in word.asks if name in (_FIRST, _LAST)]
+    kinds = [
+        f"{'less so, ' if strength < 1 else ''}{'an' if name[0] in 'aeiou' else 'a'} {name}"
+        for name, strength in word.asks.items()
+        if name not in (_FIRST, _LAST)
+    ]
+    return f"Its query asks for {' or, '.join(kinds)}{', and for ' + parts[0] if parts else ''}."
+
+
+def _doubts(weights: Tensor, causal: bool) -> str:
+    """Say what cannot be right about weights that can be drawn; "" where nothing is."""
+    sums = weights.sum(dim=-1)
+    if causal and bool(weights.triu(1).any()):
+        return "“causal” is ticked, but words still look at later words: their weights should be exactly 0."
+    if not torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+        return (
+            f"The rows of your weights add up to {float(sums.min()):.2f} … {float(sums.max()):.2f}; "
+            f"each should add up to 1."
+        )
+    return ""
+
+
+def _note(sentence: str) -> str:
+    return f'<p style="border-left: 4px solid {style.WRONG}; padding-left: 10px">{sentence}</p>'
+
+
+def head_map(attention: Attention, causal_mask: CausalMask) -> Explorer:
+    """Return the widget: the weights of one head on "The black cat sat on the mat .".
+
+    Args:
+        attention: `attention(q, k, v, mask=None) -> (output, weights)`
+        causal_mask: `causal_mask(seq) -> mask`, boolean (seq, seq), True where a query may attend
+    """
+
+    def look(query: int, causal: bool, sharpness: float) -> View:
+        try:
+            weights = weights_of(attention, causal_mask, causal, sharpness)
+        except CannotDraw as reason:
+            return View(_note(str(reason)))
+        doubts = _doubts(weights, causal)
+        return View(
+            (_note(doubts) if doubts else "")
+            + f"<p>{describe_head_map(weights, TOKENS, query)} {_asks(SENTENCE[query])}<br>{MADE_BY_HAND}</p>",
+            draw_head_map(weights, TOKENS, query),
+        )
+
+    controls = {
+        "query": widgets.ToggleButtons(
+            options=[(text, place) for place, text in enumerate(TOKENS)],
+            value=TOKENS.index("sat"),
+            description="Look from",
+            style={"button_width": "66px", "description_width": "80px"},
+            layout={"width": "760px"},
+        ),
+        "causal": widgets.Checkbox(
+            value=False, description="causal: no looking at later words", indent=False, layout={"width": "300px"}
+        ),
+        "sharpness": widgets.IntSlider(
+            value=8,
+            min=0,
+            max=16,
+            description="sharpness",
+            continuous_update=False,
+            style={"description_width": "80px"},
+            layout={"width": "420px"},
+        ),
+    }
+    return Explorer(controls, rows=[["query"], ["sharpness", "causal"]], look=look)

@@ -1,0 +1,184 @@
+"""What dividing by √d_head is good for: the spread of the scores q·k, and what softmax makes of it.
+
+The first chapter shows `scaling_explorer()`; its numbers and its drawing can be had without the widget. Everything
+comes from q and k drawn at random: nothing here is faked or chosen to look well.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import ipywidgets as widgets
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from manyheads import style
+
+from .explorer import Explorer, View
+
+D_HEADS = tuple(2**power for power in range(11))  # 1, 2, 4 … 1024
+QUERIES = 512
+TOKENS = 8
+_SEED = 0
+_COLLAPSED = 0.95
+_COLLAPSING = 0.70
+_ROW = 1.85  # from the floor of the lower row to that of the upper one, where 1 is the tallest bar
+_WIDEST_SCORE = 100  # about three standard deviations of the widest scores
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """Scores and what softmax makes of them.
+
+    Args:
+        scores: (QUERIES, TOKENS)
+        weights: (QUERIES, TOKENS), rows sum to 1
+        spread: standard deviation of all the scores
+        biggest: the biggest weight of the query that is shown
+        tokens_seen: exp(entropy) of its weights: 1 if it looks at one token only, TOKENS if at all of them alike
+        gradient: the largest derivative of one of its weights by its own score, at most 0.25
+    """
+
+    scores: Tensor
+    weights: Tensor
+    spread: float
+    biggest: float
+    tokens_seen: float
+    gradient: float
+
+
+@dataclass(frozen=True, eq=False)
+class ScalingNumbers:
+    """What is to be seen at one d_head.
+
+    Args:
+        shown: index of the query that is shown: of all the QUERIES, the middle one by its biggest unscaled weight.
+    """
+
+    d_head: int
+    shown: int
+    unscaled: Softmax
+    scaled: Softmax
+
+
+@cache
+def scaling_numbers(d_head: int) -> ScalingNumbers:
+    """Draw q and k with independent features of mean 0 and variance 1, and take their scores, scaled and not."""
+    generator = torch.Generator().manual_seed(_SEED)
+    q = torch.randn(QUERIES, d_head, generator=generator)
+    k = torch.randn(QUERIES, TOKENS, d_head, generator=generator)
+    # (queries, tokens, d_head) @ (queries, d_head, 1) -> (queries, tokens)
+    scores = (k @ q.unsqueeze(-1)).squeeze(-1)
+    shown = int(scores.softmax(dim=-1).amax(dim=-1).median(dim=0).indices)
+    return ScalingNumbers(
+        d_head, shown, unscaled=_softmax(scores, shown), scaled=_softmax(scores / math.sqrt(d_head), shown)
+    )
+
+
+def _softmax(scores: Tensor, shown: int) -> Softmax:
+    weights = scores.softmax(dim=-1)
+    row = weights[shown].double()
+    return Softmax(
+        scores,
+        weights,
+        spread=float(scores.std()),
+        biggest=float(row.max()),
+        tokens_seen=float(torch.special.entr(row).sum().exp()),
+        gradient=float((row * (1 - row)).max()),
+    )
+
+
+def draw_scaling(d_head: int) -> Figure:
+    """Draw the scores (left) and one query's weights (right), without scaling (above) and with it (below)."""
+    numbers = scaling_numbers(d_head)
+    with style.course():
+        figure = style.figure(height=410)
+        # Each pair of axes holds two rows, one above the other: axes are what takes time in matplotlib.
+        left, right = figure.subplots(1, 2)
+        figure.subplots_adjust(left=0.035, right=0.985, top=1, bottom=0.14, wspace=0.1)
+        for axes in (left, right):
+            axes.set(ylim=(-0.16, _ROW + 1.5), yticks=[])
+            axes.spines["left"].set_visible(False)
+        for floor, name, softmax, colour in (
+            (_ROW, "q·k", numbers.unscaled, style.WRONG),
+            (0, f"q·k / √{d_head}", numbers.scaled, style.RIGHT),
+        ):
+            _draw_scores(left, floor, softmax.scores, numbers.shown, colour)
+            _title(left, floor, f"{name}:  standard deviation {softmax.spread:.1f}", colour)
+            _draw_weights(right, floor, softmax.weights[numbers.shown], colour)
+            _title(right, floor, f"softmax of {name}", colour)
+        left.set(xlim=(-_WIDEST_SCORE, _WIDEST_SCORE), xticks=range(-_WIDEST_SCORE, _WIDEST_SCORE + 1, 50))
+        left.set_xlabel(f"{QUERIES * TOKENS:,} scores; dots: the {TOKENS} of one query")
+        right.set(xticks=[])
+        right.set_xlabel(f"weights of that query on {TOKENS} tokens", labelpad=24)
+        right.spines["bottom"].set_visible(False)
+    return figure
+
+
+def _draw_scores(axes: Axes, floor: float, scores: Tensor, shown: int, colour: str) -> None:
+    counts, edges = torch.histogram(scores.flatten(), bins=100, range=(-_WIDEST_SCORE, _WIDEST_SCORE))
+    heights = floor + counts / counts.max()
+    axes.stairs(heights.numpy(), edges.numpy(), baseline=floor, fill=True, color=colour, alpha=0.35)
+    dots = scores[shown].clamp(-_WIDEST_SCORE, _WIDEST_SCORE).numpy()
+    axes.plot(dots, [floor - 0.08] * TOKENS, "o", color=colour, markersize=7, markeredgecolor="white")
+
+
+def _draw_weights(axes: Axes, floor: float, weights: Tensor, colour: str) -> None:
+    axes.bar(range(TOKENS), weights.tolist(), bottom=floor, color=colour, width=0.75)
+    axes.axhline(floor, color=style.QUIET, linewidth=1)
+    biggest = int(weights.argmax())
+    for token, weight in enumerate(weights.tolist()):
+        if weight >= 0.05:
+            emphasis = "bold" if token == biggest else "normal"
+            axes.text(token, floor + weight + 0.02, f"{weight:.2f}", ha="center", weight=emphasis)
+
+
+def _title(axes: Axes, floor: float, text: str, colour: str) -> None:
+    axes.text(
+        0, floor + 1.28, text, transform=axes.get_yaxis_transform(), color=colour, weight="bold", size=style.SIZE + 1
+    )
+
+
+def describe_scaling(d_head: int) -> str:
+    """Say in HTML what `draw_scaling(d_head)` shows."""
+    numbers = scaling_numbers(d_head)
+    root = f"√{d_head} = {math.sqrt(d_head):.3g}"
+    return (
+        f"<p><b>Without scaling</b>, scores have a standard deviation of {numbers.unscaled.spread:.1f} "
+        f"({root}), and {_verdict(numbers.unscaled)}</p>"
+        f"<p><b>Divided by √{d_head}</b>, they have a standard deviation of {numbers.scaled.spread:.1f}, "
+        f"and {_verdict(numbers.scaled)}</p>"
+    )
+
+
+def _verdict(softmax: Softmax) -> str:
+    if softmax.biggest >= _COLLAPSED:
+        state = f"softmax has collapsed: {softmax.biggest:.2f} on one token"
+    elif softmax.biggest >= _COLLAPSING:
+        state = f"softmax is collapsing: {softmax.biggest:.2f} on one token"
+    else:
+        state = f"softmax still spreads its weight: the biggest is {softmax.biggest:.2f}"
+    return (
+        f"{state}, as if the query looked at {softmax.tokens_seen:.1f} of {TOKENS} tokens. "
+        f"The gradient of a weight by its score is at most {softmax.gradient:.2g}."
+    )
+
+
+def scaling_explorer() -> Explorer:
+    """Return the widget: a slider for d_head, the picture, and what it shows in words."""
+    slider = widgets.SelectionSlider(
+        options=D_HEADS,
+        value=64,
+        description="d_head",
+        continuous_update=False,
+        layout=widgets.Layout(width="460px"),
+    )
+    return Explorer(
+        {"d_head": slider},
+        rows=[["d_head"]],
+        look=lambda d_head: View(describe_scaling(d_head), draw_scaling(d_head)),
+    )

@@ -1,0 +1,184 @@
+"""How values travel between processes and into fixtures: one safetensors file, never pickle.
+
+Tensors are stored as such; everything around them goes into the file's one metadata entry as JSON. Both sides of
+the judge use this module. Reading never runs code from the file and refuses what is too large or too deep.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .call import Answer, Call, Failure, Opaque, Value
+
+MAX_BYTES = 256 * 2**20  # of one file
+MAX_DEPTH = 8  # of nested tuples, lists and dicts
+MAX_ITEMS = 10_000  # of one tuple, list or dict
+MAX_TEXT = 4_000  # characters of one string
+_DOCUMENT = "document"
+
+
+class WireError(ValueError):
+    """A file that is not what this module writes: truncated, too large, or made by somebody else."""
+
+
+class Packer:
+    """Turns values into JSON, and collects their tensors by name."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+
+    def value(self, value: Value, depth: int = 0) -> Any:
+        """Return JSON for `value`; tensors in it are copied to the CPU."""
+        if depth > MAX_DEPTH:
+            return {"opaque": "a structure nested too deeply"}
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, (int, float)):
+            # Text keeps big integers, NaN and infinities, which JSON has no words for.
+            return {type(value + 0).__name__: repr(value + 0)}
+        if isinstance(value, str):
+            return {"str": str(value)[:MAX_TEXT]}
+        if isinstance(value, Tensor):
+            return self._tensor(value)
+        if isinstance(value, (torch.dtype, torch.device)):
+            return {type(value).__name__: str(value).removeprefix("torch.")}
+        if isinstance(value, (tuple, list)) and len(value) <= MAX_ITEMS:
+            kind = "tuple" if isinstance(value, tuple) else "list"
+            return {kind: [self.value(item, depth + 1) for item in value]}
+        if isinstance(value, Mapping) and len(value) <= MAX_ITEMS:
+            return {"dict": [[self.value(k, depth + 1), self.value(v, depth + 1)] for k, v in value.items()]}
+        return {"opaque": type(value).__name__}
+
+    def _tensor(self, tensor: Tensor) -> Any:
+        if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized:
+            return {"opaque": f"{type(tensor).__name__} on {tensor.device}, {tensor.layout}"}
+        name = str(len(self.tensors))
+        # clone: safetensors refuses tensors that share memory
+        self.tensors[name] = tensor.detach().cpu().contiguous().clone()
+        return {"tensor": name}
+
+    def answer(self, answer: Answer) -> Any:
+        """Return JSON for an answer."""
+        failure = answer.failure
+        return {
+            "value": self.value(answer.value),
+            "failure": None if failure is None else [failure.kind, failure.message, failure.line],
+            "parameters": None
+            if answer.parameters is None
+            else [[name, list(shape)] for name, shape in answer.parameters.items()],
+            "changed": list(answer.changed),
+        }
+
+    def call(self, call: Call) -> Any:
+        """Return JSON for a call."""
+        return {
+            "inputs": self.value(call.inputs),
+            "init": self.value(call.init),
+            "state": self.value(call.state),
+            "training": call.training,
+        }
+
+
+class Unpacker:
+    """The way back: JSON and tensors to values."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = tensors
+
+    def value(self, packed: Any, depth: int = 0) -> Value:
+        """Return the value that `packed` stands for.
+
+        Raises:
+            WireError: if `packed` is nothing that `Packer.value` returns.
+        """
+        if depth > MAX_DEPTH + 1:
+            raise WireError("nested too deeply")
+        if packed is None or isinstance(packed, bool):
+            return packed
+        if not isinstance(packed, dict) or len(packed) != 1:
+            raise WireError(f"not a packed value: {packed!r:.80}")
+        [(kind, content)] = packed.items()
+        try:
+            if kind in ("tuple", "list"):
+                items = [self.value(item, depth + 1) for item in content]
+                return tuple(items) if kind == "tuple" else items
+            if kind == "dict":
+                return {self.value(k, depth + 1): self.value(v, depth + 1) for k, v in content}
+            return self._leaf(kind, content)
+        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+            raise WireError(f"not a packed {kind}: {content!r:.80}") from error
+
+    def _leaf(self, kind: str, content: Any) -> Value:
+        if kind == "tensor":
+            return self._tensors[content]
+        if kind == "int":
+            return int(content)
+        if kind == "float":
+            return float(content)
+        if kind == "str":
+            return str(content)[:MAX_TEXT]
+        if kind == "dtype":
+            dtype = getattr(torch, content)
+            if not isinstance(dtype, torch.dtype):
+                raise WireError(f"not a dtype: {content!r:.80}")
+            return dtype
+        if kind == "device":
+            return torch.device(content)
+        if kind == "opaque":
+            return Opaque(str(content)[:200])
+        raise WireError(f"unknown kind: {kind!r:.80}")
+
+    def answer(self, packed: Any) -> Answer:
+        """Return the answer that `packed` stands for."""
+        try:
+            failure = packed["failure"]
+            parameters = packed["parameters"]
+            return Answer(
+                value=self.value(packed["value"]),
+                failure=None if failure is None else Failure(*(str(part)[:MAX_TEXT] for part in failure)),
+                parameters=None
+                if parameters is None
+                else {str(name): tuple(int(size) for size in shape) for name, shape in parameters},
+                changed=tuple(str(name) for name in packed["changed"]),
+            )
+        except (TypeError, KeyError) as error:
+            raise WireError("not a packed answer") from error
+
+    def call(self, packed: Any) -> Call:
+        """Return the call that `packed` stands for."""
+        parts: dict[str, Any] = {key: self.value(packed[key]) for key in ("inputs", "init", "state")}
+        return Call(**parts, training=bool(packed["training"]))
+
+
+def save(path: Path, document: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Write `document` (JSON) and `tensors` to `path`: the same bytes for the same content."""
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    # One metadata entry: safetensors keeps several in no fixed order.
+    save_file(dict(tensors), path, metadata={_DOCUMENT: text})
+
+
+def load(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tensor]]:
+    """Read what `save` wrote.
+
+    Raises:
+        WireError: if the file is missing, larger than `max_bytes`, or not written by `save`.
+    """
+    try:
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise WireError(f"{size / 2**20:.0f} MB came back; the limit is {max_bytes / 2**20:.0f} MB")
+        with safe_open(path, framework="pt") as file:
+            document = json.loads((file.metadata() or {})[_DOCUMENT])
+            return document, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
+        if isinstance(error, WireError):
+            raise
+        raise WireError(f"{path.name} cannot be read: {error}") from error
