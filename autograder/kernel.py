@@ -23,6 +23,9 @@ class SubmissionKernel(AsyncKernelManager):
     transport = Unicode("ipc")  # sockets in the file system: no port that anybody else could open
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
+        # Both sides must find the sockets, and they run in different folders: a full path.
+        self.connection_file = os.path.join(kwargs["cwd"], "kernel.json")
+        self.ip = os.path.join(kwargs["cwd"], "kernel")
         kwargs["env"] = _environment(kwargs["cwd"])
         kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL  # what it prints beside its cells is nobody's
         return await super()._async_pre_start_kernel(**kwargs)

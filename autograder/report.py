@@ -133,8 +133,11 @@ def write_report(folder: ClassFolder, assignments: list[str]) -> Path:
     html = render(results, folder.root.name, datetime.now().astimezone())
     path = folder.root / REPORT
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    beside.write_text(html, encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(html, encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
     return path
 
 

@@ -138,7 +138,9 @@ def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:
     if "check" in metadata:
         name = metadata["check"]
         return _graded(f"{GRADE_MARK}{name}\n{cell.source}", name.replace(".", "-"), points=metadata["points"])
-    return new_code_cell(cell.source, id=_cell_id("code", index, cell.source))
+    # A quiz's source holds its answers: folded away, in JupyterLab and on Colab.
+    folded = {"jupyter": {"source_hidden": True}, "cellView": "form"} if metadata.get("role") == "quiz" else {}
+    return new_code_cell(cell.source, id=_cell_id("code", index, cell.source), metadata=folded)
 
 
 def _graded(source: str, grade_id: str, solution: bool = False, points: float | None = None) -> NotebookNode:

@@ -30,10 +30,11 @@ class WireError(ValueError):
 
 
 class Packer:
-    """Turns values into JSON, and collects their tensors by name."""
+    """Turns values into JSON, and collects their tensors by name. Equal tensors are kept once."""
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
+        self._names: dict[tuple[torch.dtype, torch.Size, bytes], str] = {}
 
     def value(self, value: Value, depth: int = 0) -> Any:
         """Return JSON for `value`; tensors in it are copied to the CPU."""
@@ -60,9 +61,11 @@ class Packer:
     def _tensor(self, tensor: Tensor) -> Any:
         if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized:
             return {"opaque": f"{type(tensor).__name__} on {tensor.device}, {tensor.layout}"}
-        name = str(len(self.tensors))
         # clone: safetensors refuses tensors that share memory
-        self.tensors[name] = tensor.detach().cpu().contiguous().clone()
+        tensor = tensor.detach().cpu().contiguous().clone()
+        content = bytes(tensor.reshape(-1).view(torch.uint8).numpy())
+        name = self._names.setdefault((tensor.dtype, tensor.shape, content), str(len(self.tensors)))
+        self.tensors.setdefault(name, tensor)
         return {"tensor": name}
 
     def answer(self, answer: Answer) -> Any:
@@ -104,7 +107,7 @@ class Unpacker:
         if packed is None or isinstance(packed, bool):
             return packed
         if not isinstance(packed, dict) or len(packed) != 1:
-            raise WireError(f"not a packed value: {packed!r:.80}")
+            raise WireError("not a packed value")
         [(kind, content)] = packed.items()
         try:
             if kind in ("tuple", "list"):
@@ -113,8 +116,10 @@ class Unpacker:
             if kind == "dict":
                 return {self.value(k, depth + 1): self.value(v, depth + 1) for k, v in content}
             return self._leaf(kind, content)
+        except WireError:
+            raise
         except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-            raise WireError(f"not a packed {kind}: {content!r:.80}") from error
+            raise WireError(f"not a packed {kind!r:.80}") from error
 
     def _leaf(self, kind: str, content: Any) -> Value:
         if kind == "tensor":

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from manyheads import style
 
-_WORDS = f'<div role="status" style="max-width: {style.WIDTH}px; font-size: 15px; line-height: 1.5">{{}}</div>'
+_BOX = f"max-width: {style.WIDTH}px; font-size: 15px; line-height: 1.5"
+_WARNING = f"margin: 6px 0; border-left: 4px solid {style.WRONG}; padding-left: 10px"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +23,14 @@ class View:
     """What is to be seen for one setting of the controls.
 
     Args:
-        words: HTML that says the same as the figure, or why there is none.
         figure: the picture, None where there is nothing to draw.
+        words: paragraphs of HTML that say the same as the figure.
+        warning: HTML: why there is no picture or what cannot be right about it; "" where all is well.
     """
 
-    words: str
     figure: Figure | None = None
+    words: tuple[str, ...] = ()
+    warning: str = ""
 
 
 class Explorer(widgets.VBox):
@@ -48,7 +51,7 @@ class Explorer(widgets.VBox):
         self.controls = dict(controls)
         self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         self.words = widgets.HTML()
-        self.view = View("")
+        self.view = View()
         self._look = look
         boxes = [
             widgets.HBox([self.controls[name] for name in row], layout=widgets.Layout(flex_flow="row wrap"))
@@ -67,4 +70,10 @@ class Explorer(widgets.VBox):
             self.image.value = style.png(self.view.figure)
             self.image.layout.width = f"{style.width_in_pixels(self.view.figure)}px"
             self.image.layout.display = "block"
-        self.words.value = _WORDS.format(self.view.words)
+        self.words.value = _in_words(self.view)
+
+
+def _in_words(view: View) -> str:
+    warning = f'<p style="{_WARNING}">{view.warning}</p>' if view.warning else ""
+    paragraphs = "".join(f'<p style="margin: 0 0 6px">{paragraph}</p>' for paragraph in view.words)
+    return f'<div role="status" style="{_BOX}">{warning}{paragraphs}</div>'

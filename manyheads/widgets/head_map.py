@@ -1,7 +1,7 @@
 """One head at work on one sentence, computed by the learner's own `attention` and `causal_mask`.
 
-The first chapter shows `head_map(attention, causal_mask)`. It calls both anew at every redraw and never raises:
-where one of them is missing or gives something that cannot be drawn, the widget says so in a line. The queries
+The first chapter shows `head_map(attention, causal_mask)`. It calls both anew at every redraw and never shows a
+traceback: where one of them is missing or gives what cannot be drawn, the widget says so in a line. The queries
 and keys are made by hand, so that one can say why each word looks where it does; nothing here is learned.
 """
 
@@ -57,6 +57,7 @@ SENTENCE = (
 TOKENS = tuple(word.text for word in SENTENCE)
 
 _WORTH_A_NUMBER = 0.05  # smaller weights show by their colour only
+_WORDS_ABOVE, _BARS_BELOW, _BAR_OF_1 = 1.4, 3.9, 2.3  # heights, in cells of the map
 
 MADE_BY_HAND = "The vectors are made by hand for this picture; a trained head has to find its own."
 
@@ -94,7 +95,7 @@ def weights_of(attention: Attention, causal_mask: CausalMask, causal: bool, shar
         if not torch.isfinite(tensor).all():
             what = "NaN" if torch.isnan(tensor).any() else "infinity"
             raise CannotDraw(f"The {name} of {_code('attention')} should hold plain numbers; it holds {what}.")
-    return weights.detach().float().squeeze(0)
+    return weights.detach().cpu().float().squeeze(0)
 
 
 def _mask_of(causal_mask: CausalMask) -> Tensor:
@@ -137,8 +138,8 @@ def _innermost(error: BaseException) -> str:
 
 
 def _stopped(name: str, error: Exception) -> str:
-    said = f"{type(error).__name__}: {error}".rstrip(".: ")
-    return f"{_code(name)} stopped with {_code(said)}."
+    first_line = (str(error).splitlines() or [""])[0][:300]
+    return f"{_code(name)} stopped with {_code(f'{type(error).__name__}: {first_line}'.rstrip('.: '))}."
 
 
 def _demand_shape(what: str, given: object, shape: tuple[int, ...]) -> None:
@@ -166,52 +167,49 @@ def draw_head_map(weights: Tensor, tokens: Sequence[str], query: int) -> Figure:
         tokens: the words that stand for the rows and columns
         query: index of the row to highlight
     """
+    seq = len(tokens)
     with style.course():
-        figure = style.figure(height=480)
-        above, below = figure.subplots(2, 1, height_ratios=(2.5, 1))
-        figure.subplots_adjust(left=0.115, right=0.99, top=0.9, bottom=0.02, hspace=0.2)
-        _draw_map(above, weights, tokens, query)
-        _draw_row(below, weights[query])
-        below.set_title(f"where “{tokens[query]}” looks")
+        figure = style.figure(height=440)
+        # One pair of axes for everything, and words in place of ticks: both are what takes time in matplotlib.
+        # Its unit is a cell of the map; y runs downwards.
+        axes = figure.add_axes((0.115, 0, 0.875, 1))
+        axes.set(xlim=(0, seq), ylim=(seq + _BARS_BELOW, -_WORDS_ABOVE))
+        axes.set_axis_off()
+        _draw_map(axes, weights, tokens, query)
+        _draw_row(axes, weights[query], tokens[query])
     return figure
 
 
 def _draw_map(axes: Axes, weights: Tensor, tokens: Sequence[str], query: int) -> None:
     seq, colours = len(tokens), style.weight_colours()
     axes.pcolormesh(weights.numpy(), cmap=colours, vmin=0, vmax=1, edgecolors=style.GRID, linewidth=0.8)
-    axes.set_xticks([column + 0.5 for column in range(seq)], tokens)
-    axes.set_yticks([row + 0.5 for row in range(seq)], tokens)
-    axes.set(xlim=(0, seq), ylim=(seq, 0), ylabel="this word …")
-    axes.tick_params(length=0, labeltop=True, labelbottom=False)
-    axes.xaxis.set_label_position("top")
     rows, columns = (weights == 0).nonzero(as_tuple=True)
-    axes.set_xlabel("… looks at this word" + (" (× where the weight is exactly 0)" if len(rows) else ""))
-    axes.spines[:].set_visible(False)
-    axes.get_yticklabels()[query].set_fontweight("bold")
+    axes.plot((columns + 0.5).numpy(), (rows + 0.5).numpy(), "x", color=style.QUIET, markersize=7)
     for row, column in (weights >= _WORTH_A_NUMBER).nonzero().tolist():
         weight = float(weights[row, column])
-        axes.text(
-            column + 0.5,
-            row + 0.5,
-            f"{weight:.2f}",
-            ha="center",
-            va="center_baseline",
-            color=style.ink_on(colours(min(weight, 1.0))),
-        )
-    axes.plot((columns + 0.5).numpy(), (rows + 0.5).numpy(), "x", color=style.QUIET, markersize=7)
-    frame = Rectangle((0, query), seq, 1, fill=False, edgecolor=style.WRONG, linewidth=3)
-    frame.set(gid="query", clip_on=False, zorder=3)
-    axes.add_patch(frame)
+        colour = style.ink_on(colours(min(weight, 1.0)))
+        axes.text(column + 0.5, row + 0.5, f"{weight:.2f}", ha="center", va="center_baseline", color=colour)
+    axes.add_patch(
+        Rectangle((0, query), seq, 1, fill=False, edgecolor=style.WRONG, linewidth=3, clip_on=False, zorder=3)
+    )
+    for place, token in enumerate(tokens):
+        emphasis = "bold" if place == query else "normal"
+        axes.text(-0.08, place + 0.5, token, ha="right", va="center_baseline", weight=emphasis)
+        axes.text(place + 0.5, -0.2, token, ha="center", va="baseline")
+    axes.text(-0.95, seq / 2, "this word …", rotation=90, ha="center", va="center")
+    crosses = " (× where the weight is exactly 0)" if len(rows) else ""
+    axes.text(seq / 2, -0.85, f"… looks at this word{crosses}", ha="center", va="baseline")
 
 
-def _draw_row(axes: Axes, row: Tensor) -> None:
-    seq = len(row)
-    places = [column + 0.5 for column in range(seq)]
-    axes.bar(places, row.tolist(), color=style.head_colour(0), width=0.6)
-    for place, weight in zip(places, row.tolist(), strict=True):
-        axes.text(place, max(weight, 0) + 0.04, _short(weight), ha="center", va="bottom")
-    axes.set(xlim=(0, seq), ylim=(0, 1.25), xticks=[], yticks=[])
-    axes.spines["left"].set_visible(False)
+def _draw_row(axes: Axes, row: Tensor, token: str) -> None:
+    floor = len(row) + _BARS_BELOW - 0.2
+    places = [column + 0.5 for column in range(len(row))]
+    heights = (row * _BAR_OF_1).tolist()
+    axes.text(0, len(row) + 0.75, f"where “{token}” looks", weight="bold", size=style.SIZE + 1)
+    axes.bar(places, [-height for height in heights], bottom=floor, color=style.head_colour(0), width=0.6)
+    axes.axhline(floor, color=style.QUIET, linewidth=1)
+    for place, height, weight in zip(places, heights, row.tolist(), strict=True):
+        axes.text(place, floor - max(height, 0) - 0.12, _short(weight), ha="center", va="baseline")
 
 
 def _short(weight: float) -> str:
@@ -261,10 +259,6 @@ def _doubts(weights: Tensor, causal: bool) -> str:
     return ""
 
 
-def _note(sentence: str) -> str:
-    return f'<p style="border-left: 4px solid {style.WRONG}; padding-left: 10px">{sentence}</p>'
-
-
 def head_map(attention: Attention, causal_mask: CausalMask) -> Explorer:
     """Return the widget: the weights of one head on "The black cat sat on the mat .".
 
@@ -277,12 +271,11 @@ def head_map(attention: Attention, causal_mask: CausalMask) -> Explorer:
         try:
             weights = weights_of(attention, causal_mask, causal, sharpness)
         except CannotDraw as reason:
-            return View(_note(str(reason)))
-        doubts = _doubts(weights, causal)
+            return View(warning=str(reason))
         return View(
-            (_note(doubts) if doubts else "")
-            + f"<p>{describe_head_map(weights, TOKENS, query)} {_asks(SENTENCE[query])}<br>{MADE_BY_HAND}</p>",
             draw_head_map(weights, TOKENS, query),
+            (f"{describe_head_map(weights, TOKENS, query)} {_asks(SENTENCE[query])}", MADE_BY_HAND),
+            warning=_doubts(weights, causal),
         )
 
     controls = {
@@ -290,8 +283,7 @@ def head_map(attention: Attention, causal_mask: CausalMask) -> Explorer:
             options=[(text, place) for place, text in enumerate(TOKENS)],
             value=TOKENS.index("sat"),
             description="Look from",
-            style={"button_width": "66px", "description_width": "80px"},
-            layout={"width": "760px"},
+            style={"button_width": "66px", "description_width": "initial"},
         ),
         "causal": widgets.Checkbox(
             value=False, description="causal: no looking at later words", indent=False, layout={"width": "300px"}
@@ -302,7 +294,7 @@ def head_map(attention: Attention, causal_mask: CausalMask) -> Explorer:
             max=16,
             description="sharpness",
             continuous_update=False,
-            style={"description_width": "80px"},
+            style={"description_width": "initial"},
             layout={"width": "420px"},
         ),
     }

@@ -21,7 +21,7 @@ from manyheads import style
 from .explorer import Explorer, View
 
 D_HEADS = tuple(2**power for power in range(11))  # 1, 2, 4 … 1024
-QUERIES = 512
+QUERIES = 256
 TOKENS = 8
 _SEED = 0
 _COLLAPSED = 0.95
@@ -97,12 +97,13 @@ def draw_scaling(d_head: int) -> Figure:
     numbers = scaling_numbers(d_head)
     with style.course():
         figure = style.figure(height=410)
-        # Each pair of axes holds two rows, one above the other: axes are what takes time in matplotlib.
-        left, right = figure.subplots(1, 2)
-        figure.subplots_adjust(left=0.035, right=0.985, top=1, bottom=0.14, wspace=0.1)
+        # Two pairs of axes for two rows each, and numbers in place of ticks: both are what takes time in matplotlib.
+        left, right = figure.add_axes((0.035, 0, 0.45, 1)), figure.add_axes((0.53, 0, 0.455, 1))
+        left.set_xlim(-_WIDEST_SCORE, _WIDEST_SCORE)
+        right.set_xlim(-0.6, TOKENS - 0.4)
         for axes in (left, right):
-            axes.set(ylim=(-0.16, _ROW + 1.5), yticks=[])
-            axes.spines["left"].set_visible(False)
+            axes.set_ylim(-0.6, _ROW + 1.5)
+            axes.set_axis_off()
         for floor, name, softmax, colour in (
             (_ROW, "q·k", numbers.unscaled, style.WRONG),
             (0, f"q·k / √{d_head}", numbers.scaled, style.RIGHT),
@@ -111,11 +112,10 @@ def draw_scaling(d_head: int) -> Figure:
             _title(left, floor, f"{name}:  standard deviation {softmax.spread:.1f}", colour)
             _draw_weights(right, floor, softmax.weights[numbers.shown], colour)
             _title(right, floor, f"softmax of {name}", colour)
-        left.set(xlim=(-_WIDEST_SCORE, _WIDEST_SCORE), xticks=range(-_WIDEST_SCORE, _WIDEST_SCORE + 1, 50))
-        left.set_xlabel(f"{QUERIES * TOKENS:,} scores; dots: the {TOKENS} of one query")
-        right.set(xticks=[])
-        right.set_xlabel(f"weights of that query on {TOKENS} tokens", labelpad=24)
-        right.spines["bottom"].set_visible(False)
+        for score in range(-_WIDEST_SCORE, _WIDEST_SCORE + 1, 50):
+            left.text(score, -0.34, f"{score}".replace("-", "−"), ha="center")
+        _caption(left, f"{QUERIES * TOKENS:,} scores; dots: the {TOKENS} of one query")
+        _caption(right, f"weights of that query on {TOKENS} tokens")
     return figure
 
 
@@ -124,6 +124,7 @@ def _draw_scores(axes: Axes, floor: float, scores: Tensor, shown: int, colour: s
     heights = floor + counts / counts.max()
     axes.stairs(heights.numpy(), edges.numpy(), baseline=floor, fill=True, color=colour, alpha=0.35)
     dots = scores[shown].clamp(-_WIDEST_SCORE, _WIDEST_SCORE).numpy()
+    axes.axhline(floor - 0.18, color=style.QUIET, linewidth=1)
     axes.plot(dots, [floor - 0.08] * TOKENS, "o", color=colour, markersize=7, markeredgecolor="white")
 
 
@@ -138,33 +139,36 @@ def _draw_weights(axes: Axes, floor: float, weights: Tensor, colour: str) -> Non
 
 
 def _title(axes: Axes, floor: float, text: str, colour: str) -> None:
-    axes.text(
-        0, floor + 1.28, text, transform=axes.get_yaxis_transform(), color=colour, weight="bold", size=style.SIZE + 1
-    )
+    axes.text(axes.get_xlim()[0], floor + 1.28, text, color=colour, weight="bold", size=style.SIZE + 1)
 
 
-def describe_scaling(d_head: int) -> str:
-    """Say in HTML what `draw_scaling(d_head)` shows."""
+def _caption(axes: Axes, text: str) -> None:
+    axes.text(sum(axes.get_xlim()) / 2, -0.54, text, ha="center")
+
+
+def describe_scaling(d_head: int) -> tuple[str, str]:
+    """Say in two paragraphs of HTML what `draw_scaling(d_head)` shows: without scaling, and with it."""
     numbers = scaling_numbers(d_head)
-    root = f"√{d_head} = {math.sqrt(d_head):.3g}"
     return (
-        f"<p><b>Without scaling</b>, scores have a standard deviation of {numbers.unscaled.spread:.1f} "
-        f"({root}), and {_verdict(numbers.unscaled)}</p>"
-        f"<p><b>Divided by √{d_head}</b>, they have a standard deviation of {numbers.scaled.spread:.1f}, "
-        f"and {_verdict(numbers.scaled)}</p>"
+        f"<b>Without scaling</b>, scores have a standard deviation of {numbers.unscaled.spread:.1f} "
+        f"(√{d_head} = {math.sqrt(d_head):.1f}), and {_verdict(numbers.unscaled)}",
+        f"<b>Divided by √{d_head}</b>, they have a standard deviation of {numbers.scaled.spread:.1f}, "
+        f"and {_verdict(numbers.scaled)}",
     )
 
 
 def _verdict(softmax: Softmax) -> str:
+    biggest = "more than 0.99" if softmax.biggest >= 0.995 else f"{softmax.biggest:.2f}"
     if softmax.biggest >= _COLLAPSED:
-        state = f"softmax has collapsed: {softmax.biggest:.2f} on one token"
+        state = f"softmax has collapsed: {biggest} on one token"
     elif softmax.biggest >= _COLLAPSING:
-        state = f"softmax is collapsing: {softmax.biggest:.2f} on one token"
+        state = f"softmax is collapsing: {biggest} on one token"
     else:
-        state = f"softmax still spreads its weight: the biggest is {softmax.biggest:.2f}"
+        state = f"softmax still spreads its weight: the biggest is {biggest}"
+    gradient = "less than 0.001" if softmax.gradient < 0.001 else f"at most {softmax.gradient:.2g}"
     return (
-        f"{state}, as if the query looked at {softmax.tokens_seen:.1f} of {TOKENS} tokens. "
-        f"The gradient of a weight by its score is at most {softmax.gradient:.2g}."
+        f"{state}, as if the query looked at {softmax.tokens_seen:.1f} of {TOKENS} tokens. The gradient of a weight "
+        f"by its score is {gradient}{': hardly anything to learn from.' if softmax.gradient < 0.05 else '.'}"
     )
 
 
@@ -180,5 +184,5 @@ def scaling_explorer() -> Explorer:
     return Explorer(
         {"d_head": slider},
         rows=[["d_head"]],
-        look=lambda d_head: View(describe_scaling(d_head), draw_scaling(d_head)),
+        look=lambda d_head: View(draw_scaling(d_head), describe_scaling(d_head)),
     )

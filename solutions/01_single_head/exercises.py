@@ -202,8 +202,7 @@ ATTENTION_SCORES = Exercise(
             "forgot to scale",
             replace=" / math.sqrt(d_head)",
             by="",
-            hint="Your scores are √d_head times too large. The wider the head, the more softmax gives all to one "
-            "word.",
+            hint="Your scores are √d_head times too large. The wider the head, the more softmax gives all to one word.",
         ),
         Misconception(
             "divided by d_head instead of its square root",
@@ -411,8 +410,7 @@ CAUSAL_MASK = Exercise(
             "marked what is blocked with True",
             replace="return torch.ones(seq, seq, dtype=torch.bool, device=device).tril()",
             by="return ~torch.ones(seq, seq, dtype=torch.bool, device=device).tril()",
-            hint="The mask is inverted: each word may see only the future. In this course True means "
-            '"may attend".',
+            hint='The mask is inverted: each word may see only the future. In this course True means "may attend".',
         ),
         Misconception(
             "allowed everything",
@@ -638,7 +636,7 @@ ATTENTION_WEIGHTS = Exercise(
             "blocked, all words get the same share. Use the real −∞ and take care of such rows.",
         ),
         Misconception(
-            "left rows as they come when all of a row is blocked by −1e9",
+            "used a large negative number such as −1e9 for minus infinity",
             replace=MASKED_SOFTMAX,
             by=masked_by("scores = scores.masked_fill(~mask, -1e9)"),
             hint="In a row where all is blocked, all scores are equal, so softmax gives each blocked word the same "

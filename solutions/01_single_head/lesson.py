@@ -188,7 +188,8 @@ Are the two problems gone? Compare queries with keys, instead of words with word
 # %%
 with try_it():
     torch.manual_seed(8)
-    q, k, v = project(with_cat[None], *torch.randn(3, d_model, 8) / 4)
+    w_q, w_k, w_v = torch.randn(3, d_model, 8) / 4
+    q, k, v = project(with_cat[None], w_q, w_k, w_v)  # [None]: a batch of one sentence
     fit = q[0] @ k[0].T  # (seq, d_head) @ (d_head, seq) -> (seq, seq)
     print(f"sat looks at cat: {fit[3, 2]:.1f}   cat looks at sat: {fit[2, 3]:.1f}")
     print("words that fit themselves best:", (fit.argmax(dim=-1) == torch.arange(7)).sum().item(), "of 7")
@@ -690,12 +691,16 @@ with try_it():
 
 # %% [markdown]
 """
-A difference of 0.000001 or less is rounding: float32 keeps some seven digits.
+You do, if it is 0 or 0.000001 at most. So small a difference is rounding: float32 keeps some seven digits.
 
 ## See what a head sees   <sub>3 min</sub>
 
-Here are queries, keys and values made by hand for our sentence. Each row shows where one word looks. Find *sat*: where
-does its weight go? Then switch the causal mask on. Which rows change, and which word has no choice at all?
+Here are queries, keys and values made by hand for our sentence, and your own functions at work on them. Each row
+shows where one word looks.
+
+- Where does *sat* look?
+- Tick "causal". Which rows change, and which word has no choice at all?
+- The sharpness multiplies all queries. What is left of the picture at 0, and why?
 """
 
 # %%
@@ -710,122 +715,75 @@ head_map(attention, causal_mask)
 Not graded. Each answer explains itself; try the wrong ones too.
 """
 
-# %%
-from jupyterquiz import display_quiz
+# %% role="quiz"
+from manyheads.quiz import multiple_choice, quiz
 
-questions = [
-    {
-        "question": "Row i of the weights belongs to which word, and what does it say?",
-        "type": "multiple_choice",
-        "answers": [
-            {
-                "answer": "To word i as a query: how much it takes of each word",
-                "correct": True,
-                "feedback": "Yes. A row is one query, its columns are the keys, and the row sums to 1.",
-            },
-            {
-                "answer": "To word i as a key: how much each word takes of it",
-                "correct": False,
-                "feedback": "That is column i. Columns need not sum to 1: a word may be popular or ignored.",
-            },
-            {
-                "answer": "To entry i of the vectors",
-                "correct": False,
-                "feedback": "The weights have the shape (seq_q, seq_k). The entries of the vectors, "
-                "d_head of them, were summed away in the dot product.",
-            },
-        ],
-    },
-    {
-        "question": "You leave out the division by √d_head in a head with d_head = 1024. What happens?",
-        "type": "multiple_choice",
-        "answers": [
-            {
-                "answer": "Softmax puts nearly everything on one word, and gradients nearly vanish",
-                "correct": True,
-                "feedback": "Yes. The scores have a spread of about 32, and you measured what softmax does then.",
-            },
-            {
-                "answer": "The rows of weights no longer sum to 1",
-                "correct": False,
-                "feedback": "Softmax always gives rows that sum to 1, for large scores too. "
-                "What changes is how the 1 is shared out.",
-            },
-            {
-                "answer": "Nothing: softmax does not care about the size of the scores",
-                "correct": False,
-                "feedback": "Softmax does not care if you ADD the same number to a whole row. "
-                "Multiplying the row by 32 changes a lot.",
-            },
-        ],
-    },
-    {
-        "question": "Why is a blocked score set to minus infinity and not to 0?",
-        "type": "multiple_choice",
-        "answers": [
-            {
-                "answer": "Because e to the power of 0 is 1, so the blocked word would still get a share",
-                "correct": True,
-                "feedback": "Yes. A score of 0 is an ordinary score. Only minus infinity gives a weight of 0.",
-            },
-            {
-                "answer": "Because 0 would make the row NaN",
-                "correct": False,
-                "feedback": "It is the other way round: minus infinity makes NaN, "
-                "but only in a row where all words are blocked.",
-            },
-            {
-                "answer": "Because it is faster",
-                "correct": False,
-                "feedback": "It takes the same time. The difference is in what comes out.",
-            },
-        ],
-    },
-    {
-        "question": "With a causal mask, which word has exactly the same weights whatever the sentence is?",
-        "type": "multiple_choice",
-        "answers": [
-            {
-                "answer": "The first",
-                "correct": True,
-                "feedback": "Yes. It may look only at itself, so its weights are 1, 0, 0 and so on.",
-            },
-            {
-                "answer": "The last",
-                "correct": False,
-                "feedback": "The last word may look at all words, so nothing is blocked for it.",
-            },
-            {
-                "answer": "None",
-                "correct": False,
-                "feedback": "Think of the first row of the causal mask: it has a single True.",
-            },
-        ],
-    },
-    {
-        "question": "You have 5 queries, 9 keys and d_head = 4. What shapes do the weights and the output have?",
-        "type": "multiple_choice",
-        "answers": [
-            {
-                "answer": "Weights (5, 9), output (5, 4)",
-                "correct": True,
-                "feedback": "Yes. One row of weights for each query, one output vector for each query.",
-            },
-            {
-                "answer": "Weights (9, 5), output (9, 4)",
-                "correct": False,
-                "feedback": "The words that ask are the queries, and there are 5 of them: "
-                "5 rows of weights, 5 outputs.",
-            },
-            {
-                "answer": "Weights (5, 9), output (5, 9)",
-                "correct": False,
-                "feedback": "The output is an average of values, so it is as long as a value: d_head = 4.",
-            },
-        ],
-    },
-]
-display_quiz(questions)
+quiz(
+    multiple_choice(
+        "Row i of the weights belongs to which word, and what does it say?",
+        (
+            "To word i as a query: how much it takes of each word",
+            "Yes. A row is one query, its columns are the keys, and the row sums to 1.",
+        ),
+        (
+            "To word i as a key: how much each word takes of it",
+            "That is column i. Columns need not sum to 1: a word may be popular or ignored.",
+        ),
+        (
+            "To entry i of the vectors",
+            "The weights have the shape (seq_q, seq_k). The entries of the vectors, d_head of them, "
+            "were summed away in the dot product.",
+        ),
+    ),
+    multiple_choice(
+        "You leave out the division by √d_head in a head with d_head = 1024. What happens?",
+        (
+            "Softmax puts nearly everything on one word, and gradients nearly vanish",
+            "Yes. The scores have a spread of about 32, and you measured what softmax does then.",
+        ),
+        (
+            "The rows of weights no longer sum to 1",
+            "Softmax always gives rows that sum to 1, for large scores too. What changes is how the 1 is shared out.",
+        ),
+        (
+            "Nothing: softmax does not care about the size of the scores",
+            "Softmax does not care if you ADD the same number to a whole row. Multiplying the row by 32 changes a lot.",
+        ),
+    ),
+    multiple_choice(
+        "Why is a blocked score set to minus infinity and not to 0?",
+        (
+            "Because e to the power of 0 is 1, so the blocked word would still get a share",
+            "Yes. A score of 0 is an ordinary score. Only minus infinity gives a weight of 0.",
+        ),
+        (
+            "Because 0 would make the row NaN",
+            "It is the other way round: minus infinity makes NaN, but only in a row where all words are blocked.",
+        ),
+        ("Because it is faster", "It takes the same time. The difference is in what comes out."),
+    ),
+    multiple_choice(
+        "With a causal mask, which word has exactly the same weights whatever the sentence is?",
+        ("The first", "Yes. It may look only at itself, so its weights are 1, 0, 0 and so on."),
+        ("The last", "The last word may look at all words, so nothing is blocked for it."),
+        ("None", "Think of the first row of the causal mask: it has a single True."),
+    ),
+    multiple_choice(
+        "You have 5 queries, 9 keys and d_head = 4. What shapes do the weights and the output have?",
+        (
+            "Weights (5, 9), output (5, 4)",
+            "Yes. One row of weights for each query, one output vector for each query.",
+        ),
+        (
+            "Weights (9, 5), output (9, 4)",
+            "The words that ask are the queries, and there are 5 of them: 5 rows of weights, 5 outputs.",
+        ),
+        (
+            "Weights (5, 9), output (5, 9)",
+            "The output is an average of values, so it is as long as a value: d_head = 4.",
+        ),
+    ),
+)
 
 # %% [markdown]
 """

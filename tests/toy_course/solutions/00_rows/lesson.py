@@ -7,6 +7,7 @@
 """
 
 # %% role="imports"
+import torch
 from torch import Tensor, nn
 
 from manyheads import check

@@ -1,0 +1,64 @@
+"""What the tests share: a toy course that has nothing to do with attention, and the real chapters."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from autograder.build import REPOSITORY_ROOT, build
+from autograder.chapter import Chapter, read_chapter, read_chapters
+from autograder.class_folder import ClassFolder, new_class
+from autograder.source_notebook import read_text, set_solution, to_text
+
+TOY_COURSE = Path(__file__).parent / "toy_course"
+TOY = "00_rows"
+CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
+
+chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
+
+
+@pytest.fixture
+def toy_root(tmp_path: Path) -> Path:
+    """A copy of the toy course that a test may change; nothing is built yet."""
+    return shutil.copytree(TOY_COURSE, tmp_path / "course")
+
+
+@pytest.fixture(scope="session")
+def built_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy course, built. Read only."""
+    root = shutil.copytree(TOY_COURSE, tmp_path_factory.mktemp("built") / "course")
+    build(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def toy() -> Chapter:
+    return read_chapter(TOY_COURSE / "solutions" / TOY)
+
+
+@pytest.fixture
+def toy_class(built_toy: Path, tmp_path: Path) -> ClassFolder:
+    """A fresh class of the toy course."""
+    return new_class(tmp_path / "class", built_toy / "solutions")
+
+
+HandIn = Callable[[ClassFolder, str, Mapping[str, str]], Path]
+
+
+@pytest.fixture
+def hand_in() -> HandIn:
+    """Hands in a toy notebook: the release with the given solutions written into it."""
+
+    def hand_in(folder: ClassFolder, student: str, solutions: Mapping[str, str]) -> Path:
+        notebook = read_text(folder.root / "release" / TOY / f"{TOY}.ipynb")
+        for exercise, source in solutions.items():
+            set_solution(notebook, exercise, source)
+        path = folder.notebook(student, TOY)
+        path.parent.mkdir(parents=True)
+        path.write_text(to_text(notebook), encoding="utf-8")
+        return path
+
+    return hand_in

@@ -1,0 +1,125 @@
+"""What every chapter promises. A new chapter comes under these tests by being there."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.chapter import Chapter
+from autograder.examiner import VISIBLE_SEED, set_exams
+from manyheads import comparison, diagnosis, fixtures, probe, wire
+from manyheads.call import Answer, Call
+from manyheads.exam import CHECKS, SHAPES, Exam
+from manyheads.sources import forbidden_name
+
+from .conftest import CHAPTERS, chapters
+
+SECRET_SEEDS = [f"secret {number}" for number in range(6)]
+seeds = pytest.mark.parametrize("seed", [VISIBLE_SEED, *SECRET_SEEDS])
+
+
+def answers(exam: Exam, target: object) -> list[Answer]:
+    return [probe.run(target, trial.call, exam.probe) for trial in exam.trials]
+
+
+def _numbers(call: Call) -> tuple[str, list[list[float]]]:
+    packer = wire.Packer()
+    return str(packer.call(call)), [tensor.flatten().tolist() for tensor in packer.tensors.values()]
+
+
+@seeds
+@chapters
+def test_every_misconception_is_named_and_caught_where_it_should_be(chapter: Chapter, seed: str) -> None:
+    exams = set_exams(chapter, seed)
+    for exercise, mistake in chapter.misconceptions():
+        mutant = chapter.namespace({exercise.name: chapter.mistaken(exercise.name, mistake)})[exercise.name]
+        given = answers(exams[exercise.name], mutant)
+        for check in CHECKS:
+            label = f"{exercise.name}, {mistake.name}, {check}"
+            finding = diagnosis.examine(exams[exercise.name], given, check)
+            if check == SHAPES and mistake.check != SHAPES:
+                assert finding is None, label
+            else:
+                assert finding is not None, label
+                assert finding.misconception == mistake.name, label
+
+
+@seeds
+@chapters
+def test_every_valid_alternative_keeps_full_marks(chapter: Chapter, seed: str) -> None:
+    exams = set_exams(chapter, seed)
+    for exercise, alternative in chapter.alternatives():
+        exam = exams[exercise.name]
+        target = chapter.namespace({exercise.name: alternative.code})[exercise.name]
+        given = answers(exam, target)
+        assert forbidden_name(alternative.code, exam.forbids) is None, alternative.name
+        for check in CHECKS:
+            finding = diagnosis.examine(exam, given, check)
+            assert finding is None, f"{exercise.name}, {alternative.name}: {finding and finding.message}"
+
+
+@chapters
+def test_stand_ins_work_for_those_who_build_on_them(chapter: Chapter) -> None:
+    for exam in set_exams(chapter, "stand-ins").values():
+        if exam.stand_in:
+            scope: dict[str, object] = {}
+            exec(exam.stand_in, scope)
+            for trial, given in zip(exam.trials, answers(exam, scope[exam.exercise]), strict=True):
+                assert comparison.same(exam, trial, trial.right, given), f"{exam.exercise}, {trial.name}"
+
+
+@chapters
+def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapter: Chapter) -> None:
+    exams = set_exams(chapter, "foundations")
+    for exercise, mistake in chapter.misconceptions():
+        names = chapter.namespace({exercise.name: chapter.mistaken(exercise.name, mistake)})
+        for other in exams.values():
+            if exercise.name in other.builds_on and exams[exercise.name].stand_in:
+                with probe.standing_in(names, {exercise.name: exams[exercise.name].stand_in}):
+                    given = answers(other, names[other.exercise])
+                for check in CHECKS:
+                    assert diagnosis.examine(other, given, check) is None, f"{mistake.name} → {other.exercise}"
+
+
+@chapters
+def test_misconceptions_have_names_hints_and_no_twins(chapter: Chapter) -> None:
+    for exercise in chapter.exercises.values():
+        names = [mistake.name for mistake in exercise.misconceptions]
+        assert len(names) == len(set(names))
+        for mistake in exercise.misconceptions:
+            assert len(mistake.hint) >= 30, mistake.name
+            assert "```" not in mistake.hint
+
+
+@chapters
+def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
+    learners = fixtures.all_exams()
+    for name, exam in set_exams(chapter, VISIBLE_SEED).items():
+        assert learners[name].hints == exam.hints
+        assert [trial.name for trial in learners[name].trials] == [trial.name for trial in exam.trials]
+        given = answers(learners[name], chapter.namespace()[name])
+        assert diagnosis.examine(learners[name], given, "outputs") is None
+
+
+@chapters
+def test_the_judge_draws_other_numbers_than_the_learner_sees(chapter: Chapter) -> None:
+    visible, secret = set_exams(chapter, VISIBLE_SEED), set_exams(chapter, "secret")
+    for name, exam in visible.items():
+        numbers = [_numbers(trial.call) for trial in exam.trials]
+        assert numbers != [_numbers(trial.call) for trial in secret[name].trials], name
+
+
+@chapters
+def test_sizes_of_a_case_are_all_different(chapter: Chapter) -> None:
+    for exam in set_exams(chapter, VISIBLE_SEED).values():
+        for trial in exam.trials:
+            sizes = list(trial.sizes.values())
+            assert len(sizes) == len(set(sizes)), f"{exam.exercise}, {trial.name}: {trial.sizes}"
+
+
+def test_the_course_has_the_misconceptions_and_alternatives_it_promises(capsys: pytest.CaptureFixture[str]) -> None:
+    misconceptions = sum(len(list(chapter.misconceptions())) for chapter in CHAPTERS)
+    alternatives = sum(len(list(chapter.alternatives())) for chapter in CHAPTERS)
+    with capsys.disabled():
+        print(f"\n{len(CHAPTERS)} chapters: {misconceptions} misconceptions, {alternatives} valid alternatives")
+    assert misconceptions >= 25
+    assert alternatives >= 8

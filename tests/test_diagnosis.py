@@ -1,0 +1,191 @@
+"""A wrong answer is explained by its first divergence, in the learner's terms, and by the mistake behind it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from manyheads.call import Answer, Call, Failure, Opaque
+from manyheads.comparison import first_divergence
+from manyheads.diagnosis import Finding, examine
+from manyheads.exam import CHECKS, Exam, Trial, foundations
+
+RIGHT = torch.arange(12.0).reshape(3, 4) + 1
+
+
+def exam(right: object = RIGHT, exact_zeros: bool = False, **wrong: object) -> Exam:
+    trial = Trial(
+        name="a random matrix",
+        sizes={"rows": 3, "columns": 4},
+        call=Call({"x": torch.zeros(3, 4)}),
+        right=Answer(right),
+        wrong={name: value if isinstance(value, Answer) else Answer(value) for name, value in wrong.items()},
+    )
+    returns = ("one", "two") if isinstance(right, tuple) else ("scores",)
+    return Exam("f", returns, (trial,), dict.fromkeys(wrong, "Think again."), exact_zeros=exact_zeros)
+
+
+def outputs(given: object, of: Exam | None = None) -> Finding | None:
+    answer = given if isinstance(given, Answer) else Answer(given)
+    return examine(of or exam(), [answer], "outputs")
+
+
+def shapes(given: object, of: Exam | None = None) -> Finding | None:
+    answer = given if isinstance(given, Answer) else Answer(given)
+    return examine(of or exam(), [answer], "shapes")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_right_answer_passes(check: str) -> None:
+    assert examine(exam(), [Answer(RIGHT.clone())], check) is None
+
+
+def test_rounding_is_no_mistake_and_more_is() -> None:
+    assert outputs(RIGHT * (1 + 1e-5)) is None
+    finding = outputs(RIGHT * 1.01)
+    assert finding is not None
+    assert finding.stage == "values"
+    assert "scores[0, 0] = 1" in finding.message
+    assert "12 of 12 entries differ" in finding.message
+
+
+def test_a_shape_is_read_back_in_names() -> None:
+    finding = shapes(RIGHT.T)
+    assert finding is not None
+    assert "(3, 4) = (rows, columns)" in finding.message
+    assert "(4, 3) = (columns, rows)" in finding.message
+
+
+def test_wrong_numbers_pass_the_check_of_shapes() -> None:
+    assert shapes(RIGHT + 1) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "stage"),
+    [
+        (Answer(failure=Failure("NotImplementedError", "")), "unsolved"),
+        (Answer(failure=Failure("RuntimeError", "sizes must match", "q @ k")), "ran"),
+        (Opaque("generator"), "type"),
+        (None, "type"),
+        (RIGHT[:2], "shape"),
+        (RIGHT.double(), "dtype"),
+    ],
+)
+def test_each_divergence_is_found_at_its_stage(given: object, stage: str) -> None:
+    for check in (shapes, outputs):
+        finding = check(given)
+        assert finding is not None
+        assert finding.stage == stage
+
+
+def test_an_error_is_told_with_the_learners_own_line() -> None:
+    finding = outputs(Answer(failure=Failure("RuntimeError", "sizes must match", "q @ k")))
+    assert finding is not None
+    assert "RuntimeError: sizes must match" in finding.message
+    assert "q @ k" in finding.message
+
+
+def test_none_is_asked_about_its_return() -> None:
+    finding = outputs(None)
+    assert finding is not None
+    assert "return" in finding.message
+
+
+def test_nan_is_not_finite_and_earns_nothing() -> None:
+    given = RIGHT.clone()
+    given[1, 2] = float("nan")
+    finding = outputs(given)
+    assert finding is not None
+    assert finding.stage == "finite"
+    assert "1 NaN of 12" in finding.message
+
+
+def test_an_input_changed_in_place_is_named() -> None:
+    finding = outputs(Answer(RIGHT, changed=("x",)))
+    assert finding is not None
+    assert finding.stage == "untouched"
+    assert "x" in finding.message
+
+
+def test_a_blocked_entry_must_be_exactly_zero_where_the_exercise_says_so() -> None:
+    right = torch.tensor([0.0, 1.0])
+    almost = torch.tensor([1e-9, 1.0])
+    assert outputs(almost, exam(right)) is None
+    finding = outputs(almost, exam(right, exact_zeros=True))
+    assert finding is not None
+    assert "exactly" in finding.message
+
+
+def test_several_outputs_are_counted_and_named() -> None:
+    pair = exam((RIGHT, RIGHT + 1))
+    missing, swapped = shapes(RIGHT, pair), outputs((RIGHT + 1, RIGHT), pair)
+    assert missing is not None
+    assert missing.stage == "type"
+    assert "one, two" in missing.message
+    assert swapped is not None
+    assert "one[0, 0]" in swapped.message
+    assert shapes((RIGHT, RIGHT, RIGHT), pair) is not None
+
+
+def test_a_known_mistake_is_named_with_its_hint() -> None:
+    known = exam(forgot=RIGHT * 2, doubled=RIGHT * 4)
+    finding = outputs(RIGHT * 4, known)
+    assert finding is not None
+    assert finding.misconception == "doubled"
+    assert "if you doubled" in finding.message
+    assert "Think again." in finding.message
+
+
+def test_an_unknown_mistake_is_not_given_a_name() -> None:
+    finding = outputs(RIGHT * 3, exam(forgot=RIGHT * 2))
+    assert finding is not None
+    assert finding.misconception is None
+
+
+def test_a_known_error_is_named_by_its_exception() -> None:
+    failure = Answer(failure=Failure("RuntimeError", "sizes"))
+    finding = outputs(failure, exam(forgot=failure))
+    assert finding is not None
+    assert finding.misconception == "forgot"
+
+
+def test_a_mistake_that_explains_every_case_wins_over_one_that_explains_the_first() -> None:
+    def trial(name: str, **wrong: torch.Tensor) -> Trial:
+        answers = {key: Answer(value) for key, value in wrong.items()}
+        return Trial(name, {}, Call({}), Answer(RIGHT), answers)
+
+    first, second = trial("first", a=RIGHT + 1, b=RIGHT + 1), trial("second", a=RIGHT + 5, b=RIGHT + 2)
+    both = Exam("f", ("scores",), (first, second), {"a": "", "b": ""})
+    finding = examine(both, [Answer(RIGHT + 1), Answer(RIGHT + 2)], "outputs")
+    assert finding is not None
+    assert finding.misconception == "b"
+
+
+def test_missing_and_misshapen_parameters_are_named() -> None:
+    right = Answer(RIGHT, parameters={"w_q.weight": (3, 4), "w_q.bias": (3,)})
+    trial = Trial("a layer", {"rows": 3, "columns": 4}, Call({}, init={}), right, {})
+    layer = Exam("Layer", ("output",), (trial,), {})
+    for parameters, words in [
+        ({"w_q.weight": (3, 4)}, "no parameter w_q.bias"),
+        ({"w_q.weight": (4, 3), "w_q.bias": (3,)}, "(columns, rows)"),
+        ({"w_q.weight": (3, 4), "w_q.bias": (3,), "extra": (1,)}, "too many: extra"),
+    ]:
+        finding = examine(layer, [Answer(parameters=parameters)], "shapes")
+        assert finding is not None
+        assert words in finding.message
+
+
+def test_half_precision_is_compared_as_half_precision() -> None:
+    right = RIGHT.bfloat16()
+    of = exam(right)
+    assert first_divergence(of, of.trials[0], Answer(right * 1.005), "outputs") is None
+    assert first_divergence(of, of.trials[0], Answer(right * 1.1), "outputs") is not None
+
+
+def test_foundations_are_found_through_others_and_in_order() -> None:
+    def named(name: str, *builds_on: str) -> Exam:
+        return Exam(name, (), (), {}, builds_on=builds_on)
+
+    exams = {e.exercise: e for e in (named("a"), named("b", "a"), named("x"), named("c", "b"))}
+    assert foundations(exams, "c") == ["a", "b"]
+    assert foundations(exams, "a") == []

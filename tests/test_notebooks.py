@@ -1,0 +1,77 @@
+"""The notebooks themselves: the released one runs and says kindly what is missing, the solved one passes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from autograder.build import REPOSITORY_ROOT
+from autograder.chapter import Chapter
+
+from .conftest import chapters
+
+pytestmark = pytest.mark.slow
+
+
+def run(path: Path, folder: Path) -> NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=120, allow_errors=True, resources=resources).execute()
+    return notebook
+
+
+def errors(cell: NotebookNode) -> list[NotebookNode]:
+    return [output for output in cell.get("outputs", ()) if output.output_type == "error"]
+
+
+def streams(cell: NotebookNode, name: str) -> str:
+    return "".join(o.text for o in cell.get("outputs", ()) if o.output_type == "stream" and o.name == name)
+
+
+def is_graded(cell: NotebookNode) -> bool:
+    return cell.metadata.get("nbgrader", {}).get("grade", False)
+
+
+@chapters
+def test_the_solved_notebook_passes_every_check(chapter: Chapter, tmp_path: Path) -> None:
+    notebook = run(chapter.folder / f"{chapter.name}.ipynb", tmp_path)
+    for cell in notebook.cells:
+        assert errors(cell) == [], cell.source
+        assert streams(cell, "stderr") == "", cell.source
+    passed = [streams(cell, "stdout") for cell in notebook.cells if is_graded(cell)]
+    assert [line.split()[1] for line in passed] == [cell.marker for cell in chapter.graded_cells]
+    assert all(line.startswith("✓") and line.count("\n") == 1 for line in passed)
+
+
+@chapters
+def test_the_released_notebook_runs_and_only_its_checks_fail(chapter: Chapter, tmp_path: Path) -> None:
+    notebook = run(REPOSITORY_ROOT / "notebooks" / chapter.name / f"{chapter.name}.ipynb", tmp_path)
+    for cell in notebook.cells:
+        if is_graded(cell):
+            [error] = errors(cell)
+            assert error.ename == "CheckFailed"
+            shown = "\n".join(error.traceback)
+            assert "This one is not written yet." in shown
+            assert "Traceback" not in shown
+            assert "manyheads/" not in shown
+        else:
+            assert errors(cell) == [], cell.source
+        assert streams(cell, "stderr") == "", cell.source
+
+
+@chapters
+def test_nbgrader_validate_agrees(chapter: Chapter) -> None:
+    def validate(path: Path) -> str:
+        command = [sys.executable, "-m", "nbgrader", "validate", str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+
+    assert "Success! Your notebook passes all the tests." in validate(chapter.folder / f"{chapter.name}.ipynb")
+    released = validate(REPOSITORY_ROOT / "notebooks" / chapter.name / f"{chapter.name}.ipynb")
+    assert f"VALIDATION FAILED ON {len(chapter.graded_cells)} CELL(S)!" in released
+    assert "This one is not written yet." in released

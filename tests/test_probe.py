@@ -1,0 +1,145 @@
+"""The probe calls the learner's code, and neither is disturbed by the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from manyheads import probe, wire
+from manyheads.call import Call
+
+
+def call(**inputs: object) -> Call:
+    return Call(inputs)
+
+
+def test_a_function_is_called_with_the_inputs_in_order() -> None:
+    answer = probe.run(lambda a, b: (b, a), call(first=1, second=2))
+    assert answer.value == (2, 1)
+    assert answer.failure is None
+
+
+def test_an_input_changed_in_place_is_named_and_the_original_stays() -> None:
+    x = torch.zeros(3)
+    answer = probe.run(lambda x, y: x.add_(1), call(x=x, y=torch.zeros(2)))
+    assert answer.changed == ("x",)
+    assert torch.equal(x, torch.zeros(3))
+
+
+def test_an_input_with_nan_is_not_called_changed() -> None:
+    assert probe.run(lambda x: x, call(x=torch.tensor([float("nan")]))).changed == ()
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong"), SystemExit(3), RecursionError("deep")])
+def test_an_exception_is_an_answer(error: BaseException) -> None:
+    def learner(x: int) -> None:
+        raise error
+
+    failure = probe.run(learner, call(x=1)).failure
+    assert failure is not None
+    assert failure.kind == type(error).__name__
+    assert failure.line == "raise error"
+
+
+def test_an_exception_that_cannot_show_itself_is_an_answer_too() -> None:
+    class Rude(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def learner() -> None:
+        raise Rude
+
+    failure = probe.run(learner, call()).failure
+    assert failure is not None
+    assert failure.kind == "Rude"
+
+
+def test_an_interrupt_goes_through() -> None:
+    def learner() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        probe.run(learner, call())
+
+
+def test_a_layer_gets_the_given_parameters_and_mode() -> None:
+    class Layer(nn.Module):
+        def __init__(self, size: int) -> None:
+            super().__init__()
+            self.w = nn.Linear(size, 1)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, bool]:
+            return self.w(x), self.training
+
+    state = {"w.weight": torch.full((1, 2), 2.0), "w.bias": torch.ones(1)}
+    answer = probe.run(Layer, Call({"x": torch.ones(1, 2)}, init={"size": 2}, state=state))
+    assert isinstance(answer.value, tuple)
+    assert answer.value[0].item() == 5
+    assert answer.value[1] is False
+    assert answer.parameters == {"w.weight": (1, 2), "w.bias": (1,)}
+
+
+def test_a_layer_with_other_parameters_is_not_called() -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.other = nn.Parameter(torch.ones(2))
+
+        def forward(self) -> None:
+            raise AssertionError("called")
+
+    answer = probe.run(Layer, Call({}, init={}, state={"w": torch.ones(2)}))
+    assert answer.failure is None
+    assert answer.parameters == {"other": (2,)}
+
+
+def test_a_learners_own_random_numbers_go_on() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(2)
+    torch.manual_seed(5)
+    probe.run(lambda: torch.rand(100), call())
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_a_probe_is_called_in_place_of_the_target() -> None:
+    source = "def probe(target, x):\n    return target(x) + target(x)"
+    assert probe.run(lambda x: x * 10, call(x=2), source).value == 40
+
+
+def test_stand_ins_are_there_for_a_while_only() -> None:
+    namespace = {"kept": 1, "replaced": "mine"}
+    with probe.standing_in(namespace, {"replaced": "replaced = 'yours'", "new": "new = 2"}):
+        assert namespace == {"kept": 1, "replaced": "yours", "new": 2}
+    assert namespace == {"kept": 1, "replaced": "mine"}
+
+
+def test_a_request_is_answered_in_a_file(tmp_path: Path) -> None:
+    packer = wire.Packer()
+    document = {
+        "exercise": "double",
+        "probe": "",
+        "stand_ins": {"factor": "factor = 2"},
+        "calls": [packer.call(call(x=torch.ones(2))), packer.call(call(x=torch.zeros(2)))],
+    }
+    wire.save(tmp_path / "request", document, packer.tensors)
+    namespace: dict[str, object] = {}
+    exec("def double(x): return x * factor", namespace)
+    probe.respond(str(tmp_path / "request"), str(tmp_path / "answer"), namespace)
+    document, tensors = wire.load(tmp_path / "answer")
+    values = [wire.Unpacker(tensors).answer(packed).value for packed in document["answers"]]
+    assert torch.equal(values[0], torch.full((2,), 2.0))
+    assert torch.equal(values[1], torch.zeros(2))
+
+
+def test_a_request_for_what_is_not_there_says_so(tmp_path: Path) -> None:
+    packer = wire.Packer()
+    document = {"exercise": "double", "probe": "", "stand_ins": {}, "calls": [packer.call(call(x=1))]}
+    wire.save(tmp_path / "request", document, packer.tensors)
+    probe.respond(str(tmp_path / "request"), str(tmp_path / "answer"), {})
+    document, tensors = wire.load(tmp_path / "answer")
+    failure = wire.Unpacker(tensors).answer(document["answers"][0]).failure
+    assert failure is not None
+    assert failure.kind == "NameError"

@@ -1,0 +1,618 @@
+"""What an instructor can rely on in the page that `autograder report` writes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+
+from autograder import report
+from autograder.class_folder import ClassFolder
+from autograder.record import CRASHED, GRADED, NEEDS_REVIEW, OUTCOMES, TIMEOUT, UNREADABLE
+from autograder.report import OUTCOME_MEANS, axis, clean, concerns, histogram, number, render, write_report
+from autograder.results import (
+    CARRIED,
+    CLEAN,
+    FAILED,
+    NOT_GRADED,
+    PARTLY,
+    UNKNOWN,
+    UNSOLVED,
+    ClassResults,
+    ExerciseResult,
+    LearnerResult,
+    MisconceptionCount,
+)
+
+NOON = datetime(2026, 9, 28, 12, 5, tzinfo=UTC)
+POINTS = {"attention_scores": 2.0, "causal_mask": 3.0, "MultiHeadAttention": 5.0}
+HINT = "Your scores are √d_head times too large."
+HOSTILE = (
+    '<script>document.title = "pwned"</script><img src=x onerror="document.title=\'pwned\'">'
+    "\"'><svg onload=document.title='pwned'>\x1b[31mred\x1b[0m\x1b]8;;file:///etc/passwd\x07link\x1b]8;;\x07"
+    "\x00\x08\x9b2J\u202eend"
+)
+
+
+def learner(student: str, *states: str, hand: bool = False, outcome: str = GRADED, reason: str = "") -> LearnerResult:
+    """Return a learner whose exercises ended in `states`, one message for each that is not right."""
+    exercises = {}
+    for (exercise, points), state in zip(POINTS.items(), states, strict=True):
+        earned = {CLEAN: points, CARRIED: points, PARTLY: points / 2}.get(state, 0.0)
+        right = state in (CLEAN, CARRIED)
+        exercises[exercise] = ExerciseResult(
+            earned, points, state, messages=() if right else (f"{exercise}: what came\nis not what was expected",)
+        )
+    score = sum(result.earned for result in exercises.values())
+    return LearnerResult(student, outcome, reason, score, exercises, hand)
+
+
+def unjudged(student: str, outcome: str, reason: str) -> LearnerResult:
+    return LearnerResult(student, outcome, reason, None)
+
+
+def results(*learners: LearnerResult, mistakes: tuple[MisconceptionCount, ...] = ()) -> ClassResults:
+    return ClassResults("01_single_head", "One head", POINTS, learners, mistakes)
+
+
+@pytest.fixture
+def small_class() -> ClassResults:
+    """Seven learners, five of them with scores: 10, 8, 7.5, 5 and 2 of 10."""
+    return results(
+        learner("ada", CLEAN, CLEAN, CLEAN),
+        learner("bo", FAILED, CLEAN, CARRIED, hand=True),
+        learner("chen", CLEAN, CLEAN, PARTLY, outcome=TIMEOUT, reason="cell 12 ran longer than 30 s"),
+        learner("dora", CLEAN, CLEAN, FAILED),
+        learner("emeka", CLEAN, UNSOLVED, UNKNOWN),
+        unjudged("fay", UNREADABLE, "no notebook inside"),
+        unjudged("gus", NEEDS_REVIEW, "the worker went away"),
+        mistakes=(
+            MisconceptionCount(
+                "MultiHeadAttention", "left out the projection", "The heads never mix.", ("chen", "dora")
+            ),
+            MisconceptionCount("attention_scores", "forgot to scale", HINT, ("bo",)),
+        ),
+    )
+
+
+def hostile_class() -> ClassResults:
+    """A class in which every text is an attack."""
+    exercise = ExerciseResult(1.0, 2.0, PARTLY, (HOSTILE,), (HOSTILE, f"again {HOSTILE}"))
+    return ClassResults(
+        HOSTILE,
+        HOSTILE,
+        {HOSTILE: 2.0},
+        (
+            LearnerResult(HOSTILE, TIMEOUT, HOSTILE, 1.0, {HOSTILE: exercise}),
+            unjudged(f"other {HOSTILE}", UNREADABLE, HOSTILE),
+            unjudged(f"third {HOSTILE}", HOSTILE, HOSTILE),
+        ),
+        (MisconceptionCount(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,)),),
+    )
+
+
+def page(*shown: ClassResults, class_name: str = "Attention 2026") -> BeautifulSoup:
+    return BeautifulSoup(render(shown, class_name, NOON), "html.parser")
+
+
+def words(element: Tag | BeautifulSoup) -> str:
+    """Return the element's text with single spaces, symbols and unseen text included."""
+    return re.sub(r"\s+", " ", element.get_text(" ")).strip()
+
+
+def only(found: Tag | BeautifulSoup, selector: str) -> Tag:
+    matches = found.select(selector)
+    assert len(matches) == 1, f"{len(matches)} elements match {selector}"
+    return matches[0]
+
+
+def section(soup: BeautifulSoup, heading: str) -> Tag:
+    """Return the section under an h3."""
+    matches = [h3.find_parent("section") for h3 in soup.select("h3") if words(h3) == heading]
+    assert len(matches) == 1, f"{len(matches)} sections are called {heading!r}"
+    assert isinstance(matches[0], Tag)
+    return matches[0]
+
+
+def row(soup: BeautifulSoup, student: str) -> Tag:
+    """Return a learner's row of the table."""
+    rows = [th.find_parent("tr") for th in soup.select(".grid-table tbody th") if words(only(th, "bdi")) == student]
+    assert len(rows) == 1
+    assert isinstance(rows[0], Tag)
+    return rows[0]
+
+
+# What is shown
+
+
+def test_the_head_says_which_class_and_when(small_class: ClassResults) -> None:
+    header = words(only(page(small_class), "header"))
+    assert "Attention 2026" in header
+    assert "28 September 2026, 12:05 UTC" in header
+
+
+def test_the_counts_add_up_and_the_middle_of_the_class_is_named(small_class: ClassResults) -> None:
+    tiles = [words(tile) for tile in page(small_class).select(".tile")]
+    assert tiles == ["Submissions 7", "Graded 4", "Need a look 3", "Mean 6.5 of 10", "Median 7.5 of 10"]
+
+
+def test_the_histogram_has_every_score_once_and_full_marks_apart(small_class: ClassResults) -> None:
+    bars = histogram(small_class)
+    assert sum(bar.count for bar in bars) == 5
+    assert [bar.words for bar in bars if bar.count] == [
+        "2 to under 4",
+        "4 to under 6",
+        "6 to under 8",
+        "8 to under 10",
+        "10 (full marks)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scores", "points", "labels"),
+    [
+        ([0, 1, 3, 3], 3, ["0", "1", "2", "3"]),
+        ([0, 12, 21, 22], 22, ["0–3", "4–7", "8–11", "12–15", "16–19", "20–21", "22"]),
+        ([1.5, 4], 4, ["0–<1", "1–<2", "2–<3", "3–<4", "4"]),
+        ([-1, 150], 100, ["0–19", "20–39", "40–59", "60–79", "80–99", "100"]),
+        ([0.5], 2.5, ["0–<1", "1–<2", "2–<2.5", "2.5"]),
+    ],
+)
+def test_the_histogram_s_ranges_fit_the_scores_and_lose_none(
+    scores: list[float], points: float, labels: list[str]
+) -> None:
+    some = [LearnerResult(f"s{place}", GRADED, "", score) for place, score in enumerate(scores)]
+    bars = histogram(ClassResults("a", "A", {"x": points}, tuple(some), ()))
+    assert [bar.label for bar in bars] == labels
+    assert sum(bar.count for bar in bars) == len(scores)
+    assert bars[-1].count == sum(score >= points for score in scores)
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"), [(1, [0, 1]), (5, [0, 1, 2, 3, 4, 5]), (7, [0, 2, 4, 6, 8]), (69, [0, 20, 40, 60, 80])]
+)
+def test_the_axis_counts_whole_learners_up_to_the_tallest_bar(most: int, ticks: list[int]) -> None:
+    assert axis(most) == ticks
+
+
+def test_the_drawn_bars_are_as_tall_as_their_counts(small_class: ClassResults) -> None:
+    doubled = replace(small_class, learners=(*small_class.learners, learner("hal", CLEAN, CLEAN, CLEAN)))
+    heights = [float(str(bar["height"])) for bar in page(doubled).select("svg .bar")]
+    counts = [bar.count for bar in histogram(doubled)]
+    assert counts[-1] == 2
+    assert heights == [pytest.approx(heights[-1] * count / 2) for count in counts]
+    assert heights[-1] > 100
+
+
+def test_each_chart_says_its_numbers_in_words_too(small_class: ClassResults) -> None:
+    soup = page(small_class)
+    drawing = only(soup, "svg[role=img]")
+    assert words(only(soup, f"#{drawing['aria-labelledby']}")).startswith("Bar chart")
+    table = [words(line) for line in section(soup, "Scores").select("tbody tr")]
+    assert table == [f"{bar.words} {bar.count}" for bar in histogram(small_class)]
+
+
+def test_the_pass_rates_are_sentences_with_their_numbers(small_class: ClassResults) -> None:
+    lines = [words(line) for line in section(page(small_class), "Pass rate by exercise").select(".bars > li")]
+    assert len(lines) == 3
+    assert "attention_ scores 80% 4 of 5 solved this; 1 wrong bo" in lines[0]
+    assert "causal_ mask 80% 4 of 5 solved this; 1 not written emeka" in lines[1]
+    assert "40% 2 of 5 solved this, 1 of them carried; 1 partly, 1 wrong, 1 none chen dora emeka" in lines[2]
+
+
+def test_a_bar_is_as_long_as_its_share(small_class: ClassResults) -> None:
+    soup = page(small_class)
+    assert [bar["style"] for bar in soup.select(".solved")] == ["width: 80.0%", "width: 80.0%", "width: 40.0%"]
+    assert [bar["style"] for bar in soup.select(".mistaken")] == ["width: 40.0%", "width: 20.0%"]
+
+
+def test_misconceptions_stand_in_the_order_given_with_count_exercise_hint_and_names(small_class: ClassResults) -> None:
+    first, second = section(page(small_class), "Misconceptions").select(".bars > li")
+    assert "left out the projection in Multi Head Attention 2 of 5" in words(first)
+    assert "The heads never mix." in words(only(first, ".hint"))
+    assert "forgot to scale in attention_ scores 1 of 5" in words(second)
+    assert HINT in words(only(second, ".hint"))
+    who = only(first, "details")
+    assert [words(name) for name in who.select(".names li")] == ["chen", "dora"]
+    assert not who.has_attr("open"), "names stay folded on a projector"
+
+
+def test_a_class_without_known_mistakes_is_told_so(small_class: ClassResults) -> None:
+    text = words(section(page(replace(small_class, misconceptions=())), "Misconceptions"))
+    assert "No known mistake was recognised." in text
+
+
+def test_each_learner_s_row_has_score_and_the_state_of_each_exercise_in_words(small_class: ClassResults) -> None:
+    soup = page(small_class)
+    rows = {
+        student: [words(cell) for cell in row(soup, student).select("td.score, td.state")]
+        for student in ("ada", "bo", "chen", "emeka")
+    }
+    assert rows == {
+        "ada": ["10 / 10", "✓ right", "✓ right", "✓ right"],
+        "bo": ["8 / 10 ✎ by hand", "✗ wrong", "✓ right", "✓* carried"],
+        "chen": ["7.5 / 10", "✓ right", "✓ right", "◐ partly 2.5 of 5"],
+        "emeka": ["2 / 10", "✓ right", "○ not written", "– none"],
+    }
+
+
+def test_learners_stand_in_the_order_given(small_class: ClassResults) -> None:
+    names = [words(th).split(" ")[0] for th in page(small_class).select(".grid-table tbody th")]
+    assert names == ["ada", "bo", "chen", "dora", "emeka", "fay", "gus"]
+
+
+def test_points_that_an_instructor_changed_are_shown_where_the_state_does_not_tell_them() -> None:
+    right, wrong = learner("ada", CLEAN, CLEAN, CLEAN, hand=True), learner("bo", FAILED, CLEAN, CLEAN, hand=True)
+    lowered = replace(right, exercises={**right.exercises, "causal_mask": ExerciseResult(1.5, 3.0, CLEAN)})
+    raised = replace(wrong, exercises={**wrong.exercises, "attention_scores": ExerciseResult(1.0, 2.0, FAILED)})
+    soup = page(results(lowered, raised))
+    assert "✓ right 1.5 of 3 ✎" in words(row(soup, "ada"))
+    assert "✗ wrong 1 of 2 ✎" in words(row(soup, "bo"))
+
+
+def test_the_mark_of_a_hand_stands_only_where_one_was_at_work(small_class: ClassResults) -> None:
+    marked = [words(row(page(small_class), name)) for name in ["ada", "bo", "chen", "dora", "emeka"]]
+    assert ["by hand" in text for text in marked] == [False, True, False, False, False]
+
+
+def test_the_messages_that_a_learner_got_stand_below_their_row(small_class: ClassResults) -> None:
+    soup = page(small_class)
+    toggle = only(row(soup, "emeka"), "details summary")
+    assert words(toggle) == "2 messages for emeka, in the row below"
+    below = only(soup, f"#{toggle['aria-controls']}")
+    assert below.find_previous_sibling("tr") is row(soup, "emeka")
+    assert [pre.get_text() for pre in below.select("pre")] == [
+        "causal_mask: what came\nis not what was expected",
+        "MultiHeadAttention: what came\nis not what was expected",
+    ]
+    assert not row(soup, "ada").select("details")
+    assert "no messages" in words(row(soup, "ada"))
+
+
+def test_every_symbol_is_explained(small_class: ClassResults) -> None:
+    legend = words(only(page(small_class), ".legend"))
+    for state in report.STATES.values():
+        assert f"{state.symbol} {state.words} {state.meaning}" in legend
+    assert "✎ by hand" in legend
+
+
+def test_no_two_states_share_their_symbol_or_their_words() -> None:
+    assert set(report.STATES) == {CLEAN, CARRIED, PARTLY, FAILED, UNSOLVED, UNKNOWN}
+    assert len({state.symbol for state in report.STATES.values()}) == len(report.STATES)
+    assert len({state.words for state in report.STATES.values()}) == len(report.STATES)
+
+
+# Submissions that need a look
+
+
+def test_the_submissions_that_need_a_look_stand_before_everything_else(small_class: ClassResults) -> None:
+    soup = page(small_class)
+    assert [words(h3) for h3 in soup.select("h3")] == [
+        "Submissions that need a look",
+        "Scores",
+        "Pass rate by exercise",
+        "Misconceptions",
+        "Learners",
+    ]
+    text = words(section(soup, "Submissions that need a look"))
+    for told in ("chen cell 12 ran longer than 30 s", "fay no notebook inside", "gus the worker went away"):
+        assert told in text
+    assert not re.search(r"\b(ada|bo|dora|emeka)\b", text)
+
+
+def test_the_most_pressing_outcome_comes_first_and_equal_reasons_together() -> None:
+    found = concerns(
+        results(
+            unjudged("a", NOT_GRADED, "run it"),
+            unjudged("b", UNREADABLE, "empty"),
+            unjudged("c", CRASHED, "ended"),
+            unjudged("d", NOT_GRADED, "run it"),
+            unjudged("e", NEEDS_REVIEW, "fault"),
+            unjudged("f", UNREADABLE, "too large"),
+            unjudged("g", TIMEOUT, "slow"),
+        )
+    )
+    assert [(c.outcome, c.students) for c in found] == [
+        (NEEDS_REVIEW, ("e",)),
+        (CRASHED, ("c",)),
+        (TIMEOUT, ("g",)),
+        (UNREADABLE, ("b",)),
+        (UNREADABLE, ("f",)),
+        (NOT_GRADED, ("a", "d")),
+    ]
+
+
+def test_every_outcome_but_graded_is_explained() -> None:
+    assert set(OUTCOME_MEANS) == {*OUTCOMES, NOT_GRADED} - {GRADED}
+
+
+def test_an_outcome_unknown_to_the_page_is_shown_first_not_dropped() -> None:
+    found = concerns(results(unjudged("a", CRASHED, ""), unjudged("b", "eaten", "by a dog")))
+    assert [concern.outcome for concern in found] == ["eaten", CRASHED]
+
+
+def test_a_class_in_which_all_went_well_reads_a_calm_none() -> None:
+    soup = page(results(learner("ada", CLEAN, CLEAN, CLEAN), learner("bo", CLEAN, CLEAN, PARTLY)))
+    text = words(section(soup, "Submissions that need a look"))
+    assert "None. All 2 submissions were run to the end and graded." in text
+
+
+# Unusual classes
+
+
+def test_a_class_without_submissions_is_told_so_and_shows_no_empty_charts() -> None:
+    soup = page(results())
+    assert "Nobody has handed in anything yet." in words(soup)
+    assert not soup.select("svg, table, .tiles")
+
+
+def test_a_class_without_assignments_is_told_so() -> None:
+    assert "This class has no assignments yet." in words(page())
+
+
+def test_a_class_of_unreadable_submissions_has_no_scores_and_names_everybody() -> None:
+    soup = page(results(*(unjudged(name, UNREADABLE, "not JSON") for name in ("ada", "bo", "chen"))))
+    assert [words(tile) for tile in soup.select(".tile")] == [
+        "Submissions 3",
+        "Graded 0",
+        "Need a look 3",
+        "Mean and median – no scores",
+    ]
+    assert "There are no scores yet" in words(section(soup, "Scores"))
+    assert not soup.select("svg")
+    for name in ("ada", "bo", "chen"):
+        assert "no score" in words(row(soup, name))
+        assert "not JSON" in words(row(soup, name))
+
+
+def test_an_assignment_worth_nothing_is_shown_all_the_same() -> None:
+    worthless = ClassResults("a", "A", {"x": 0.0}, (LearnerResult("ada", GRADED, "", 0.0),), ())
+    assert "There are no points to be had." in words(page(worthless))
+
+
+def test_several_assignments_have_a_contents_list_whose_links_arrive(small_class: ClassResults) -> None:
+    soup = page(small_class, replace(small_class, title="Many heads", assignment="02_many_heads"))
+    links = only(soup, "nav").select("a")
+    assert [words(link) for link in links] == ["One head", "Many heads"]
+    for link in links:
+        assert words(only(only(soup, str(link["href"])), "h2")) == words(link)
+    assert "7 submissions, median 7.5 of 10, 3 need a look" in words(only(soup, "nav"))
+    assert not page(small_class).select("nav")
+
+
+def test_300_learners_have_300_rows_and_one_table_of_their_own_height() -> None:
+    soup = page(results(*(learner(f"s{place:03}", CLEAN, PARTLY, FAILED) for place in range(300))))
+    assert len(soup.select(".grid-table tbody th[scope=row]")) == 300
+    assert "long" in only(soup, ".scroller")["class"]
+
+
+# For every reader
+
+
+@pytest.fixture(params=["small", "hostile"])
+def any_page(request: pytest.FixtureRequest, small_class: ClassResults) -> BeautifulSoup:
+    shown = small_class if request.param == "small" else hostile_class()
+    return page(shown, replace(shown, title="Another"))
+
+
+def test_headings_skip_no_level(any_page: BeautifulSoup) -> None:
+    levels = [int(heading.name[1]) for heading in any_page.select("h1, h2, h3, h4")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_every_table_has_a_caption_and_every_table_header_a_scope(any_page: BeautifulSoup) -> None:
+    assert any_page.select("table")
+    assert all(table.select("caption") for table in any_page.select("table"))
+    assert {str(header.get("scope")) for header in any_page.select("th")} == {"col", "row"}
+
+
+def test_every_id_is_there_once_and_every_reference_arrives(any_page: BeautifulSoup) -> None:
+    ids = Counter(str(element["id"]) for element in any_page.select("[id]"))
+    assert set(ids.values()) == {1}
+    for attribute in ("aria-labelledby", "aria-controls"):
+        targets = {str(element[attribute]) for element in any_page.select(f"[{attribute}]")}
+        assert targets
+        assert targets <= set(ids)
+
+
+# Nothing that a learner wrote can act
+
+
+def test_no_text_of_a_class_becomes_markup() -> None:
+    soup = page(hostile_class(), class_name=HOSTILE)
+    assert not soup.select("script, img, iframe, object, embed, form, base, svg[onload]")
+    handlers = [name for element in soup.find_all(True) for name in element.attrs if name.startswith("on")]
+    assert handlers == []
+    assert words(only(soup, "h1")).startswith('<script>document.title = "pwned"</script><img src=x onerror=')
+    assert len(soup.select("pre")) == 2
+
+
+def test_no_escape_or_control_character_reaches_the_page() -> None:
+    html = render([hostile_class()], HOSTILE, NOON)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", html)
+    assert "etc/passwd" not in html
+    assert "[31m" not in html
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ("plain √d_head, 頭, 👩‍🏫", "plain √d_head, 頭, 👩‍🏫"),
+        ("two\n\tlines\r\n", "two\n\tlines\n"),
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x9b1mred", "red"),
+        ("\x1b]0;a title\x07after", "after"),
+        ("\x1b]8;;file:///x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x1b(Bcharset \x1bcreset", "charset reset"),
+        ("bell\x07, back\x08space, nul\x00, del\x7f", "bell, backspace, nul, del"),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("half \ud83d of a pair", "half \ufffd of a pair"),
+    ],
+)
+def test_clean_keeps_what_people_write_and_drops_what_acts(raw: str, kept: str) -> None:
+    assert clean(raw) == kept
+
+
+def test_a_message_without_end_is_cut_and_says_so() -> None:
+    told = clean("x" * 1_000_000)
+    assert len(told) < 5000
+    assert told.endswith("… (cut: 1000000 characters)")
+
+
+def test_an_id_with_half_a_character_does_not_stop_the_page() -> None:
+    html = render([results(learner("ad\ud800a", CLEAN, CLEAN, CLEAN))], "class", NOON)
+    assert "ad\ufffda" in html.encode("utf-8").decode("utf-8")
+
+
+def test_the_page_names_no_address_and_loads_nothing(small_class: ClassResults) -> None:
+    html = render([small_class], "class", NOON)
+    addresses = re.findall(r"[a-z]+://[^\s\"'<>]+", html.replace('xmlns="http://www.w3.org/2000/svg"', ""))
+    assert addresses == []
+    assert re.findall(r"@import|url\(", html) == []
+    loaded = [
+        el
+        for el in BeautifulSoup(html, "html.parser").select("[src], [srcset], link[href]")
+        if el.get("href") != "data:,"
+    ]
+    assert loaded == []
+
+
+def test_the_content_policy_allows_no_script_and_stands_before_everything_it_governs(small_class: ClassResults) -> None:
+    soup = page(small_class)
+    policy = only(soup, 'meta[http-equiv="Content-Security-Policy"]')
+    directives = dict(part.strip().split(" ", 1) for part in str(policy["content"]).split(";"))
+    assert directives == {
+        "default-src": "'none'",
+        "style-src": "'unsafe-inline'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    assert policy.find_previous(["style", "link", "script", "title"]) is None
+
+
+@pytest.mark.parametrize(("value", "text"), [(12, "12"), (12.5, "12.5"), (1 / 3, "0.33"), (0, "0"), (100.0, "100")])
+def test_scores_are_written_as_people_write_them(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+# The file
+
+
+@pytest.fixture
+def gathered(monkeypatch: pytest.MonkeyPatch, small_class: ClassResults) -> None:
+    """Stand in for the gradebook: every assignment has the small class's results, under its own title."""
+
+    def gather(folder: ClassFolder, assignment: str) -> ClassResults:
+        return replace(small_class, assignment=assignment, title=f"Title of {assignment}")
+
+    monkeypatch.setattr(report, "class_results", gather)
+
+
+@pytest.mark.usefixtures("gathered")
+def test_write_report_leaves_one_page_named_after_the_folder_with_the_assignments_in_order(tmp_path: Path) -> None:
+    root = tmp_path / "autumn class"
+    root.mkdir()
+    path = write_report(ClassFolder(root), ["02_b", "01_a"])
+    assert path == root / "report.html"
+    assert list(root.iterdir()) == [path]
+    soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    assert words(only(soup, "h1")) == "autumn class"
+    assert [words(h2) for h2 in soup.select("article h2")] == ["Title of 02_b", "Title of 01_a"]
+
+
+@pytest.mark.usefixtures("gathered")
+def test_a_report_that_fails_leaves_the_old_page_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_report(ClassFolder(tmp_path), ["01_a"])
+    before = path.read_bytes()
+
+    def full_disk(self: Path, *args: object, **kwargs: object) -> int:
+        self.write_bytes(b"half a pa")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        write_report(ClassFolder(tmp_path), ["01_a"])
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path], "the half-written page is gone"
+
+
+# In a browser
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_in_a_browser_the_page_is_quiet_fits_and_is_worked_by_keyboard(
+    tmp_path: Path, small_class: ClassResults
+) -> None:
+    from playwright.sync_api import sync_playwright
+
+    crowd = results(*(learner(f"s{place:03}-{'x' * (place % 9) * 20}", CLEAN, UNSOLVED, FAILED) for place in range(60)))
+    path = tmp_path / "report.html"
+    path.write_text(render([small_class, hostile_class(), crowd], HOSTILE, NOON), encoding="utf-8")
+    said: list[str] = []
+    requested: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("dialog", lambda dialog: said.append(dialog.message))
+        tab.on("request", lambda request: requested.append(request.url))
+        tab.goto(path.as_uri())
+
+        # Quiet, and as wide as its window.
+        assert tab.title().startswith("<script>"), "the hostile name is shown as text, and did not run"
+        assert tab.evaluate("document.images.length + document.scripts.length") == 0
+        for width in (1280, 400):
+            tab.set_viewport_size({"width": width, "height": 900})
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.set_viewport_size({"width": 1280, "height": 900})
+
+        # Tab reaches the filter, the table and its rows' messages; Enter opens them.
+        tab.locator("#a1 .show-all").focus()
+        tab.keyboard.press("Tab")
+        assert tab.evaluate("document.activeElement.className").strip() == "scroller"
+        tab.keyboard.press("Tab")
+        assert tab.evaluate("document.activeElement.textContent").startswith("1 message")
+        messages = tab.locator("#a1-2-told")
+        assert not messages.is_visible()
+        tab.keyboard.press("Enter")
+        assert messages.is_visible()
+        assert "attention_scores: what came" in messages.inner_text()
+        tab.keyboard.press("Enter")
+        assert not messages.is_visible()
+
+        # The arrows choose whom the table shows.
+        tab.locator("#a1 .show-all").focus()
+        tab.keyboard.press("ArrowRight")
+        shown = tab.locator("#a1 .grid-table tbody th:visible")
+        assert [name.split()[0] for name in shown.all_inner_texts()] == ["bo", "chen", "dora", "emeka", "fay", "gus"]
+        tab.keyboard.press("ArrowRight")
+        assert [name.split()[0] for name in shown.all_inner_texts()] == ["chen", "fay", "gus"]
+
+        # In a long table the header and the names stay in view.
+        tab.set_viewport_size({"width": 400, "height": 900})
+        stays = tab.locator("#a3 .scroller").evaluate(
+            """scroller => {
+                scroller.scrollTop = 900; scroller.scrollLeft = 120;
+                const at = element => element.getBoundingClientRect(), frame = at(scroller);
+                const [corner, header] = scroller.querySelectorAll("thead th");
+                const name = scroller.querySelector("tbody th");
+                return [scroller.scrollTop, scroller.scrollLeft,
+                        at(header).top - frame.top, at(corner).left - frame.left, at(name).left - frame.left];
+            }"""
+        )
+        assert stays[:2] == [900, 120]
+        assert all(abs(distance) <= 2 for distance in stays[2:])
+        browser.close()
+    assert said == []
+    assert requested == [path.as_uri()] or requested == [path.as_uri(), "data:,"]
