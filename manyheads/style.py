@@ -133,8 +133,8 @@ def weight_colours(head: int = 0) -> Colormap:
 
 
 def ink_on(colour: ColorType) -> str:
-    """Return the colour of words on a ground of `colour`: white or `INK`, whichever stands out more."""
-    return max("white", INK, key=lambda ink: contrast(ink, colour))
+    """Return the colour of words on a ground of `colour`, white or black: their contrast is 4.5 or more."""
+    return max("white", "black", key=lambda ink: contrast(ink, colour))
 
 
 def contrast(one: ColorType, other: ColorType) -> float:

@@ -196,7 +196,7 @@ def _draw_map(axes: Axes, weights: Tensor, tokens: Sequence[str], query: int) ->
         emphasis = "bold" if place == query else "normal"
         axes.text(-0.08, place + 0.5, token, ha="right", va="center_baseline", weight=emphasis)
         axes.text(place + 0.5, -0.2, token, ha="center", va="baseline")
-    axes.text(-0.95, seq / 2, "this word …", rotation=90, ha="center", va="center")
+    axes.text(-0.88, seq / 2, "this word …", rotation=90, ha="center", va="center")
     crosses = " (× where the weight is exactly 0)" if len(rows) else ""
     axes.text(seq / 2, -0.85, f"… looks at this word{crosses}", ha="center", va="baseline")
 

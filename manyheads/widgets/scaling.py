@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import ipywidgets as widgets
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -96,7 +97,7 @@ def draw_scaling(d_head: int) -> Figure:
     """Draw the scores (left) and one query's weights (right), without scaling (above) and with it (below)."""
     numbers = scaling_numbers(d_head)
     with style.course():
-        figure = style.figure(height=410)
+        figure = style.figure(height=380)
         # Two pairs of axes for two rows each, and numbers in place of ticks: both are what takes time in matplotlib.
         left, right = figure.add_axes((0.035, 0, 0.45, 1)), figure.add_axes((0.53, 0, 0.455, 1))
         left.set_xlim(-_WIDEST_SCORE, _WIDEST_SCORE)
@@ -120,9 +121,9 @@ def draw_scaling(d_head: int) -> Figure:
 
 
 def _draw_scores(axes: Axes, floor: float, scores: Tensor, shown: int, colour: str) -> None:
-    counts, edges = torch.histogram(scores.flatten(), bins=100, range=(-_WIDEST_SCORE, _WIDEST_SCORE))
+    counts, edges = np.histogram(scores.numpy(), bins=100, range=(-_WIDEST_SCORE, _WIDEST_SCORE))
     heights = floor + counts / counts.max()
-    axes.stairs(heights.numpy(), edges.numpy(), baseline=floor, fill=True, color=colour, alpha=0.35)
+    axes.stairs(heights, edges, baseline=floor, fill=True, color=colour, alpha=0.35)
     dots = scores[shown].clamp(-_WIDEST_SCORE, _WIDEST_SCORE).numpy()
     axes.axhline(floor - 0.18, color=style.QUIET, linewidth=1)
     axes.plot(dots, [floor - 0.08] * TOKENS, "o", color=colour, markersize=7, markeredgecolor="white")
@@ -135,7 +136,7 @@ def _draw_weights(axes: Axes, floor: float, weights: Tensor, colour: str) -> Non
     for token, weight in enumerate(weights.tolist()):
         if weight >= 0.05:
             emphasis = "bold" if token == biggest else "normal"
-            axes.text(token, floor + weight + 0.02, f"{weight:.2f}", ha="center", weight=emphasis)
+            axes.text(token, floor + weight + 0.04, f"{weight:.2f}", ha="center", weight=emphasis)
 
 
 def _title(axes: Axes, floor: float, text: str, colour: str) -> None:

@@ -1,0 +1,279 @@
+"""A class, end to end with real kernels: nbgrader's own commands and ours give the same grades."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder.class_folder import ClassFolder, new_class
+from autograder.collect import collect
+from autograder.grade import grade
+from autograder.problems import Problem
+from autograder.record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, UNREADABLE, read_record
+from autograder.results import CARRIED, CLEAN, NOT_GRADED, class_results
+from autograder.source_notebook import read_text, to_text
+
+from .conftest import TOY, HandIn
+
+pytestmark = pytest.mark.slow
+
+WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
+
+
+@pytest.fixture
+def right(toy) -> dict[str, str]:  # type: ignore[no-untyped-def]
+    return dict(toy.reference)
+
+
+def nbgrader(folder: ClassFolder, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    return subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=folder.root,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def scores(folder: ClassFolder) -> dict[str, dict[str, float]]:
+    with Gradebook(folder.gradebook_url) as gradebook:
+        return {
+            submission.student_id: {g.name: g.score for nb in submission.notebooks for g in nb.grades}
+            for submission in gradebook.assignment_submissions(TOY)
+        }
+
+
+def test_nbgraders_own_commands_work_in_a_class_and_give_the_same_grades(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+) -> None:
+    hand_in(toy_class, "ada", right)
+    hand_in(toy_class, "bo", {**right, "scale_rows": WRONG})
+    assert nbgrader(toy_class, "generate_assignment", TOY, "--force").returncode == 0
+    autograded = nbgrader(toy_class, "autograde", TOY)
+    assert autograded.returncode == 0, autograded.stderr
+    by_nbgrader = scores(toy_class)
+    assert sum(by_nbgrader["ada"].values()) == 9
+    assert by_nbgrader["bo"] == {**by_nbgrader["ada"], "scale_rows-outputs": 0}
+    results = class_results(toy_class, TOY)
+    assert [learner.outcome for learner in results.learners] == [GRADED, GRADED]
+    assert results.learners[1].exercises["row_sums"].state == CARRIED
+
+    grade(toy_class, TOY, workers=2, regrade=True, progress=False)
+    assert scores(toy_class) == by_nbgrader
+
+    feedback = nbgrader(toy_class, "generate_feedback", TOY)
+    assert feedback.returncode == 0, feedback.stderr
+    page = (toy_class.root / "feedback" / "bo" / TOY / f"{TOY}.html").read_text()
+    assert "if you added the factors" in page
+    assert "row_sums itself is right. It was checked with a working scale_rows" in page
+
+
+def test_the_release_that_nbgrader_makes_is_the_one_that_learners_open(toy_class: ClassFolder, built_toy: Path) -> None:
+    ours = read_text(built_toy / "notebooks" / TOY / f"{TOY}.ipynb")
+    theirs = read_text(toy_class.root / "release" / TOY / f"{TOY}.ipynb")
+    assert to_text(theirs) == to_text(ours)
+
+
+def test_bad_input_becomes_rows_with_reasons_and_the_others_are_graded(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+) -> None:
+    hand_in(toy_class, "ada", right)
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}
+    other = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("# grade: attend.outputs\ncheck.outputs(attend)")]
+    )
+    contents = {
+        "not-json": "hello",
+        "no-notebook": "[1, 2]",
+        "empty": "",
+        "old": json.dumps(old),
+        "other": nbformat.writes(other),
+        "damaged": '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "poem"}]}',
+    }
+    for student, content in contents.items():
+        path = toy_class.notebook(student, TOY)
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    missing = toy_class.submission("missing", TOY)
+    missing.mkdir(parents=True)
+    (missing / "notes.ipynb").write_text("{}")
+
+    run = grade(toy_class, TOY, workers=1, progress=False)
+
+    assert run.outcomes == {GRADED: 1, UNREADABLE: 7}
+    rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
+    assert rows["ada"].score == 9
+    for student, words in {
+        "not-json": "not JSON",
+        "no-notebook": "no notebook",
+        "empty": "empty",
+        "old": "format 3",
+        "other": "attend.outputs",
+        "damaged": "damaged",
+        "missing": "there is only notes.ipynb",
+    }.items():
+        assert rows[student].outcome == UNREADABLE
+        assert words in rows[student].reason
+        assert rows[student].score is None
+    for student, content in contents.items():
+        assert toy_class.notebook(student, TOY).read_text() == content
+    assert (missing / "notes.ipynb").exists()
+
+
+def test_a_kernel_that_dies_and_one_that_hangs_keep_what_was_earned_and_stop_nobody(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+) -> None:
+    hand_in(toy_class, "ada", right)
+    hand_in(toy_class, "dead", {**right, "row_sums": "import os\nos._exit(1)"})
+    hand_in(toy_class, "hangs", {**right, "row_sums": "def row_sums(x, factors):\n    while True: pass"})
+    config = toy_class.root / "nbgrader_config.py"
+    config.write_text(config.read_text() + "\nc.Execute.timeout = 4\n")
+
+    run = grade(toy_class, TOY, workers=2, progress=False)
+
+    assert run.outcomes == {GRADED: 1, CRASHED: 1, TIMEOUT: 1}
+    rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
+    assert rows["ada"].score == 9
+    assert rows["dead"].score == 3
+    assert "ended its own kernel" in rows["dead"].reason
+    assert rows["hangs"].score == 6
+    assert "longer than 4 s" in rows["hangs"].reason
+
+
+def test_an_unchanged_submission_is_not_graded_again_and_a_changed_one_is(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+) -> None:
+    path = hand_in(toy_class, "ada", {**right, "scale_rows": WRONG})
+    grade(toy_class, TOY, workers=1, progress=False)
+    before = read_record(toy_class.record_path("ada", TOY))
+    again = grade(toy_class, TOY, workers=1, progress=False)
+    assert again.unchanged == 1
+    assert read_record(toy_class.record_path("ada", TOY)) == before
+
+    path.unlink()
+    path.parent.rmdir()
+    hand_in(toy_class, "ada", right)
+    changed = grade(toy_class, TOY, workers=1, progress=False)
+    assert changed.outcomes == {GRADED: 1}
+    assert class_results(toy_class, TOY).learners[0].score == 9
+
+
+def test_a_score_set_by_hand_survives_regrading(toy_class: ClassFolder, hand_in: HandIn) -> None:
+    hand_in(toy_class, "ada", {})
+    grade(toy_class, TOY, workers=1, progress=False)
+    with Gradebook(toy_class.gradebook_url) as gradebook:
+        gradebook.find_grade("scale_rows-outputs", TOY, TOY, "ada").manual_score = 1.5
+        gradebook.db.commit()
+    grade(toy_class, TOY, workers=1, regrade=True, progress=False)
+    [ada] = class_results(toy_class, TOY).learners
+    assert ada.score == 1.5
+    assert ada.changed_by_hand
+
+
+def test_a_learners_process_is_given_nothing_of_the_graders(toy_class: ClassFolder, hand_in: HandIn) -> None:
+    os.environ["GRADERS_SECRET"] = "swordfish"
+    try:
+        spy = "import os\nprint(dict(os.environ), os.getcwd(), os.listdir())\ndef scale_rows(x, factors): return x"
+        hand_in(toy_class, "spy", {"scale_rows": spy})
+        grade(toy_class, TOY, workers=1, progress=False)
+    finally:
+        del os.environ["GRADERS_SECRET"]
+    written = (toy_class.root / "autograded" / "spy" / TOY / f"{TOY}.ipynb").read_text()
+    assert "OMP_NUM_THREADS" in written
+    assert "swordfish" not in written
+    assert toy_class.seed() not in written
+    assert str(toy_class.root) not in written
+
+
+def test_what_was_handed_in_and_not_graded_is_a_row(toy_class: ClassFolder, hand_in: HandIn) -> None:
+    hand_in(toy_class, "ada", {})
+    [ada] = class_results(toy_class, TOY).learners
+    assert ada.outcome == NOT_GRADED
+    assert ada.score is None
+
+
+def test_a_fault_of_the_graders_is_never_a_zero(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_in(toy_class, "ada", right)
+    monkeypatch.setattr("autograder.fan_out.run_job", _broken)
+    run = grade(toy_class, TOY, workers=1, progress=False)
+    assert run.outcomes == {NEEDS_REVIEW: 1}
+    [ada] = class_results(toy_class, TOY).learners
+    assert ada.score is None
+    assert "the disk is on fire" in ada.reason
+    monkeypatch.undo()
+    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {GRADED: 1}
+    assert class_results(toy_class, TOY).learners[0].exercises["scale_rows"].state == CLEAN
+
+
+def _broken(job: object) -> None:
+    raise OSError("the disk is on fire")
+
+
+def test_collect_takes_a_folder_and_a_zip_and_never_leaves_the_class_folder(
+    toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    source = tmp_path / "files"
+    (source / "grace").mkdir(parents=True)
+    (source / "ada.ipynb").write_text("1")
+    (source / f"bo_{TOY}.ipynb").write_text("2")
+    (source / "grace" / "homework.ipynb").write_text("3")
+    (source / "notes.txt").write_text("4")
+    taken = collect(toy_class, TOY, source)
+    assert taken.taken == ["ada", "bo", "grace"]
+    assert taken.left_alone == ["notes.txt"]
+    assert toy_class.notebook("grace", TOY).read_text() == "3"
+
+    (source / "ada.ipynb").write_text("changed")
+    assert collect(toy_class, TOY, source).kept == ["ada"]
+    assert toy_class.notebook("ada", TOY).read_text() == "1"
+    assert collect(toy_class, TOY, source, update=True).taken == ["ada"]
+
+    before = sorted(tmp_path.rglob("*"))
+    with zipfile.ZipFile(tmp_path / "hostile.zip", "w") as archive:
+        archive.writestr("../../../escaped.ipynb", "x")
+        archive.writestr("/absolute/..ipynb", "x")
+        archive.writestr("eve/../../.ipynb", "x")
+    collect(toy_class, TOY, tmp_path / "hostile.zip")
+    outside = [p for p in tmp_path.rglob("*") if p not in before and toy_class.root not in p.parents]
+    assert outside == [tmp_path / "hostile.zip"]
+
+
+def test_two_files_of_one_student_are_refused_before_anything_is_written(
+    toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "files" / "ada").mkdir(parents=True)
+    (tmp_path / "files" / "ada.ipynb").write_text("1")
+    (tmp_path / "files" / "ada" / "homework.ipynb").write_text("2")
+    with pytest.raises(Problem, match="both ada's"):
+        collect(toy_class, TOY, tmp_path / "files")
+    assert toy_class.students(TOY) == []
+
+
+def test_a_class_is_not_made_where_something_stands(toy_class: ClassFolder, built_toy: Path) -> None:
+    with pytest.raises(Problem, match="not empty"):
+        new_class(toy_class.root, built_toy / "solutions")
+
+
+def test_the_seed_is_the_instructors_alone_and_differs_by_class(
+    toy_class: ClassFolder, built_toy: Path, tmp_path: Path
+) -> None:
+    other = new_class(tmp_path / "other", built_toy / "solutions")
+    assert other.seed() != toy_class.seed()
+    assert (toy_class.root / ".judge-seed").stat().st_mode & 0o077 == 0
+    for folder in ("release", "source"):
+        for path in (toy_class.root / folder).rglob("*"):
+            assert path.is_dir() or toy_class.seed() not in path.read_text()
+    shutil.rmtree(other.root)

@@ -1,0 +1,127 @@
+"""The judge decides by what the learner's code answers to secret questions, and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from autograder.chapter import Chapter, GradedCell
+from autograder.judge import Ask, Judge
+from autograder.verdict import PASSED, Verdict
+from manyheads import probe
+from manyheads.call import Answer
+from manyheads.exam import Exam
+
+
+def asking(namespace: dict[str, Any]) -> Ask:
+    """A way into a learner's namespace without a kernel."""
+
+    def ask(exam: Exam, stand_ins: Mapping[str, str]) -> Sequence[Answer]:
+        with probe.standing_in(namespace, stand_ins):
+            return [probe.run(namespace[exam.exercise], trial.call, exam.probe) for trial in exam.trials]
+
+    return ask
+
+
+def judge_all(chapter: Chapter, **changed: str) -> dict[str, Verdict]:
+    judge = Judge(chapter, "secret")
+    namespace = chapter.namespace(changed)
+    for cell in chapter.graded_cells:
+        judge.mark(cell, asking(namespace), changed.get(cell.exercise, ""))
+    return {f"{verdict.exercise}.{verdict.check}": verdict for verdict in judge.verdicts}
+
+
+def points(verdicts: Mapping[str, Verdict]) -> dict[str, float]:
+    return {name: verdict.earned for name, verdict in verdicts.items()}
+
+
+ALL = {
+    "scale_rows.shapes": 1,
+    "scale_rows.outputs": 2,
+    "row_sums.shapes": 1,
+    "row_sums.outputs": 2,
+    "RowLayer.shapes": 1,
+    "RowLayer.outputs": 2,
+}
+
+
+def test_the_reference_earns_every_point(toy: Chapter) -> None:
+    verdicts = judge_all(toy)
+    assert points(verdicts) == ALL
+    assert all(verdict.stage == PASSED and not verdict.carried for verdict in verdicts.values())
+
+
+def test_a_mistake_loses_its_check_and_carries_no_further(toy: Chapter) -> None:
+    verdicts = judge_all(toy, scale_rows="def scale_rows(x, factors): return x + factors[:, None]")
+    assert points(verdicts) == {**ALL, "scale_rows.outputs": 0}
+    assert verdicts["scale_rows.outputs"].misconception == "added the factors"
+    assert verdicts["row_sums.outputs"].carried == ("scale_rows",)
+    assert verdicts["RowLayer.outputs"].carried == ("scale_rows", "row_sums")
+    assert "a slip costs once" in verdicts["row_sums.outputs"].message
+
+
+def test_two_mistakes_cost_twice_and_are_both_named(toy: Chapter) -> None:
+    verdicts = judge_all(
+        toy,
+        scale_rows="def scale_rows(x, factors): return x + factors[:, None]",
+        row_sums="def row_sums(x, factors):\n    y = scale_rows(x, factors)\n    return y, y.mean(dim=1)",
+    )
+    assert points(verdicts) == {**ALL, "scale_rows.outputs": 0, "row_sums.outputs": 0}
+    assert verdicts["row_sums.outputs"].misconception == "took the mean"
+
+
+def test_what_is_not_written_earns_nothing_and_does_not_stop_the_rest(toy: Chapter) -> None:
+    verdicts = judge_all(toy, scale_rows="def scale_rows(x, factors): raise NotImplementedError")
+    assert points(verdicts) == {**ALL, "scale_rows.shapes": 0, "scale_rows.outputs": 0}
+    assert verdicts["scale_rows.shapes"].stage == "unsolved"
+
+
+def test_a_forbidden_call_earns_nothing(toy: Chapter) -> None:
+    source = "def scale_rows(x, factors): return torch.diag(factors) @ x"
+    verdicts = judge_all(toy, scale_rows=source)
+    assert points(verdicts)["scale_rows.outputs"] == 0
+    assert verdicts["scale_rows.outputs"].stage == "forbidden"
+
+
+def test_answers_to_the_visible_cases_earn_nothing(toy: Chapter) -> None:
+    from autograder.examiner import VISIBLE_SEED, set_exams
+
+    visible = set_exams(toy, VISIBLE_SEED)["scale_rows"].trials
+
+    def hard_coded(x: torch.Tensor, factors: torch.Tensor) -> object:
+        for trial in visible:
+            known = trial.call.inputs["x"]
+            if isinstance(known, torch.Tensor) and x.shape == known.shape and torch.equal(x, known):
+                return trial.right.value
+        return torch.zeros_like(x)
+
+    cell = next(cell for cell in toy.graded_cells if cell.marker == "scale_rows.outputs")
+    assert Judge(toy, VISIBLE_SEED).mark(cell, asking({"scale_rows": hard_coded}), "").earned == 2
+    assert Judge(toy, "secret").mark(cell, asking({"scale_rows": hard_coded}), "").earned == 0
+
+
+@pytest.mark.parametrize("value", [torch.full((3, 3), float("nan")), None, "ok", 1.0, [1, 2]])
+def test_answers_of_nonsense_earn_nothing(toy: Chapter, value: object) -> None:
+    cell = GradedCell("scale_rows", "outputs", 2)
+    judge = Judge(toy, "secret")
+    verdict = judge.mark(cell, lambda exam, stand_ins: [Answer(value)] * len(exam.trials), "")
+    assert verdict.earned == 0
+
+
+def test_the_same_seed_asks_the_same_questions(toy: Chapter) -> None:
+    one, other = Judge(toy, "a").exams["scale_rows"], Judge(toy, "b").exams["scale_rows"]
+    again = Judge(toy, "a").exams["scale_rows"]
+    x, y, z = (exam.trials[0].call.inputs["x"] for exam in (one, again, other))
+    assert isinstance(x, torch.Tensor)
+    assert isinstance(y, torch.Tensor)
+    assert isinstance(z, torch.Tensor)
+    assert torch.equal(x, y)
+    assert x.shape != z.shape or not torch.equal(x, z)
+
+
+def test_a_verdict_comes_back_from_json_as_it_was(toy: Chapter) -> None:
+    for verdict in judge_all(toy, scale_rows="def scale_rows(x, factors): return x").values():
+        assert Verdict.from_json(verdict.to_json()) == verdict
