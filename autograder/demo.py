@@ -69,12 +69,18 @@ def _learners(chapter: Chapter) -> list[_Learner]:
     for exercise, alternative in chapter.alternatives():
         other_ways.setdefault(exercise.name, alternative.code)
     learners = [_Learner(right), _Learner({**right, **other_ways}), _Learner(right)]
-    # The first and the last mistake declared for each exercise.
-    for place in (0, -1):
-        for exercise in chapter.exercises.values():
-            if exercise.misconceptions:
-                mistaken = chapter.mistaken(exercise.name, exercise.misconceptions[place])
-                learners.append(_Learner({**right, exercise.name: mistaken}))
+    mistaken = [
+        [(exercise.name, chapter.mistaken(exercise.name, mistake)) for mistake in exercise.misconceptions]
+        for exercise in chapter.exercises.values()
+        if exercise.misconceptions
+    ]
+    # One learner for the first mistake of each exercise; then some who make it again, and another one beside it.
+    learners += [_Learner({**right, **dict(mistakes[:1])}) for mistakes in mistaken]
+    learners += [
+        _Learner({**right, **dict([mistakes[0], others[-1]])})
+        for mistakes, others in zip(mistaken, mistaken[2:], strict=False)
+    ]
+    learners += [_Learner({**right, **dict(mistakes[:1])}) for mistakes in mistaken[1:3]]
     learners.append(_Learner({name: right[name] for name in names[: len(names) // 2]}))
     learners.append(_Learner({name: right[name] for name in names if name != names[1]}))
     learners.append(_Learner({}))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from nbgrader.api import Gradebook, MissingEntry
 
+from .chapter import Chapter, GradedCell
 from .class_folder import ClassFolder
 from .record import GRADED, NEEDS_REVIEW, Record, read_record
 from .verdict import PASSED, Verdict
@@ -132,7 +133,7 @@ def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
     }
     with Gradebook(folder.gradebook_url) as gradebook:
         learners = tuple(
-            _learner(folder, gradebook, assignment, student, points) for student in folder.students(assignment)
+            _learner(folder, gradebook, chapter, student, points) for student in folder.students(assignment)
         )
     made = Counter(
         (name, mistake)
@@ -158,8 +159,9 @@ def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
 
 
 def _learner(
-    folder: ClassFolder, gradebook: Gradebook, assignment: str, student: str, points: Mapping[str, float]
+    folder: ClassFolder, gradebook: Gradebook, chapter: Chapter, student: str, points: Mapping[str, float]
 ) -> LearnerResult:
+    assignment = chapter.name
     record = read_record(folder.record_path(student, assignment))
     if record is None:
         return LearnerResult(student, NOT_GRADED, f"run: autograder grade {folder.root.name}", None)
@@ -171,8 +173,8 @@ def _learner(
         return LearnerResult(student, NEEDS_REVIEW, "it was judged, and the gradebook has no entry for it", None)
     scores = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
     exercises = {
-        name: _exercise(record, name, points[name], {key: grade.score for key, grade in scores.items()})
-        for name in points
+        name: _exercise(record, name, points[name], sum(scores[cell.grade_id].score for cell in cells))
+        for name, cells in _by_exercise(chapter, scores).items()
     }
     return LearnerResult(
         student,
@@ -184,11 +186,18 @@ def _learner(
     )
 
 
-def _exercise(record: Record, exercise: str, points: float, scores: Mapping[str, float]) -> ExerciseResult:
+def _by_exercise(chapter: Chapter, scores: Mapping[str, object]) -> dict[str, list[GradedCell]]:
+    return {
+        name: [cell for cell in chapter.graded_cells if cell.exercise == name and cell.grade_id in scores]
+        for name in chapter.exercises
+    }
+
+
+def _exercise(record: Record, exercise: str, points: float, earned: float) -> ExerciseResult:
     verdicts = [verdict for verdict in record.verdicts if verdict.exercise == exercise]
     failed = [verdict for verdict in verdicts if verdict.stage != PASSED]
     return ExerciseResult(
-        earned=sum(scores.get(verdict.grade_id, verdict.earned) for verdict in verdicts),
+        earned=earned,
         points=points,
         state=_state(verdicts, failed),
         misconceptions=tuple(dict.fromkeys(v.misconception for v in failed if v.misconception)),

@@ -113,7 +113,9 @@ def _set_up_cell(repository: str, tag: str) -> NotebookNode:
 
 
 def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
-    attachments: dict[str, dict[str, str]] = {}
+    # Neither attachments (JupyterLab shows no SVG in them) nor files beside the notebook (Colab has none): the
+    # picture stands in the text, under a name, at the end of the cell. Colab writes its own pictures so.
+    pictures: dict[str, str] = {}
 
     def embed(match: re.Match[str]) -> str:
         alt, relative, name = match.groups()
@@ -121,13 +123,11 @@ def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
         if not path.is_file() or path.suffix not in _MIME_TYPES:
             raise Problem(f"{folder.name}: the lesson shows {relative}, and there is no such picture")
         content = base64.b64encode(path.read_bytes()).decode()
-        attachments[name] = {_MIME_TYPES[path.suffix]: content}
-        return f"![{alt}](attachment:{name})"
+        pictures[path.stem] = f"[{path.stem}]: data:{_MIME_TYPES[path.suffix]};base64,{content}"
+        return f"![{alt}][{path.stem}]"
 
-    cell = new_markdown_cell(_PICTURE.sub(embed, source), id=_cell_id("text", index, source))
-    if attachments:
-        cell.attachments = attachments
-    return cell
+    text = _PICTURE.sub(embed, source)
+    return new_markdown_cell("\n\n".join([text, *pictures.values()]), id=_cell_id("text", index, source))
 
 
 def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:

@@ -1,13 +1,17 @@
 """The quiz that closes each chapter: ungraded multiple choice, every answer with its explanation.
 
-Lessons call it; jupyterquiz draws it. Keep LaTeX out of the text: jupyterquiz would fetch MathJax from the network.
+Lessons call it; jupyterquiz draws it. LaTeX is not drawn in it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from IPython.display import Javascript, display
 from jupyterquiz import display_quiz
+
+# JupyterLab has a MathJax of its own without this function; jupyterquiz would then load another from the network.
+_NO_NETWORK = "if (window.MathJax && !window.MathJax.typeset) { window.MathJax.typeset = () => {}; }"
 
 
 def multiple_choice(question: str, *answers: tuple[str, str]) -> dict[str, Any]:
@@ -21,4 +25,5 @@ def multiple_choice(question: str, *answers: tuple[str, str]) -> dict[str, Any]:
 
 def quiz(*questions: dict[str, Any]) -> None:
     """Show `questions` in the notebook, their answers in a random order."""
+    display(Javascript(_NO_NETWORK))
     display_quiz(list(questions), shuffle_answers=True)

@@ -65,24 +65,18 @@ def drawn_weights(figure: Figure) -> np.ndarray:
 
 
 def texts(figure: Figure) -> list[Text]:
-    return [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text() and text.get_visible()]
+    return [text for axes in figure.axes for text in axes.texts]
 
 
 def assert_readable(figure: Figure) -> None:
     """Every word is large enough, inside the figure, and clear of every other word."""
     figure.canvas.draw()
-    boxes = {}
-    for text in texts(figure):
-        if not text.axes or not text.axes.axison and text not in text.axes.texts:
-            continue
-        assert text.get_fontsize() >= SMALLEST_TYPE, text
-        box = text.get_window_extent()
-        assert figure.bbox.x0 <= box.x0, f"{text} is cut off"
-        assert figure.bbox.y0 <= box.y0, f"{text} is cut off"
-        assert box.x1 <= figure.bbox.x1, f"{text} is cut off"
-        assert box.y1 <= figure.bbox.y1, f"{text} is cut off"
-        boxes[text] = box
+    boxes = {text: text.get_window_extent() for text in texts(figure)}
     assert len(boxes) >= 8
+    for text, box in boxes.items():
+        assert text.get_fontsize() >= SMALLEST_TYPE, text
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, f"{text} is cut off"
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, f"{text} is cut off"
     for (one, its_box), (other, other_box) in itertools.combinations(boxes.items(), 2):
         assert not its_box.overlaps(other_box), f"{one} stands on {other}"
 
@@ -317,11 +311,11 @@ class TestUnfinishedCode:
             (lambda q, k, v, mask: (*attention(q, k, v), q), "yours returns 3 things"),
             (
                 lambda q, k, v, mask: attention(q, k, v)[::-1],
-                "The output of <code>attention</code> should have the shape (1, 8, 7); yours is a tensor of shape (1, 8, 8)",
+                "The output of <code>attention</code> should have the shape (1, 8, 7); yours is a tensor of shape",
             ),
             (
                 lambda q, k, v, mask: (v, attention(q, k, v)[1][0]),
-                "The weights of <code>attention</code> should have the shape (1, 8, 8); yours is a tensor of shape (8, 8)",
+                "The weights of <code>attention</code> should have the shape (1, 8, 8); yours is a tensor of shape",
             ),
             (lambda q, k, v, mask: (v, "weights"), "yours is of type str"),
             (lambda q, k, v, mask: (v, attention(q, k, v)[1] * torch.nan), "it holds NaN"),

@@ -1,0 +1,83 @@
+"""A JupyterLab on loopback and a Chromium, for the tests that look at what a person sees."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium") or ""
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium at the command `chromium`")
+
+
+@contextmanager
+def jupyter_lab(folder: Path, home: Path) -> Iterator[str]:
+    """Start JupyterLab on `folder`, and yield its address. It is ended, with its kernels, when the block is left."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--IdentityProvider.token=",
+        f"--ServerApp.root_dir={folder}",
+    ]
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    with (home / "lab.log").open("wb") as log:
+        server = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, "HOME": str(home), "PATH": path}, stdout=log, stderr=log
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_up(f"{address}/api/status", server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+@contextmanager
+def browser_page(width: int = 1400, height: int = 1000) -> Iterator[Page]:
+    """Open a page in a headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(60_000)
+        try:
+            yield page
+        finally:
+            browser.close()
+
+
+def _wait_until_up(address: str, server: subprocess.Popen[bytes]) -> None:
+    import time
+
+    for _ in range(600):
+        assert server.poll() is None, "JupyterLab ended before it was up"
+        try:
+            urllib.request.urlopen(address, timeout=5)
+            return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise AssertionError("JupyterLab was not up after a minute")
