@@ -31,7 +31,7 @@ from .problems import Problem
 EXERCISE_MARK, GRADE_MARK = "# exercise: ", "# grade: "
 MAX_BYTES = 150_000  # of a released notebook
 
-_PICTURE = re.compile(r"!\[([^\]]*)\]\((pictures/([\w.-]+))\)")
+_PICTURE = re.compile(r"!\[([^\]]*)\]\((pictures/[\w.-]+)\)")
 _MIME_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 _METADATA: dict[str, Any] = {
     "accelerator": "GPU",
@@ -118,7 +118,7 @@ def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
     pictures: dict[str, str] = {}
 
     def embed(match: re.Match[str]) -> str:
-        alt, relative, name = match.groups()
+        alt, relative = match.groups()
         path = folder / relative
         if not path.is_file() or path.suffix not in _MIME_TYPES:
             raise Problem(f"{folder.name}: the lesson shows {relative}, and there is no such picture")

@@ -6,6 +6,7 @@ runs anybody's code.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from torch import Tensor
 from .call import Answer, Call
 from .comparison import Divergence, first_divergence, same
 from .exam import Exam, Trial
+
+_WIDTH = 84  # characters of a line in a message
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def with_stand_ins(exam: Exam, finding: Finding | None, stand_ins: Sequence[str]
     if finding is None:
         return None
     note = f"(Checked with a working {_and(stand_ins)}: what is wrong here is in {exam.exercise} itself.)"
-    return replace(finding, message=f"{finding.message}\n\n{note}")
+    return replace(finding, message=f"{finding.message}\n\n{textwrap.fill(note, _WIDTH)}")
 
 
 def _and(names: Sequence[str]) -> str:
@@ -114,7 +117,13 @@ def _message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | No
         lines += [f"Case      {trial.name}: {_describe_call(trial.call)}"]
     if mistake is not None:
         lines += ["", f"This is what comes out if you {mistake}.", exam.hints[mistake]]
-    return "\n".join(lines)
+    # A notebook breaks a long line of an error anywhere, in the middle of a word too.
+    return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent=" " * _indent(line)) for line in lines)
+
+
+def _indent(line: str) -> int:
+    """Return where a wrapped line goes on: under the text of a line with a label, at the margin in prose."""
+    return len("Expected  ") if line.startswith(("Expected  ", "Got  ", "Case  ", " ")) else 0
 
 
 def _describe_call(call: Call) -> str:

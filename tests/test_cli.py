@@ -1,0 +1,88 @@
+"""The command line as its user meets it: one clear line for a slip, and the whole road from class to report."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.class_folder import ClassFolder
+
+from .conftest import TOY, HandIn
+
+
+def autograder(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "autograder", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["grade", "{tmp}/nowhere"], "there is no folder"),
+        (["grade", "{tmp}"], "is no class folder"),
+        (["grade", "{class}", "99_other"], "has no assignment '99_other'; it has: 00_rows"),
+        (["report", "{tmp}/nowhere"], "there is no folder"),
+        (["collect", "{class}", TOY, "{tmp}/nothing"], "there is no"),
+        (["collect", "{class}", TOY, "{class}/gradebook.db"], "neither a folder nor a zip"),
+        (["collect", "{class}", "99_other", "{tmp}"], "has no assignment"),
+        (["new-class", "{class}"], "exists and is not empty"),
+        (["demo", "{class}"], "was not made by this command"),
+    ],
+)
+def test_a_slip_is_one_clear_line_and_exit_code_2(
+    toy_class: ClassFolder, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    filled = [argument.format(tmp=tmp_path, **{"class": toy_class.root}) for argument in arguments]
+    done = autograder(*filled)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_command_that_does_not_exist_is_refused() -> None:
+    done = autograder("frobnicate")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_from_hand_in_to_report_by_commands_alone(toy_class: ClassFolder, hand_in: HandIn) -> None:
+    hand_in(toy_class, "ada", {"scale_rows": "def scale_rows(x, factors): return x * factors[:, None]"})
+    graded = autograder("grade", toy_class.root, "--workers", 1)
+    assert graded.returncode == 0, graded.stderr
+    assert "✓ 3" in graded.stdout
+    assert "1 graded." in graded.stdout
+    assert "1/1" in graded.stderr  # the progress bar
+    again = autograder("grade", toy_class.root)
+    assert "1 had not changed and kept their grade." in again.stdout
+    report = autograder("report", toy_class.root)
+    assert report.returncode == 0, report.stderr
+    page = Path(report.stdout.removeprefix("Report: ").strip())
+    assert "ada" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_build_check_finds_this_repository_up_to_date() -> None:
+    done = autograder("build", "--check")
+    assert done.returncode == 0, done.stderr
+    assert "up to date" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_demo_grades_a_class_of_the_first_chapter_and_reports_it(tmp_path: Path) -> None:
+    done = autograder("demo", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    assert "01_single_head" in done.stdout
+    rows = [line for line in done.stdout.splitlines() if line.startswith("│") and "learner" not in line]
+    assert len(rows) >= 12
+    assert "1 unreadable" in done.stdout
+    assert "unreadable: the file is not JSON" in done.stdout
+    report = Path(done.stdout.split("Report: ")[1].strip())
+    page = report.read_text(encoding="utf-8")
+    assert "forgot to scale" in page
