@@ -7,7 +7,7 @@ A `Call` is drawn by whoever checks: the builder for the cases a learner sees, t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -67,9 +67,11 @@ class Answer:
         failure: what was raised instead.
         parameters: an `nn.Module`'s parameters and their shapes, None for a function.
         changed: names of the inputs that the call changed in place.
+        learnable: of an `nn.Module`, for each output whether a gradient flows back from it; () for a function.
     """
 
     value: Value = None
     failure: Failure | None = None
     parameters: Mapping[str, tuple[int, ...]] | None = None
-    changed: tuple[str, ...] = field(default=())
+    changed: tuple[str, ...] = ()
+    learnable: tuple[bool, ...] = ()

@@ -1,7 +1,8 @@
 """Finds where an answer first departs from the right one, and says so in the learner's terms.
 
 Used by `manyheads.diagnosis` only. The order is: did it run, parameters, type, number of outputs, shape, dtype,
-inputs untouched, finite, values. The first four to six of these belong to the check "shapes", all to "outputs".
+device, inputs untouched, gradient, finite, values. The check "shapes" goes as far as the device, "outputs" to the
+end.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
     """Return whether two answers agree within the exercise's tolerance, exceptions included."""
     if one.failure or other.failure:
         return _same_failure(one, other)
-    return next(_divergences(exam, trial, one, other, "outputs"), None) is None and (one.changed == other.changed)
+    return next(_divergences(exam, trial, one, other, "outputs"), None) is None and (
+        (one.changed, one.learnable) == (other.changed, other.learnable)
+    )
 
 
 def tolerance(exam: Exam, dtype: torch.dtype) -> tuple[float, float]:
@@ -81,7 +84,8 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
     givens = given.value if several else (given.value,)
     assert isinstance(rights, tuple)
     if not isinstance(givens, (tuple, list)):
-        yield Divergence("type", "One value came back.", f"{len(names)} values: {', '.join(names)}", _describe(givens))
+        came = "Nothing came back." if givens is None else "One value came back."
+        yield Divergence("type", came, f"{len(names)} values: {', '.join(names)}", _describe(givens))
         return
     if len(givens) != len(rights):
         yield Divergence(
@@ -94,7 +98,7 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
     if not several and len(names) != 1:
         names = ("the result",)
     outputs = list(zip(names, rights, givens, strict=True))
-    for compare in (_wrong_type, _wrong_shape, _wrong_dtype):
+    for compare in (_wrong_type, _wrong_shape, _wrong_dtype, _wrong_device):
         for name, expected, got in outputs:
             yield from compare(name, expected, got, trial.sizes)
     if check == SHAPES:
@@ -107,6 +111,14 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
             "the caller's tensors stay as they are",
             f"{changed} holds other numbers after the call",
         )
+    for (name, _, _), should, does in zip(outputs, right.learnable, given.learnable, strict=False):
+        if should and not does:
+            yield Divergence(
+                "gradient",
+                f"No gradient flows back from {name}: the layer could not learn.",
+                "a result that torch can follow back to the parameters",
+                "one that is cut off, by detach, numpy or no_grad",
+            )
     for name, expected, got in outputs:
         yield from _not_finite(name, expected, got)
     for name, expected, got in outputs:
@@ -114,8 +126,10 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
 
 
 def _did_not_run(failure: Failure) -> Divergence:
-    if failure.kind == "NotImplementedError":
-        return Divergence("unsolved", "This one is not written yet.")
+    # torch raises the same exception for calls that it does not know: only the stub's own line means "unwritten".
+    stub = "raise NotImplementedError" in failure.line or not failure.line
+    if failure.kind == "NotImplementedError" and not failure.message and stub:
+        return Divergence("unsolved", "This one is not written yet: raise NotImplementedError() still stands there.")
     where = f"  in your line  {failure.line}" if failure.line else ""
     return Divergence("ran", "Your code stopped with an error.", "", f"{failure.kind}: {failure.message}", where)
 
@@ -171,9 +185,15 @@ def _wrong_dtype(name: str, expected: Value, got: Value, sizes: Mapping[str, int
             yield Divergence("dtype", f"{label} has the wrong dtype.", str(one.dtype), str(other.dtype))
 
 
+def _wrong_device(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:
+    for label, one, other in _tensor_pairs(name, expected, got):
+        if one.device.type != other.device.type:
+            yield Divergence("device", f"{label} is on the wrong device.", str(one.device), str(other.device))
+
+
 def _not_finite(name: str, expected: Value, got: Value) -> Iterator[Divergence]:
     for label, one, other in _tensor_pairs(name, expected, got):
-        if one.is_floating_point() and one.isfinite().all() and not other.isfinite().all():
+        if one.is_floating_point() and not one.is_meta and one.isfinite().all() and not other.isfinite().all():
             nans, infs = int(other.isnan().sum()), int(other.isinf().sum())
             kinds = [f"{count} {kind}" for count, kind in ((nans, "NaN"), (infs, "infinite")) if count]
             yield Divergence(
@@ -205,6 +225,8 @@ def _wrong_values(exam: Exam, name: str, expected: Value, got: Value) -> Iterato
 
 
 def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iterator[Divergence]:
+    if expected.is_meta:
+        return  # it has no numbers
     if expected.is_floating_point():
         rtol, atol = tolerance(exam, expected.dtype)
         close = torch.isclose(got.double(), expected.double(), rtol=rtol, atol=atol, equal_nan=True)
@@ -219,7 +241,7 @@ def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iter
     blocked = exam.exact_zeros and expected[index] == 0
     yield Divergence(
         "values",
-        f"{name} has the right shape and the wrong numbers.",
+        f"{name} has the right shape and the wrong {'entries' if expected.dtype == torch.bool else 'numbers'}.",
         f"{place} = {_number(expected[index])}" + (" exactly" if blocked else ""),
         f"{place} = {_number(got[index])}",
         f"{int((~close).sum())} of {close.numel()} entries differ",

@@ -74,7 +74,8 @@ def carried_sentence(exam: Exam, carried: Sequence[str]) -> str:
     """Say that an exercise is right but for what it builds on."""
     return (
         f"{exam.exercise} itself is right. It was checked with a working {_and(carried)}, "
-        f"because yours {'are' if len(carried) > 1 else 'is'} not right yet: a slip costs once."
+        f"because yours {'are' if len(carried) > 1 else 'is'} not right yet. "
+        "That costs points there, and none here: a slip costs once."
     )
 
 
@@ -93,8 +94,8 @@ def _and(names: Sequence[str]) -> str:
 def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str | None:
     """Return the misconception whose answers these are.
 
-    One that explains every case wins over one that explains the failed case only: with two mistakes made, the
-    cases that show a single one still name it.
+    One that explains every case wins. One that explains the failed case is named too, since two mistakes may have
+    been made, unless another case clears it: there it would show, and the learner is right.
     """
     given = dict(zip((trial.name for trial in exam.trials), answers, strict=True))
     explains_failed = None
@@ -103,7 +104,12 @@ def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str 
             continue
         if all(same(exam, trial, trial.wrong.get(name, trial.right), given[trial.name]) for trial in exam.trials):
             return name
-        explains_failed = explains_failed or name
+        cleared = any(
+            trial.name != failed.name and name in trial.wrong and same(exam, trial, trial.right, given[trial.name])
+            for trial in exam.trials
+        )
+        if not cleared:
+            explains_failed = explains_failed or name
     return explains_failed
 
 

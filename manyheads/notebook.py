@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import traceback
 from collections.abc import Iterator
 
 import torch
@@ -30,7 +31,9 @@ def try_it() -> Iterator[None]:
     """
     try:
         yield
-    except NotImplementedError:
-        print("There is something to see here once the exercise above is written. Then run this cell again.")
+    except NotImplementedError as error:
+        frames = list(traceback.walk_tb(error.__traceback__))
+        name = frames[-1][0].f_code.co_qualname.partition(".")[0]  # of a method, its class
+        print(f"There is something to see here once {name} is written. Then run this cell again.")
     except Exception as error:
         print(f"This cell needs working exercises above it. For now it stops with {type(error).__name__}: {error}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import linecache
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,11 @@ def run(target: Any, call: Call, probe: str = "") -> Answer:
     """
     inputs = {name: _copy(value) for name, value in call.inputs.items()}
     parameters = None
+    learnable: tuple[bool, ...] = ()
     try:
-        # fork_rng: a learner's own random numbers go on as if nobody had checked
-        with torch.random.fork_rng(devices=[]):
+        # fork_rng: a learner's own random numbers go on as if nobody had checked. Warnings would go to stderr, which
+        # nbgrader takes for a failure.
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
             torch.manual_seed(0)
             if call.init is not None:
                 target = target(*call.init.values())
@@ -45,12 +48,15 @@ def run(target: Any, call: Call, probe: str = "") -> Answer:
                 target.train(call.training)
             function = _probe_function(probe, target) if probe else target
             value = function(*inputs.values())
+            if call.init is not None:
+                outputs = value if isinstance(value, (tuple, list)) else (value,)
+                learnable = tuple(isinstance(output, Tensor) and output.requires_grad for output in outputs)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a learner's exit() is an answer, not the end of the check
         return Answer(failure=_failure(error), parameters=parameters)
     changed = tuple(name for name, value in inputs.items() if not _same(value, call.inputs[name]))
-    return Answer(value=value, parameters=parameters, changed=changed)
+    return Answer(value=value, parameters=parameters, changed=changed, learnable=learnable)
 
 
 @contextlib.contextmanager
@@ -113,8 +119,8 @@ def _copy(value: Value) -> Value:
 
 def _same(now: Value, before: Value) -> bool:
     if isinstance(now, Tensor) and isinstance(before, Tensor):
-        same_type = now.shape == before.shape and now.dtype == before.dtype
-        return same_type and torch.equal(now.nan_to_num(), before.nan_to_num())
+        same_type = (now.shape, now.dtype, now.device) == (before.shape, before.dtype, before.device)
+        return same_type and (now.is_meta or torch.equal(now.nan_to_num(), before.nan_to_num()))
     if isinstance(now, (tuple, list)) and isinstance(before, (tuple, list)):
         return len(now) == len(before) and all(map(_same, now, before))
     return now == before if type(now) is type(before) else False
@@ -132,16 +138,17 @@ def _load(layer: nn.Module, state: Mapping[str, Tensor]) -> None:
 
 
 def _failure(error: BaseException) -> Failure:
-    line = ""
+    lines = []
     for frame in traceback.extract_tb(error.__traceback__):
-        # Cells have no file on disk; a library's frame is not the learner's line.
-        if frame.filename != __file__ and "site-packages" not in frame.filename and frame.lineno:
-            found = linecache.getline(frame.filename, frame.lineno).strip()
-            line = found if not Path(frame.filename).name.startswith("<stand-in") else line
+        # A library's frame is not the learner's line, and a stand-in's is none of theirs either.
+        if frame.filename != __file__ and "site-packages" not in frame.filename and "<stand-in" not in frame.filename:
+            lines.append(linecache.getline(frame.filename, frame.lineno or 0).strip())
+    # The checked function's own line first; then, if it called another of the learner's, where it stopped.
+    line = f"{lines[0]}  →  {lines[-1]}" if lines and lines[-1] != lines[0] else "".join(lines[:1])
     try:
         message = str(error)
     except Exception:  # an exception class of the learner's own may fail even at this
         message = "(its message cannot be shown)"
     if len(message) > MESSAGE_LENGTH:
         message = message[:MESSAGE_LENGTH] + " …"
-    return Failure(type(error).__name__, message, line[:200])
+    return Failure(type(error).__name__, message, line[:300])

@@ -59,7 +59,9 @@ class Packer:
         return {"opaque": type(value).__name__}
 
     def _tensor(self, tensor: Tensor) -> Any:
-        if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized:
+        if tensor.is_meta:
+            return {"meta": [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]}
+        if tensor.layout != torch.strided or tensor.is_quantized:
             return {"opaque": f"{type(tensor).__name__} on {tensor.device}, {tensor.layout}"}
         # clone: safetensors refuses tensors that share memory
         tensor = tensor.detach().cpu().contiguous().clone()
@@ -78,6 +80,7 @@ class Packer:
             if answer.parameters is None
             else [[name, list(shape)] for name, shape in answer.parameters.items()],
             "changed": list(answer.changed),
+            "learnable": list(answer.learnable),
         }
 
     def call(self, call: Call) -> Any:
@@ -130,11 +133,11 @@ class Unpacker:
             return float(content)
         if kind == "str":
             return str(content)[:MAX_TEXT]
+        if kind == "meta":
+            shape, dtype = content
+            return torch.empty(shape, dtype=_dtype(dtype), device="meta")
         if kind == "dtype":
-            dtype = getattr(torch, content)
-            if not isinstance(dtype, torch.dtype):
-                raise WireError(f"not a dtype: {content!r:.80}")
-            return dtype
+            return _dtype(content)
         if kind == "device":
             return torch.device(content)
         if kind == "opaque":
@@ -153,6 +156,7 @@ class Unpacker:
                 if parameters is None
                 else {str(name): tuple(int(size) for size in shape) for name, shape in parameters},
                 changed=tuple(str(name) for name in packed["changed"]),
+                learnable=tuple(bool(flows) for flows in packed["learnable"]),
             )
         except (TypeError, KeyError) as error:
             raise WireError("not a packed answer") from error
@@ -161,6 +165,13 @@ class Unpacker:
         """Return the call that `packed` stands for."""
         parts: dict[str, Any] = {key: self.value(packed[key]) for key in ("inputs", "init", "state")}
         return Call(**parts, training=bool(packed["training"]))
+
+
+def _dtype(name: Any) -> torch.dtype:
+    dtype = getattr(torch, str(name), None)
+    if not isinstance(dtype, torch.dtype):
+        raise WireError(f"not a dtype: {name!r:.80}")
+    return dtype
 
 
 def save(path: Path, document: Any, tensors: Mapping[str, Tensor]) -> None:

@@ -69,6 +69,9 @@ def test_wrong_numbers_pass_the_check_of_shapes() -> None:
         (None, "type"),
         (RIGHT[:2], "shape"),
         (RIGHT.double(), "dtype"),
+        (RIGHT.to("meta"), "device"),
+        (Answer(failure=Failure("NotImplementedError", "this dtype", "q ^ 2")), "ran"),
+        (Answer(failure=Failure("NotImplementedError", "", "raise NotImplementedError()")), "unsolved"),
     ],
 )
 def test_each_divergence_is_found_at_its_stage(given: object, stage: str) -> None:
@@ -136,6 +139,19 @@ def test_a_known_mistake_is_named_with_its_hint() -> None:
     assert "Think again." in finding.message
 
 
+def test_a_mistake_that_another_case_clears_is_not_named() -> None:
+    def trial(name: str) -> Trial:
+        return Trial(name, {}, Call({}), Answer(RIGHT), {"forgot": Answer(RIGHT * 0)})
+
+    two = Exam("f", ("scores",), (trial("first"), trial("second")), {"forgot": ""})
+    only_first = examine(two, [Answer(RIGHT * 0), Answer(RIGHT)], "outputs")
+    both = examine(two, [Answer(RIGHT * 0), Answer(RIGHT * 7)], "outputs")
+    assert only_first is not None
+    assert only_first.misconception is None
+    assert both is not None
+    assert both.misconception == "forgot"
+
+
 def test_an_unknown_mistake_is_not_given_a_name() -> None:
     finding = outputs(RIGHT * 3, exam(forgot=RIGHT * 2))
     assert finding is not None
@@ -189,3 +205,14 @@ def test_foundations_are_found_through_others_and_in_order() -> None:
     exams = {e.exercise: e for e in (named("a"), named("b", "a"), named("x"), named("c", "b"))}
     assert foundations(exams, "c") == ["a", "b"]
     assert foundations(exams, "a") == []
+
+
+def test_a_result_without_gradient_passes_shapes_and_fails_outputs() -> None:
+    trial = Trial("a layer", {}, Call({}, init={}), Answer(RIGHT, parameters={}, learnable=(True,)), {})
+    layer = Exam("Layer", ("output",), (trial,), {})
+    cut = Answer(RIGHT, parameters={}, learnable=(False,))
+    assert shapes(cut, layer) is None
+    finding = outputs(cut, layer)
+    assert finding is not None
+    assert finding.stage == "gradient"
+    assert "output" in finding.message

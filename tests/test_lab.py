@@ -90,7 +90,10 @@ def test_a_failing_check_shows_its_message_alone(lab: str) -> None:
         shown = page.locator(".jp-OutputArea-output", has_text="✗ project.shapes").first
         shown.get_by_text("not written yet").wait_for()
         # Not inner_text: JupyterLab draws only what is in view.
-        assert " ".join((shown.text_content() or "").split()) == "✗ project.shapesThis one is not written yet."
+        assert (
+            " ".join((shown.text_content() or "").split())
+            == "✗ project.shapesThis one is not written yet: raise NotImplementedError() still stands there."
+        )
 
 
 def test_the_formgraders_autograde_button_judges_a_submission(

@@ -143,3 +143,32 @@ def test_a_request_for_what_is_not_there_says_so(tmp_path: Path) -> None:
     failure = wire.Unpacker(tensors).answer(document["answers"][0]).failure
     assert failure is not None
     assert failure.kind == "NameError"
+
+
+def test_a_layers_outputs_say_whether_a_gradient_flows_back() -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(2))
+
+        def forward(self) -> tuple[Tensor, Tensor]:
+            return self.w * 2, self.w.detach()
+
+    assert probe.run(Layer, Call({}, init={})).learnable == (True, False)
+
+
+def test_a_warning_does_not_reach_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    probe.run(lambda x: x.T, call(x=torch.ones(2, 3, 4)))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_checked_functions_own_line_comes_before_the_one_that_failed() -> None:
+    def helper(x: int) -> None:
+        raise ValueError
+
+    def learner(x: int) -> None:
+        helper(x)
+
+    failure = probe.run(learner, call(x=1)).failure
+    assert failure is not None
+    assert failure.line == "helper(x)  →  raise ValueError"

@@ -58,9 +58,15 @@ def test_dtypes_devices_and_infinities_travel(tmp_path: Path) -> None:
 
 def test_what_cannot_travel_says_what_it_was(tmp_path: Path) -> None:
     assert through((x for x in ()), tmp_path / "file") == Opaque("generator")
-    meta = through(torch.empty(2, device="meta"), tmp_path / "file")
-    assert isinstance(meta, Opaque)
-    assert "meta" in meta.kind
+    sparse = through(torch.eye(2).to_sparse(), tmp_path / "file")
+    assert isinstance(sparse, Opaque)
+    assert "sparse" in sparse.kind
+
+
+def test_a_tensor_without_numbers_keeps_its_shape_dtype_and_device(tmp_path: Path) -> None:
+    meta = through(torch.empty(2, 3, dtype=torch.bool, device="meta"), tmp_path / "file")
+    assert isinstance(meta, torch.Tensor)
+    assert (meta.device.type, meta.shape, meta.dtype) == ("meta", (2, 3), torch.bool)
 
 
 def test_equal_tensors_are_stored_once() -> None:

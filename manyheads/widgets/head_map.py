@@ -228,7 +228,10 @@ def describe_head_map(weights: Tensor, tokens: Sequence[str], query: int) -> str
     if len(seen) > 1 and row[seen[0]] - row[seen[-1]] < 0.005:
         return f"{word} looks at {len(seen)} words alike, {row[seen[0]]:.2f} each."
     sentence = f"{word} looks most at <b>{names[0]}</b> ({row[seen[0]]:.2f})"
-    return sentence + (f", then at {names[1]} ({row[seen[1]]:.2f})." if len(seen) > 1 else ".")
+    if len(seen) == 1 or row[seen[1]] < 0.01:
+        return sentence + "."
+    and_then = "and as much at" if row[seen[0]] - row[seen[1]] < 0.005 else "then at"
+    return sentence + f", {and_then} {names[1]} ({row[seen[1]]:.2f})."
 
 
 def _name(tokens: Sequence[str], place: int, query: int) -> str:

@@ -12,6 +12,12 @@ LARGEST = 7  # sizes are 3 … 7: all different, and the fixtures stay small
 FORBIDS = ("scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward")
 
 
+def draw_with_head(draw: Draw, others: str) -> list[int]:
+    """Draw `others` and then d_head, which is never 4: that is √16, the root of the lesson's d_model."""
+    (d_head,) = draw.sizes("d_head", low=5, high=LARGEST)
+    return [*draw.sizes(others, high=LARGEST), d_head]
+
+
 # project
 
 
@@ -110,6 +116,13 @@ PROJECT = Exercise(
             by="q = x @ w_q / math.sqrt(w_q.shape[-1])",
             hint="The scores are divided by √d_head in the next exercise. Done here as well, it happens twice.",
         ),
+        Misconception(
+            "put the weights on the left of x",
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="q = w_q @ x\n    k = w_k @ x\n    v = w_v @ x",
+            hint="x is (…, d_model) and a weight matrix (d_model, d_head): d_model meets d_model with x on the left.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -168,23 +181,23 @@ def project(x, w_q, w_k, w_v):
 
 
 def sentences_to_score(draw: Draw) -> Call:
-    batch, seq_q, seq_k, d_head = draw.sizes("batch seq_q seq_k d_head", high=LARGEST)
+    batch, seq_q, seq_k, d_head = draw_with_head(draw, "batch seq_q seq_k")
     return Call(inputs={"q": draw.normal(batch, seq_q, d_head), "k": draw.normal(batch, seq_k, d_head)})
 
 
 def one_sentence_to_score(draw: Draw) -> Call:
-    seq_q, seq_k, d_head = draw.sizes("seq_q seq_k d_head", high=LARGEST)
+    seq_q, seq_k, d_head = draw_with_head(draw, "seq_q seq_k")
     return Call(inputs={"q": draw.normal(seq_q, d_head).double(), "k": draw.normal(seq_k, d_head).double()})
 
 
 def groups_to_score(draw: Draw) -> Call:
-    batch, group, seq_q, seq_k, d_head = draw.sizes("batch group seq_q seq_k d_head", high=LARGEST)
+    batch, group, seq_q, seq_k, d_head = draw_with_head(draw, "batch group seq_q seq_k")
     q, k = draw.normal(batch, group, seq_q, d_head), draw.normal(batch, group, seq_k, d_head)
     return Call(inputs={"q": q, "k": k})
 
 
 def one_query_to_score(draw: Draw) -> Call:
-    batch, seq_k, d_head = draw.sizes("batch seq_k d_head", high=LARGEST)
+    batch, seq_k, d_head = draw_with_head(draw, "batch seq_k")
     return Call(inputs={"q": draw.normal(batch, 1, d_head), "k": draw.normal(batch, seq_k, d_head)})
 
 
@@ -202,7 +215,8 @@ ATTENTION_SCORES = Exercise(
             "forgot to scale",
             replace=" / math.sqrt(d_head)",
             by="",
-            hint="Your scores are √d_head times too large. The wider the head, the more softmax gives all to one word.",
+            hint="Your scores are √d_head times too large. The wider the head, the more softmax gives all to one word. "
+            "(You do divide? Then keep the result: it is a new tensor.)",
         ),
         Misconception(
             "divided by d_head instead of its square root",
@@ -301,8 +315,15 @@ ATTENTION_SCORES = Exercise(
             "scaled the queries in place",
             replace="return q @ k.transpose(-2, -1) / math.sqrt(d_head)",
             by="return q.div_(math.sqrt(d_head)) @ k.transpose(-2, -1)",
-            hint="The scores are right, but whoever called you now holds smaller queries than before. Work on a "
-            "copy: operations without an underscore at the end make one.",
+            hint="The scores are right, but whoever called you now holds smaller queries than before. x /= … and "
+            "methods that end in an underscore change the tensor itself; x / … makes a new one.",
+        ),
+        Misconception(
+            "reversed all dimensions of the keys with .T",
+            replace="k.transpose(-2, -1)",
+            by="k.T",
+            hint="That turns the batch round too. Swap the last two dimensions only.",
+            check="shapes",
         ),
     ),
     alternatives=(
@@ -375,7 +396,9 @@ def mask_for_one_word(draw: Draw) -> Call:
 
 def mask_on_a_device(draw: Draw) -> Call:
     (seq,) = draw.sizes("seq", high=LARGEST)
-    return Call(inputs={"seq": seq, "device": torch.device("cpu")})
+    # "meta" is a pretend device: tensors there have a shape and no numbers. It shows without a GPU whether a mask
+    # would be made on one.
+    return Call(inputs={"seq": seq, "device": torch.device("meta")})
 
 
 CAUSAL_MASK = Exercise(
@@ -384,7 +407,7 @@ CAUSAL_MASK = Exercise(
     cases=(
         Case("a sentence of several words", mask_for_a_sentence),
         Case("a sentence of a single word", mask_for_one_word),
-        Case("a given device", mask_on_a_device),
+        Case("a given device, here the pretend device meta", mask_on_a_device),
     ),
     misconceptions=(
         Misconception(
@@ -416,7 +439,8 @@ CAUSAL_MASK = Exercise(
             "allowed everything",
             replace=".tril()",
             by="",
-            hint="Nothing is blocked: each word sees the whole future. A triangle must be cut out.",
+            hint="Nothing is blocked: each word sees the whole future. A triangle must be cut out. (You do cut it? "
+            "Then keep the result: it is a new tensor.)",
         ),
         Misconception(
             "allowed each word only itself",
@@ -445,6 +469,14 @@ CAUSAL_MASK = Exercise(
             by=".tril()[None]",
             hint="The mask is (seq, seq). It fits any batch as it is, since it is repeated along the dimensions "
             "in front.",
+            check="shapes",
+        ),
+        Misconception(
+            "ignored the device",
+            replace=", device=device",
+            by="",
+            hint="On a GPU the scores lie there, and your mask would lie on the CPU: torch refuses to combine them. "
+            "Hand device on to the function that makes the tensor.",
             check="shapes",
         ),
     ),
@@ -588,7 +620,7 @@ ATTENTION_WEIGHTS = Exercise(
             replace=MASKED_SOFTMAX,
             by="return scores.softmax(dim=-1)",
             hint="Blocked words still get weight. What softmax makes of a score depends on the score only, so the "
-            "mask must change the scores first.",
+            "mask must change the scores first. (You do fill them? Then keep the result: it is a new tensor.)",
         ),
         Misconception(
             "applied the mask after softmax",
@@ -678,7 +710,7 @@ ATTENTION_WEIGHTS = Exercise(
             "the weights themselves.",
         ),
         Misconception(
-            "returned the masked scores without softmax",
+            "returned scores without softmax",
             replace="weights = scores.softmax(dim=-1)",
             by="weights = scores",
             hint="These rows do not sum to 1. Softmax is what turns scores into weights.",
@@ -694,8 +726,29 @@ ATTENTION_WEIGHTS = Exercise(
             "changed the caller's scores in place",
             replace="scores.masked_fill(~mask, -math.inf)",
             by="scores.masked_fill_(~mask, -math.inf)",
-            hint="The weights are right, but whoever called you now holds scores full of −∞. The underscore at the "
-            "end means: in place. Without it you get a copy.",
+            hint="The weights are right, but whoever called you now holds scores full of −∞. x[…] = … and methods that "
+            "end in an underscore change the tensor itself; masked_fill makes a new one.",
+        ),
+        Misconception(
+            "blocked the forbidden words in one place and the allowed ones in the other",
+            replace="weights.masked_fill(~mask, 0.0)",
+            by="weights.masked_fill(mask, 0.0)",
+            hint="Nothing is left: every weight is 0. The same places, where the mask is False, are filled before "
+            "softmax and after it.",
+        ),
+        Misconception(
+            "asked whether the mask is true, not whether there is one",
+            replace="if mask is not None:\n        scores",
+            by="if mask:\n        scores",
+            hint="A mask of many entries is neither true nor false. Ask whether it is None.",
+            check="shapes",
+        ),
+        Misconception(
+            "forgot that there may be no mask",
+            replace="if mask is not None:\n        scores",
+            by="if True:\n        scores",
+            hint="If mask is None, nothing is blocked and nothing needs filling.",
+            check="shapes",
         ),
     ),
     alternatives=(
@@ -786,13 +839,13 @@ def attention_weights(scores, mask=None):
 
 
 def attention_without_mask(draw: Draw) -> Call:
-    batch, seq_q, seq_k, d_head = draw.sizes("batch seq_q seq_k d_head", high=LARGEST)
+    batch, seq_q, seq_k, d_head = draw_with_head(draw, "batch seq_q seq_k")
     q, k, v = (draw.normal(batch, seq, d_head) for seq in (seq_q, seq_k, seq_k))
     return Call(inputs={"q": q, "k": k, "v": v, "mask": None})
 
 
 def attention_with_blocked_query(draw: Draw) -> Call:
-    batch, seq_q, seq_k, d_head = draw.sizes("batch seq_q seq_k d_head", high=LARGEST)
+    batch, seq_q, seq_k, d_head = draw_with_head(draw, "batch seq_q seq_k")
     q, k, v = (draw.normal(batch, seq, d_head) for seq in (seq_q, seq_k, seq_k))
     mask = draw.mask(batch, seq_q, seq_k)
     mask[draw.integer(0, batch - 1), draw.integer(0, seq_q - 1)] = False
@@ -800,21 +853,21 @@ def attention_with_blocked_query(draw: Draw) -> Call:
 
 
 def attention_under_causal_mask(draw: Draw) -> Call:
-    batch, seq, d_head = draw.sizes("batch seq d_head", high=LARGEST)
+    batch, seq, d_head = draw_with_head(draw, "batch seq")
     q, k, v = (draw.normal(batch, seq, d_head) for _ in range(3))
     mask = torch.ones(seq, seq, dtype=torch.bool).tril()
     return Call(inputs={"q": q, "k": k, "v": v, "mask": mask})
 
 
 def attention_of_groups(draw: Draw) -> Call:
-    batch, group, seq_q, seq_k, d_head = draw.sizes("batch group seq_q seq_k d_head", high=LARGEST)
+    batch, group, seq_q, seq_k, d_head = draw_with_head(draw, "batch group seq_q seq_k")
     q, k, v = (draw.normal(batch, group, seq, d_head) for seq in (seq_q, seq_k, seq_k))
     return Call(inputs={"q": q, "k": k, "v": v, "mask": draw.mask(seq_q, seq_k)})
 
 
 def attention_of_large_scores(draw: Draw) -> Call:
     """Whole multiples of 100, so that the products of queries and keys are whole multiples of 10000."""
-    seq_q, seq_k, d_head = draw.sizes("seq_q seq_k d_head", high=LARGEST)
+    seq_q, seq_k, d_head = draw_with_head(draw, "seq_q seq_k")
     q, k = (100 * draw.normal(seq, d_head, scale=2.0).round() for seq in (seq_q, seq_k))
     v = draw.normal(seq_k, d_head)
     return Call(inputs={"q": q.double(), "k": k.double(), "v": v.double(), "mask": draw.mask(seq_q, seq_k)})
@@ -938,6 +991,13 @@ ATTENTION = Exercise(
             by="output = q + weights @ v",
             hint="A transformer does add its input back, but around the head, not in it. The output is the average "
             "of the values and nothing else.",
+        ),
+        Misconception(
+            "put the values on the left of the weights",
+            replace="weights @ v",
+            by="v @ weights",
+            hint="Each row of the weights says how much to take of each value: weights left, values right of @.",
+            check="shapes",
         ),
     ),
     alternatives=(
@@ -1164,6 +1224,29 @@ SINGLE_HEAD_ATTENTION = Exercise(
             by="self.w_v(x), mask)[::-1]",
             hint="The order of the outputs is: output, then weights.",
             check="shapes",
+        ),
+        Misconception(
+            "multiplied with a layer instead of calling it",
+            replace="self.w_q(x)",
+            by="x @ self.w_q",
+            hint="A layer is called like a function, with the tensor in brackets. It knows its weight and its bias.",
+            check="shapes",
+        ),
+        Misconception(
+            "made the layers in __init__ and kept them nowhere",
+            replace="self.w_q = nn.Linear(d_model, d_head)\n        self.w_k = nn.Linear(d_model, d_head)\n"
+            "        self.w_v = nn.Linear(d_model, d_head)",
+            by="w_q = nn.Linear(d_model, d_head)\n        w_k = nn.Linear(d_model, d_head)\n"
+            "        w_v = nn.Linear(d_model, d_head)",
+            hint="A name without self is gone when __init__ is over. What the module owns begins with self.",
+            check="shapes",
+        ),
+        Misconception(
+            "cut the gradient off",
+            replace="return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
+            by="with torch.no_grad():\n            return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
+            hint="The numbers are right, and training could not change them: torch has kept no record of how they "
+            "came about. Leave out detach, numpy and no_grad.",
         ),
     ),
     alternatives=(

@@ -10,19 +10,21 @@ A neural network reads each word as a vector, a list of numbers. So the question
 vector for *sat* know about *cat*, and how does it get there?**
 
 The answer is called **attention**. In this chapter you build one attention **head**, the smallest complete piece
-of a transformer. It takes six short functions:
+of a transformer, the kind of network behind today's language models. It takes six short functions:
 
 | | you write | it answers |
 |---|---|---|
 | 1 | `project` | What does each word look for, what does it offer, what does it hand over? |
 | 2 | `attention_scores` | How well does each word fit what another one looks for? |
 | 3 | `causal_mask` | Which words may be looked at? |
-| 4 | `attention_weights` | How much of each word does each word take? |
+| 4 | `attention_weights` | How much does each word take from each other word? |
 | 5 | `attention` | What comes out? |
 | 6 | `SingleHeadAttention` | How can all this be learned? |
 
 After each exercise stand two check cells. Run them as often as you like. A failing check tells you what came out,
 what was expected and, if it knows your mistake, which one it is.
+
+Nothing in this chapter needs a GPU. "Run all cells" stops at the first check that fails: run cell by cell instead.
 """
 
 # %% role="imports"
@@ -47,7 +49,7 @@ learned; here they are random, and that is enough to see how attention works.
 torch.manual_seed(0)
 d_model = 16
 vocabulary = ["the", "black", "cat", "sat", "on", "mat", "old", "man"]
-table = torch.randn(len(vocabulary), d_model)  # one row a word
+table = torch.randn(len(vocabulary), d_model)  # one row per word
 
 
 def embed(sentence: str) -> Tensor:
@@ -71,17 +73,17 @@ of the words.
 """
 
 # %%
-weights = torch.tensor([0.0, 0.1, 0.6, 0.3, 0.0, 0.0, 0.0])  # how much of each word goes into the new "sat"
+shares = torch.tensor([0.0, 0.1, 0.6, 0.3, 0.0, 0.0, 0.0])  # how much of each word goes into the new "sat"
 
 # (seq) @ (seq, d_model) -> (d_model)
-sat_with_cat, sat_with_man = weights @ with_cat, weights @ with_man
+sat_with_cat, sat_with_man = shares @ with_cat, shares @ with_man
 print("still the same vector for 'sat'?", torch.allclose(sat_with_cat, sat_with_man))
 
 # %% [markdown]
 """
 Now *sat* is a different vector in the two sentences. It knows who sat.
 
-Every word can do this at the same time. Stack the rows of weights, one row a word, and you have a matrix of shape
+Every word can do this at the same time. Stack the rows of weights, one row per word, and you have a matrix of shape
 `(seq, seq)`. Then `weights @ x` gives all new vectors in one matrix product.
 
 One thing is missing. We wrote 0.6 by hand. **Who chooses the weights?**
@@ -102,7 +104,7 @@ print("does i fit j exactly as j fits i?", torch.allclose(fit, fit.T))
 """
 Two problems show:
 
-1. Each word fits itself best. It would learn little from the others.
+1. Here each word fits itself best (*The* and *the* are the same row). It would learn little from the others.
 2. The fit is the same both ways. But if *sat* looks for its subject, that is no reason for *cat* to look for *sat*
    just as hard.
 
@@ -111,6 +113,8 @@ The way out: do not compare the words as they are. Give each word **a vector for
 ## 1 · Three vectors for each word   <sub>8 min · difficulty 1/5</sub>
 
 ![x gives q, k, v. q and k give scores. Scores become weights. Weights times v is the output.](pictures/flow.svg)
+
+Look at the left half of the picture; the rest fills in as you go.
 
 Think of a library. You come with a **query**: what you look for. Each book has a **key** on its spine: what it
 offers. When they fit, you take home the **value**: what is inside. Each word gets all three:
@@ -123,7 +127,8 @@ offers. When they fit, you take home the **value**: what is inside. Each word ge
 
 Each is made from `x` by a matrix product with a weight matrix of its own. That is called a **projection**. The
 matrices have the shape `(d_model, d_head)`, so the new vectors have the length `d_head`. Papers write d_k for
-`d_head`; we keep one name.
+`d_head`; we keep one name. Mind the words: a *weight matrix* holds numbers that are learned; the *weights* above are
+shares, made anew for each sentence.
 
 This picture leaves out one dimension: sentences come in batches, so `x` has the shape `(batch, seq, d_model)`.
 You need not do anything about it. If the left side of `@` has more than two dimensions, the product is taken for
@@ -188,18 +193,20 @@ Are the two problems gone? Compare queries with keys, instead of words with word
 # %%
 with try_it():
     torch.manual_seed(8)
-    w_q, w_k, w_v = torch.randn(3, d_model, 8) / 4
-    q, k, v = project(with_cat[None], w_q, w_k, w_v)  # [None]: a batch of one sentence
-    fit = q[0] @ k[0].T  # (seq, d_head) @ (d_head, seq) -> (seq, seq)
+    queries, keys, values = project(with_cat[None], *torch.randn(3, d_model, 8) / 4)  # [None]: a batch of one sentence
+    fit = queries[0] @ keys[0].T  # (seq, d_head) @ (d_head, seq) -> (seq, seq)
     print(f"sat looks at cat: {fit[3, 2]:.1f}   cat looks at sat: {fit[2, 3]:.1f}")
     print("words that fit themselves best:", (fit.argmax(dim=-1) == torch.arange(7)).sum().item(), "of 7")
 
 # %% [markdown]
 """
+They are: the two numbers differ, and words no longer fit themselves best. What random projections look for is
+random, of course. Training will change that, at the end of this chapter.
+
 ## 2 · How well does each query fit each key?   <sub>12 min · difficulty 2/5</sub>
 
 Take the dot product of each query with each key. Query *i* against key *j* gives the **score** in row *i*,
-column *j*. A matrix product does all of them at once, if the keys are turned round first, so that `d_head` meets
+column *j*. A matrix product does all of them at once, if the keys are transposed first, so that `d_head` meets
 `d_head`:
 
 `(seq_q, d_head) @ (d_head, seq_k) -> (seq_q, seq_k)`
@@ -214,10 +221,10 @@ deviation) 1, for several `d_head`. Then measure the spread of their dot product
 # %%
 torch.manual_seed(0)
 print("d_head   spread of the scores   √d_head")
-for d_head in (4, 16, 64, 256, 1024):
-    q, k = torch.randn(2, 2000, 7, d_head)  # 2000 sentences of 7 words
-    scores = q @ k.transpose(-2, -1)  # (2000, 7, d_head) @ (2000, d_head, 7) -> (2000, 7, 7)
-    print(f"{d_head:6d} {scores.std():15.1f} {math.sqrt(d_head):16.1f}")
+for width in (4, 16, 64, 256, 1024):
+    queries, keys = torch.randn(2, 2000, 7, width)  # 2000 sentences of 7 words
+    products = queries @ keys.transpose(-2, -1)  # (2000, 7, width) @ (2000, width, 7) -> (2000, 7, 7)
+    print(f"{width:6d} {products.std():15.1f} {math.sqrt(width):16.1f}")
 
 # %% [markdown]
 """
@@ -232,25 +239,25 @@ divides by the row's sum. What does it make of large scores?
 torch.manual_seed(0)
 print("            largest weight of 7      gradient of a weight by its score")
 print("d_head      as it is    / √d_head    as it is    / √d_head")
-for d_head in (4, 64, 1024):
-    q, k = torch.randn(2, 2000, 7, d_head)
-    raw = q @ k.transpose(-2, -1)
-    row = f"{d_head:6d}"
-    for scores in (raw, raw / math.sqrt(d_head)):
-        weights = scores.softmax(dim=-1)
-        row += f" {weights.max(dim=-1).values.mean():12.2f}"
-    for scores in (raw, raw / math.sqrt(d_head)):
-        weights = scores.softmax(dim=-1)
-        row += f" {(weights * (1 - weights)).mean():11.3f}"  # d weight / d score
+for width in (4, 64, 1024):
+    queries, keys = torch.randn(2, 2000, 7, width)
+    raw = queries @ keys.transpose(-2, -1)
+    as_it_is, divided = raw.softmax(dim=-1), (raw / math.sqrt(width)).softmax(dim=-1)
+    row = f"{width:6d}"
+    for shares in (as_it_is, divided):
+        row += f" {shares.max(dim=-1).values.mean():12.2f}"
+    for shares in (as_it_is, divided):
+        row += f" {(shares * (1 - shares)).mean():11.3f}"  # softmax's derivative: of a weight by its own score
     print(row)
 
 # %% [markdown]
 """
 Read the last line. As they are, the scores of a wide head give one word nearly everything before anything is
 learned, and the gradient nearly vanishes: a head like that can hardly change its mind. Divided by √d_head, the
-weights look the same for every width.
+weights look, on average, the same for every width.
 
-That is the reason for the division. Move the slider and watch it:
+That is the reason for the division. Move the slider and watch it. (A *token* is what the model reads in one place:
+here, a word. The picture shows a single query, so its bars differ a little from width to width.)
 """
 
 # %%
@@ -307,7 +314,7 @@ check.outputs(attention_scores)
 
 # %% [markdown]
 """
-## 3 · Mask the future   <sub>6 min · difficulty 2/5</sub>
+## 3 · Mask the future   <sub>7 min · difficulty 2/5</sub>
 
 Some words must not be looked at. A model that writes text learns to guess the next word. If *sat* could look at
 *on*, guessing the word after *sat* would be no work at all, and nothing would be learned. So each word may look at
@@ -318,10 +325,13 @@ attend"**:
 
 ![A grid of words by words: True on and below the diagonal, False above it.](pictures/causal_mask.svg)
 
-Look at the row of *sat*, then at its column. Which one says what *sat* may look at?
+Look at the row of *sat*, then at its column. Which one says what *sat* may look at? The row. The column says who may
+look at *sat*.
 
 **Your turn.** Build this mask for any `seq`. It must be boolean. Create it on the `device` you are given, so that it
 lies where the scores lie; you can hand `device` on to the torch function that makes your tensor, `None` included.
+Useful here: `torch.ones(…, dtype=torch.bool)` is all True, and a matrix's methods `tril()` and `triu()` keep the
+triangle below or above the diagonal, diagonal included.
 
 <details>
 <summary>Hint 1</summary>
@@ -334,8 +344,8 @@ triangle out of it.
 <details>
 <summary>Hint 2</summary>
 
-`torch.ones(seq, seq, dtype=torch.bool, device=device)` is all True. A tensor's method `tril()` keeps what is on and
-below the diagonal, `triu()` what is on and above. Which of them leaves row 0 with a single True?
+`torch.ones(seq, seq, dtype=torch.bool, device=device)` is all True and lies in the right place. Which of `tril()` and
+`triu()` leaves row 0 with a single True?
 
 </details>
 """
@@ -373,15 +383,15 @@ the two weights that are left sum to?
 """
 
 # %%
-scores = torch.tensor([2.0, 1.0, 3.0])
+three_scores = torch.tensor([2.0, 1.0, 3.0])
 may_attend = torch.tensor([True, True, False])
 ways = {
-    "softmax, then weight to 0  ": scores.softmax(dim=-1) * may_attend,
-    "score to 0, then softmax   ": scores.masked_fill(~may_attend, 0.0).softmax(dim=-1),
-    "score to -inf, then softmax": scores.masked_fill(~may_attend, -math.inf).softmax(dim=-1),
+    "softmax, then weight to 0  ": three_scores.softmax(dim=-1) * may_attend,
+    "score to 0, then softmax   ": three_scores.masked_fill(~may_attend, 0.0).softmax(dim=-1),
+    "score to -inf, then softmax": three_scores.masked_fill(~may_attend, -math.inf).softmax(dim=-1),
 }
-for way, weights in ways.items():
-    print(way, [f"{weight:.3f}" for weight in weights.tolist()], f"sum {weights.sum():.3f}")
+for way, shares in ways.items():
+    print(way, [f"{share:.3f}" for share in shares.tolist()], f"the two left sum to {shares[may_attend].sum():.3f}")
 
 # %% [markdown]
 """
@@ -410,9 +420,9 @@ training run. We want zeros: who may look at nothing takes nothing.
 """
 
 # %%
-scores = torch.tensor([10_000.0, 9_999.0, -10_000.0])
-print("by hand:      ", scores.exp() / scores.exp().sum())
-print("torch.softmax:", scores.softmax(dim=-1))
+large = torch.tensor([10_000.0, 9_999.0, -10_000.0])
+print("by hand:      ", large.exp() / large.exp().sum())
+print("torch.softmax:", large.softmax(dim=-1))
 
 # %% [markdown]
 """
@@ -423,8 +433,8 @@ Such scores are also why "minus infinity" should be the real one, `-math.inf`. A
 than the last score above.
 
 *What happens to the tensor you were given?* In torch, a method whose name ends in an underscore, such as
-`masked_fill_`, works **in place**: it changes the caller's tensor. Somebody may still need those scores. Leave them
-as they are.
+`masked_fill_`, works **in place**, and so do `x += …` and `x[mask] = …`: they change the caller's tensor. Somebody
+may still need those scores. Leave them as they are.
 
 **Your turn.** If `mask` is None, nothing is blocked.
 
@@ -497,7 +507,7 @@ The first word may look only at itself, so it must take all of itself.
 Everything is there. Scores, from queries and keys. Weights, from scores and mask. The last step is the one we began
 with: the **weighted average**, now of the values.
 
-In papers this is one line:
+In papers this is one line (the mask is not shown: it sets scores to −∞ before the softmax):
 
 $$\operatorname{attention}(Q, K, V) = \operatorname{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V$$
 
@@ -566,6 +576,8 @@ with try_it():
 
 # %% [markdown]
 """
+The second line must be 0.00 everywhere but at the end. Is it not? Run the checks of sections 3 and 4 again.
+
 ## 6 · A head that can learn   <sub>9 min · difficulty 2/5</sub>
 
 So far the projections came from outside. A real head **owns** them and learns them. In torch that is an
@@ -658,16 +670,16 @@ with try_it():
     head = SingleHeadAttention(d_model=8, d_head=4)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
     for step in range(101):
-        x, flagged, sentence = torch.randn(64, 7, 8), torch.randint(7, (64,)), torch.arange(64)
+        x, flagged, each = torch.randn(64, 7, 8), torch.randint(7, (64,)), torch.arange(64)
         x[:, :, 0] = 0
-        x[sentence, flagged, 0] = 3
+        x[each, flagged, 0] = 3
         output, weights = head(x)
-        loss = (output - x[sentence, flagged, 1:5].unsqueeze(1)).square().mean()
+        loss = (output - x[each, flagged, 1:5].unsqueeze(1)).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if step % 20 == 0:
-            on_flag = weights[sentence, :, flagged].mean()
+            on_flag = weights[each, :, flagged].mean()
             print(f"step {step:3d}   error {loss:.3f}   weight on the flagged word {on_flag:.2f}")
 
 # %% [markdown]
@@ -677,21 +689,21 @@ one. The error alone has taught the queries and the keys to find each other.
 
 ## Check it against torch   <sub>2 min</sub>
 
-torch comes with a function for the whole of attention. You will use it in chapter 5, where it is fast. Here it is
-the judge: do you agree?
+torch comes with a function for the whole of attention. You will use it in chapter 5, where speed matters. Here it
+is the judge: do you agree?
 """
 
 # %%
 with try_it():
     torch.manual_seed(0)
-    q, k, v = torch.randn(3, 2, 7, 16)  # batch 2, seq 7, d_head 16
-    mine, _ = attention(q, k, v, causal_mask(7))
-    theirs = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=causal_mask(7))
+    queries, keys, values = torch.randn(3, 2, 7, 16)  # batch 2, seq 7, d_head 16
+    mine, _ = attention(queries, keys, values, causal_mask(7))
+    theirs = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=causal_mask(7))
     print("largest difference:", (mine - theirs).abs().max().item())
 
 # %% [markdown]
 """
-You do, if it is 0 or 0.000001 at most. So small a difference is rounding: float32 keeps some seven digits.
+You agree if the difference is at most 0.000001. That much is rounding: float32 keeps some seven digits.
 
 ## See what a head sees   <sub>3 min</sub>
 
@@ -701,6 +713,16 @@ shows where one word looks.
 - Where does *sat* look?
 - Tick "causal". Which rows change, and which word has no choice at all?
 - The sharpness multiplies all queries. What is left of the picture at 0, and why?
+
+(The full stop counts as a word here.)
+
+<details>
+<summary>Answers</summary>
+
+*sat* looks at *cat*, its subject. With "causal", every row that looked to the right changes; *The* stands first and
+has no choice left but itself. At sharpness 0 all scores are 0, so softmax gives every word the same share, 1/8.
+
+</details>
 """
 
 # %%
