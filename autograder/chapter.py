@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from manyheads.exam import CHECKS
 
 from .declare import Alternative, Exercise, Misconception
-from .problems import Problem
+from .problems import Problem, one_line
 
 LESSON, EXERCISES = "lesson.py", "exercises.py"
 _SOLUTION_MARK = re.compile(r"^\s*### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
@@ -165,7 +165,10 @@ def _declarations(path: Path) -> list[Exercise]:
     if spec is None or spec.loader is None:
         raise Problem(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise Problem(f"{path} cannot be read: {one_line(error)}") from error
     return list(module.EXERCISES)
 
 

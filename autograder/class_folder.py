@@ -20,7 +20,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from .chapter import Chapter, read_chapter, read_chapters
-from .problems import Problem
+from .problems import Problem, one_line
 
 CONFIG, SEED = "nbgrader_config.py", ".judge-seed"
 _CONFIG_TEXT = '''\
@@ -59,6 +59,10 @@ class ClassFolder:
         """Return the path at which a student's notebook is expected."""
         return self.submission(student, assignment) / f"{assignment}.ipynb"
 
+    def autograded(self, student: str, assignment: str) -> Path:
+        """Return the path of a student's notebook after grading."""
+        return self.root / "autograded" / student / assignment / f"{assignment}.ipynb"
+
     def record_path(self, student: str, assignment: str) -> Path:
         """Return the path of a submission's record."""
         return self.root / "outcomes" / assignment / f"{student}.json"
@@ -69,7 +73,7 @@ class ClassFolder:
 
     def students(self, assignment: str) -> list[str]:
         """Return everybody who handed something in for `assignment`."""
-        return sorted(path.parent.name for path in self.root.glob(f"submitted/*/{assignment}") if path.is_dir())
+        return sorted(path.parent.name for path in self.root.glob(f"submitted/[!.]*/{assignment}") if path.is_dir())
 
     def chapter(self, assignment: str) -> Chapter:
         """Read the class's own copy of a chapter."""
@@ -81,7 +85,12 @@ class ClassFolder:
 
     def config(self) -> Config:
         """Return what `nbgrader_config.py` sets, with this folder as the course's root."""
-        config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        try:
+            config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        except Problem:
+            raise
+        except Exception as error:  # it is Python that somebody edits
+            raise Problem(f"{self.root / CONFIG} cannot be read: {one_line(error)}") from error
         config.CourseDirectory.root = str(self.root)
         if "db_url" not in config.CourseDirectory:
             config.CourseDirectory.db_url = f"sqlite:///{self.root / 'gradebook.db'}"
@@ -103,11 +112,17 @@ def open_class(root: Path, assignments: Sequence[str] = ()) -> tuple[ClassFolder
         Problem: if it is no class folder, or has no such assignment.
     """
     folder = ClassFolder(root.resolve())
+    if root.is_file():
+        raise Problem(f"{root} is a file, and a class is a folder")
     if not root.is_dir():
         raise Problem(f"there is no folder {root}; make a class with: autograder new-class {root}")
     if not (root / CONFIG).is_file() or not (root / SEED).is_file():
         raise Problem(f"{root} is no class folder; make one with: autograder new-class {root}")
+    if not folder.seed():
+        raise Problem(f"{root / SEED} is empty: without a secret seed anybody could know the judge's questions")
     known = folder.assignments()
+    if not known:
+        raise Problem(f"{folder.solutions} holds no chapter")
     for name in assignments:
         if name not in known:
             raise Problem(f"{root} has no assignment {name!r}; it has: {', '.join(known)}")
@@ -154,19 +169,32 @@ def configure(config: Any, config_file: str) -> None:
     from nbgrader.preprocessors import (
         AssignLatePenalties,
         CheckCellMetadata,
+        ClearOutput,
+        DeduplicateIds,
         IgnorePattern,
         LimitOutput,
+        OverwriteCells,
+        OverwriteKernelspec,
         SaveAutoGrades,
     )
 
-    from .nbgrader_steps import Execute, KeepRecord
+    from .nbgrader_steps import Execute, KeepRecord, MendMetadata
 
     root = Path(config_file).resolve().parent
     config.CourseDirectory.course_id = "many-heads"
     config.Execute.solutions = str(root / "solutions")
     config.Execute.seed = (root / SEED).read_text(encoding="utf-8").strip()
     config.KeepRecord.class_folder = str(root)
+    config.MendMetadata.solutions = str(root / "solutions")
     config.OverwriteCells.add_missing_cells = True
+    config.Autograde.sanitize_preprocessors = [
+        ClearOutput,
+        MendMetadata,
+        DeduplicateIds,
+        OverwriteKernelspec,
+        OverwriteCells,
+        CheckCellMetadata,
+    ]
     config.Autograde.autograde_preprocessors = [
         Execute,
         IgnorePattern,

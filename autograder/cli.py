@@ -24,7 +24,12 @@ from .grade import grade as grade_assignment
 from .problems import Problem
 from .results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult, class_results
 
-app = typer.Typer(help="Build the course, and grade a class.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Build the course, and grade a class.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 # A pipe has no width of its own: rich would wrap the table at 80 columns.
 _out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
@@ -44,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     try:
         app(args=list(arguments) if arguments is not None else None)
-    except Problem as problem:
+    except (Problem, OSError) as problem:
         print(f"autograder: {problem}", file=sys.stderr)
         sys.exit(2)
 
@@ -129,7 +134,11 @@ def demo(
 
 
 def _grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool) -> None:
-    run = grade_assignment(folder, assignment, workers, regrade, progress=True)
+    try:
+        run = grade_assignment(folder, assignment, workers, regrade, progress=True)
+    except KeyboardInterrupt:
+        print("Stopped. What was graded is kept; the same command goes on with the rest.", file=sys.stderr)
+        raise typer.Exit(130) from None
     _out.print(_table(class_results(folder, assignment)))
     print("✓ right   ✓* right, but for what it builds on   ◐ partly   ✗ wrong   · not written")
     print(_summary(run))
@@ -155,7 +164,7 @@ def _summary(run: Run) -> str:
 
 
 def _table(results: ClassResults) -> Table:
-    table = Table(title=f"{results.assignment} · {results.title}", title_justify="left", pad_edge=False)
+    table = Table(title=Text(f"{results.assignment} · {results.title}"), title_justify="left", pad_edge=False)
     table.add_column("learner", no_wrap=True)
     for exercise, points in results.points.items():
         table.add_column(f"{exercise}\n{points:g} points", justify="center", overflow="fold")
@@ -167,8 +176,9 @@ def _table(results: ClassResults) -> Table:
             continue
         cells = [_cell(learner.exercises[name]) for name in results.points]
         table.add_row(Text(learner.student), *cells, f"{learner.score:g}")
-    table.caption = "\n".join(
-        f"{learner.student} · {learner.outcome}: {learner.reason}" for learner in results.learners if learner.reason
+    # Text, not a string: rich would take brackets in a learner's words for markup.
+    table.caption = Text(
+        "\n".join(f"{who.student} · {who.outcome}: {who.reason}" for who in results.learners if who.reason)
     )
     table.caption_justify = "left"
     return table

@@ -6,16 +6,15 @@ told to, and lists what it left alone.
 
 from __future__ import annotations
 
-import re
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .class_folder import ClassFolder
-from .problems import Problem
-
-MAX_BYTES = 50 * 2**20  # of one member of an archive
+from .problems import Problem, one_line
+from .triage import MAX_BYTES
 
 
 @dataclass
@@ -40,6 +39,8 @@ def collect(folder: ClassFolder, assignment: str, source: Path, update: bool = F
     Raises:
         Problem: if `source` is neither, or two files are the same student's.
     """
+    if source.resolve() == folder.root:
+        raise Problem(f"{source} is the class folder itself; name the folder with the handed-in files")
     found: dict[str, tuple[str, bytes]] = {}
     collected = Collected()
     for name, content in _files(source):
@@ -70,11 +71,14 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
             if path.is_file() and not path.is_symlink():
                 yield path.relative_to(source).as_posix(), path.read_bytes()
     elif zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            for member in archive.infolist():
-                if not member.is_dir():
-                    with archive.open(member) as file:
-                        yield member.filename, file.read(MAX_BYTES + 1)
+        try:
+            with zipfile.ZipFile(source) as archive:
+                for member in archive.infolist():
+                    if not member.is_dir():
+                        with archive.open(member) as file:
+                            yield member.filename, file.read(MAX_BYTES + 1)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, encrypted, another method
+            raise Problem(f"{source} cannot be unpacked: {one_line(error)}") from error
     elif source.exists():
         raise Problem(f"{source} is neither a folder nor a zip file")
     else:
@@ -89,5 +93,8 @@ def _student(name: str, assignment: str) -> str | None:
     owner = parts[-2] if len(parts) > 1 else parts[-1].removesuffix(".ipynb")
     owner = owner.removesuffix(assignment).removeprefix(assignment).strip(" _-.")
     # Only what is safe as a folder's name; a name of dots alone would leave the class folder.
-    owner = re.sub(r"[^\w.@+-]+", "_", owner).strip("._")
+    owner = "".join(
+        c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in "_.@+-" else "_"
+        for c in unicodedata.normalize("NFC", owner)
+    ).strip("._")
     return owner[:100] or None

@@ -6,9 +6,11 @@ from this machine. A cluster takes the place of the local pool here.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +18,8 @@ import nbformat
 from traitlets.config import Config
 
 from .nbgrader_steps import Execute, Marked
-from .record import NEEDS_REVIEW
+from .problems import one_line
+from .record import CRASHED, NEEDS_REVIEW
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,14 @@ class Job:
         assignment: the chapter.
         notebook: the sanitised notebook's text.
         settings: what `Execute` is configured with.
+        fingerprint: of the submission as it was read.
     """
 
     student: str
     assignment: str
     notebook: str
     settings: dict[str, Any]
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -62,18 +67,59 @@ class FanOut:
         self.workers = workers
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Executed]:
-        """Run all `jobs` and yield each as it finishes, in any order. Nothing that a job does raises here."""
-        # spawn: a fork of a process that has used torch or a database is not safe
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(self.workers, mp_context=context) as pool:
-            futures: dict[Future[Executed], Job] = {pool.submit(run_job, job): job for job in jobs}
-            for future in as_completed(futures):
-                error = future.exception()
-                if error is None:
-                    yield future.result()
-                else:
-                    reason = f"the grader failed ({type(error).__name__}: {error}); grade it again"
-                    yield Executed(futures[future], "", Marked(NEEDS_REVIEW, reason, (), 0.0))
+        """Run all `jobs` and yield each as it finishes, in any order.
+
+        `jobs` are taken as workers become free. A job that ends its worker process takes others down with it: each of
+        those is run again by itself, and the one that does it again has crashed.
+        """
+        source = iter(jobs)
+        running: dict[Future[Executed], Job] = {}
+        pool = _pool(self.workers)
+        try:
+            while True:
+                broken: list[Job] = []
+                for job in itertools.islice(source, 2 * self.workers - len(running)):
+                    try:
+                        running[pool.submit(run_job, job)] = job
+                    except BrokenProcessPool:
+                        broken.append(job)
+                if not running and not broken:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    job = running.pop(future)
+                    if isinstance(future.exception(), BrokenProcessPool):
+                        broken.append(job)
+                    else:
+                        yield _result(future, job)
+                if broken:
+                    broken += running.values()
+                    running.clear()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    pool = _pool(self.workers)
+                    yield from map(_run_alone, broken)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # spawn: a fork of a process that has used torch or a database is not safe
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _run_alone(job: Job) -> Executed:
+    with _pool(1) as pool:
+        future = pool.submit(run_job, job)
+        if isinstance(future.exception(), BrokenProcessPool):
+            reason = "it ended the process that was grading it, twice: there is no score"
+            return Executed(job, "", Marked(CRASHED, reason, (), 0.0))
+        return _result(future, job)
+
+
+def _result(future: Future[Executed], job: Job) -> Executed:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return Executed(job, "", Marked(NEEDS_REVIEW, f"the grader failed ({one_line(error)}); grade it again", (), 0.0))
 
 
 def run_job(job: Job) -> Executed:

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from .class_folder import ClassFolder
 from .fan_out import Executed, FanOut, Job
+from .problems import one_line
 from .record import NEEDS_REVIEW, UNREADABLE, Record, read_record
 from .triage import Unreadable, read_submission
 
@@ -59,14 +60,15 @@ def grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool = Fa
             bar.set_postfix({name.replace(" ", "-"): number for name, number in outcomes.items()}, refresh=False)
             bar.update()
 
-        jobs = []
-        for student in waiting:
-            outcome_or_job = steps.prepare(student)
-            if isinstance(outcome_or_job, Job):
-                jobs.append(outcome_or_job)
-            else:
-                count(outcome_or_job)
-        for executed in FanOut(workers).run(jobs):
+        def jobs() -> Iterator[Job]:
+            for student in waiting:
+                prepared = steps.prepare(student)
+                if isinstance(prepared, Job):
+                    yield prepared
+                else:
+                    count(prepared)
+
+        for executed in FanOut(workers).run(jobs()):
             count(steps.save(executed))
     return Run(outcomes, unchanged)
 
@@ -80,39 +82,43 @@ class Steps:
         self.config = folder.config()
 
     def is_new(self, student: str) -> bool:
-        """Whether a submission has changed since it was last graded, or ended by a fault of ours."""
+        """Whether a submission has changed since it was last graded, was not finished, or ended by a fault of ours."""
         record = read_record(self.folder.record_path(student, self.assignment))
-        fingerprint = self._fingerprint(student)
-        return record is None or record.fingerprint != fingerprint or record.outcome == NEEDS_REVIEW
+        if record is None or record.outcome == NEEDS_REVIEW or record.fingerprint != self._fingerprint(student):
+            return True
+        return bool(record.verdicts) and not self.folder.autograded(student, self.assignment).is_file()
 
     def prepare(self, student: str) -> Job | str:
         """Read and sanitise a submission. Return its job, or the outcome where it cannot be graded."""
         path = self.folder.notebook(student, self.assignment)
+        fingerprint = self._fingerprint(student)  # now: the file may be replaced while it is being graded
         try:
             read_submission(path, self.chapter)
-        except Unreadable as unreadable:
-            return self._record(student, UNREADABLE, str(unreadable))
-        try:
-            with _converter(self.config, student, self.assignment, force=True) as converter:
+            with _converter(self.config, student, self.assignment) as converter:
                 text = converter.sanitise(path)
-        except Exception as error:  # whatever nbgrader makes of it, the other submissions go on
-            return self._record(student, NEEDS_REVIEW, f"nbgrader could not prepare it: {_one_line(error)}")
-        return Job(student, self.assignment, text, dict(self.config.Execute))
+        except Unreadable as unreadable:
+            return self._record(student, UNREADABLE, str(unreadable), fingerprint)
+        except Exception as error:  # whatever it is, the other submissions go on
+            return self._record(student, NEEDS_REVIEW, f"it could not be prepared: {one_line(error)}", fingerprint)
+        return Job(student, self.assignment, text, dict(self.config.Execute), fingerprint)
 
     def save(self, executed: Executed) -> str:
         """Write an executed submission to `autograded/`, the gradebook and its record. Return its outcome."""
-        student, marked = executed.job.student, executed.marked
+        job, marked = executed.job, executed.marked
         if not executed.notebook:
-            return self._record(student, marked.outcome, marked.reason)
+            return self._record(job.student, marked.outcome, marked.reason, job.fingerprint)
         try:
-            with _converter(self.config, student, self.assignment, force=True) as converter:
-                converter.finish(self.folder.notebook(student, self.assignment), executed.notebook, marked)
+            with _converter(self.config, job.student, self.assignment) as converter:
+                converter.finish(self.folder.notebook(job.student, self.assignment), executed)
         except Exception as error:
-            return self._record(student, NEEDS_REVIEW, f"its grade could not be saved: {_one_line(error)}")
+            reason = f"its grade could not be saved: {one_line(error)}"
+            return self._record(job.student, NEEDS_REVIEW, reason, job.fingerprint)
         return marked.outcome
 
-    def _record(self, student: str, outcome: str, reason: str) -> str:
-        record = Record.of(student, self.assignment, outcome, reason, self._fingerprint(student))
+    def _record(self, student: str, outcome: str, reason: str, fingerprint: str) -> str:
+        if self.folder.autograded(student, self.assignment).is_file():
+            reason += " (the grade of what was handed in before stays in the gradebook)"
+        record = Record.of(student, self.assignment, outcome, reason, fingerprint)
         record.write(self.folder.record_path(student, self.assignment))
         return outcome
 
@@ -126,43 +132,43 @@ class _Autograde(Autograde):
     coursedir: Any  # nbgrader declares it optional; here it is always set
 
     def sanitise(self, path: Path) -> Any:
-        """Do everything that comes before running, and return the notebook's text."""
-        student, assignment = self.coursedir.student_id, self.coursedir.assignment_id
-        self.notebooks = [str(path)]
-        self.init_destination(assignment, student)
-        self.init_assignment(assignment, student)
+        """Do what comes before running, and return the notebook's text. Nothing is written yet."""
         self._sanitizing = True
         self._init_preprocessors()
         text, _ = self.exporter.from_filename(str(path), resources=self._resources(path))
         return text
 
-    def finish(self, path: Path, text: str, marked: Any) -> None:
-        """Do everything that comes after running: scores, late penalties, the autograded file, the record."""
+    def finish(self, path: Path, executed: Executed) -> None:
+        """Do the rest: the gradebook's rows, scores, late penalties, the autograded file, the record."""
+        student, assignment = self.coursedir.student_id, self.coursedir.assignment_id
+        resources: Any = self._resources(path)
+        resources["manyheads"] = executed.marked
+        resources["fingerprint"] = executed.job.fingerprint
+        self.notebooks = [str(path)]
+        self._sanitizing = True  # nbgrader: the submission is the input
+        self.init_destination(assignment, student)
+        self.init_assignment(assignment, student)
         self._sanitizing = False
         self._init_preprocessors()
-        resources: Any = self._resources(path)
-        resources["manyheads"] = marked
-        notebook = nbformat.reads(text, as_version=4)
+        notebook = nbformat.reads(executed.notebook, as_version=4)
         output: Any
         output, resources = self.exporter.from_notebook_node(notebook, resources=resources)
         self.write_single_notebook(output, resources)
-        self.set_permissions(self.coursedir.assignment_id, self.coursedir.student_id)
+        self.set_permissions(assignment, student)
 
     def _resources(self, path: Path) -> Any:
-        self._sanitizing, before = True, self._sanitizing
-        resources = self.init_single_notebook_resources(str(path))
-        self._sanitizing = before
-        return resources
+        self._sanitizing = True  # nbgrader: names are read from the submission's path
+        return self.init_single_notebook_resources(str(path))
 
 
 @contextlib.contextmanager
-def _converter(config: Any, student: str, assignment: str, force: bool) -> Iterator[_Autograde]:
+def _converter(config: Any, student: str, assignment: str) -> Iterator[_Autograde]:
     """Set up nbgrader's converter for one submission, as its `start` does."""
     from nbconvert.exporters import NotebookExporter
     from nbconvert.writers.files import FilesWriter
 
     coursedir = CourseDirectory(config=config, student_id=student, assignment_id=assignment)
-    converter = _Autograde(coursedir=coursedir, config=config, force=force)
+    converter = _Autograde(coursedir=coursedir, config=config, force=True)
     converter.log = logging.getLogger("autograder.nbgrader")
     converter.log.setLevel(logging.ERROR)
     converter.writer = FilesWriter(parent=converter, config=converter.config)
@@ -171,8 +177,3 @@ def _converter(config: Any, student: str, assignment: str, force: bool) -> Itera
     # warns of.
     with contextlib.chdir(coursedir.root), warnings.catch_warnings(action="ignore", category=SAWarning):
         yield converter
-
-
-def _one_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200] if lines else ''}"

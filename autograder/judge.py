@@ -6,21 +6,13 @@ compares what comes back. Expected values, reference code and scores never leave
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
 from manyheads import diagnosis
-from manyheads.call import Answer
-from manyheads.diagnosis import Finding
-from manyheads.exam import Exam, foundations
-from manyheads.sources import forbidden_name
+from manyheads.diagnosis import Ask, Finding
+from manyheads.exam import CHECKS, Exam
 
 from .chapter import Chapter, GradedCell
 from .examiner import set_exams
-from .verdict import PASSED, Verdict, failed_exercises
-
-# Carries out an exam's calls in the learner's kernel, with stand-ins (source by name) in place, and returns the
-# answers: one a trial, whatever happens there.
-Ask = Callable[[Exam, Mapping[str, str]], Sequence[Answer]]
+from .verdict import PASSED, Verdict
 
 
 class Judge:
@@ -44,30 +36,19 @@ class Judge:
             source: the cell in which the learner wrote the exercise, "" where there is none.
         """
         exam = self.exams[cell.exercise]
-        finding, carried = self._find(exam, cell.check, ask, source)
+
+        def failing(other: Exam) -> bool:
+            judged = [v for v in self.verdicts if v.exercise == other.exercise]
+            if len(judged) == len(CHECKS):
+                return any(verdict.stage != PASSED or verdict.carried for verdict in judged)
+            return diagnosis.fails(other, ask(other, {}))  # its checks stand below this one, or were moved there
+
+        finding, carried = diagnosis.decide(self.exams, exam, cell.check, source, ask, failing)
         return self._remember(cell, finding, carried)
 
     def give_up(self, cell: GradedCell, stage: str, reason: str) -> Verdict:
         """Record that a cell could not be judged, because of what the learner's code did."""
         return self._remember(cell, Finding(reason, stage), ())
-
-    def _find(self, exam: Exam, check: str, ask: Ask, source: str) -> tuple[Finding | None, tuple[str, ...]]:
-        used = forbidden_name(source, exam.forbids)
-        if used:
-            return diagnosis.forbidden(exam, used), ()
-        finding = diagnosis.examine(exam, ask(exam, {}), check)
-        if finding is None:
-            return None, ()
-        failed = failed_exercises(self.verdicts)
-        stand_ins = {
-            name: self.exams[name].stand_in
-            for name in foundations(self.exams, exam.exercise)
-            if name in failed and self.exams[name].stand_in
-        }
-        if not stand_ins:
-            return finding, ()
-        second = diagnosis.examine(exam, ask(exam, stand_ins), check)
-        return diagnosis.with_stand_ins(exam, second, tuple(stand_ins)), tuple(stand_ins)
 
     def _remember(self, cell: GradedCell, finding: Finding | None, carried: tuple[str, ...]) -> Verdict:
         passed = finding is None

@@ -1,7 +1,8 @@
 """Our steps among nbgrader's: entered in a class's `nbgrader_config.py` by `autograder.class_folder.configure`.
 
 `Execute` takes the place of nbgrader's step of that name and judges graded cells in place of running them;
-`KeepRecord` writes the outcome down. `nbgrader autograde`, the formgrader and `autograder grade` all run them.
+`MendMetadata` comes before it, and `KeepRecord` writes the
+outcome down. `nbgrader autograde`, the formgrader and `autograder grade` all run them.
 """
 
 from __future__ import annotations
@@ -14,25 +15,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import nbgrader.preprocessors
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import NbGraderPreprocessor
+from safetensors import SafetensorError
 from traitlets import Type, Unicode
 
 from manyheads import wire
 from manyheads.call import Answer, Failure
 from manyheads.exam import Exam
+from manyheads.sources import defines
 
 from .chapter import read_chapter
 from .class_folder import ClassFolder
 from .judge import Judge
 from .kernel import SubmissionKernel
 from .record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, Record
+from .source_notebook import EXERCISE_MARK, cell_metadata, grade_id
 from .verdict import Verdict
 
-_PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r}, globals())'
+_PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
 
 
@@ -73,6 +78,7 @@ class Execute(nbgrader.preprocessors.Execute):
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         self._judge = Judge(chapter, self.seed)
         self._scratch = Path(tempfile.mkdtemp(prefix="submission-"))
+        self._letters = Path(tempfile.mkdtemp(prefix="letters-"))  # apart: the scratch folder is the learner's
         outcome, reason = GRADED, ""
         metadata = resources.setdefault("metadata", {})
         path_before = metadata.get("path")
@@ -81,10 +87,15 @@ class Execute(nbgrader.preprocessors.Execute):
         try:
             nb, resources = super().preprocess(nb, resources, km)
         except DeadKernelError:
-            outcome, reason = CRASHED, self._after_crash(nb)
+            outcome, reason = CRASHED, "the notebook ended its own kernel"
+            self._give_up_the_rest(nb, CRASHED, "a cell above ended the kernel (os._exit, or all memory used)")
+        except CellTimeoutError:
+            outcome, reason = TIMEOUT, "a cell ran too long and could not be stopped"
+            self._give_up_the_rest(nb, TIMEOUT, "a cell above, or this one, ran too long and could not be stopped")
         finally:
             metadata["path"] = path_before
             shutil.rmtree(self._scratch, ignore_errors=True)
+            shutil.rmtree(self._letters, ignore_errors=True)
         if outcome == GRADED and self._timed_out_cell is not None:
             outcome = TIMEOUT
             reason = f"cell {self._timed_out_cell + 1} ran longer than {self.timeout} s and was stopped"
@@ -95,7 +106,7 @@ class Execute(nbgrader.preprocessors.Execute):
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell, or judge a graded one."""
-        graded = self._judge.chapter.graded_cell(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        graded = self._judge.chapter.graded_cell(grade_id(cell))
         if graded is None:
             cell, resources = super().preprocess_cell(cell, resources, index)
             self._note_timeout(cell, index)
@@ -112,30 +123,23 @@ class Execute(nbgrader.preprocessors.Execute):
 
     def _ask(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
         """Have the exam's calls carried out in the learner's kernel."""
-        request, answer = self._scratch / "request.safetensors", self._scratch / "answer.safetensors"
-        answer.unlink(missing_ok=True)
+        request, answer = self._letters / "request", self._letters / "answer"
+        document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
         packer = wire.Packer()
-        calls = [packer.call(trial.call) for trial in exam.trials]
-        document = {
-            "exercise": exam.exercise,
-            "probe": exam.probe,
-            "stand_ins": dict(stand_ins),
-            "calls": calls,
-        }
-        wire.save(request, document, packer.tensors)
+        document["calls"] = [packer.call(trial.call) for trial in exam.trials]
         cell = new_code_cell(_PROBE.format(request=str(request), answer=str(answer)))
-        self.execute_cell(cell, index, store_history=False)
-        if self._note_timeout(cell, index):
-            failure = Failure("Timeout", f"your code ran longer than {self.timeout} s")
-            return [Answer(failure=failure)] * len(exam.trials)
         try:
+            answer.unlink(missing_ok=True)
+            wire.save(request, document, packer.tensors)
+            self.execute_cell(cell, index, store_history=False)
+            if self._note_timeout(cell, index):
+                return _no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
             given, tensors = wire.load(answer)
             answers = [wire.Unpacker(tensors).answer(packed) for packed in given["answers"]]
-            if len(answers) != len(exam.trials):
-                raise wire.WireError(f"{len(answers)} answers to {len(exam.trials)} questions")
-        except (wire.WireError, KeyError, TypeError) as error:
-            failure = Failure("NoAnswer", f"nothing that can be judged came back ({error})")
-            return [Answer(failure=failure)] * len(exam.trials)
+        except (wire.WireError, SafetensorError, OSError, LookupError, TypeError) as error:
+            return _no_answer(exam, "NoAnswer", f"nothing that can be judged came back ({error})")
+        if len(answers) != len(exam.trials):
+            return _no_answer(exam, "NoAnswer", f"{len(answers)} answers came to {len(exam.trials)} questions")
         return answers
 
     def _note_timeout(self, cell: NotebookNode, index: int) -> bool:
@@ -144,16 +148,34 @@ class Execute(nbgrader.preprocessors.Execute):
             self._timed_out_cell = index
         return timed_out
 
-    def _after_crash(self, nb: NotebookNode) -> str:
-        """Give verdicts for the graded cells that were not reached, and return the reason."""
+    def _give_up_the_rest(self, nb: NotebookNode, stage: str, why: str) -> None:
+        """Give verdicts for the graded cells that were not reached. What was earned before stays."""
         judged = {verdict.grade_id for verdict in self._judge.verdicts}
-        reason = "the notebook ended its own kernel"
         for cell in nb.cells:
-            graded = self._judge.chapter.graded_cell(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+            graded = self._judge.chapter.graded_cell(grade_id(cell))
             if graded is not None and graded.grade_id not in judged:
-                message = "This was not reached: a cell above ended the kernel (os._exit, or all memory used)."
-                cell.outputs = self._judge.give_up(graded, CRASHED, message).outputs()
-        return reason
+                cell.outputs = self._judge.give_up(graded, stage, f"This was not judged: {why}.").outputs()
+
+
+class MendMetadata(NbGraderPreprocessor):
+    """Gives each cell that nbgrader knows its own metadata back, and takes from all others what nbgrader would trip on.
+
+    Of a cell that is there several times, the last one counts: it is the one that runs last.
+    """
+
+    solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Mend the metadata of every cell of `nb`."""
+        chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
+        known = {name: cell_metadata(name, None) for name in chapter.exercises}
+        known |= {cell.grade_id: cell_metadata(cell.grade_id, cell.points) for cell in chapter.graded_cells}
+        for cell in reversed(nb.cells):
+            name = grade_id(cell)
+            cell.metadata.pop("nbgrader", None)
+            if name in known:
+                cell.metadata["nbgrader"] = nbformat.from_dict(known.pop(name))
+        return nb, resources
 
 
 class KeepRecord(NbGraderPreprocessor):
@@ -172,7 +194,7 @@ class KeepRecord(NbGraderPreprocessor):
             assignment=names["assignment"],
             outcome=marked.outcome if marked else NEEDS_REVIEW,
             reason=marked.reason if marked else "it was saved without being judged",
-            fingerprint=folder.fingerprint(names["assignment"], submission),
+            fingerprint=resources.get("fingerprint") or folder.fingerprint(names["assignment"], submission),
             verdicts=marked.verdicts if marked else (),
             seconds=marked.seconds if marked else 0.0,
         )
@@ -180,9 +202,16 @@ class KeepRecord(NbGraderPreprocessor):
         return nb, resources
 
 
+def _no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:
+    return [Answer(failure=Failure(kind, why))] * len(exam.trials)
+
+
 def _source_of(notebook: NotebookNode, exercise: str) -> str:
-    """Return the source of the cell in which the learner wrote `exercise`."""
-    for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade_id") == exercise:
-            return cell.source
-    return ""
+    """Return the source of every cell in which the learner writes `exercise`, wherever it stands."""
+    mark = f"{EXERCISE_MARK}{exercise}\n"
+    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
+    return "\n".join(
+        cell.source
+        for cell in cells
+        if grade_id(cell) == exercise or cell.source.startswith(mark) or defines(cell.source, exercise)
+    )

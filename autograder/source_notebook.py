@@ -97,9 +97,30 @@ def read_text(path: Path) -> NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
+def grade_id(cell: NotebookNode) -> str:
+    """Return nbgrader's name for a cell, "" where there is none that makes sense: a learner's file may say anything."""
+    data = cell.metadata.get("nbgrader")
+    name = data.get("grade_id") if isinstance(data, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def cell_metadata(name: str, points: float | None) -> dict[str, Any]:
+    """Return nbgrader's metadata of the cell `name`: a graded one, with points, or where an exercise is written."""
+    metadata: dict[str, Any] = {
+        "schema_version": 3,
+        "grade_id": name,
+        "cell_type": "code",
+        "solution": points is None,
+        "grade": points is not None,
+        "locked": points is not None,
+        "task": False,
+    }
+    return metadata if points is None else {**metadata, "points": points}
+
+
 def exercise_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:
     """Return the cell in which `exercise` is written."""
-    return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == exercise)
+    return next(cell for cell in notebook.cells if grade_id(cell) == exercise)
 
 
 def set_solution(notebook: NotebookNode, exercise: str, source: str) -> None:
@@ -134,7 +155,7 @@ def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:
     metadata = cell.metadata
     if "exercise" in metadata:
         name = metadata["exercise"]
-        return _graded(f"{EXERCISE_MARK}{name}\n{cell.source}", name, solution=True)
+        return _graded(f"{EXERCISE_MARK}{name}\n{cell.source}", name)
     if "check" in metadata:
         name = metadata["check"]
         return _graded(f"{GRADE_MARK}{name}\n{cell.source}", name.replace(".", "-"), points=metadata["points"])
@@ -143,19 +164,8 @@ def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:
     return new_code_cell(cell.source, id=_cell_id("code", index, cell.source), metadata=folded)
 
 
-def _graded(source: str, grade_id: str, solution: bool = False, points: float | None = None) -> NotebookNode:
-    metadata: dict[str, Any] = {
-        "schema_version": 3,
-        "grade_id": grade_id,
-        "cell_type": "code",
-        "solution": solution,
-        "grade": points is not None,
-        "locked": points is not None,
-        "task": False,
-    }
-    if points is not None:
-        metadata["points"] = points
-    return new_code_cell(source, id=grade_id, metadata={"nbgrader": metadata})
+def _graded(source: str, name: str, points: float | None = None) -> NotebookNode:
+    return new_code_cell(source, id=name, metadata={"nbgrader": cell_metadata(name, points)})
 
 
 def _cell_id(kind: str, index: int, source: str) -> str:

@@ -12,7 +12,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from .chapter import Chapter
-from .source_notebook import GRADE_MARK
+from .problems import one_line
+from .source_notebook import GRADE_MARK, grade_id
 
 MAX_BYTES = 50 * 2**20  # of a submitted notebook, outputs included
 
@@ -35,13 +36,16 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
     if size > MAX_BYTES:
         raise Unreadable(f"the file has {size / 2**20:.0f} MB; clear its outputs and hand it in again")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
         data = json.loads(text)
+        json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored again
+    except UnicodeError:
+        raise Unreadable("the file is in another encoding than UTF-8: open it in JupyterLab and save it") from None
     except (ValueError, RecursionError):
         raise Unreadable("the file is not JSON, so it is no notebook: ask for the .ipynb file itself") from None
     if not isinstance(data, dict) or "nbformat" not in data:
         raise Unreadable("the file is JSON and no notebook: ask for the .ipynb file itself")
-    if data["nbformat"] != 4:
+    if type(data["nbformat"]) is not int or type(data.get("nbformat_minor", 0)) is not int or data["nbformat"] != 4:
         raise Unreadable(
             f"the notebook is of format {str(data['nbformat'])[:20]}, and format 4 is needed: "
             "open it in JupyterLab, save it, and hand it in again"
@@ -50,7 +54,7 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
         notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises of many kinds on a file that is almost a notebook
-        raise Unreadable(f"the notebook is damaged: {str(error).splitlines()[0][:200]}") from error
+        raise Unreadable(f"the notebook is damaged: {one_line(error)}") from error
     _refuse_other_chapters(notebook, chapter)
     return notebook
 
@@ -67,7 +71,7 @@ def _refuse_other_chapters(notebook: NotebookNode, chapter: Chapter) -> None:
         first_line = cell.source.partition("\n")[0]
         if first_line.startswith(GRADE_MARK):
             markers.add(first_line.removeprefix(GRADE_MARK).strip())
-        grade_ids.add(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        grade_ids.add(grade_id(cell))
     for cell in chapter.graded_cells:
         if cell.marker in markers or cell.grade_id in grade_ids:
             return

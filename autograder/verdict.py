@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
+
+from manyheads import diagnosis
 
 PASSED = "passed"
 
@@ -51,11 +52,6 @@ class Verdict:
         """Return the graded cell's outputs: what nbgrader scores and the feedback shows."""
         if self.stage == PASSED:
             return [new_output("stream", name="stdout", text=self.message + "\n")]
-        title = f"✗ {self.exercise}.{self.check}"
-        lines = [f"\x1b[1;31m{title}\x1b[0m", "", *self.message.splitlines()]
+        title = diagnosis.failed_title(self.exercise, self.check)
+        lines = diagnosis.failed_lines(title, self.message)
         return [new_output("error", ename="CheckFailed", evalue=title, traceback=lines)]
-
-
-def failed_exercises(verdicts: Iterable[Verdict]) -> list[str]:
-    """Return the exercises that did not stand on their own: a check failed, or passed with stand-ins only."""
-    return [v.exercise for v in verdicts if v.stage != PASSED or v.carried]

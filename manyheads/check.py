@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from . import diagnosis, probe
 from .call import Answer
-from .diagnosis import Finding
-from .exam import CHECKS, OUTPUTS, SHAPES, Exam, foundations
+from .exam import OUTPUTS, SHAPES, Exam
 from .fixtures import all_exams
-from .sources import forbidden_name
-
-_BOLD_RED, _PLAIN = "\x1b[1;31m", "\x1b[0m"
 
 
 class CheckFailed(Exception):
@@ -29,7 +25,7 @@ class CheckFailed(Exception):
         self.title, self.message = title, message
 
     def _render_traceback_(self) -> list[str]:  # called by IPython in place of its own rendering
-        return [f"{_BOLD_RED}{self.title}{_PLAIN}", "", *self.message.splitlines()]
+        return diagnosis.failed_lines(self.title, self.message)
 
 
 def shapes(target: Any) -> None:
@@ -53,52 +49,21 @@ def outputs(target: Any) -> None:
 
 
 def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None:
+    exams = all_exams()
     exam = _exam_of(target, namespace)
-    finding, carried = judge(exam, check, target, namespace)
+
+    def ask(exam: Exam, stand_ins: Mapping[str, str], target: Any = target) -> list[Answer]:
+        with probe.standing_in(namespace, stand_ins):
+            return [probe.run(target, trial.call, exam.probe) for trial in exam.trials]
+
+    def failing(other: Exam) -> bool:
+        name = other.exercise
+        return name not in namespace or diagnosis.fails(other, ask(other, {}, namespace[name]))
+
+    finding, carried = diagnosis.decide(exams, exam, check, _source_of(target), ask, failing)
     if finding is not None:
         raise CheckFailed(diagnosis.failed_title(exam.exercise, check), finding.message)
     print(diagnosis.passed_line(exam, check, carried))
-
-
-def judge(
-    exam: Exam, check: str, target: Any, namespace: MutableMapping[str, Any]
-) -> tuple[Finding | None, tuple[str, ...]]:
-    """Check `target` and, if it fails, once more with working stand-ins for what it builds on.
-
-    Args:
-        namespace: where the learner's code looks its names up.
-
-    Returns:
-        (finding, carried): why it fails, or None; and the exercises that stand-ins worked for.
-    """
-    used = forbidden_name(_source_of(target), exam.forbids)
-    if used:
-        return diagnosis.forbidden(exam, used), ()
-    finding = diagnosis.examine(exam, _answers(exam, target), check)
-    if finding is None:
-        return None, ()
-    exams = all_exams()
-    stand_ins = {
-        name: exams[name].stand_in
-        for name in foundations(exams, exam.exercise)
-        if exams[name].stand_in and not _right(exams[name], namespace)
-    }
-    if not stand_ins:
-        return finding, ()
-    with probe.standing_in(namespace, stand_ins):
-        second = diagnosis.examine(exam, _answers(exam, target), check)
-    return diagnosis.with_stand_ins(exam, second, tuple(stand_ins)), tuple(stand_ins)
-
-
-def _right(exam: Exam, namespace: MutableMapping[str, Any]) -> bool:
-    if exam.exercise not in namespace:
-        return False
-    answers = _answers(exam, namespace[exam.exercise])
-    return all(diagnosis.examine(exam, answers, check) is None for check in CHECKS)
-
-
-def _answers(exam: Exam, target: Any) -> list[Answer]:
-    return [probe.run(target, trial.call, exam.probe) for trial in exam.trials]
 
 
 def _exam_of(target: Any, namespace: MutableMapping[str, Any]) -> Exam:

@@ -7,14 +7,19 @@ runs anybody's code.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from .call import Answer, Call
 from .comparison import Divergence, first_divergence, same
-from .exam import Exam, Trial
+from .exam import CHECKS, Exam, Trial, foundations
+from .sources import forbidden_name
+
+# Carries out an exam's calls next to the learner's code, with stand-ins (source by name) in place, and returns the
+# answers: one a trial, whatever happens there.
+Ask = Callable[[Exam, Mapping[str, str]], Sequence[Answer]]
 
 _WIDTH = 84  # characters of a line in a message
 
@@ -45,7 +50,46 @@ def examine(exam: Exam, answers: Sequence[Answer], check: str) -> Finding | None
     return None
 
 
-def forbidden(exam: Exam, name: str) -> Finding:
+def decide(
+    exams: Mapping[str, Exam], exam: Exam, check: str, source: str, ask: Ask, failing: Callable[[Exam], bool]
+) -> tuple[Finding | None, tuple[str, ...]]:
+    """Decide about one check: as the code stands and, if it fails, once more with what it builds on made to work.
+
+    Args:
+        exams: all that this one may build on, by exercise.
+        source: what the learner wrote for this exercise.
+        ask: carries out an exam's calls next to the learner's code.
+        failing: whether the learner's code fails another exercise's exam.
+
+    Returns:
+        (finding, carried): why it fails, or None; and the exercises that stand-ins worked for.
+    """
+    used = forbidden_name(source, exam.forbids)
+    if used:
+        return _forbidden(exam, used), ()
+    finding = examine(exam, ask(exam, {}), check)
+    if finding is None:
+        return None, ()
+    stand_ins = {
+        name: exams[name].stand_in
+        for name in foundations(exams, exam.exercise)
+        if exams[name].stand_in and failing(exams[name])
+    }
+    if not stand_ins:
+        return finding, ()
+    finding = examine(exam, ask(exam, stand_ins), check)
+    if finding is not None:
+        note = f"(Checked with a working {_and(tuple(stand_ins))}: what is wrong here is in {exam.exercise} itself.)"
+        finding = replace(finding, message=f"{finding.message}\n\n{textwrap.fill(note, _WIDTH)}")
+    return finding, tuple(stand_ins)
+
+
+def fails(exam: Exam, answers: Sequence[Answer]) -> bool:
+    """Return whether `answers` fail any of the exercise's checks."""
+    return any(examine(exam, answers, check) is not None for check in CHECKS)
+
+
+def _forbidden(exam: Exam, name: str) -> Finding:
     """Return the finding for source that uses the forbidden `name`."""
     message = (
         f"Your code uses {name}, which does the whole exercise for you.\n"
@@ -57,6 +101,11 @@ def forbidden(exam: Exam, name: str) -> Finding:
 def failed_title(exercise: str, check: str) -> str:
     """Return the first line of a failed check."""
     return f"✗ {exercise}.{check}"
+
+
+def failed_lines(title: str, message: str) -> list[str]:
+    """Return the lines that a notebook shows of a failed check, the title in bold red."""
+    return [f"\x1b[1;31m{title}\x1b[0m", "", *message.splitlines()]
 
 
 def passed_line(exam: Exam, check: str, carried: Sequence[str] = ()) -> str:
@@ -77,14 +126,6 @@ def carried_sentence(exam: Exam, carried: Sequence[str]) -> str:
         f"because yours {'are' if len(carried) > 1 else 'is'} not right yet. "
         "That costs points there, and none here: a slip costs once."
     )
-
-
-def with_stand_ins(exam: Exam, finding: Finding | None, stand_ins: Sequence[str]) -> Finding | None:
-    """Add to a finding that it was made with stand-ins: what is wrong is the exercise's own."""
-    if finding is None:
-        return None
-    note = f"(Checked with a working {_and(stand_ins)}: what is wrong here is in {exam.exercise} itself.)"
-    return replace(finding, message=f"{finding.message}\n\n{textwrap.fill(note, _WIDTH)}")
 
 
 def _and(names: Sequence[str]) -> str:

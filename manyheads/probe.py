@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -51,11 +52,12 @@ def run(target: Any, call: Call, probe: str = "") -> Answer:
             if call.init is not None:
                 outputs = value if isinstance(value, (tuple, list)) else (value,)
                 learnable = tuple(isinstance(output, Tensor) and output.requires_grad for output in outputs)
+            value = _as_data(value)
+            changed = tuple(name for name, now in inputs.items() if not _same(now, call.inputs[name]))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a learner's exit() is an answer, not the end of the check
         return Answer(failure=_failure(error), parameters=parameters)
-    changed = tuple(name for name, value in inputs.items() if not _same(value, call.inputs[name]))
     return Answer(value=value, parameters=parameters, changed=changed, learnable=learnable)
 
 
@@ -83,11 +85,16 @@ def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str
                 namespace[name] = value
 
 
-def respond(request: str, answer: str, namespace: MutableMapping[str, Any]) -> None:
+def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | None = None) -> None:
     """Carry out the calls in the file `request` and write the answers to the file `answer`.
 
     Called in the learner's kernel by the judge, which does not believe anything but the numbers in `answer`.
+
+    Args:
+        namespace: where the learner's names are looked up; the caller's own by default.
     """
+    if namespace is None:
+        namespace = sys._getframe(1).f_globals
     document, tensors = wire.load(Path(request))
     unpacker, packer = wire.Unpacker(tensors), wire.Packer()
     answers = []
@@ -107,6 +114,13 @@ def _probe_function(source: str, target: Any) -> Callable[..., Value]:
     return lambda *inputs: scope["probe"](target, *inputs)
 
 
+def _as_data(value: Value) -> Value:
+    """Return `value` as it arrives after travelling, so that a check here and one elsewhere compare the same thing."""
+    packer = wire.Packer()
+    packed = packer.value(value)
+    return wire.Unpacker(packer.tensors).value(packed)
+
+
 def _copy(value: Value) -> Value:
     if isinstance(value, Tensor):
         return value.clone()
@@ -123,7 +137,9 @@ def _same(now: Value, before: Value) -> bool:
         return same_type and (now.is_meta or torch.equal(now.nan_to_num(), before.nan_to_num()))
     if isinstance(now, (tuple, list)) and isinstance(before, (tuple, list)):
         return len(now) == len(before) and all(map(_same, now, before))
-    return now == before if type(now) is type(before) else False
+    if isinstance(now, dict) and isinstance(before, dict):
+        return now.keys() == before.keys() and all(_same(now[key], before[key]) for key in now)
+    return type(now) is type(before) and bool(now == before or (now != now and before != before))  # NaN is not itself
 
 
 def _fits(parameters: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor] | None) -> bool:
@@ -147,7 +163,9 @@ def _failure(error: BaseException) -> Failure:
     line = f"{lines[0]}  →  {lines[-1]}" if lines and lines[-1] != lines[0] else "".join(lines[:1])
     try:
         message = str(error)
-    except Exception:  # an exception class of the learner's own may fail even at this
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # an exception class of the learner's own may fail even at this
         message = "(its message cannot be shown)"
     if len(message) > MESSAGE_LENGTH:
         message = message[:MESSAGE_LENGTH] + " …"

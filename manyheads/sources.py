@@ -6,20 +6,24 @@ It reads source and never runs it. Comments and docstrings may say what they lik
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
+
+from IPython.core.inputtransformer2 import TransformerManager
 
 
 def forbidden_name(source: str, forbids: Iterable[str]) -> str | None:
     """Return the first name of `forbids` that `source` uses, or None.
 
     A name counts when it is read, imported, an attribute (`F.name`) or a whole string (`getattr(F, "name")`).
-    Source that does not parse uses nothing: running it says what is wrong with it.
+    In source that does not parse, every word counts.
     """
     forbidden = set(forbids)
     try:
-        tree = ast.parse(_without_magics(source))
+        tree = ast.parse(TransformerManager().transform_cell(source))  # magics and shell lines become Python
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        # What does not parse does not run either, so a word is as good as a use.
+        return next((word for word in re.findall(r"\w+", source) if word in forbidden), None)
     for node in ast.walk(tree):
         for name in _names(node):
             if name in forbidden:
@@ -39,7 +43,19 @@ def _names(node: ast.AST) -> list[str]:
     return []
 
 
-def _without_magics(source: str) -> str:
-    """Blank IPython's line magics and shell lines: they are not Python, and would hide the rest."""
-    lines = (("" if line.lstrip()[:1] in ("%", "!") else line) for line in source.splitlines())
-    return "\n".join(lines)
+def defines(source: str, name: str) -> bool:
+    """Return whether a cell gives `name` a meaning at its top level: by def, class, import or assignment."""
+    try:
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name == name:
+            return True
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and any((a.asname or a.name) == name for a in node.names):
+            return True
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(part, ast.Name) and part.id == name for t in targets for part in ast.walk(t)):
+                return True
+    return False

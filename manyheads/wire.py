@@ -6,7 +6,9 @@ the judge use this module. Reading never runs code from the file and refuses wha
 
 from __future__ import annotations
 
+import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,12 @@ MAX_BYTES = 256 * 2**20  # of one file
 MAX_DEPTH = 8  # of nested tuples, lists and dicts
 MAX_ITEMS = 10_000  # of one tuple, list or dict
 MAX_TEXT = 4_000  # characters of one string
+MAX_BITS = 8_192  # of an integer
+_DTYPES = {
+    torch.bool,
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+}
 _DOCUMENT = "document"
 
 
@@ -42,11 +50,15 @@ class Packer:
             return {"opaque": "a structure nested too deeply"}
         if value is None or isinstance(value, bool):
             return value
-        if isinstance(value, (int, float)):
-            # Text keeps big integers, NaN and infinities, which JSON has no words for.
-            return {type(value + 0).__name__: repr(value + 0)}
+        # Text keeps big integers, NaN and infinities, which JSON has no words for. A subclass, such as numpy's float64,
+        # travels as what it is.
+        if isinstance(value, int):
+            bits = int(value).bit_length()
+            return {"int": repr(int(value))} if bits <= MAX_BITS else {"opaque": f"int of {bits} bits"}
+        if isinstance(value, float):
+            return {"float": repr(float(value))}
         if isinstance(value, str):
-            return {"str": str(value)[:MAX_TEXT]}
+            return {"str": _text(value)}
         if isinstance(value, Tensor):
             return self._tensor(value)
         if isinstance(value, (torch.dtype, torch.device)):
@@ -59,14 +71,18 @@ class Packer:
         return {"opaque": type(value).__name__}
 
     def _tensor(self, tensor: Tensor) -> Any:
-        if tensor.is_meta:
-            return {"meta": [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]}
-        if tensor.layout != torch.strided or tensor.is_quantized:
-            return {"opaque": f"{type(tensor).__name__} on {tensor.device}, {tensor.layout}"}
-        # clone: safetensors refuses tensors that share memory
-        tensor = tensor.detach().cpu().contiguous().clone()
-        content = bytes(tensor.reshape(-1).view(torch.uint8).numpy())
-        name = self._names.setdefault((tensor.dtype, tensor.shape, content), str(len(self.tensors)))
+        # A subclass may answer every question as it likes; its numbers are the answer.
+        with torch._C.DisableTorchFunctionSubclass():
+            if tensor.is_meta:
+                return {"meta": [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]}
+            if tensor.layout != torch.strided or tensor.is_nested or tensor.dtype not in _DTYPES:
+                return {"opaque": f"tensor of {tensor.dtype}, {tensor.layout}"}
+            if tensor.numel() * tensor.element_size() > MAX_BYTES:  # before it is copied: it may be one number's view
+                return {"opaque": f"tensor of shape {tuple(tensor.shape)}, which is too large to compare"}
+            # clone: safetensors refuses tensors that share memory
+            tensor = tensor.detach().as_subclass(Tensor).cpu().contiguous().clone()
+        digest = hashlib.sha256(tensor.reshape(-1).view(torch.uint8).numpy().tobytes()).digest()
+        name = self._names.setdefault((tensor.dtype, tensor.shape, digest), str(len(self.tensors)))
         self.tensors.setdefault(name, tensor)
         return {"tensor": name}
 
@@ -75,10 +91,10 @@ class Packer:
         failure = answer.failure
         return {
             "value": self.value(answer.value),
-            "failure": None if failure is None else [failure.kind, failure.message, failure.line],
+            "failure": None if failure is None else [_text(t) for t in (failure.kind, failure.message, failure.line)],
             "parameters": None
             if answer.parameters is None
-            else [[name, list(shape)] for name, shape in answer.parameters.items()],
+            else [[_text(name), list(shape)] for name, shape in answer.parameters.items()],
             "changed": list(answer.changed),
             "learnable": list(answer.learnable),
         }
@@ -121,7 +137,7 @@ class Unpacker:
             return self._leaf(kind, content)
         except WireError:
             raise
-        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, ArithmeticError) as error:
             raise WireError(f"not a packed {kind!r:.80}") from error
 
     def _leaf(self, kind: str, content: Any) -> Value:
@@ -132,7 +148,7 @@ class Unpacker:
         if kind == "float":
             return float(content)
         if kind == "str":
-            return str(content)[:MAX_TEXT]
+            return _text(content)
         if kind == "meta":
             shape, dtype = content
             return torch.empty(shape, dtype=_dtype(dtype), device="meta")
@@ -141,7 +157,7 @@ class Unpacker:
         if kind == "device":
             return torch.device(content)
         if kind == "opaque":
-            return Opaque(str(content)[:200])
+            return Opaque(_text(content)[:200])
         raise WireError(f"unknown kind: {kind!r:.80}")
 
     def answer(self, packed: Any) -> Answer:
@@ -151,20 +167,25 @@ class Unpacker:
             parameters = packed["parameters"]
             return Answer(
                 value=self.value(packed["value"]),
-                failure=None if failure is None else Failure(*(str(part)[:MAX_TEXT] for part in failure)),
+                failure=None if failure is None else Failure(*map(_text, failure)),
                 parameters=None
                 if parameters is None
-                else {str(name): tuple(int(size) for size in shape) for name, shape in parameters},
-                changed=tuple(str(name) for name in packed["changed"]),
-                learnable=tuple(bool(flows) for flows in packed["learnable"]),
+                else {_text(name)[:200]: tuple(map(int, shape)) for name, shape in parameters[:MAX_ITEMS]},
+                changed=tuple(_text(name)[:200] for name in packed["changed"][:MAX_ITEMS]),
+                learnable=tuple(map(bool, packed["learnable"][:MAX_ITEMS])),
             )
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, ValueError, ArithmeticError, AttributeError, IndexError) as error:
             raise WireError("not a packed answer") from error
 
     def call(self, packed: Any) -> Call:
         """Return the call that `packed` stands for."""
         parts: dict[str, Any] = {key: self.value(packed[key]) for key in ("inputs", "init", "state")}
         return Call(**parts, training=bool(packed["training"]))
+
+
+def _text(text: Any) -> str:
+    """Return `text` at a length and in characters that can be stored: half a surrogate pair cannot."""
+    return str(text)[:MAX_TEXT].encode("utf-8", "replace").decode()
 
 
 def _dtype(name: Any) -> torch.dtype:
@@ -188,6 +209,8 @@ def load(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tensor]
         WireError: if the file is missing, larger than `max_bytes`, or not written by `save`.
     """
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise WireError(f"{path.name} is no plain file")  # reading a pipe would wait for ever
         size = path.stat().st_size
         if size > max_bytes:
             raise WireError(f"{size / 2**20:.0f} MB came back; the limit is {max_bytes / 2**20:.0f} MB")

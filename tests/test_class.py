@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from nbgrader.api import Gradebook
 
 from autograder.class_folder import ClassFolder, new_class
 from autograder.collect import collect
-from autograder.grade import grade
+from autograder.grade import Steps, grade
 from autograder.problems import Problem
 from autograder.record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, UNREADABLE, read_record
 from autograder.results import CARRIED, CLEAN, NOT_GRADED, class_results
@@ -149,6 +150,104 @@ def test_a_kernel_that_dies_and_one_that_hangs_keep_what_was_earned_and_stop_nob
     assert "ended its own kernel" in rows["dead"].reason
     assert rows["hangs"].score == 6
     assert "longer than 4 s" in rows["hangs"].reason
+
+
+def test_odd_metadata_and_duplicated_cells_are_mended_and_graded(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+) -> None:
+    odd: list[object] = [None, "x", {"grade_id": 3}, {"grade_id": "unknown", "grade": True}]
+    for number, value in enumerate(odd):
+        path = hand_in(toy_class, f"odd{number}", right)
+        data = json.loads(path.read_text())
+        data["cells"][0]["metadata"]["nbgrader"] = value
+        path.write_text(json.dumps(data))
+    path = hand_in(toy_class, "duplicate", {**right, "scale_rows": WRONG})
+    notebook = read_text(path)
+    graded = next(i for i, cell in enumerate(notebook.cells) if cell.metadata.get("nbgrader", {}).get("grade"))
+    again = copy.deepcopy(notebook.cells[graded - 1 : graded + 2])
+    again[0].source = right["scale_rows"]
+    notebook.cells += again
+    path.write_text(to_text(notebook))
+
+    run = grade(toy_class, TOY, workers=2, progress=False)
+
+    assert run.outcomes == {GRADED: 1 + len(odd)}
+    assert {learner.student: learner.score for learner in class_results(toy_class, TOY).learners} == {
+        "duplicate": 9,
+        **{f"odd{number}": 9 for number in range(len(odd))},
+    }
+
+
+def test_a_submission_that_kills_its_worker_takes_nobody_with_it(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+) -> None:
+    for student in ("ada", "bo"):
+        hand_in(toy_class, student, right)
+    hand_in(toy_class, "killer", {"scale_rows": "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"})
+    run = grade(toy_class, TOY, workers=2, progress=False)
+    assert run.outcomes == {GRADED: 2, CRASHED: 1}
+    rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
+    assert (rows["ada"].score, rows["bo"].score, rows["killer"].score) == (9, 9, None)
+    assert "twice" in rows["killer"].reason
+
+
+def test_a_regrade_that_is_stopped_loses_nothing_and_goes_on(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    students = ("ada", "bo", "cy")
+    for student in students:
+        hand_in(toy_class, student, right)
+    grade(toy_class, TOY, workers=2, progress=False)
+    before = scores(toy_class)
+
+    def stop(self: Steps, executed: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Steps, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            grade(toy_class, TOY, workers=1, regrade=True, progress=False)
+    assert all(toy_class.autograded(student, TOY).is_file() for student in students)
+    assert scores(toy_class) == before
+
+    toy_class.autograded("bo", TOY).unlink()  # as if it had been stopped while it was replaced
+    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {GRADED: 1}
+    assert toy_class.autograded("bo", TOY).is_file()
+
+
+def test_a_forbidden_call_is_found_wherever_the_exercise_is_written(toy_class: ClassFolder, hand_in: HandIn) -> None:
+    cheat = "def scale_rows(x, factors): return torch.diag(factors) @ x"
+    hand_in(toy_class, "magic", {"scale_rows": f"{cheat}\n%time 1"})
+    notebook_path = hand_in(toy_class, "below", {"scale_rows": "def scale_rows(x, factors): return x"})
+    notebook = read_text(notebook_path)
+    place = next(i for i, cell in enumerate(notebook.cells) if "# grade: scale_rows.shapes" in cell.source)
+    notebook.cells.insert(place, nbformat.v4.new_code_cell(cheat))
+    notebook_path.write_text(to_text(notebook))
+    grade(toy_class, TOY, workers=2, progress=False)
+    for learner in class_results(toy_class, TOY).learners:
+        assert learner.exercises["scale_rows"].earned == 0, learner.student
+        assert "uses diag" in learner.exercises["scale_rows"].messages[0]
+
+
+def test_what_a_learner_does_to_the_scratch_folder_costs_nobody_a_point(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+) -> None:
+    rude = "import os, shutil\nshutil.rmtree(os.getcwd())\nglobals = None\n"
+    hand_in(toy_class, "rude", {**right, "scale_rows": rude + right["scale_rows"]})
+    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {GRADED: 1}
+    assert class_results(toy_class, TOY).learners[0].score == 9
+
+
+def test_a_broken_resubmission_says_that_the_earlier_grade_stands(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+) -> None:
+    path = hand_in(toy_class, "ada", right)
+    grade(toy_class, TOY, workers=1, progress=False)
+    path.write_text("oops")
+    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {UNREADABLE: 1}
+    [ada] = class_results(toy_class, TOY).learners
+    assert "the grade of what was handed in before stays" in ada.reason
+    assert sum(scores(toy_class)["ada"].values()) == 9
 
 
 def test_an_unchanged_submission_is_not_graded_again_and_a_changed_one_is(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from manyheads.call import Answer, Call, Failure, Opaque
 from manyheads.comparison import first_divergence
@@ -216,3 +218,41 @@ def test_a_result_without_gradient_passes_shapes_and_fails_outputs() -> None:
     assert finding is not None
     assert finding.stage == "gradient"
     assert "output" in finding.message
+
+
+values = st.recursive(
+    st.sampled_from([None, True, 3, 3.0, float("nan"), float("inf"), 10**400, "x", Opaque("generator"), torch.bool])
+    | st.builds(
+        lambda shape, dtype, device: torch.ones(shape, dtype=dtype, device=device),
+        st.sampled_from([(), (0,), (3,), (3, 4)]),
+        st.sampled_from([torch.float32, torch.bfloat16, torch.bool, torch.int64]),
+        st.sampled_from(["cpu", "meta"]),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.lists(inner, max_size=2).map(tuple)
+        | st.dictionaries(st.integers(0, 2), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(right=values, given_value=values)
+def test_any_two_values_can_be_compared_and_equal_ones_agree(right: object, given_value: object) -> None:
+    for check in CHECKS:
+        examine(exam(right), [Answer(given_value)], check)
+        assert examine(exam(right), [Answer(right)], check) is None
+
+
+def test_a_float_is_no_whole_number_and_a_whole_number_is_a_float() -> None:
+    assert shapes(4.0, exam(4)) is not None
+    assert shapes(True, exam(1)) is not None
+    assert outputs(4, exam(4.0)) is None
+
+
+def test_what_is_inside_a_dict_is_compared_too() -> None:
+    assert shapes({1: torch.tensor(0.5)}, exam({1: 0.5})) is not None
+    finding = outputs({1: 0.5, 2: 0.7}, exam({1: 0.5, 2: 0.6}))
+    assert finding is not None
+    assert "[2]" in finding.message

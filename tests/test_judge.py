@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from autograder.chapter import Chapter, GradedCell
-from autograder.judge import Ask, Judge
+from autograder.judge import Judge
 from autograder.verdict import PASSED, Verdict
 from manyheads import probe
 from manyheads.call import Answer
+from manyheads.diagnosis import Ask
 from manyheads.exam import Exam
 
 
@@ -61,6 +62,14 @@ def test_a_mistake_loses_its_check_and_carries_no_further(toy: Chapter) -> None:
     assert verdicts["row_sums.outputs"].carried == ("scale_rows",)
     assert verdicts["RowLayer.outputs"].carried == ("scale_rows", "row_sums")
     assert "a slip costs once" in verdicts["row_sums.outputs"].message
+
+
+def test_a_slip_costs_once_even_if_the_check_cells_were_moved(toy: Chapter) -> None:
+    judge = Judge(toy, "secret")
+    namespace = toy.namespace({"scale_rows": "def scale_rows(x, factors): return x + factors[:, None]"})
+    for cell in reversed(toy.graded_cells):
+        judge.mark(cell, asking(namespace), "")
+    assert sum(verdict.earned for verdict in judge.verdicts) == 7
 
 
 def test_two_mistakes_cost_twice_and_are_both_named(toy: Chapter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -172,3 +173,35 @@ def test_the_checked_functions_own_line_comes_before_the_one_that_failed() -> No
     failure = probe.run(learner, call(x=1)).failure
     assert failure is not None
     assert failure.line == "helper(x)  →  raise ValueError"
+
+
+def test_a_numpy_number_is_the_number_it_holds() -> None:
+    assert probe.run(lambda: np.float64(2.5), call()).value == 2.5
+
+
+def test_a_dict_of_tensors_may_be_an_input() -> None:
+    tensors = {"a": torch.randn(2, 3)}
+    assert probe.run(lambda t: t["a"].sum(), call(t=tensors)).changed == ()
+    assert probe.run(lambda t: t["a"].zero_(), call(t=tensors)).changed == ("t",)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.zeros(1).expand(10**6, 10**6),
+        torch.eye(2).to_sparse(),
+        torch.ones(2, dtype=torch.complex64),
+        torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+        10**5000,
+        "\ud800",
+        object(),
+    ],
+    ids=["huge", "sparse", "complex", "nested", "long", "surrogate", "object"],
+)
+def test_an_answer_of_any_kind_arrives_as_data(value: object, tmp_path: Path) -> None:
+    packer = wire.Packer()
+    document = {"exercise": "f", "probe": "", "stand_ins": {}, "calls": [packer.call(call())]}
+    wire.save(tmp_path / "request", document, packer.tensors)
+    probe.respond(str(tmp_path / "request"), str(tmp_path / "answer"), {"f": lambda: value})
+    document, tensors = wire.load(tmp_path / "answer")
+    assert wire.Unpacker(tensors).answer(document["answers"][0]).failure is None

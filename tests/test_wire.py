@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,17 @@ def test_a_structure_nested_without_end_is_refused() -> None:
     endless: list[object] = []
     endless.append(endless)
     assert "opaque" in json.dumps(wire.Packer().value(endless))
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "file")
+    with pytest.raises(wire.WireError, match="plain file"):
+        wire.load(tmp_path / "file")
+
+
+@pytest.mark.parametrize("part", [{"parameters": [[1]]}, {"value": {"int": "inf"}}, {"failure": 3}, {"changed": None}])
+def test_a_forged_answer_is_refused(part: dict[str, object]) -> None:
+    whole = {"value": None, "failure": None, "parameters": None, "changed": [], "learnable": []}
+    assert wire.Unpacker({}).answer(whole) == Answer()
+    with pytest.raises(wire.WireError):
+        wire.Unpacker({}).answer({**whole, **part})
