@@ -29,7 +29,10 @@ def autograder(*arguments: object, cwd: Path | None = None) -> subprocess.Comple
         (["collect", "{class}", TOY, "{tmp}/nothing"], "there is no"),
         (["collect", "{class}", TOY, "{class}/gradebook.db"], "neither a folder nor a zip"),
         (["collect", "{class}", "99_other", "{tmp}"], "has no assignment"),
+        (["collect", "{class}", TOY, "{class}"], "is the class folder itself"),
+        (["grade", "{class}/gradebook.db"], "is a file"),
         (["new-class", "{class}"], "exists and is not empty"),
+        (["new-class", "{class}/gradebook.db/x"], "Not a directory"),
         (["demo", "{class}"], "was not made by this command"),
     ],
 )
@@ -49,6 +52,36 @@ def test_a_command_that_does_not_exist_is_refused() -> None:
     done = autograder("frobnicate")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        (".judge-seed", "", "is empty"),
+        ("nbgrader_config.py", "1 / 0", "ZeroDivisionError"),
+        (f"solutions/{TOY}/exercises.py", "EXERCISES = [", "cannot be read: SyntaxError"),
+    ],
+)
+def test_a_damaged_class_folder_is_one_clear_line_too(
+    toy_class: ClassFolder, hand_in: HandIn, file: str, content: str, says: str
+) -> None:
+    hand_in(toy_class, "ada", {})
+    (toy_class.root / file).write_text(content)
+    done = autograder("grade", toy_class.root)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_words_of_a_learners_file_are_shown_as_they_are(toy_class: ClassFolder, hand_in: HandIn) -> None:
+    path = hand_in(toy_class, "ada", {})
+    path.write_text(path.read_text().replace('"outputs": []', '"outputs": [{"output_type": "[/x] [bold]loud"}]'))
+    done = autograder("grade", toy_class.root)
+    assert done.returncode == 0, done.stderr
+    assert "1 unreadable." in done.stdout
+    assert "ada · unreadable: the notebook is damaged" in done.stdout
 
 
 @pytest.mark.slow
