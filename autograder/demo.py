@@ -21,7 +21,7 @@ _MADE_BY_DEMO = ".made-by-demo"
 # fmt: off
 _NAMES = (
     "ada", "emmy", "katherine", "sofia", "grace", "alan", "carl", "srinivasa", "evelyn", "leonhard", "mary", "kurt",
-    "hypatia", "claude", "dorothy", "blaise", "annie", "david", "ida", "pierre",
+    "hypatia", "dorothy", "blaise", "annie", "david", "ida", "pierre", "george",
 )
 # fmt: on
 
