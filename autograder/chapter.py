@@ -98,6 +98,10 @@ class Chapter:
             if "check" in cell.metadata
         )
 
+    def cells_of(self, exercise: str) -> list[GradedCell]:
+        """Return the graded cells that check `exercise`."""
+        return [cell for cell in self.graded_cells if cell.exercise == exercise]
+
     def graded_cell(self, grade_id: str) -> GradedCell | None:
         """Return the graded cell with nbgrader's name `grade_id`, or None."""
         return next((cell for cell in self.graded_cells if cell.grade_id == grade_id), None)

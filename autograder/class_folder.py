@@ -87,8 +87,6 @@ class ClassFolder:
         """Return what `nbgrader_config.py` sets, with this folder as the course's root."""
         try:
             config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
-        except Problem:
-            raise
         except Exception as error:  # it is Python that somebody edits
             raise Problem(f"{self.root / CONFIG} cannot be read: {one_line(error)}") from error
         config.CourseDirectory.root = str(self.root)
@@ -170,7 +168,6 @@ def configure(config: Any, config_file: str) -> None:
         AssignLatePenalties,
         CheckCellMetadata,
         ClearOutput,
-        DeduplicateIds,
         IgnorePattern,
         LimitOutput,
         OverwriteCells,
@@ -190,7 +187,6 @@ def configure(config: Any, config_file: str) -> None:
     config.Autograde.sanitize_preprocessors = [
         ClearOutput,
         MendMetadata,
-        DeduplicateIds,
         OverwriteKernelspec,
         OverwriteCells,
         CheckCellMetadata,

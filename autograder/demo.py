@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from . import source_notebook
@@ -24,13 +23,6 @@ _NAMES = (
     "hypatia", "dorothy", "blaise", "annie", "david", "ida", "pierre", "george",
 )
 # fmt: on
-
-
-@dataclass(frozen=True)
-class _Learner:
-    """What a made-up learner writes: solutions by exercise. An exercise that is missing stays unwritten."""
-
-    solutions: Mapping[str, str]
 
 
 def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
@@ -52,36 +44,38 @@ def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
     handed_in = root / "handed-in"
     handed_in.mkdir()
     release = source_notebook.read_text(root / "release" / chapter.name / f"{chapter.name}.ipynb")
-    for name, learner in zip(_NAMES, _learners(chapter), strict=False):
+    for name, written in zip(_NAMES, _learners(chapter), strict=False):
         notebook = copy.deepcopy(release)
-        for exercise, source in learner.solutions.items():
+        for exercise, source in written.items():
             source_notebook.set_solution(notebook, exercise, source)
         (handed_in / f"{name}.ipynb").write_text(source_notebook.to_text(notebook), encoding="utf-8")
     (handed_in / "oscar.ipynb").write_text("This is my homework as a text file.\n", encoding="utf-8")
     return folder, chapter.name, handed_in
 
 
-def _learners(chapter: Chapter) -> list[_Learner]:
-    """Return a class: some right, some right in another way, many with one mistake, some unfinished."""
+def _learners(chapter: Chapter) -> list[Mapping[str, str]]:
+    """Return a class, each learner by what they write: right, right in another way, mistaken, unfinished.
+
+    An exercise that is missing stays unwritten.
+    """
     right = dict(chapter.reference)
     names = list(right)
     other_ways: dict[str, str] = {}
     for exercise, alternative in chapter.alternatives():
         other_ways.setdefault(exercise.name, alternative.code)
-    learners = [_Learner(right), _Learner({**right, **other_ways}), _Learner(right)]
+    learners: list[Mapping[str, str]] = [right, {**right, **other_ways}, right]
     mistaken = [
         [(exercise.name, chapter.mistaken(exercise.name, mistake)) for mistake in exercise.misconceptions]
         for exercise in chapter.exercises.values()
         if exercise.misconceptions
     ]
     # One learner for the first mistake of each exercise; then some who make it again, and another one beside it.
-    learners += [_Learner({**right, **dict(mistakes[:1])}) for mistakes in mistaken]
+    learners += [{**right, **dict(mistakes[:1])} for mistakes in mistaken]
     learners += [
-        _Learner({**right, **dict([mistakes[0], others[-1]])})
-        for mistakes, others in zip(mistaken, mistaken[2:], strict=False)
+        {**right, **dict([mistakes[0], others[-1]])} for mistakes, others in zip(mistaken, mistaken[2:], strict=False)
     ]
-    learners += [_Learner({**right, **dict(mistakes[:1])}) for mistakes in mistaken[1:3]]
-    learners.append(_Learner({name: right[name] for name in names[: len(names) // 2]}))
-    learners.append(_Learner({name: right[name] for name in names if name != names[1]}))
-    learners.append(_Learner({}))
+    learners += [{**right, **dict(mistakes[:1])} for mistakes in mistaken[1:3]]
+    learners.append({name: right[name] for name in names[: len(names) // 2]})
+    learners.append({name: right[name] for name in names if name != names[1]})
+    learners.append({})
     return learners

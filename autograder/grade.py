@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
@@ -51,8 +52,8 @@ def grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool = Fa
     """
     steps = Steps(folder, assignment)
     outcomes: Counter[str] = Counter()
-    waiting = [student for student in folder.students(assignment) if regrade or steps.is_new(student)]
-    unchanged = len(folder.students(assignment)) - len(waiting)
+    students = folder.students(assignment)
+    waiting = [student for student in students if regrade or steps.is_new(student)]
     with tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar:
 
         def count(outcome: str) -> None:
@@ -70,7 +71,7 @@ def grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool = Fa
 
         for executed in FanOut(workers).run(jobs()):
             count(steps.save(executed))
-    return Run(outcomes, unchanged)
+    return Run(outcomes, unchanged=len(students) - len(waiting))
 
 
 class Steps:
@@ -93,9 +94,9 @@ class Steps:
         path = self.folder.notebook(student, self.assignment)
         fingerprint = self._fingerprint(student)  # now: the file may be replaced while it is being graded
         try:
-            read_submission(path, self.chapter)
+            notebook = read_submission(path, self.chapter)
             with _converter(self.config, student, self.assignment) as converter:
-                text = converter.sanitise(path)
+                text = converter.sanitise(path, notebook)
         except Unreadable as unreadable:
             return self._record(student, UNREADABLE, str(unreadable), fingerprint)
         except Exception as error:  # whatever it is, the other submissions go on
@@ -131,11 +132,11 @@ class _Autograde(Autograde):
 
     coursedir: Any  # nbgrader declares it optional; here it is always set
 
-    def sanitise(self, path: Path) -> Any:
+    def sanitise(self, path: Path, notebook: NotebookNode) -> Any:
         """Do what comes before running, and return the notebook's text. Nothing is written yet."""
-        self._sanitizing = True
+        resources = self._resources(path)
         self._init_preprocessors()
-        text, _ = self.exporter.from_filename(str(path), resources=self._resources(path))
+        text, _ = self.exporter.from_notebook_node(notebook, resources=resources)
         return text
 
     def finish(self, path: Path, executed: Executed) -> None:
@@ -145,7 +146,6 @@ class _Autograde(Autograde):
         resources["manyheads"] = executed.marked
         resources["fingerprint"] = executed.job.fingerprint
         self.notebooks = [str(path)]
-        self._sanitizing = True  # nbgrader: the submission is the input
         self.init_destination(assignment, student)
         self.init_assignment(assignment, student)
         self._sanitizing = False
@@ -157,7 +157,7 @@ class _Autograde(Autograde):
         self.set_permissions(assignment, student)
 
     def _resources(self, path: Path) -> Any:
-        self._sanitizing = True  # nbgrader: names are read from the submission's path
+        self._sanitizing = True  # nbgrader: the submission is the input, and its path has the names
         return self.init_single_notebook_resources(str(path))
 
 

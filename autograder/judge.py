@@ -33,7 +33,7 @@ class Judge:
 
         Args:
             ask: the way into the learner's kernel.
-            source: the cell in which the learner wrote the exercise, "" where there is none.
+            source: every cell in which the learner wrote the exercise, "" where there is none.
         """
         exam = self.exams[cell.exercise]
 
@@ -51,13 +51,12 @@ class Judge:
         return self._remember(cell, Finding(reason, stage), ())
 
     def _remember(self, cell: GradedCell, finding: Finding | None, carried: tuple[str, ...]) -> Verdict:
-        passed = finding is None
         verdict = Verdict(
             exercise=cell.exercise,
             check=cell.check,
             grade_id=cell.grade_id,
             points=cell.points,
-            earned=cell.points if passed else 0,
+            earned=cell.points if finding is None else 0,
             stage=PASSED if finding is None else finding.stage,
             message=diagnosis.passed_line(self.exams[cell.exercise], cell.check, carried)
             if finding is None

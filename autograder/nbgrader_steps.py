@@ -1,8 +1,8 @@
 """Our steps among nbgrader's: entered in a class's `nbgrader_config.py` by `autograder.class_folder.configure`.
 
 `Execute` takes the place of nbgrader's step of that name and judges graded cells in place of running them;
-`MendMetadata` comes before it, and `KeepRecord` writes the
-outcome down. `nbgrader autograde`, the formgrader and `autograder grade` all run them.
+`MendMetadata` comes before it, and `KeepRecord` writes the outcome down. `nbgrader autograde`, the formgrader and
+`autograder grade` all run them.
 """
 
 from __future__ import annotations

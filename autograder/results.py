@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from nbgrader.api import Gradebook, MissingEntry
 
-from .chapter import Chapter, GradedCell
+from .chapter import Chapter
 from .class_folder import ClassFolder
 from .record import GRADED, NEEDS_REVIEW, Record, read_record
 from .verdict import PASSED, Verdict
@@ -128,9 +128,7 @@ class ClassResults:
 def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
     """Gather the results of `assignment`."""
     chapter = folder.chapter(assignment)
-    points = {
-        name: sum(cell.points for cell in chapter.graded_cells if cell.exercise == name) for name in chapter.exercises
-    }
+    points = {name: sum(cell.points for cell in chapter.cells_of(name)) for name in chapter.exercises}
     with Gradebook(folder.gradebook_url) as gradebook:
         learners = tuple(
             _learner(folder, gradebook, chapter, student, points) for student in folder.students(assignment)
@@ -171,26 +169,19 @@ def _learner(
         submission = gradebook.find_submission(assignment, student)
     except MissingEntry:
         return LearnerResult(student, NEEDS_REVIEW, "it was judged, and the gradebook has no entry for it", None)
-    scores = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
-    exercises = {
-        name: _exercise(record, name, points[name], sum(scores[cell.grade_id].score for cell in cells))
-        for name, cells in _by_exercise(chapter, scores).items()
-    }
+    grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
+    exercises = {}
+    for name in chapter.exercises:
+        earned = sum(grades[cell.grade_id].score for cell in chapter.cells_of(name) if cell.grade_id in grades)
+        exercises[name] = _exercise(record, name, points[name], earned)
     return LearnerResult(
         student,
         record.outcome,
         record.reason,
         submission.score,
         exercises,
-        any(grade.manual_score is not None for grade in scores.values()),
+        any(grade.manual_score is not None for grade in grades.values()),
     )
-
-
-def _by_exercise(chapter: Chapter, scores: Mapping[str, object]) -> dict[str, list[GradedCell]]:
-    return {
-        name: [cell for cell in chapter.graded_cells if cell.exercise == name and cell.grade_id in scores]
-        for name in chapter.exercises
-    }
 
 
 def _exercise(record: Record, exercise: str, points: float, earned: float) -> ExerciseResult:

@@ -6,14 +6,12 @@ Each redraw is a new setting, as under a learner's hand; what the browser adds i
 from __future__ import annotations
 
 import itertools
-import math
 import statistics
 import time
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor
-
+from autograder.build import REPOSITORY_ROOT
+from autograder.chapter import read_chapter
 from manyheads.widgets import head_map, scaling_explorer
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.head_map import TOKENS
@@ -21,20 +19,7 @@ from manyheads.widgets.scaling import D_HEADS, scaling_numbers
 
 REDRAWS = 40
 LIMIT = 100  # milliseconds
-
-
-def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Stand in for a learner's right solution. q, k, v: (…, seq, d_head)."""
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    weights = scores.softmax(dim=-1)
-    return weights @ v, weights
-
-
-def causal_mask(seq: int) -> Tensor:
-    """Stand in for a learner's right solution."""
-    return torch.ones(seq, seq, dtype=torch.bool).tril()
+REFERENCE = read_chapter(REPOSITORY_ROOT / "solutions" / "01_single_head").namespace()
 
 
 def redraws(explorer: Explorer, control: str, values: Iterator[object]) -> list[float]:
@@ -50,11 +35,13 @@ def redraws(explorer: Explorer, control: str, values: Iterator[object]) -> list[
 
 def main() -> None:
     """Print the median and the slowest of ten for each widget."""
-    causal = head_map(attention, causal_mask)
+    causal = head_map(REFERENCE["attention"], REFERENCE["causal_mask"])
     causal.controls["causal"].value = True
     rows = {
         "scaling_explorer": redraws(scaling_explorer(), "d_head", itertools.cycle(D_HEADS)),
-        "head_map": redraws(head_map(attention, causal_mask), "query", itertools.cycle(range(len(TOKENS)))),
+        "head_map": redraws(
+            head_map(REFERENCE["attention"], REFERENCE["causal_mask"]), "query", itertools.cycle(range(len(TOKENS)))
+        ),
         "head_map, causal": redraws(causal, "query", itertools.cycle(range(len(TOKENS)))),
     }
     print(f"{'widget':<18} {'median ms':>10} {'9 in 10 under':>14}   limit {LIMIT} ms")

@@ -205,21 +205,16 @@ def _not_finite(name: str, expected: Value, got: Value) -> Iterator[Divergence]:
 
 
 def _wrong_values(exam: Exam, name: str, expected: Value, got: Value) -> Iterator[Divergence]:
-    if isinstance(expected, Tensor) and isinstance(got, Tensor):
-        yield from _wrong_entries(exam, name, expected, got)
-    elif isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
-        for index, (one, other) in enumerate(zip(expected, got, strict=True)):
-            yield from _wrong_values(exam, f"{name}[{index}]", one, other)
-    elif isinstance(expected, dict) and isinstance(got, dict):
-        for key in expected:
-            yield from _wrong_values(exam, f"{name}[{key!r}]", expected[key], got[key])
-    elif isinstance(expected, float) and isinstance(got, (int, float)):
-        near = abs(got - expected) <= exam.atol + exam.rtol * abs(expected) if abs(got) < 1e300 else got == expected
-        both_nan = got != got and expected != expected
-        if not near and not both_nan:
-            yield Divergence("values", f"{name} is not right.", f"{expected:.6g}", _brief(got))
-    elif expected != got:
-        yield Divergence("values", f"{name} is not right.", repr(expected), repr(got))
+    for label, one, other in _pairs(name, expected, got):
+        if isinstance(one, Tensor) and isinstance(other, Tensor):
+            yield from _wrong_entries(exam, label, one, other)
+        elif isinstance(one, float) and isinstance(other, (int, float)):
+            near = abs(other - one) <= exam.atol + exam.rtol * abs(one) if abs(other) < 1e300 else other == one
+            both_nan = other != other and one != one
+            if not near and not both_nan:
+                yield Divergence("values", f"{label} is not right.", f"{one:.6g}", _brief(other))
+        elif one != other:
+            yield Divergence("values", f"{label} is not right.", repr(one), repr(other))
 
 
 def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iterator[Divergence]:
@@ -247,14 +242,21 @@ def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iter
 
 
 def _tensor_pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Tensor, Tensor]]:
-    if isinstance(expected, Tensor) and isinstance(got, Tensor):
-        yield name, expected, got
-    elif isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
-        for index, (one, other) in enumerate(zip(expected, got, strict=False)):
-            yield from _tensor_pairs(f"{name}[{index}]", one, other)
+    for label, one, other in _pairs(name, expected, got):
+        if isinstance(one, Tensor) and isinstance(other, Tensor):
+            yield label, one, other
+
+
+def _pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Value, Value]]:
+    """Yield what stands in the same place of two values that `_wrong_type` has found to be built alike."""
+    if isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
+        for index, (one, other) in enumerate(zip(expected, got, strict=True)):
+            yield from _pairs(f"{name}[{index}]", one, other)
     elif isinstance(expected, dict) and isinstance(got, dict):
-        for key in expected.keys() & got.keys():
-            yield from _tensor_pairs(f"{name}[{key!r}]", expected[key], got[key])
+        for key in expected:
+            yield from _pairs(f"{name}[{key!r}]", expected[key], got[key])
+    else:
+        yield name, expected, got
 
 
 def _kind(value: Value) -> str:

@@ -23,6 +23,8 @@ from matplotlib.text import Text
 from PIL.Image import open as open_picture
 from torch import Tensor
 
+from autograder.build import REPOSITORY_ROOT
+from autograder.chapter import read_chapter
 from manyheads import style
 from manyheads.widgets import head_map, scaling_explorer
 from manyheads.widgets.explorer import Explorer
@@ -31,19 +33,9 @@ from manyheads.widgets.scaling import D_HEADS, QUERIES, describe_scaling, draw_s
 
 SEQ, D_HEAD = 8, 7
 SMALLEST_TYPE = 13  # pixels of a web page
+REFERENCE = read_chapter(REPOSITORY_ROOT / "solutions" / "01_single_head").namespace()
+attention, causal_mask = REFERENCE["attention"], REFERENCE["causal_mask"]
 d_heads = pytest.mark.parametrize("d_head", D_HEADS)
-
-
-def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    weights = scores.softmax(dim=-1)
-    return weights @ v, weights
-
-
-def causal_mask(seq: int, device: torch.device | None = None) -> Tensor:
-    return torch.ones(seq, seq, dtype=torch.bool, device=device).tril()
 
 
 def unsolved(*_: object) -> Tensor:
