@@ -1,13 +1,13 @@
 """`autograder build`: makes everything that is derived from `solutions/`, or says what is stale.
 
 Derived are, for each chapter: the solved notebook beside the lesson (nbgrader's source), the released notebook in
-`notebooks/`, and the learners' fixtures. Nothing derived is ever edited by hand.
+`notebooks/`, and the learners' fixtures; and, once, the contents page. Nothing derived is ever edited by hand.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,8 @@ import torch
 from manyheads import __version__, fixtures, wire
 
 from . import source_notebook
-from .chapter import Chapter, read_chapters
+from .chapter import Chapter, read_chapter, read_chapters
+from .contents import contents_page
 from .examiner import VISIBLE_SEED, set_exams
 from .problems import Problem
 
@@ -43,15 +44,19 @@ class Derived:
         return self.path.read_bytes() != self.content and not _same_fixture(self.path, self.content)
 
 
-def derive(root: Path = REPOSITORY_ROOT) -> Iterator[Derived]:
+def derive(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> Iterator[Derived]:
     """Make what is derived from the chapters below `root / "solutions"`, without writing it.
 
+    Args:
+        only: the names of the chapters wanted, without the contents page; everything where none is named.
+
     Raises:
-        Problem: if a chapter is at fault, or a released notebook grows too large.
+        Problem: if a chapter is at fault or missing, or a released notebook grows too large.
     """
-    chapters = read_chapters(root / "solutions")
+    folder = root / "solutions"
+    chapters = [read_chapter(folder / name) for name in only] if only else read_chapters(folder)
     if not chapters:
-        raise Problem(f"{root / 'solutions'} holds no chapter")
+        raise Problem(f"{folder} holds no chapter")
     repository = course_repository(root)
     for chapter in chapters:
         solved = source_notebook.solved_notebook(chapter, repository, f"v{__version__}")
@@ -62,12 +67,14 @@ def derive(root: Path = REPOSITORY_ROOT) -> Iterator[Derived]:
         yield Derived(chapter.folder / notebook, source_notebook.to_text(solved).encode())
         yield Derived(root / "notebooks" / chapter.name / notebook, released)
         yield Derived(root / "manyheads" / "fixtures" / f"{chapter.name}.safetensors", _fixture(chapter))
+    if not only:
+        yield Derived(root / "notebooks" / "README.md", contents_page(chapters).encode())
 
 
-def build(root: Path = REPOSITORY_ROOT) -> list[Path]:
-    """Write what is stale, and return the paths written."""
+def build(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
+    """Write what is stale, of the chapters named in `only` or of all, and return the paths written."""
     written = []
-    for derived in derive(root):
+    for derived in derive(root, only):
         if derived.is_stale():
             derived.path.parent.mkdir(parents=True, exist_ok=True)
             derived.path.write_bytes(derived.content)
@@ -75,9 +82,11 @@ def build(root: Path = REPOSITORY_ROOT) -> list[Path]:
     return written
 
 
-def stale(root: Path = REPOSITORY_ROOT) -> list[Path]:
+def stale(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
     """Return the derived files that do not fit `solutions/`, and those that no chapter makes any more."""
-    derived = list(derive(root))
+    derived = list(derive(root, only))
+    if only:
+        return [file.path for file in derived if file.is_stale()]
     made = {file.path for file in derived}
     leftovers = {
         *(root / "notebooks").glob("*/*.ipynb"),

@@ -17,6 +17,7 @@ from typing import Any
 import jupytext
 from nbformat import NotebookNode
 
+from manyheads import earlier
 from manyheads.exam import CHECKS
 
 from .declare import Alternative, Exercise, Misconception
@@ -114,9 +115,17 @@ class Chapter:
         """
         names: dict[str, Any] = {"__name__": f"{self.name}.reference"}
         sources = {"imports": self.imports, **self.reference, **(changed or {})}
-        for label, source in sources.items():
-            exec(compile(source, f"<{self.name}: {label}>", "exec"), names)
+        with earlier.given(self.earlier):
+            for label, source in sources.items():
+                exec(compile(source, f"<{self.name}: {label}>", "exec"), names)
         return names
+
+    @cached_property
+    def earlier(self) -> Mapping[str, str]:
+        """The stand-ins of the chapters before this one, by exercise: what `manyheads.earlier` gives it."""
+        before = [path for path in sorted(self.folder.parent.glob(f"*/{LESSON}")) if path.parent.name < self.name]
+        exercises = [exercise for path in before for exercise in read_chapter(path.parent).exercises.values()]
+        return {exercise.name: exercise.stand_in for exercise in exercises if exercise.stand_in}
 
     def mistaken(self, exercise: str, misconception: Misconception) -> str:
         """Return the reference solution of `exercise` with one known mistake made."""

@@ -56,19 +56,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @app.command()
 def build(
+    chapters: Annotated[list[str] | None, typer.Argument(help="Only these, without the contents page.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if anything is stale.")] = False,
 ) -> None:
     """Make notebooks and fixtures from solutions/."""
     root = builder.REPOSITORY_ROOT
     if check:
-        stale = builder.stale(root)
+        stale = builder.stale(root, chapters or ())
         if stale:
             names = "\n  ".join(str(path.relative_to(root)) for path in stale)
             print(f"Stale, so run `autograder build` and commit what it writes:\n  {names}", file=sys.stderr)
             raise typer.Exit(1)
         print("Everything derived from solutions/ is up to date.")
         return
-    written = builder.build(root)
+    written = builder.build(root, chapters or ())
     for path in written:
         print(f"wrote {path.relative_to(root)}")
     print(f"{len(written)} files written." if written else "Nothing to do: all is up to date.")

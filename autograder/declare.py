@@ -5,7 +5,7 @@ It declares `EXERCISES`, a list of `Exercise`, and holds no reference code: that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from manyheads.call import Call
@@ -13,7 +13,7 @@ from manyheads.exam import OUTPUTS
 
 from .draw import Draw
 
-__all__ = ["Alternative", "Call", "Case", "Draw", "Exercise", "Misconception"]
+__all__ = ["Alternative", "Call", "Case", "Draw", "Exercise", "Misconception", "multiple_choice"]
 
 
 @dataclass(frozen=True)
@@ -73,5 +73,32 @@ class Exercise:
     forbids: tuple[str, ...] = ()
     probe: Callable[..., object] | None = None
     exact_zeros: bool = False
+    conceals: bool = False
     atol: float = 1e-5
     rtol: float = 1e-4
+
+
+def multiple_choice(name: str, right: str, wrong: Mapping[str, tuple[str, str]]) -> Exercise:
+    """Declare a graded question: a function without arguments whose reference returns the letter `right`.
+
+    Args:
+        wrong: by letter, (what one must have thought to choose it, in the past tense: "took more heads for more
+            parameters"; what to tell who chose it, without giving the right letter away).
+    """
+    return Exercise(
+        name=name,
+        returns=("The answer",),
+        cases=(Case("the question", lambda draw: Call({})),),
+        misconceptions=tuple(
+            Misconception(thought, replace=f'return "{right}"', by=f'return "{letter}"', hint=hint)
+            for letter, (thought, hint) in wrong.items()
+        ),
+        alternatives=(Alternative("a capital letter", f"def {name}():\n    return {right.upper()!r}"),),
+        probe=_letter,
+        conceals=True,
+    )
+
+
+def _letter(target: Callable[[], object]) -> object:
+    answer = target()
+    return answer.strip(" ().").lower() if isinstance(answer, str) else answer

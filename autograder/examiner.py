@@ -12,7 +12,7 @@ import textwrap
 from dataclasses import replace
 from functools import lru_cache
 
-from manyheads import comparison, probe
+from manyheads import comparison, earlier, probe
 from manyheads.call import Answer
 from manyheads.exam import Exam, Trial
 
@@ -26,7 +26,8 @@ VISIBLE_SEED = "the cases that every learner sees"
 @lru_cache(maxsize=64)
 def _exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
     reference = chapter.namespace()
-    return {name: _exam(chapter, exercise, seed, reference[name]) for name, exercise in chapter.exercises.items()}
+    with earlier.given(chapter.earlier):
+        return {name: _exam(chapter, exercise, seed, reference[name]) for name, exercise in chapter.exercises.items()}
 
 
 def set_exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
@@ -58,6 +59,7 @@ def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) ->
         forbids=exercise.forbids,
         probe=source,
         exact_zeros=exercise.exact_zeros,
+        conceals=exercise.conceals,
         atol=exercise.atol,
         rtol=exercise.rtol,
     )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from . import diagnosis, probe
+from . import diagnosis, earlier, probe
 from .call import Answer
 from .exam import OUTPUTS, SHAPES, Exam
 from .fixtures import all_exams
@@ -60,9 +60,12 @@ def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None
         name = other.exercise
         return name not in namespace or diagnosis.fails(other, ask(other, {}, namespace[name]))
 
-    finding, carried = diagnosis.decide(exams, exam, check, _source_of(target), ask, failing)
+    source = _source_of(target)
+    finding, carried = diagnosis.decide(exams, exam, check, source, ask, failing)
     if finding is not None:
         raise CheckFailed(diagnosis.failed_title(exam.exercise, check), finding.message)
+    if check == OUTPUTS and not carried:
+        earlier.keep(exam.exercise, source)
     print(diagnosis.passed_line(exam, check, carried))
 
 

@@ -157,11 +157,13 @@ def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str 
 def _message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | None) -> str:
     lines = [divergence.sentence]
     if divergence.stage != "unsolved":
+        told = divergence.expected if not (exam.conceals and divergence.stage == "values") else ""
         lines += [""]
-        lines += [f"Expected  {divergence.expected}"] if divergence.expected else []
+        lines += [f"Expected  {told}"] if told else []
         lines += [f"Got       {divergence.got}"] if divergence.got else []
         lines += [f"          {divergence.detail.strip()}"] if divergence.detail else []
-        lines += [f"Case      {trial.name}: {_describe_call(trial.call)}"]
+        asked = _describe_call(trial.call)
+        lines += [f"Case      {trial.name}: {asked}"] if asked else []
     if mistake is not None:
         lines += ["", f"This is what comes out if you {mistake}.", exam.hints[mistake]]
     # A notebook breaks a long line of an error anywhere, in the middle of a word too.

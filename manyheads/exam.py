@@ -48,6 +48,7 @@ class Exam:
         forbids: names that the learner's source may not use.
         probe: source of a function `probe(target, *inputs)` that replaces the plain call, or "".
         exact_zeros: whether an entry that is exactly 0 in the right answer must be exactly 0.
+        conceals: whether a message keeps the right answer to itself, as for multiple choice.
         atol: absolute tolerance for float32 values.
         rtol: relative tolerance for float32 values.
     """
@@ -61,6 +62,7 @@ class Exam:
     forbids: tuple[str, ...] = ()
     probe: str = ""
     exact_zeros: bool = False
+    conceals: bool = False
     atol: float = 1e-5
     rtol: float = 1e-4
 

@@ -15,7 +15,7 @@ from . import wire
 from .exam import Exam, Trial
 
 FOLDER = Path(__file__).parent / "fixtures"
-_PLAIN = ("exercise", "stand_in", "probe", "exact_zeros", "atol", "rtol")
+_PLAIN = ("exercise", "stand_in", "probe", "exact_zeros", "conceals", "atol", "rtol")
 _NAMES = ("returns", "builds_on", "forbids")
 
 

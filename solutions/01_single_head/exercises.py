@@ -1046,10 +1046,9 @@ def attention(q, k, v, mask=None):
 import torch
 
 def attention(q, k, v, mask=None):
-    identity = torch.eye(k.shape[-2], dtype=k.dtype, device=k.device).expand(*k.shape[:-2], -1, -1)
-    attend = torch.nn.functional.scaled_dot_product_attention
-    output, weights = attend(q, k, v, attn_mask=mask), attend(q, k, identity, attn_mask=mask)
-    return output.nan_to_num(0.0), weights.nan_to_num(0.0)
+    if mask is not None:
+        mask = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -torch.inf)
+    return torch._scaled_dot_product_attention_math(q, k, v, attn_mask=mask)
 """,
     forbids=FORBIDS,
     exact_zeros=True,
@@ -1328,11 +1327,10 @@ class SingleHeadAttention(nn.Module):
         self.w_q, self.w_k, self.w_v = (nn.Linear(d_model, d_head) for _ in range(3))
 
     def forward(self, x, mask=None):
+        if mask is not None:
+            mask = torch.zeros(mask.shape, dtype=x.dtype, device=x.device).masked_fill(~mask, -torch.inf)
         q, k, v = self.w_q(x), self.w_k(x), self.w_v(x)
-        identity = torch.eye(k.shape[-2], dtype=k.dtype, device=k.device).expand(*k.shape[:-2], -1, -1)
-        attend = nn.functional.scaled_dot_product_attention
-        output, weights = attend(q, k, v, attn_mask=mask), attend(q, k, identity, attn_mask=mask)
-        return output.nan_to_num(0.0), weights.nan_to_num(0.0)
+        return torch._scaled_dot_product_attention_math(q, k, v, attn_mask=mask)
 """,
     forbids=FORBIDS,
     exact_zeros=True,
