@@ -20,6 +20,7 @@ from torch import Tensor
 
 from manyheads import style
 
+from .asking import CannotDraw, ask, came, code, demand_finite, demand_shape
 from .explorer import Explorer, View
 
 Attention = Callable[..., tuple[Tensor, Tensor]]
@@ -62,10 +63,6 @@ _WORDS_ABOVE, _BARS_BELOW, _BAR_OF_1 = 1.4, 3.9, 2.3  # heights, in cells of the
 MADE_BY_HAND = "The vectors are made by hand for this picture; a trained head has to find its own."
 
 
-class CannotDraw(Exception):
-    """What a learner's function gave cannot be drawn. The message is HTML and says why."""
-
-
 def vectors(sharpness: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return q, k and v of the sentence, each (1, seq, d_head) with seq 8 and d_head 7.
 
@@ -85,16 +82,14 @@ def weights_of(attention: Attention, causal_mask: CausalMask, causal: bool, shar
     """
     mask = _mask_of(causal_mask) if causal else None
     q, k, v = vectors(sharpness)
-    answer = _ask("attention", attention, q, k, v, mask)
+    answer = ask("attention", attention, q, k, v, mask)
     if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise CannotDraw(f"{_code('attention')} should return two tensors, (output, weights); {_came(answer)}.")
+        raise CannotDraw(f"{code('attention')} should return two tensors, (output, weights); {came(answer)}.")
     output, weights = answer
-    _demand_shape("The output of", output, tuple(v.shape))
-    _demand_shape("The weights of", weights, (*q.shape[:-1], k.shape[-2]))
+    demand_shape(f"The output of {code('attention')}", output, tuple(v.shape))
+    demand_shape(f"The weights of {code('attention')}", weights, (*q.shape[:-1], k.shape[-2]))
     for name, tensor in (("output", output), ("weights", weights)):
-        if not torch.isfinite(tensor).all():
-            what = "NaN" if torch.isnan(tensor).any() else "infinity"
-            raise CannotDraw(f"The {name} of {_code('attention')} should hold plain numbers; it holds {what}.")
+        demand_finite(f"The {name} of {code('attention')}", tensor)
     return weights.detach().cpu().float().squeeze(0)
 
 
@@ -102,61 +97,14 @@ def _mask_of(causal_mask: CausalMask) -> Tensor:
     seq = len(TOKENS)
     without = "Untick “causal” to see the picture without a mask."
     try:
-        mask = _ask("causal_mask", causal_mask, seq)
+        mask = ask("causal_mask", causal_mask, seq)
     except CannotDraw as reason:
         raise CannotDraw(f"{reason} {without}") from None
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.shape != (seq, seq):
         raise CannotDraw(
-            f"{_code(f'causal_mask({seq})')} should be a boolean tensor of shape ({seq}, {seq}); "
-            f"{_came(mask)}. {without}"
+            f"{code(f'causal_mask({seq})')} should be a boolean tensor of shape ({seq}, {seq}); {came(mask)}. {without}"
         )
     return mask
-
-
-def _ask(name: str, function: Callable[..., object], *inputs: object) -> object:
-    try:
-        with torch.no_grad():
-            return function(*inputs)
-    except NotImplementedError as error:
-        if str(error):  # torch raises this error too, with a message
-            raise CannotDraw(_stopped(name, error)) from None
-        missing = _innermost(error)
-        raise CannotDraw(
-            f"{_code(missing)} is not written yet. "
-            f"Write it, run its cell and then this one: the picture is drawn with your code."
-        ) from None
-    except Exception as error:  # the learner's code may raise anything
-        raise CannotDraw(_stopped(name, error)) from None
-
-
-def _innermost(error: BaseException) -> str:
-    """Return the name of the function that raised `error`: one that `attention` calls may be the missing one."""
-    frame, trace = "", error.__traceback__
-    while trace is not None:
-        frame, trace = trace.tb_frame.f_code.co_name, trace.tb_next
-    return frame
-
-
-def _stopped(name: str, error: Exception) -> str:
-    first_line = (str(error).splitlines() or [""])[0][:300]
-    return f"{_code(name)} stopped with {_code(f'{type(error).__name__}: {first_line}'.rstrip('.: '))}."
-
-
-def _demand_shape(what: str, given: object, shape: tuple[int, ...]) -> None:
-    if not isinstance(given, Tensor) or tuple(given.shape) != shape:
-        raise CannotDraw(f"{what} {_code('attention')} should have the shape {shape}; {_came(given)}.")
-
-
-def _came(given: object) -> str:
-    if isinstance(given, Tensor):
-        return f"yours is a tensor of shape {tuple(given.shape)} and {html.escape(str(given.dtype))}"
-    if isinstance(given, (tuple, list)):
-        return f"yours returns {len(given)} things"
-    return "yours returns nothing" if given is None else f"yours is of type {type(given).__name__}"
-
-
-def _code(text: str) -> str:
-    return f"<code>{html.escape(text)}</code>"
 
 
 def draw_head_map(weights: Tensor, tokens: Sequence[str], query: int) -> Figure:
