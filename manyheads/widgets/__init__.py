@@ -2,6 +2,8 @@
 whose drawing functions can be called without any widget."""
 
 from .head_map import head_map
+from .one_or_many import one_or_many
+from .one_sentence import sentence_explorer
 from .scaling import scaling_explorer
 
-__all__ = ["head_map", "scaling_explorer"]
+__all__ = ["head_map", "one_or_many", "scaling_explorer", "sentence_explorer"]
