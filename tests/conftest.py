@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,14 @@ TOY = "00_rows"
 CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_own_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Checks keep what passes them; in the tests they keep it out of the way of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MANYHEADS_HOME", str(tmp_path_factory.mktemp("kept")))
+        yield
 
 
 @pytest.fixture
