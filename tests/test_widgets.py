@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets import HTML, Image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -519,6 +520,16 @@ class TestStyle:
 
         assert open_picture(io.BytesIO(style.png(figure))).size == (642, 246)
         assert style.width_in_pixels(figure) == 321
+
+    def test_a_png_has_every_dot_that_was_drawn(self) -> None:
+        figure = draw_scaling(64)
+
+        dots = np.asarray(open_picture(io.BytesIO(style.png(figure))))
+
+        canvas = figure.canvas
+        assert isinstance(canvas, FigureCanvasAgg)
+        assert np.array_equal(dots, np.asarray(canvas.buffer_rgba()))
+        assert len(np.unique(dots.reshape(-1, 4), axis=0)) > 100
 
     def test_a_figure_from_elsewhere_is_refused_with_the_reason(self) -> None:
         with pytest.raises(TypeError, match=r"manyheads\.style\.figure"):
