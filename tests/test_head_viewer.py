@@ -388,6 +388,13 @@ class TestAModel:
         explorer.controls["head_beside"].value = 5
         assert len(meshes(shown(explorer))) == 1
 
+    def test_a_second_head_can_be_chosen_only_beside_a_first_one(self) -> None:
+        explorer = model_head_viewer(WEIGHTS, SENTENCE)
+        assert explorer.controls["head_beside"].disabled
+
+        explorer.controls["head_shown"].value = 0
+        assert not explorer.controls["head_beside"].disabled
+
     @pytest.mark.parametrize("special", ["left out", "left out, the rest rescaled to 1"])
     def test_cls_and_sep_can_be_left_out(self, special: str) -> None:
         explorer = model_head_viewer(WEIGHTS, SENTENCE, view="maps")

@@ -61,6 +61,9 @@ class Explorer(widgets.VBox):
         ]
         super().__init__([*boxes, self.image, self.words])
         for control in self.controls.values():
+            if isinstance(control, widgets.ToggleButtons):
+                # ipywidgets 8 forgets it, and the name then stands above the buttons and not beside them.
+                control.add_class("widget-inline-hbox")
             control.observe(self._redraw, names="value")
         self._redraw()
 

@@ -188,11 +188,9 @@ def _viewer(
     head = widgets.ToggleButtons(
         options=[("all", _ALL)],
         description="head",
-        style={**label, "button_width": "42px"},
+        style={**label, "button_width": "40px"},
     )
-    beside = widgets.Dropdown(
-        options=[("none", _ALL)], description="and head", style={"description_width": "66px"}, layout={"width": "140px"}
-    )
+    beside = widgets.Dropdown(options=[("none", _ALL)], description="and head", style=label, layout={"width": "164px"})
     query = widgets.SelectionSlider(
         options=[("", 0)],
         description="from token",
@@ -228,6 +226,7 @@ def _viewer(
             query_from = seq // 2 if begin.query is None else begin.query
         numbers = [(str(number), number) for number in range(num_heads)]
         head_shown = _offer(head, [("all", _ALL), *numbers], head_shown)
+        beside.disabled = head_shown == _ALL
         head_beside = _offer(beside, [("none", _ALL), *numbers], head_beside)
         query_from = _offer(query, [(attending.tokens[place], place) for place in kept], query_from)
         heads = sorted({head_shown, head_beside} - {_ALL}) if head_shown != _ALL else list(range(num_heads))
