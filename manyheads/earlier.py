@@ -91,6 +91,7 @@ def _own(name: str) -> Any:
     exec(_PRELUDE, scope)
     for source in _stand_ins().values():
         exec(source, scope)
+    scope.pop(name, None)
     try:
         # One exercise may call another, and each may be rewritten at any time: all that is kept, in lesson order.
         for other in exams:
