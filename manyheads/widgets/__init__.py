@@ -2,6 +2,7 @@
 whose drawing functions can be called without any widget."""
 
 from .head_map import head_map
+from .projection_explorer import projection_explorer
 from .scaling import scaling_explorer
 
-__all__ = ["head_map", "scaling_explorer"]
+__all__ = ["head_map", "projection_explorer", "scaling_explorer"]
