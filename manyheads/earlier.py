@@ -87,18 +87,26 @@ def _own(name: str) -> Any:
     path, exams = kept_in() / f"{name}.py", all_exams()
     if name not in exams or not path.is_file():
         return None
+    with given(_stand_ins()):  # what a stand-in or a probe imports from here: not the learner's own once more
+        try:
+            scope = _kept_scope(name)
+            answers = [probe.run(scope[name], trial.call, exams[name].probe) for trial in exams[name].trials]
+        except Exception:  # whatever it is that does not work in a file of the learner's, the stand-in does
+            return None
+    return None if diagnosis.fails(exams[name], answers) else scope[name]
+
+
+def _kept_scope(name: str) -> dict[str, Any]:
+    """Return the names that the kept exercise `name` finds: stand-ins, and all that is kept, in lesson order."""
     scope: dict[str, Any] = {"__name__": "manyheads.own"}
     exec(_PRELUDE, scope)
     for source in _stand_ins().values():
         exec(source, scope)
     scope.pop(name, None)
-    try:
-        # One exercise may call another, and each may be rewritten at any time: all that is kept, in lesson order.
-        for other in exams:
-            kept = kept_in() / f"{other}.py"
-            if kept.is_file():
+    for other in all_exams():  # one exercise may call another, and each may be rewritten at any time
+        kept = kept_in() / f"{other}.py"
+        if kept.is_file():
+            # what another exercise needs, such as an import of its own chapter, is no fault of this one
+            with contextlib.nullcontext() if other == name else contextlib.suppress(Exception):
                 exec(compile(kept.read_text(encoding="utf-8"), str(kept), "exec"), scope)
-        answers = [probe.run(scope[name], trial.call, exams[name].probe) for trial in exams[name].trials]
-    except Exception:  # whatever it is that does not work in a file of the learner's, the stand-in does
-        return None
-    return None if diagnosis.fails(exams[name], answers) else scope[name]
+    return scope
