@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import html
-import io
+import struct
+import zlib
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
+import numpy as np
 from IPython.display import HTML
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
@@ -94,11 +96,28 @@ def png(drawn: Figure) -> bytes:
     canvas = drawn.canvas
     if not isinstance(canvas, FigureCanvasAgg):
         raise TypeError("png() takes a figure that was made by manyheads.style.figure()")
-    buffer = io.BytesIO()
     with course():
-        # print_png draws once where savefig draws twice; lighter compression: a little more bytes, less time.
-        canvas.print_png(buffer, pil_kwargs={"compress_level": 1})
-    return buffer.getvalue()
+        canvas.draw()
+    return _encoded(np.asarray(canvas.buffer_rgba()))
+
+
+def _encoded(dots: np.ndarray) -> bytes:
+    """Return `dots`, (height, width, 4), as a PNG.
+
+    Pillow tries five filters on every row, in half the time of a redraw. In a figure, most rows are like the row
+    above them: the one filter "up" makes zeros of those, which the fastest compression packs well.
+    """
+    height, width, _ = dots.shape
+    rows = dots.reshape(height, 4 * width)
+    filtered = np.empty((height, 1 + 4 * width), np.uint8)
+    filtered[:, 0] = 2  # "up"
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)  # 8 bits a channel, red, green, blue and alpha
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered.data, 1)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
 
 
 def width_in_pixels(drawn: Figure) -> int:

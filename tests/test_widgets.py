@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets import HTML, Image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ from torch import Tensor
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import read_chapter
 from manyheads import style
-from manyheads.widgets import head_map, scaling_explorer
+from manyheads.widgets import head_map, head_viewer, model_head_viewer, scaling_explorer
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.head_map import MADE_BY_HAND, TOKENS, draw_head_map, vectors
 from manyheads.widgets.scaling import D_HEADS, QUERIES, describe_scaling, draw_scaling, scaling_numbers
@@ -404,13 +405,20 @@ class TestUnfinishedCode:
         assert explorer.image.value == first
 
 
-both = pytest.mark.parametrize(
-    "make", [scaling_explorer, lambda: head_map(attention, causal_mask)], ids=["scaling", "map"]
-)
+MultiHeadAttention = read_chapter(REPOSITORY_ROOT / "solutions" / "04_all_heads_at_once").namespace()[
+    "MultiHeadAttention"
+]
+WIDGETS: dict[str, Callable[[], Explorer]] = {
+    "scaling_explorer": scaling_explorer,
+    "head_map": lambda: head_map(attention, causal_mask),
+    "head_viewer": lambda: head_viewer(MultiHeadAttention),
+    "model_head_viewer": lambda: model_head_viewer(torch.full((2, 3, 4, 4), 0.25), TOKENS[:4]),
+}
+every = pytest.mark.parametrize("make", WIDGETS.values(), ids=WIDGETS)
 
 
 class TestEveryWidget:
-    @both
+    @every
     def test_it_is_a_crisp_png_no_wider_than_the_column_with_words_below(self, make: Callable[[], Explorer]) -> None:
         explorer = make()
         *_, image, words = explorer.children
@@ -424,13 +432,13 @@ class TestEveryWidget:
         assert isinstance(words, HTML)
         assert words.value.count("<p") >= 2
 
-    @both
+    @every
     def test_every_control_has_a_name_and_waits_for_the_hand_to_rest(self, make: Callable[[], Explorer]) -> None:
         for control in make().controls.values():
             assert control.description
             assert getattr(control, "continuous_update", False) is False
 
-    @both
+    @every
     def test_no_pyplot_figure_is_left_open_and_no_setting_changed(self, make: Callable[[], Explorer]) -> None:
         before = dict(mpl.rcParams)
 
@@ -439,7 +447,7 @@ class TestEveryWidget:
         assert plt.get_fignums() == []
         assert dict(mpl.rcParams) == before
 
-    @both
+    @every
     def test_a_learners_own_plot_settings_do_not_change_the_picture(self, make: Callable[[], Explorer]) -> None:
         usual = make().image.value
 
@@ -519,6 +527,16 @@ class TestStyle:
 
         assert open_picture(io.BytesIO(style.png(figure))).size == (642, 246)
         assert style.width_in_pixels(figure) == 321
+
+    def test_a_png_has_every_dot_that_was_drawn(self) -> None:
+        figure = draw_scaling(64)
+
+        dots = np.asarray(open_picture(io.BytesIO(style.png(figure))))
+
+        canvas = figure.canvas
+        assert isinstance(canvas, FigureCanvasAgg)
+        assert np.array_equal(dots, np.asarray(canvas.buffer_rgba()))
+        assert len(np.unique(dots.reshape(-1, 4), axis=0)) > 100
 
     def test_a_figure_from_elsewhere_is_refused_with_the_reason(self) -> None:
         with pytest.raises(TypeError, match=r"manyheads\.style\.figure"):

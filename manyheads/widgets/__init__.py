@@ -2,6 +2,7 @@
 whose drawing functions can be called without any widget."""
 
 from .head_map import head_map
+from .head_viewer import head_viewer, model_head_viewer
 from .scaling import scaling_explorer
 
-__all__ = ["head_map", "scaling_explorer"]
+__all__ = ["head_map", "head_viewer", "model_head_viewer", "scaling_explorer"]
