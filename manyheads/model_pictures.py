@@ -33,9 +33,7 @@ def draw_layer_map(values: Tensor, title: str, *, most: float | None = None, dig
         figure = style.figure(height=height)
         axes = _canvas(figure, left=74, above=_ABOVE, width=style.WIDTH - 84, height=_CELL * layers)
         axes.set(xlim=(0, heads), ylim=(layers, 0))
-        axes.pcolormesh(
-            values.detach().numpy(), cmap=colours, vmin=0, vmax=most, edgecolors=style.GRID, linewidth=0.8
-        )
+        axes.pcolormesh(values.detach().numpy(), cmap=colours, vmin=0, vmax=most, edgecolors=style.GRID, linewidth=0.8)
         for layer in range(layers):
             axes.text(-0.12, layer + 0.5, f"layer {layer}", ha="right", va="center_baseline")
             for head in range(heads):
@@ -97,6 +95,8 @@ def draw_silencing(counts: Sequence[int], similarity: Mapping[str, Sequence[floa
 def _canvas(figure: Figure, *, left: int, above: int, width: int, height: int) -> Axes:
     """Return bare axes on this part of `figure`, given in its pixels."""
     full_width, full_height = style.width_in_pixels(figure), figure.get_figheight() * 72
-    axes = figure.add_axes((left / full_width, 1 - (above + height) / full_height, width / full_width, height / full_height))
+    axes = figure.add_axes(
+        (left / full_width, 1 - (above + height) / full_height, width / full_width, height / full_height)
+    )
     axes.set_axis_off()
     return axes

@@ -186,9 +186,11 @@ LOAD_ATTENTION = Exercise(
 def load_attention(layer, tensors, index):
     place = f"encoder.layer.{index}.attention."
     theirs = {"w_q": "self.query", "w_k": "self.key", "w_v": "self.value", "w_o": "output.dense"}
-    layer.load_state_dict(
-        {f"{ours}.{kind}": tensors[f"{place}{name}.{kind}"] for ours, name in theirs.items() for kind in ("weight", "bias")}
-    )
+    state = {}
+    for ours, name in theirs.items():
+        for kind in ("weight", "bias"):
+            state[f"{ours}.{kind}"] = tensors[f"{place}{name}.{kind}"]
+    layer.load_state_dict(state)
 """,
         ),
         Alternative(
@@ -322,7 +324,7 @@ SINK_SCORE = Exercise(
             "averaged over the heads instead of the queries",
             replace=".mean(dim=-1)",
             by=".mean(dim=1)",
-            hint="Once the column is picked, three dimensions are left: layers, heads, queries. The last one has to go.",
+            hint="With the column picked, three dimensions are left: layers, heads, queries. The last one has to go.",
             check="shapes",
         ),
         Misconception(
@@ -438,12 +440,13 @@ PREVIOUS_TOKEN_SCORE = Exercise(
             "took the largest weight instead of the mean",
             replace=".mean(dim=-1)",
             by=".amax(dim=-1)",
-            hint="One word that looks back by chance would be enough for a high score. Take the mean over all positions.",
+            hint="One word that looks back by chance would be enough for a high score. Take the mean over positions.",
         ),
         Misconception(
             "counted how often the token before gets the most",
             replace=f"{DIAGONAL}.mean(dim=-1)",
-            by="(weights.argmax(dim=-1)[..., 1:] == torch.arange(weights.shape[-1] - 1)).to(weights.dtype).mean(dim=-1)",
+            by="(weights.argmax(dim=-1)[..., 1:] == torch.arange(weights.shape[-1] - 1)).to(weights.dtype)"
+            ".mean(dim=-1)",
             hint="Counting throws away how much they look. Take the mean of the weights themselves.",
         ),
         Misconception(
@@ -561,7 +564,7 @@ def silences(attention_without, x, heads, mask, num_heads, weights, biases):
 
     layer = Layer(x.shape[-1])
     with torch.no_grad():
-        for linear, weight, bias in zip((layer.w_q, layer.w_k, layer.w_v, layer.w_o), weights, biases):
+        for linear, weight, bias in zip((layer.w_q, layer.w_k, layer.w_v, layer.w_o), weights, biases, strict=True):
             linear.weight.copy_(weight)
             linear.bias.copy_(bias)
     output = attention_without(layer, x, heads) if mask is None else attention_without(layer, x, heads, mask)

@@ -2,7 +2,7 @@
 """
 # 6 · Inside a real model
 
-![A sentence goes through six blocks and comes out as a vector. Each block has a gap, and your layer is to fill it.](pictures/question.svg)
+![A sentence goes through six blocks into a vector. Each has a gap for your layer.](pictures/question.svg)
 
 Your attention layer is complete, and it is fast. But nobody has trained it: so far its weights were random, or had
 learned a toy grammar. **Is it the real thing?**
@@ -66,9 +66,7 @@ for name, tensor in checkpoint.tensors.items():
 
 total = sum(tensor.numel() for tensor in checkpoint.tensors.values())
 in_attention = sum(
-    tensor.numel()
-    for name, tensor in checkpoint.tensors.items()
-    if ".attention." in name and "LayerNorm" not in name
+    tensor.numel() for name, tensor in checkpoint.tensors.items() if ".attention." in name and "LayerNorm" not in name
 )
 print(f"\n{total / 1e6:.1f} million numbers in the whole model, {in_attention / 1e6:.1f} million of them in attention")
 
@@ -80,7 +78,7 @@ is split into 12 parts.
 
 The rest of a layer is quickly told:
 
-![x goes into the attention, is added back and normed, then goes through a feed-forward network, is added back and normed.](pictures/block.svg)
+![Attention, x added back, norm, then feed-forward, added back, norm.](pictures/block.svg)
 
 *Norm* brings each word's vector back to a standard size. *Feed-forward* is two more layers of `nn.Linear`, for each
 word by itself. `manyheads/minilm.py` holds all this, in some 40 lines, **without attention**: that is your part.
@@ -239,12 +237,16 @@ def differences(model: MiniLM) -> list[float]:
     """Return the largest difference from the published numbers: after the embeddings, then after each layer."""
     theirs = published()
     ours = model.read(theirs.sentences).hidden  # (layers + 1, batch, seq, d_model)
-    return torch.stack(
-        [
-            (ours[:, row, : hidden.shape[1]] - hidden).abs().amax(dim=(1, 2))
-            for row, hidden in enumerate(theirs.hidden)
-        ]
-    ).amax(dim=0).tolist()
+    return (
+        torch.stack(
+            [
+                (ours[:, row, : hidden.shape[1]] - hidden).abs().amax(dim=(1, 2))
+                for row, hidden in enumerate(theirs.hidden)
+            ]
+        )
+        .amax(dim=0)
+        .tolist()
+    )
 
 
 with try_it():
@@ -299,13 +301,13 @@ pairs = [
 
 def similarities(pairs: list[tuple[str, str]]) -> list[float]:
     """Return the cosine of each pair's embeddings."""
-    ones, others = (model.embed(side) for side in zip(*pairs))  # (batch, d_model) each, of length 1
+    ones, others = (model.embed(side) for side in zip(*pairs, strict=True))  # (batch, d_model) each, of length 1
     return (ones * others).sum(dim=-1).tolist()
 
 
 with try_it():
     alike = similarities(pairs)
-    words = "; ".join(f"{one} / {other} {value:.2f}" for (one, other), value in zip(pairs, alike))
+    words = "; ".join(f"{one} / {other} {value:.2f}" for (one, other), value in zip(pairs, alike, strict=True))
     display(style.picture(draw_pairs(pairs, alike), alt=f"How alike are the sentences? {words}"))
 
 # %% [markdown]
@@ -334,7 +336,9 @@ Read one sentence and keep the weights of all layers. That is where the 72 heads
 # %%
 with try_it():
     reading = model.read(["The black cat sat on the mat."])
-    weights = reading.weights[:, 0]  # (layers, batch, heads, seq, seq) -> of the only sentence: (layers, heads, seq, seq)
+    weights = reading.weights[
+        :, 0
+    ]  # (layers, batch, heads, seq, seq) -> of the only sentence: (layers, heads, seq, seq)
     print("layers, heads, seq, seq:", tuple(weights.shape))
 
 # %% [markdown]
@@ -603,7 +607,7 @@ Where a head looks does not tell you whether anybody needs it. So switch it off,
 What does *off* mean? Nothing of this head may arrive in the output, and all others stay as they are. Look at how the
 output is made:
 
-![The output is w_o's weight times the merged heads. Each head's part meets its own columns of the weight.](pictures/columns.svg)
+![w_o's weight times the merged heads: each head meets columns of its own.](pictures/columns.svg)
 
 The merged heads of one word are `d_model` numbers: `d_head` from head 0, then `d_head` from head 1, and so on. Each
 number meets **one column** of `w_o`'s weight. So there are two good places to silence a head: make its part of the
@@ -615,8 +619,8 @@ equal: the head looks at all words alike. That is not silence. And the bias of `
 One more thing: when the call is over, **the layer must be what it was before**. It will be needed again.
 
 **Your turn.** Return the layer's output without some of its heads. The layer is a `MultiHeadAttention` as in chapter
-4: it has `w_q`, `w_k`, `w_v`, `w_o`, and `layer(x, mask=mask)` returns (output, weights). Its class may keep the number of
-heads under any name. But you can always read it off the weights: (batch, num_heads, seq, seq).
+4: it has `w_q`, `w_k`, `w_v` and `w_o`, and `layer(x, mask=mask)` returns (output, weights). You can read the number of
+heads off the weights, whatever name the class keeps it under: (batch, num_heads, seq, seq).
 
 <details>
 <summary>Hint 1</summary>
@@ -788,22 +792,24 @@ with try_it():
 Read the map, and mind the scale: **most heads hardly matter, one at a time.** The last layer matters most. What it
 says goes straight into the mean; what is missing earlier can be made up for later.
 
-And the sinks? If a head that stares at `[CLS]` is switched off already, silencing it should change little. Compare, in
-each layer, the six heads with the most weight on `[CLS]` with the six others:
+And the sinks? If a head that stares at `[CLS]` has turned itself down, silencing it should change little. Take the
+`sink_score` of the same ten sentences. In each layer, compare the six heads with the most weight on `[CLS]` with the
+six others:
 """
 
 # %%
 with try_it():
+    sink_of_ten = torch.stack([sink_score(look(sentence)[1]) for sentence in sentences]).mean(dim=0)
     print("layer   importance of the six that look at [CLS] most   of the six others")
     for index in range(checkpoint.num_layers):
-        order = sink[index].argsort(descending=True)
+        order = sink_of_ten[index].argsort(descending=True)
         most, least = importance[index, order[:6]].mean(), importance[index, order[6:]].mean()
         print(f"{index:5} {most:28.4f} {least:28.4f}")
 
 # %% [markdown]
 """
-In layers 0 to 4 it holds. In the last one it does not: there, heads that look at `[CLS]` count as much as the others.
-A rule that you can state is a rule that you can test.
+In layers 0 to 4 it holds. In the last one it does not: there, the heads that look at `[CLS]` count as much as the
+others. A rule that you can state is a rule that you can test.
 
 ## How many heads can go?   <sub>3 min</sub>
 
@@ -824,7 +830,7 @@ with try_it():
             float(nn.functional.cosine_similarity(intact, embed_without(order[:count]), dim=-1).mean())
             for count in counts
         ]
-        print(f"{name:22}", *(f"{count}: {value:.2f} " for count, value in zip(counts, curves[name])))
+        print(f"{name:22}", *(f"{count}: {value:.2f} " for count, value in zip(counts, curves[name], strict=True)))
     picture = draw_silencing(counts, curves, "Similarity to the intact embeddings")
     display(style.picture(picture, alt="The first curve stays near 1 for long, the second one falls at once."))
 
