@@ -43,6 +43,9 @@ check judges as ever, but the numbers and pictures are those of a model that has
 _TEXT = """
 the black cat sat on the mat a dark kitten rested on a rug how old are you what is your age this house she keeps her
 money in the bank we had lunch on the bank of the river prices rose again in march nobody was unhappy
+dog slept near door young girl laughed at joke tall man walked to station small bird sang tree my brother found coin two
+boys kicked ball froze may keys cabinet lost that chased with red shoes who sold us car lied
+when music stopped everyone room time flies like an arrow fruit banana blue lemon sudden
 """
 
 

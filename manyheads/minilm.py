@@ -182,6 +182,19 @@ def published() -> Published:
         )
 
 
+def distance_from_published(model: MiniLM) -> Tensor:
+    """Return how far `model` is from the published implementation at most: after the embeddings and after each layer.
+
+    Returns:
+        (layers + 1): the largest difference of any number, over both sentences
+    """
+    theirs = published()
+    ours = model.read(theirs.sentences).hidden
+    # ours is padded to (layers + 1, 2, seq, d_model), theirs are (layers + 1, seq, d_model) each
+    apart = [(ours[:, row, : hidden.shape[1]] - hidden).abs() for row, hidden in enumerate(theirs.hidden)]
+    return torch.stack([difference.amax(dim=(1, 2)) for difference in apart]).amax(dim=0)
+
+
 def _attend(index: int, layer: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
     return layer(x, mask=mask)[0]
 

