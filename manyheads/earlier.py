@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from . import diagnosis, probe
 from .fixtures import all_exams
 
 # What the chapters' first cells import: a kept exercise is one cell, and relies on them.
-_PRELUDE = "import math\nimport torch\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n"
+_PRELUDE = """
+import math
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+"""
 _given: Mapping[str, str] | None = None
 
 
@@ -73,9 +84,15 @@ def __getattr__(name: str) -> Any:
     source = (_stand_ins() if _given is None else _given).get(name)
     if source is None:
         raise AttributeError(f"no earlier chapter has an exercise {name}")
-    scope: dict[str, Any] = {"__name__": "manyheads.stand_in"}
+    scope = _module(f"manyheads.earlier.{name}")
     exec(compile(source, f"<stand-in for {name}>", "exec"), scope)
     return scope[name]
+
+
+def _module(name: str) -> dict[str, Any]:
+    """Return the names of a new module. It can be imported: torch.compile looks up by it what a function uses."""
+    sys.modules[name] = ModuleType(name)
+    return vars(sys.modules[name])
 
 
 def _stand_ins() -> dict[str, str]:
@@ -98,7 +115,7 @@ def _own(name: str) -> Any:
 
 def _kept_scope(name: str) -> dict[str, Any]:
     """Return the names that the kept exercise `name` finds: stand-ins, and all that is kept, in lesson order."""
-    scope: dict[str, Any] = {"__name__": "manyheads.own"}
+    scope = _module(f"manyheads.earlier.own.{name}")
     exec(_PRELUDE, scope)
     for source in _stand_ins().values():
         exec(source, scope)

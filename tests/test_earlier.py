@@ -80,8 +80,9 @@ def test_own_code_comes_back_where_stand_ins_of_later_exercises_import_it() -> N
     keep("SingleHeadAttention", HEAD)
     from manyheads.earlier import ParallelHeads, SingleHeadAttention
 
-    assert SingleHeadAttention.__module__ == "manyheads.own"
-    assert {type(head).__module__ for head in ParallelHeads(6, 3).heads} == {"manyheads.own"}
+    own = "manyheads.earlier.own.SingleHeadAttention"
+    assert SingleHeadAttention.__module__ == own
+    assert {type(head).__module__ for head in ParallelHeads(6, 3).heads} == {own}
 
 
 def test_a_kept_exercise_that_does_not_load_takes_no_other_with_it() -> None:
@@ -91,6 +92,24 @@ def test_a_kept_exercise_that_does_not_load_takes_no_other_with_it() -> None:
 
     assert "stand-in" not in file_of(causal_mask)
     assert "stand-in" in file_of(attention)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_comes_back_can_be_compiled_by_torch(own: bool) -> None:
+    if own:
+        keep("causal_mask", OWN)
+    from manyheads.earlier import causal_mask
+
+    # eager: without a C++ compiler. It follows the function's names all the same.
+    compiled = torch.compile(lambda x: causal_mask(x.shape[0]) & (x > 0), backend="eager", fullgraph=True)
+    assert torch.equal(compiled(torch.ones(3, 3)), torch.ones(3, 3, dtype=torch.bool).tril())
+
+
+def test_a_kept_cell_finds_what_the_chapters_first_cells_import() -> None:
+    keep("causal_mask", OWN.replace("device=None", "device: Callable | None = None, s=statistics, t=time, f=F"))
+    from manyheads.earlier import causal_mask
+
+    assert "stand-in" not in file_of(causal_mask)
 
 
 def test_whose_says_it_in_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
