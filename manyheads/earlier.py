@@ -84,13 +84,16 @@ def __getattr__(name: str) -> Any:
     source = (_stand_ins() if _given is None else _given).get(name)
     if source is None:
         raise AttributeError(f"no earlier chapter has an exercise {name}")
-    scope = _module(f"manyheads.earlier.{name}")
+    scope = _module(f"manyheads.stand_in_for_{name}")
     exec(compile(source, f"<stand-in for {name}>", "exec"), scope)
     return scope[name]
 
 
 def _module(name: str) -> dict[str, Any]:
-    """Return the names of a new module. It can be imported: torch.compile looks up by it what a function uses."""
+    """Return the names of a new module. It can be imported: torch.compile looks up by it what a function uses.
+
+    It must not lie below this module: `from manyheads.earlier import x` would find `manyheads.earlier.x` there.
+    """
     sys.modules[name] = ModuleType(name)
     return vars(sys.modules[name])
 
@@ -115,7 +118,7 @@ def _own(name: str) -> Any:
 
 def _kept_scope(name: str) -> dict[str, Any]:
     """Return the names that the kept exercise `name` finds: stand-ins, and all that is kept, in lesson order."""
-    scope = _module(f"manyheads.earlier.own.{name}")
+    scope = _module(f"manyheads.own_{name}")
     exec(_PRELUDE, scope)
     for source in _stand_ins().values():
         exec(source, scope)

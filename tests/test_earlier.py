@@ -80,7 +80,7 @@ def test_own_code_comes_back_where_stand_ins_of_later_exercises_import_it() -> N
     keep("SingleHeadAttention", HEAD)
     from manyheads.earlier import ParallelHeads, SingleHeadAttention
 
-    own = "manyheads.earlier.own.SingleHeadAttention"
+    own = "manyheads.own_SingleHeadAttention"
     assert SingleHeadAttention.__module__ == own
     assert {type(head).__module__ for head in ParallelHeads(6, 3).heads} == {own}
 
