@@ -5,13 +5,14 @@
 ![Left: x goes through one head after the other. Right: it goes through one wide matrix.](pictures/question.svg)
 
 In chapter 3 you gave each head small layers of its own and ran the heads one after the other, in a Python loop. The
-result is right, but the heads wait for each other. With 8 heads that makes 24 small matrix products where three
-large ones would do, and a GPU is at its best when it gets few and large products.
+result is right, but each head waits for the one before it. For 8 heads, queries, keys and values alone take 24 small
+matrix products.
 
-So nobody builds the layer that way. **Can all heads run at once, without a loop, and give the very same numbers?**
+Libraries do not build the layer that way. **Can all heads run at once, without a loop, and give the very same
+numbers?**
 
-They can. At the end of this chapter you have the layer that stands in every transformer, and you prove that it equals
-two others: your own heads from chapter 3, and torch's `nn.MultiheadAttention`.
+They can. At the end of this chapter you have the layer as it stands in transformers, and you show that it equals two
+others: your own heads from chapter 3, and torch's `nn.MultiheadAttention`.
 
 | | you write | it answers |
 |---|---|---|
@@ -86,9 +87,9 @@ So if the heads are a dimension *in front*, all of them run at once and there is
 
 `(batch, seq, d_model) -> (batch, num_heads, seq, d_head)`
 
-There are as many numbers on the left as on the right. So is it enough to say `x.view(batch, num_heads, seq, d_head)`?
-**Nothing about this layer is asked more often.** Let the numbers answer. Here are four words with six features each,
-for two heads. Each number says where it comes from: 23 is feature 3 of word 2.
+There are as many numbers on the left as on the right. So is **`x.view(batch, num_heads, seq, d_head)`** enough? And if
+not, why not? Let the numbers answer. Here are four words with six features each, for two heads. Each number says
+where it comes from: 23 is feature 3 of word 2.
 """
 
 # %%
@@ -154,8 +155,8 @@ print(who_sees_whom(lambda x: x.view(1, 2, 4, 3), lambda heads: heads.view(1, 4,
 
 # %% [markdown]
 """
-With a view alone, *sat* and *down* cannot see *the* and *cat*, and the other way round. Each head has become a
-sentence half as long. Such a layer runs, and its loss may even fall. It just never learns what it should.
+With a view alone, *sat* and *down* cannot see *the* and *cat*, and the other way round: each head is a sentence half as
+long. Such a layer runs without a word of complaint. It just cannot learn anything that needs the other half.
 
 **Your turn.** Split any `x`.
 
@@ -448,7 +449,7 @@ a single word. torch has a module for it:
 """
 
 # %%
-torch.manual_seed(0)
+torch.manual_seed(3)
 drop = nn.Dropout(0.3)  # a share of 0.3
 eight_weights = torch.full((8,), 1 / 8)
 drop.train()
@@ -578,22 +579,22 @@ One output for each word that asks, and for each head a row of 4 weights for eac
 
 ## See what a mask lets through   <sub>4 min</sub>
 
-Your layer at work on a sentence of six words and two places of padding, with your masks. Its numbers are random:
-nothing has been trained. So look only at *where* it may look. On the left, the scores that survive; on the right, the
-weights of one head.
+Your layer at work on one sentence, with your masks. On the left stand the scores of one head, as far as they survive;
+on the right its weights. Nothing has been trained, so the numbers are random: look only at *where* there are any.
 
-- Tick "causal". What can *cat* still see? What does the rest of its weight do?
-- Add padding, with "causal" off. Which part of the picture goes: rows, columns or a triangle?
-- Both at once: can a row lose everything while the padding stands at the end? And with the padding in front?
-- Make *everything* padding.
+- Tick "causal". What can *cat* still see, and what do its weights sum to?
+- Untick it and move "words" to 6, so that two places become padding. What goes: rows, columns or a triangle?
+- Both at once: does a row lose everything? And with the padding in front?
+- Change the head. What changes on the left, and what does not?
+- Move "words" to 0.
 
 <details>
 <summary>Answers</summary>
 
-*cat* sees *The*, *black* and itself; their weights grow, since they must sum to 1 again. Padding blocks columns.
-With the padding at the end no row is lost: the first word is always there to be looked at. In front, the first rows
-see padding only, and nothing is left. Such a row is all 0, and so is a sentence that is nothing but padding: your
-`attention_weights` takes care of that. Without it there would be NaN.
+*cat* sees *The*, *black* and itself, and these three weights sum to 1. Padding blocks columns. With the padding at the
+end every row can still see the first word. In front, the first two rows see padding only, and nothing is left: all
+their weights are 0. Another head has other scores, and the mask is the same for all. Without any words every row is
+like that. Your `attention_weights` takes care of it; with softmax alone there would be NaN.
 
 </details>
 """
@@ -602,6 +603,16 @@ see padding only, and nothing is left. Such a row is all 0, and so is a sentence
 from manyheads.widgets import mask_painter
 
 mask_painter(MultiHeadAttention, padding_mask, causal_mask)
+
+# %% [markdown]
+"""
+## See what your heads look at   <sub>3 min</sub>
+
+(The head viewer comes here.)
+"""
+
+# %%
+print("the head viewer")
 
 # %% [markdown]
 """
@@ -714,8 +725,8 @@ with try_it():
     fused = fuse_heads(parallel)
     output_1, weights_1 = parallel(x, causal_mask(7))
     output_2, weights_2 = fused(x, mask=causal_mask(7))
-    output_1.square().mean().backward()
-    output_2.square().mean().backward()
+    output_1.square().sum().backward()
+    output_2.square().sum().backward()
     # 8 times (64, 512) -> (512, 512)
     gradient_1 = torch.cat([head.w_q.weight.grad for head in parallel.heads])
     print(f"outputs: largest difference   {(output_1 - output_2).abs().max():.1e}")
@@ -729,8 +740,8 @@ The same function, up to rounding: 25 calls, or 4. How much faster that is, you 
 
 ## 6 · The same as torch's layer?   <sub>12 min · difficulty 3/5</sub>
 
-torch brings a layer of its own, `nn.MultiheadAttention`. It is in thousands of models, so it is worth knowing how it
-names things. It goes one step further than you and keeps queries, keys and values in a *single* matrix:
+torch brings a layer of its own, `nn.MultiheadAttention`. You will meet it in other people's code, so it is worth
+knowing how it names things. It goes one step further than you and keeps queries, keys and values in a *single* matrix:
 
 | | in `nn.MultiheadAttention` | in yours |
 |---|---|---|
@@ -810,8 +821,8 @@ with try_it():
     x = torch.randn(2, 7, 12)
     my_output, my_weights = mine(x)
     their_output, their_weights = theirs(x, x, x, average_attn_weights=False)
-    my_output.square().mean().backward()
-    their_output.square().mean().backward()
+    my_output.square().sum().backward()
+    their_output.square().sum().backward()
     # (3 * d_model, d_model) -> the first of three times (d_model, d_model)
     their_gradient = theirs.in_proj_weight.grad.chunk(3)[0]
     print(f"outputs: largest difference   {(my_output - their_output).abs().max():.1e}")
@@ -961,7 +972,7 @@ quiz(
 - say when `view` fails, and what to take instead
 - mask padding and future at once, for a batch, without copying masks
 - write the attention layer of a transformer, for self- and cross-attention, with dropout
-- prove that two layers are the same function, gradients included, and move weights from one to the other
+- test whether two layers are the same function, gradients included, and move weights from one to the other
 
 ## What this leaves open   <sub>1 min</sub>
 
@@ -977,9 +988,8 @@ for seq in (128, 1024, 8192, 65_536):
 
 # %% [markdown]
 """
-Eight times as many words take 64 times as much memory. At 65,536 words these weights alone are larger than the memory
-of any GPU you can rent today.
+Eight times as many words take 64 times as much memory. At 65,536 words the weights of this one layer take 128 GiB.
 
-Yet there are models that read texts that long, with this very layer. How? And how much faster is "all at once"
+Yet there are models that read texts that long, with the same attention. How? And how much faster is "all at once"
 really, on your machine and on a GPU? That is the next chapter.
 """
