@@ -20,7 +20,7 @@ def attention_map(draw: Draw, *shape: int) -> torch.Tensor:
 # load_attention
 
 
-def published_tensors(draw: Draw, change: str = "") -> Call:
+def published_tensors(draw: Draw, change: str = "none") -> Call:
     """Draw a small model's attention tensors, 4 for each layer (query, key, value, output), and which layer to load.
 
     Args:
@@ -74,7 +74,7 @@ def loads(load_attention, weights, biases, index, change):
             return "an error"
         return "a layer, and no error"
     load_attention(layer, tensors, index)
-    if change:
+    if change != "none":
         for tensor in tensors.values():
             tensor.zero_()
     return dict(layer.named_parameters())
@@ -157,6 +157,29 @@ LOAD_ATTENTION = Exercise(
             by="ours.data = theirs",
             hint="Your layer and the file's tensors are the same memory now: who changes one changes both, and "
             "training your layer would ruin what was loaded. Copy the numbers into the parameters that are there.",
+        ),
+        Misconception(
+            "let torch record the copying",
+            replace="with torch.no_grad():",
+            by="if True:",
+            hint="A parameter is something to be learned, and torch does not let you overwrite it while it records. "
+            "There is a block in which nothing is recorded.",
+            check="shapes",
+        ),
+        Misconception(
+            "put a plain tensor in the place of a parameter",
+            replace="ours.copy_(theirs)",
+            by="setattr(linear, kind, theirs)",
+            hint="A layer takes only parameters there. Leave the parameter where it is, and copy the numbers into it.",
+            check="shapes",
+        ),
+        Misconception(
+            "left “attention” out of the names",
+            replace="encoder.layer.{index}.attention",
+            by="encoder.layer.{index}",
+            hint="There is no such tensor. Look at the list of names once more: what stands between the layer's number "
+            "and “self”?",
+            check="shapes",
         ),
         Misconception(
             "loaded into a copy of the layer",
@@ -457,6 +480,13 @@ PREVIOUS_TOKEN_SCORE = Exercise(
             "the one before.",
         ),
         Misconception(
+            "met every row with every column",
+            replace=f"{DIAGONAL}.mean(dim=-1)",
+            by="weights[..., 1:, :-1].mean(dim=(-2, -1))",
+            hint="Two slices cut out a square: every later query with every earlier token. Wanted are its pairs, row 1 "
+            "with column 0, row 2 with column 1 and so on.",
+        ),
+        Misconception(
             "took the diagonal over layers and heads",
             replace=DIAGONAL,
             by="weights.diagonal(offset=-1)",
@@ -571,6 +601,12 @@ def silences(attention_without, x, heads, mask, num_heads, weights, biases):
     return output, layer(x, mask=mask)[0]
 
 
+EDIT = """edited = copy.deepcopy(layer)
+    with torch.no_grad():
+        for head in heads:
+            # (d_model, d_model): a column for each entry of the merged heads, d_head of them for each head
+            edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0
+    output, _ = edited(x, mask=mask)"""
 SILENCE = "edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0"
 
 ATTENTION_WITHOUT = Exercise(
@@ -622,6 +658,43 @@ ATTENTION_WITHOUT = Exercise(
             replace="for head in heads:",
             by="for head in heads[:1]:",
             hint="There may be several heads, or none. Is something returned inside the loop?",
+        ),
+        Misconception(
+            "zeroed features of the output",
+            replace=EDIT,
+            by="""output, _ = layer(x, mask=mask)
+    for head in heads:
+        output[..., head * d_head : (head + 1) * d_head] = 0""",
+            hint="In the output, w_o has mixed all heads already: each feature has something of every head. Silence a "
+            "head before w_o.",
+        ),
+        Misconception(
+            "zeroed features of the input",
+            replace=EDIT,
+            by="""y = x.clone()
+    for head in heads:
+        y[..., head * d_head : (head + 1) * d_head] = 0
+    output, _ = layer(y, mask=mask)""",
+            hint="In the input, features belong to no head: w_q, w_k and w_v give every head something of all of them. "
+            "Heads are separate only between the softmax and w_o.",
+        ),
+        Misconception(
+            "returned the merged heads without w_o",
+            replace=EDIT,
+            by="""values = layer.w_v(x).unflatten(-1, (weights.shape[1], -1)).transpose(1, 2)
+    output = (weights @ values).transpose(1, 2)
+    output[:, :, list(heads)] = 0
+    output = output.flatten(2)""",
+            hint="The right heads are silent, and the output projection is missing: the layer's output is what w_o "
+            "makes of the merged heads.",
+        ),
+        Misconception(
+            "let torch record that you change the weight",
+            replace="with torch.no_grad():",
+            by="if True:",
+            hint="A parameter is something to be learned, and torch does not let you overwrite it while it records. "
+            "There is a block in which nothing is recorded.",
+            check="shapes",
         ),
         Misconception(
             "silenced the values' weights and left their bias",
@@ -774,8 +847,10 @@ def attention_without(layer, x, heads, mask=None):
 
 
 def embeddings_to_compare(draw: Draw, batch: int = 0) -> Call:
-    num_layers, num_heads, d = draw.sizes("num_layers num_heads d", low=2, high=6)
-    batch = batch or draw.sizes("batch", low=3, high=7)[0]
+    num_layers, num_heads = draw.sizes("num_layers num_heads", low=2, high=4)
+    d, several = draw.sizes("d batch", low=4, high=7)
+    batch = batch or several
+    draw.named(batch=batch)
     intact = draw.normal(batch, d)
     # (batch, d) + (layers, heads, batch, d): each head changes each sentence, some more than others
     size = draw.normal(num_layers, num_heads, 1, 1).abs()
@@ -788,13 +863,16 @@ def asks(head_importance, intact, silenced, num_layers, num_heads):
     calls = {}
 
     def encode(silenced_head=None):
-        key = None if silenced_head is None else tuple(int(number) for number in silenced_head)
-        calls[key] = calls.get(key, 0) + 1
-        if key is None:
+        if silenced_head is None:
+            calls[None] = calls.get(None, 0) + 1
             return intact.clone()
-        layer, head = key
+        try:
+            layer, head = (int(number) for number in silenced_head)
+        except (TypeError, ValueError):
+            raise TypeError("silenced should be a pair, (layer, head)") from None
         if not (0 <= layer < num_layers and 0 <= head < num_heads):
             raise ValueError(f"there is no head {head} in layer {layer}")
+        calls[layer, head] = calls.get((layer, head), 0) + 1
         return silenced[layer, head].clone()
 
     importance = head_importance(lambda silenced=None: encode(silenced), num_layers, num_heads)
@@ -833,6 +911,18 @@ HEAD_IMPORTANCE = Exercise(
             replace="1 - nn.functional.cosine_similarity(intact, without, dim=-1).mean()",
             by="(intact - without).norm(dim=-1).mean()",
             hint="A distance depends on how long the vectors are. The cosine compares directions only.",
+        ),
+        Misconception(
+            "took the mean squared difference",
+            replace="1 - nn.functional.cosine_similarity(intact, without, dim=-1).mean()",
+            by="nn.functional.mse_loss(without, intact)",
+            hint="A difference depends on how long the vectors are. The cosine compares directions only.",
+        ),
+        Misconception(
+            "compared all sentences as one long vector",
+            replace="nn.functional.cosine_similarity(intact, without, dim=-1).mean()",
+            by="nn.functional.cosine_similarity(intact.flatten(), without.flatten(), dim=0)",
+            hint="Sentences with long vectors count more then. Compare sentence by sentence, and take the mean.",
         ),
         Misconception(
             "took the dot product for the cosine",
@@ -890,6 +980,13 @@ HEAD_IMPORTANCE = Exercise(
             replace="silenced=(layer, head)",
             by="silenced=(head, layer)",
             hint="The pair says first which layer, then which head in it.",
+            check="shapes",
+        ),
+        Misconception(
+            "named the head alone, without its layer",
+            replace="silenced=(layer, head)",
+            by="silenced=head",
+            hint="Each layer has a head of that number. Say which layer, then which head in it: a pair.",
             check="shapes",
         ),
         Misconception(

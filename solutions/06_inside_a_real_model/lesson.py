@@ -64,11 +64,9 @@ for name, tensor in checkpoint.tensors.items():
     if name.startswith("encoder.layer.0."):
         print(f"{name:60} {tuple(tensor.shape)}")
 
-total = sum(tensor.numel() for tensor in checkpoint.tensors.values())
-in_attention = sum(
-    tensor.numel() for name, tensor in checkpoint.tensors.items() if ".attention." in name and "LayerNorm" not in name
-)
-print(f"\n{total / 1e6:.1f} million numbers in the whole model, {in_attention / 1e6:.1f} million of them in attention")
+sizes = {name: tensor.numel() for name, tensor in checkpoint.tensors.items()}
+in_attention = [size for name, size in sizes.items() if ".attention." in name and "LayerNorm" not in name]
+print(f"\nof {sum(sizes.values()) / 1e6:.1f} million numbers, {sum(in_attention) / 1e6:.1f} million are attention")
 
 # %% [markdown]
 """
