@@ -18,8 +18,7 @@ from typing import Any
 
 import torch
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import read_chapter
+from autograder.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads.widgets import head_map, head_viewer, model_head_viewer, scaling_explorer
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.head_map import TOKENS
