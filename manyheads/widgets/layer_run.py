@@ -136,7 +136,7 @@ def _watched(layer_class: Layer, d_model: int, num_heads: int, seq: int, device:
         output, weights = answer
     return LayerRun(
         x=tuple(x.shape),
-        heads=tuple(seen.head(head, x) for head in layer.heads),
+        heads=tuple(seen.head(head, x, weights) for head in layer.heads),
         concat=seen.inputs.get(layer.w_o, None if stopped else (*x.shape[:-1], layer.w_o.in_features)),
         weights=None if weights is None else tuple(weights.shape),
         output=None if output is None else tuple(output.shape),
@@ -189,13 +189,19 @@ class _Seen:
         for handle in self._handles:
             handle.remove()
 
-    def head(self, head: Any, x: Tensor) -> HeadRun:
-        """Return what `head` did."""
+    def head(self, head: Any, x: Tensor, all_weights: Tensor | None) -> HeadRun:
+        """Return what `head` did.
+
+        Args:
+            all_weights: what the layer returned, None where it stopped before that
+        """
         q, k, v = (
             self._outputs.get(linear, ((*x.shape[:-1], linear.out_features),))[0]
             for linear in (getattr(head, role) for role in ROLES)
         )
-        output, weights = self._outputs.get(head) or (None, None)
+        output, weights = self._outputs.get(head, (None, None))
+        if head not in self._outputs and all_weights is not None:
+            output, weights = v, (x.shape[0], *all_weights.shape[-2:])
         return HeadRun(q, k, v, _count(head), weights=weights, output=output, flops=max(0, self._flops.get(head, 0)))
 
     def _before(self, part: nn.Module, inputs: tuple[Any, ...]) -> None:

@@ -23,7 +23,6 @@ from .layer_run import HeadRun, LayerRun, Shape
 MOST_LANES = 12  # with more heads, the first few, an ellipsis and the last are drawn
 _FIRST_FEW = 5
 _TOP, _FLOW, _CAPTIONS, _COSTS = 58, 318, 62, 82  # heights in pixels, from top to bottom
-_HEIGHT = _TOP + _FLOW + _CAPTIONS + _COSTS
 _MIDDLE = _TOP + _FLOW / 2
 _X, _QKV, _SCORES, _WEIGHTS, _HEAD_OUTPUT, _CONCAT, _OUTPUT = 56, 210, 322, 438, 548, 624, 726  # where each stands
 _HAZE = 0.12  # how strong a band is that others cross
@@ -100,9 +99,10 @@ class _Shapes:
 def draw_flow(flow: Flow) -> Figure:
     """Draw the way from x to the output from left to right, one colour a head, and below it what it costs."""
     with style.course():
-        figure = style.figure(height=_HEIGHT)
+        height = _TOP + _FLOW + _CAPTIONS + (0 if flow.run.stopped else _COSTS)
+        figure = style.figure(height=height)
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, style.WIDTH), ylim=(_HEIGHT, 0))
+        axes.set(xlim=(0, style.WIDTH), ylim=(height, 0))
         axes.set_axis_off()
         _draw_flow(axes, flow.run)
         _write_shapes(axes, flow)
@@ -187,9 +187,11 @@ def _segments(run: LayerRun, unit: float) -> list[tuple[float, float]]:
     """Return where each head's part of the concatenated vector lies: top and bottom."""
     if run.concat is None:
         return []
-    part = run.concat[-1] * unit / len(run.heads)
-    top = _MIDDLE - run.concat[-1] * unit / 2
-    return [(top + part * head, top + part * (head + 1)) for head in range(len(run.heads))]
+    widths = [head.output[-1] if head.output else 0 for head in run.heads]
+    if sum(widths) != run.concat[-1]:  # not simply side by side: nobody knows whose part is where
+        widths = [run.concat[-1] / len(run.heads)] * len(run.heads)
+    edges = _MIDDLE - run.concat[-1] * unit / 2 + unit * np.cumsum([0, *widths])
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
 def _name_lane(axes: Axes, lane: _Lane, run: LayerRun, wide: float) -> None:
@@ -235,7 +237,7 @@ def _write_shape(axes: Axes, place: float, y: float, name: str, part: str, shape
     colour = style.INK if expected is None else style.WRONG
     axes.text(place, y + 18, in_brackets(came), ha="center", va="baseline", size=13, color=colour)
     if expected is not None:
-        axes.text(place, y + 35, f"not {in_brackets(expected)}", ha="center", va="baseline", size=13, color=colour)
+        axes.text(place, y + 35, f"≠ {in_brackets(expected)}", ha="center", va="baseline", size=13, color=colour)
 
 
 def _draw_costs(axes: Axes, flow: Flow) -> None:
@@ -252,7 +254,11 @@ def _draw_costs(axes: Axes, flow: Flow) -> None:
         axes.text(left, top, text, weight="bold", va="baseline", size=style.SIZE + 1)
         unit = _BAR / max(1, *(sum(costs(one)) for one in runs))
         for row, one in enumerate(runs):
-            _draw_bar(axes, shapes, left, top + 22 + 26 * row, [cost * unit for cost in costs(one)])
+            lengths = [cost * unit for cost in costs(one)]
+            _draw_bar(shapes, left, top + 22 + 26 * row, lengths)
+            if row == 0 and lengths[-1] > 36:
+                place = left + sum(lengths) - lengths[-1] / 2
+                axes.text(place, top + 22, "w_o", ha="center", va="center_baseline", size=13)
     for row, one in enumerate(runs):
         heads = f"{len(one.heads)} heads" if len(one.heads) > 1 else "1 head"
         axes.text(80, top + 22 + 26 * row, heads, ha="right", va="center_baseline")
@@ -274,15 +280,13 @@ def _score_bytes(run: LayerRun) -> list[float]:
     return [run.score_bytes / len(run.heads)] * len(run.heads) + [0]
 
 
-def _draw_bar(axes: Axes, shapes: _Shapes, left: float, middle: float, lengths: Sequence[float]) -> None:
+def _draw_bar(shapes: _Shapes, left: float, middle: float, lengths: Sequence[float]) -> None:
     """A bar of the heads' parts, each in the head's colour, and of the plain part of w_o at the end."""
     for head, length in enumerate(lengths):
         last = head == len(lengths) - 1
         wide = length - (1 if length > 4 else 0)  # a hair of white between two heads, if there is room
         shapes.box(left + wide / 2, middle, wide, 16, _PLAIN if last else style.head_colour(head))
         left += length
-    if lengths[-1] > 36:
-        axes.text(left - lengths[-1] / 2, middle, "w_o", ha="center", va="center_baseline", size=13)
 
 
 def draw_remainder(d_model: int, num_heads: int) -> Figure:
@@ -333,9 +337,13 @@ def in_brackets(shape: Shape) -> str:
 
 
 def _pixels_per_feature(run: LayerRun) -> float:
-    widest = max(run.x[-1], sum(head.v[-1] for head in run.heads), *(s[-1] for s in (run.concat, run.output) if s))
+    sides = [shape[-1] for shape in (run.x, run.concat, run.output) if shape is not None]
+    by_head = [max(head.q[-1], head.k[-1], head.v[-1], (head.output or head.v)[-1]) for head in run.heads]
     tall = 230 + (_FLOW - 236) * min(1, math.log(run.x[-1] / 24) / math.log(768 / 24))
-    return tall / widest
+    unit = tall / max(*sides, sum(by_head))
+    if len(run.heads) <= MOST_LANES:  # no head is taller than its lane, even if it is wider than the others
+        unit = min(unit, (_FLOW / len(run.heads) - 1) / max(by_head))
+    return unit
 
 
 def _tall(shape: Shape, unit: float) -> float:

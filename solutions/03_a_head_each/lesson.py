@@ -792,7 +792,7 @@ get smaller ones, so the memory for scores, and for weights, grows with `num_hea
 **See all of it.** Here is your layer, run at each redraw. Everything is drawn to scale: a tensor is as tall as it has
 features. Before you move `num_heads`, say what will happen to each part of the picture.
 
-1. From 1 head to 8 to 64: what gets smaller, what stays as large as it was?
+1. From 1 head to 8 to 32: what gets smaller, what stays as large as it was?
 2. With 8 heads and `d_model` 512, at which `seq` do the scores take more memory than the parameters? (A parameter
    takes 4 bytes.)
 3. Tick the box. The sentence below the picture is your own error message. Would you understand it if you had not
