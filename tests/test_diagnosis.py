@@ -167,6 +167,19 @@ def test_a_known_error_is_named_by_its_exception() -> None:
     assert finding.misconception == "forgot"
 
 
+def test_an_error_that_several_mistakes_end_in_names_none_unless_all_cases_fit() -> None:
+    failure = Answer(failure=Failure("RuntimeError", "sizes"))
+
+    def trial(name: str, forgot: Answer) -> Trial:
+        return Trial(name, {}, Call({}), Answer(RIGHT), {"forgot": forgot})
+
+    two = Exam("f", ("scores",), (trial("first", failure), trial("second", Answer(RIGHT * 0))), {"forgot": ""})
+    for second, name in ((RIGHT * 0, "forgot"), (RIGHT * 7, None)):
+        finding = examine(two, [failure, Answer(second)], "outputs")
+        assert finding is not None
+        assert finding.misconception == name
+
+
 def test_where_an_error_is_right_its_message_is_the_authors_own() -> None:
     refused = Answer(failure=Failure("ValueError", "7 does not divide 512"))
     first = Trial("numbers that fit", {}, Call({}), Answer(RIGHT), {"forgot": Answer(RIGHT + 1)})

@@ -388,8 +388,8 @@ def mask_painter(
         "head": widgets.ToggleButtons(
             options=[(f"head {head}", head) for head in range(NUM_HEADS)],
             value=0,
-            description="Weights of",
-            style={"button_width": "80px", "description_width": "initial"},
+            description="weights of",
+            style={"button_width": "80px", "description_width": "80px"},
         ),
     }
     return Explorer(controls, rows=[["words", "front", "causal"], ["head"]], look=look)

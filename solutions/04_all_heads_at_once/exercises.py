@@ -320,14 +320,6 @@ MERGE_HEADS = Exercise(
             "put side by side.",
             check="shapes",
         ),
-        Misconception(
-            "added the heads up",
-            replace=MERGE,
-            by="x.sum(dim=1)",
-            hint="A sum mixes what the heads found, and one could not tell any more who found what. They are put "
-            "side by side.",
-            check="shapes",
-        ),
     ),
     alternatives=(
         Alternative(
@@ -491,6 +483,14 @@ PADDING_MASK = Exercise(
             by="return (" + REAL + ").expand(-1, 1, seq, seq)",
             hint="That is right but larger than it need be, and it assumes that there are as many queries as keys. A "
             "dimension of 1 is repeated where it is used.",
+            check="shapes",
+        ),
+        Misconception(
+            "blocked the padding as queries too",
+            replace="return " + REAL,
+            by="words = " + REAL + "\n    return words & words.transpose(-2, -1)",
+            hint="What padding looks at does no harm: nobody reads its output. And queries need not be the same "
+            "sentence as keys. Tell apart the keys only.",
             check="shapes",
         ),
         Misconception(
@@ -873,6 +873,13 @@ MULTI_HEAD_ATTENTION = Exercise(
             check="shapes",
         ),
         Misconception(
+            "swapped queries and keys",
+            replace=SCORES,
+            by="attention_scores(k, q)",
+            hint="Now the keys ask and the queries answer: the scores are transposed. A row belongs to a query.",
+            check="shapes",
+        ),
+        Misconception(
             "used the keys as values",
             replace="split_heads(self.w_v(value), self.num_heads)",
             by="k",
@@ -980,14 +987,6 @@ MULTI_HEAD_ATTENTION = Exercise(
             "scores (batch, num_heads, seq_q, seq_k) as they are: torch repeats what is missing.",
             check="shapes",
         ),
-        Misconception(
-            "put two dimensions in front of every mask",
-            replace=WEIGHTS,
-            by=f"attention_weights({SCORES}, None if mask is None else mask[None, None])",
-            hint="That suits a mask (seq_q, seq_k), which does not need it, and spoils all others. The masks of this "
-            "course fit the scores (batch, num_heads, seq_q, seq_k) as they are.",
-            check="shapes",
-        ),
         # dropout
         Misconception(
             "used no dropout",
@@ -1004,10 +1003,11 @@ MULTI_HEAD_ATTENTION = Exercise(
             "answer every time: a module nn.Dropout knows by itself which mode it is in.",
         ),
         Misconception(
-            "dropped scores instead of weights",
+            "dropped numbers before softmax instead of weights",
             replace=DROPPED,
             by=f"weights = attention_weights(self.dropout({SCORES}), mask)",
-            hint="A score of 0 is an ordinary score, and softmax gives it a share. Dropout comes after softmax.",
+            hint="A score of 0 is an ordinary score, and softmax gives it a share: no weight becomes 0. Dropout "
+            "comes after softmax.",
         ),
         Misconception(
             "dropped numbers of the output instead of weights",
@@ -1024,10 +1024,11 @@ MULTI_HEAD_ATTENTION = Exercise(
             "rely on a single word.",
         ),
         Misconception(
-            "returned the weights from before dropout",
+            "returned weights that are not those that made the output",
             replace="return output, weights",
             by=f"return output, {WEIGHTS}",
-            hint="The output is right. The weights to return are those that made it, after dropout.",
+            hint="In training mode, too, the output is made of the weights and the values. Drop weights once, after "
+            "softmax; then average with them and return them.",
         ),
         Misconception(
             "dropped the returned weights and not those that made the output",
@@ -1055,6 +1056,22 @@ MULTI_HEAD_ATTENTION = Exercise(
             replace="merge_heads(weights @ v)",
             by="(weights @ v).reshape(query.shape)",
             hint="The shape is right and the words are mixed up. Use your merge_heads.",
+        ),
+        Misconception(
+            "merged with view what was transposed",
+            replace="merge_heads(weights @ v)",
+            by="(weights @ v).transpose(1, 2).view(query.shape)",
+            hint="After transpose the numbers of a row do not lie side by side in memory, and view copies nothing. Use "
+            "your merge_heads.",
+            check="shapes",
+        ),
+        Misconception(
+            "transposed the weights",
+            replace="merge_heads(weights @ v)",
+            by="merge_heads(weights.transpose(-2, -1) @ v)",
+            hint="A row of weights belongs to a query and is as long as there are values. It meets the values as it "
+            "stands.",
+            check="shapes",
         ),
         Misconception(
             "made an output projection and did not use it",
@@ -1423,11 +1440,11 @@ FUSE_HEADS = Exercise(
             hint="All outputs are off by the same vector: the bias of w_o is still the one it was made with.",
         ),
         Misconception(
-            "shared the output projection instead of copying it",
+            "shared parameters instead of copying their numbers",
             replace=COPIED_OUTPUT,
             by="fused.w_o = parallel.w_o",
-            hint="The numbers are right, but there is one w_o with two owners: training one layer changes the other. "
-            "Copy the numbers.",
+            hint="The numbers are right, but there are parameters with two owners: training one layer changes the "
+            "other. Is w_o among them?",
         ),
         Misconception(
             "transposed the output projection",
@@ -1606,12 +1623,6 @@ FROM_TORCH = Exercise(
             "values.",
         ),
         Misconception(
-            "took the rows for values, keys and queries, in this order",
-            replace="ours = (mine.w_q, mine.w_k, mine.w_v)",
-            by="ours = (mine.w_v, mine.w_k, mine.w_q)",
-            hint="torch's order is queries, keys, values.",
-        ),
-        Misconception(
             "took every third row for the queries",
             replace=PARTS,
             by="layer.in_proj_weight.unflatten(0, (-1, 3)).unbind(1)",
@@ -1698,11 +1709,11 @@ FROM_TORCH = Exercise(
             check="shapes",
         ),
         Misconception(
-            "shared the output projection instead of copying it",
+            "shared parameters instead of copying their numbers",
             replace="mine.w_o.weight.copy_(layer.out_proj.weight)",
             by="mine.w_o.weight = layer.out_proj.weight",
-            hint="The numbers are right, but one parameter has two owners now: training one layer changes the other. "
-            "Copy the numbers.",
+            hint="The numbers are right, but there are parameters with two owners: training one layer changes the "
+            "other. A part that chunk or a slice gives is not a copy either.",
         ),
         Misconception(
             "changed parameters in place while torch was keeping track",

@@ -88,8 +88,8 @@ So if the heads are a dimension *in front*, all of them run at once and there is
 `(batch, seq, d_model) -> (batch, num_heads, seq, d_head)`
 
 There are as many numbers on the left as on the right. So is **`x.view(batch, num_heads, seq, d_head)`** enough? And if
-not, why not? Let the numbers answer. Here are four words with six features each, for two heads. Each number says
-where it comes from: 23 is feature 3 of word 2.
+not, why not? Let the numbers answer. Here are four words with six features each. Each number says where it comes from:
+23 is feature 3 of word 2. The features in blue are meant for head 0, those in orange for head 1.
 """
 
 # %%
@@ -361,7 +361,7 @@ for name, shape in {
 # %% [markdown]
 """
 The last one, `(batch, seq)`, would be taken for `(seq_q, seq_k)`. Here torch complains, since 3 is not 7. With as many
-sentences as words it would not, and every sentence would be masked by the others' lengths.
+sentences as words it would not, and then word 0 of *every* sentence would be masked by the length of sentence 0.
 
 Two masks are combined by **`&`**: a word may be looked at where both say so. `padding & causal` is
 `(batch, 1, 1, seq) & (seq, seq) -> (batch, 1, seq, seq)`.
@@ -832,7 +832,7 @@ with try_it():
 
 # %% [markdown]
 """
-**Now with a mask, and here lies a trap.** Give both the same causal mask:
+**Now with a mask, and here lies a trap.** Hand torch's layer our causal mask, once as it is and once inverted:
 """
 
 # %%
