@@ -15,7 +15,7 @@ test: $(READY)  ## everything that must hold before a change is shared
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/autograder build --check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py

@@ -21,7 +21,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from .lettering import Canvas
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
     from matplotlib.typing import ColorType, RcKeyType
 
 # Head 0 is blue in every chapter. The first four colours are Okabe and Ito's, the others were searched for: on
@@ -87,8 +91,15 @@ def course() -> AbstractContextManager[None]:
 def figure(width: int = WIDTH, height: int = 360) -> Figure:
     """Return an empty figure of `width` × `height` pixels of a web page, unknown to pyplot."""
     empty = Figure(figsize=(width / _PER_INCH, height / _PER_INCH), dpi=_DENSITY * _PER_INCH)
-    FigureCanvasAgg(empty)
+    Canvas(empty)
     return empty
+
+
+def write(axes: Axes, x: float, y: float, words: str, **how: Any) -> Text:
+    """Write `words` at x, y of `axes`, as `axes.text` does, but not clipped to them: it takes a third of the time."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure.text(x, y, words, transform=axes.transData, **how)
 
 
 def png(drawn: Figure) -> bytes:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+# One thread a process: several tests run at once, and torch would start as many threads as there are cores in each
+# of them and in each kernel that they start. It is read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,6 +24,14 @@ TOY = "00_rows"
 CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_own_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Checks keep what passes them; in the tests they keep it out of the way of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MANYHEADS_HOME", str(tmp_path_factory.mktemp("kept")))
+        yield
 
 
 @pytest.fixture

@@ -24,12 +24,13 @@ from matplotlib.text import Text
 from PIL.Image import open as open_picture
 from torch import Tensor
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import read_chapter
+from autograder.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import style
+from manyheads.lettering import Canvas
 from manyheads.widgets import head_map, head_viewer, model_head_viewer, scaling_explorer
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.head_map import MADE_BY_HAND, TOKENS, draw_head_map, vectors
+from manyheads.widgets.head_viewer import draw_lines, draw_maps
 from manyheads.widgets.scaling import D_HEADS, QUERIES, describe_scaling, draw_scaling, scaling_numbers
 
 SEQ, D_HEAD = 8, 7
@@ -58,7 +59,7 @@ def drawn_weights(figure: Figure) -> np.ndarray:
 
 
 def texts(figure: Figure) -> list[Text]:
-    return [text for axes in figure.axes for text in axes.texts]
+    return [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]
 
 
 def assert_readable(figure: Figure) -> None:
@@ -497,6 +498,12 @@ def oklab(colour: str, sight: str) -> np.ndarray:
     return opponents @ np.cbrt(cones @ seen)
 
 
+def drawn_dots(figure: Figure, canvas_class: type[FigureCanvasAgg]) -> np.ndarray:
+    canvas = canvas_class(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())
+
+
 class TestStyle:
     def test_there_are_colours_for_twelve_heads_and_each_stands_out_on_white(self) -> None:
         assert len(set(style.HEAD_COLOURS)) == 12
@@ -537,6 +544,63 @@ class TestStyle:
         assert isinstance(canvas, FigureCanvasAgg)
         assert np.array_equal(dots, np.asarray(canvas.buffer_rgba()))
         assert len(np.unique(dots.reshape(-1, 4), axis=0)) > 100
+
+    @pytest.mark.parametrize(
+        "draw",
+        [
+            lambda: draw_scaling(64),
+            lambda: draw_head_map(torch.eye(SEQ), TOKENS, 3),
+            lambda: draw_lines(torch.eye(SEQ).expand(2, SEQ, SEQ), TOKENS, 3, [0, 1]),
+            lambda: draw_maps(torch.eye(SEQ).expand(2, SEQ, SEQ), TOKENS, 3, [1]),
+        ],
+        ids=["scaling", "head map", "lines", "maps"],
+    )
+    def test_words_that_are_drawn_from_a_copy_look_as_if_they_were_drawn_anew(self, draw: Callable[[], Figure]) -> None:
+        figure = draw()
+
+        copied = [drawn_dots(figure, Canvas) for _ in range(2)]
+
+        anew = drawn_dots(figure, FigureCanvasAgg)
+        assert all(np.array_equal(dots, anew) for dots in copied)
+
+    def test_a_word_is_copied_only_where_everything_about_it_is_the_same(self) -> None:
+        figure = style.figure(400, 300)
+        for row, how in enumerate(
+            (
+                {},
+                {"color": "red"},
+                {"alpha": 0.3},
+                {"weight": "bold"},
+                {"size": 20},
+                {"rotation": 30},
+                {"style": "italic"},
+                {"x": 0.3013},
+                {"family": "DejaVu Serif"},
+                {"s": "$w^{2}$"},
+                {"s": "two\nlines"},
+                {"antialiased": False},
+            )
+        ):
+            figure.text(**{"x": 0.3, "y": 0.05 + 0.0771 * row, "s": "word", **how})  # type: ignore[arg-type]
+
+        for _ in range(2):
+            assert np.array_equal(drawn_dots(figure, Canvas), drawn_dots(figure, FigureCanvasAgg))
+
+    def test_a_figure_that_changed_its_size_is_drawn_in_its_new_size(self) -> None:
+        figure = style.figure(300, 200)
+        style.png(figure)
+        figure.set_size_inches(2, 1)
+
+        assert open_picture(io.BytesIO(style.png(figure))).size == (288, 144)
+
+    def test_words_stand_where_the_axes_say(self) -> None:
+        figure = style.figure(300, 200)
+        axes = figure.add_axes((0.5, 0.5, 0.5, 0.5))
+        axes.set(xlim=(0, 10), ylim=(10, 0))
+
+        word = style.write(axes, 5, 5, "here", ha="center")
+
+        assert word.get_window_extent().x0 + word.get_window_extent().width / 2 == pytest.approx(0.75 * 600, abs=1)
 
     def test_a_figure_from_elsewhere_is_refused_with_the_reason(self) -> None:
         with pytest.raises(TypeError, match=r"manyheads\.style\.figure"):

@@ -377,17 +377,17 @@ def draw_lines(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequen
         axes.add_collection(_lines(weights, query, heads, middles, row), autolim=False)
         cell = min(44.0, (style.WIDTH - 8 - _STRIP) / len(heads))
         _draw_strip(axes, weights[:, query], heads, row, cell)
-        axes.text(_TOKEN_ENDS, _HEADER - 12, "from", ha="right", color=style.QUIET)
-        axes.text(_TOKEN_STARTS, _HEADER - 12, "to", color=style.QUIET)
+        style.write(axes, _TOKEN_ENDS, _HEADER - 12, "from", ha="right", color=style.QUIET)
+        style.write(axes, _TOKEN_STARTS, _HEADER - 12, "to", color=style.QUIET)
         for place, token in enumerate(tokens):
             text, middle = _shortened(token, 12), middles[place]
             emphasis = "bold" if place == query else "normal"
-            axes.text(_TOKEN_ENDS, middle, text, ha="right", va="center_baseline", weight=emphasis)
-            axes.text(_TOKEN_STARTS, middle, text, va="center_baseline")
-        axes.text(_STRIP - 8, _HEADER - 12, "head", ha="right", color=style.QUIET)
+            style.write(axes, _TOKEN_ENDS, middle, text, ha="right", va="center_baseline", weight=emphasis)
+            style.write(axes, _TOKEN_STARTS, middle, text, va="center_baseline")
+        style.write(axes, _STRIP - 8, _HEADER - 12, "head", ha="right", color=style.QUIET)
         for column, head in enumerate(heads):
             middle, colour = _STRIP + cell * (column + 0.5), style.head_colour(head)
-            axes.text(middle, _HEADER - 12, str(head), ha="center", color=colour, weight="bold", size=13)
+            style.write(axes, middle, _HEADER - 12, str(head), ha="center", color=colour, weight="bold", size=13)
     return figure
 
 
@@ -433,7 +433,7 @@ def _draw_strip(axes: Axes, rows: Tensor, heads: Sequence[int], row: float, cell
         if weight >= 0.05:
             middle = _STRIP + cell * (column + 0.5), _HEADER + row * (place + 0.5)
             ink = style.ink_on(tuple(colours[place, column]))
-            axes.text(*middle, f"{weight:.2f}", ha="center", va="center_baseline", color=ink, size=13)
+            style.write(axes, *middle, f"{weight:.2f}", ha="center", va="center_baseline", color=ink, size=13)
 
 
 def draw_maps(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequence[int]) -> Figure:
@@ -453,16 +453,16 @@ def draw_maps(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequenc
             y = top + index // columns * (height + _HEADER)
             _draw_map(axes, weights[head], head, query, x, y, width / seq, height / seq)
             name_at = 20 if one else y - 8
-            axes.text(x, name_at, f"head {head}", color=style.head_colour(head), weight="bold", size=13)
+            style.write(axes, x, name_at, f"head {head}", color=style.head_colour(head), weight="bold", size=13)
             if not one:
-                axes.text(x + width, name_at, _most(weights[head, query], tokens), ha="right", size=13)
+                style.write(axes, x + width, name_at, _most(weights[head, query], tokens), ha="right", size=13)
             if index % columns:
                 continue
             for place in range(seq) if height >= 19 * seq else [query]:
                 middle = y + height / seq * (place + 0.5)
                 text = _shortened(tokens[place], 12 if one_row else 8)
                 emphasis = "bold" if place == query else "normal"
-                axes.text(x - 8, middle, text, ha="right", va="center_baseline", weight=emphasis)
+                style.write(axes, x - 8, middle, text, ha="right", va="center_baseline", weight=emphasis)
         if one:
             _name_columns(axes, weights[heads[0], query], tokens, heads[0], left, top, width / seq, height / seq, query)
     return figure
@@ -503,11 +503,11 @@ def _name_columns(
     """Write each key above its column, and the weights of the chosen query into its row."""
     for place, (token, weight) in enumerate(zip(tokens, row.tolist(), strict=True)):
         middle = left + wide * (place + 0.5)
-        axes.text(middle, top - 8, _shortened(token, 10), rotation=90, ha="center", va="bottom")
+        style.write(axes, middle, top - 8, _shortened(token, 10), rotation=90, ha="center", va="bottom")
         if weight >= 0.05 and wide >= _CELL_WITH_NUMBER:
             ink = style.ink_on(style.weight_colours(head)(min(weight, 1.0)))
             at = top + high * (query + 0.5)
-            axes.text(middle, at, f"{weight:.2f}", ha="center", va="center_baseline", color=ink, size=13)
+            style.write(axes, middle, at, f"{weight:.2f}", ha="center", va="center_baseline", color=ink, size=13)
 
 
 def _most(row: Tensor, tokens: Sequence[str]) -> str:
