@@ -85,7 +85,9 @@ def load_checkpoint() -> Checkpoint:
     folder, source = found
     checkpoint = read_checkpoint(folder, source)
     print(f"MiniLM, from {source}: {len(checkpoint.tensors)} tensors, {len(checkpoint.vocabulary):,} tokens.")
-    if hashlib.sha256((folder / TENSORS).read_bytes()).hexdigest() != SHA256:
+    with (folder / TENSORS).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != SHA256:
         print("These are not the weights that this course was written with: expect other numbers.")
     return checkpoint
 

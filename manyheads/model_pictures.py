@@ -84,7 +84,7 @@ def draw_silencing(counts: Sequence[int], similarity: Mapping[str, Sequence[floa
         for place, (name, values) in enumerate(similarity.items()):
             colour = style.head_colour(place)
             axes.plot(counts, values, "o-", color=colour, linewidth=2.5, markersize=6)
-            # The lines end in the same point: their names stand where they are furthest apart, in the middle.
+            # Where the lines end they meet, so their names stand beside the picture.
             axes.text(1.03, 0.9 - 0.14 * place, name, color=colour, weight="bold", transform=axes.transAxes)
         axes.set(xlabel="heads silenced", ylim=(min(0.4, *map(min, similarity.values())) - 0.02, 1.02))
         axes.set_title(what)

@@ -8,7 +8,7 @@ Your attention layer is complete, and it is fast. But nobody has trained it: so 
 learned a toy grammar. **Is it the real thing?**
 
 There is a hard test. Take a model that other people have trained and that thousands use. Take its attention out, and
-put yours in. One number in the wrong place, and it talks nonsense. If all is right, the model does not notice.
+put yours in. Mix up two matrices, and its answers are off. If all is right, the model does not notice.
 
 Then comes the reward: a trained model whose every head you can look at, ask and switch off.
 
@@ -31,6 +31,12 @@ from torch import Tensor, nn
 
 from manyheads import check, earlier, style, try_it
 from manyheads.earlier import MultiHeadAttention
+
+# %% [markdown]
+"""
+You will want to see where each head looks. The fast layer of chapter 5 never holds the weights, so here the layer of
+chapter 4 does the work, the one that returns them.
+"""
 
 # %%
 earlier.whose("MultiHeadAttention")
@@ -74,7 +80,7 @@ You should recognise four layers of `nn.Linear`: `self.query`, `self.key`, `self
 Those are your `w_q`, `w_k`, `w_v` and `w_o`. The 12 heads are nowhere to be seen. They exist only because the result
 is split into 12 parts.
 
-The rest of a layer is quickly told:
+A layer is more than its attention. The whole of it is also called a *block*:
 
 ![Attention, x added back, norm, then feed-forward, added back, norm.](pictures/block.svg)
 
@@ -148,7 +154,7 @@ up to you (a dictionary that is asked for a name that it does not have raises a 
 <details>
 <summary>Hint 1</summary>
 
-The names differ only in the middle: `encoder.layer.{index}.attention.` stands before all of them. Then comes
+All names begin with `encoder.layer.{index}.attention.`. Then comes
 `self.query`, `self.key`, `self.value` or `output.dense`, then `.weight` or `.bias`. That is a loop over four things and
 in it one over two.
 
@@ -260,7 +266,7 @@ with try_it():
 # %% [markdown]
 """
 Nothing crashes, and all shapes are right. But the first number that is off tells you **where** the mistake is. Compare
-layer by layer with an implementation that you trust: no other test finds such mistakes so fast.
+layer by layer with an implementation that you trust: few tests find such mistakes so fast.
 
 ## What it says about sentences   <sub>4 min</sub>
 
@@ -307,11 +313,15 @@ Now the question that chapter 1 ended with. Can it tell these two apart?
 with try_it():
     pair = ("The cat sat on the mat.", "The mat sat on the cat.")
     print(f"{pair[0]} / {pair[1]} {similarities([pair])[0]:.2f}")
+    two = model.read(pair)
+    cats = [two.hidden[-1, row, two.tokens.words[row].index("cat")] for row in range(2)]
+    print(f"the two vectors of cat alone: {torch.cosine_similarity(*cats, dim=0):.2f}")
 
 # %% [markdown]
 """
-Hardly. The words are all the same, and they were averaged in the end. Inside the model the vectors of *cat* and *mat*
-do differ; one vector for a whole sentence has little room for who did what. Know your tool.
+Hardly. The words are the same, a mean does not care for their order, and even *cat* by itself has nearly the same
+vector in both. Chapter 2 showed that heads **can** keep apart who sat and on what. A model learns it only if its
+training asks for it, and this one was asked what a text is about. Know your tool.
 
 ## 2 · Where do the heads look?   <sub>8 min · difficulty 1/5</sub>
 
@@ -822,8 +832,8 @@ with try_it():
 # %% [markdown]
 """
 A third of all heads can fall silent, and the embeddings hardly turn, **if it is the right third**. That does not mean
-that fewer heads would have done from the start: you saw in chapter 2 that several heads learn better than one. What can
-go *after* training is another question. Taking it away is called **pruning**, one of the ways to make models faster.
+that fewer heads would have done from the start: in chapter 2, several heads learned what one could not. What can go
+*after* training is another question. Taking it away is called **pruning**, one of the ways to make models faster.
 
 Be honest about what you measured. It is one number (how far embeddings turn), on ten sentences, silencing one head at a
 time. Heads that stand in for each other look useless one by one.
