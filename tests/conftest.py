@@ -20,6 +20,12 @@ CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
 
 
+@pytest.fixture(autouse=True)
+def an_own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What passes its checks in a test is kept for that test alone, not in the home of whoever runs it."""
+    monkeypatch.setenv("MANYHEADS_HOME", str(tmp_path_factory.mktemp("manyheads")))
+
+
 @pytest.fixture
 def toy_root(tmp_path: Path) -> Path:
     """A copy of the toy course that a test may change; nothing is built yet."""
