@@ -18,8 +18,8 @@ from matplotlib.colors import to_hex
 from matplotlib.font_manager import FontProperties
 
 _COPIES = 2000  # of some 10 kB each
-_STEPS = 64  # of a dot: FreeType places letters no finer
-_MARGIN = 4  # dots around a word: a slanted letter may lean out of its box
+_STEPS = 64  # a dot: FreeType places letters no finer
+_MARGIN = 4  # dots around a word: a slanted letter may lean out of its box; even, see draw_text
 
 
 class Canvas(FigureCanvasAgg):
@@ -57,12 +57,13 @@ class _Renderer(RendererAgg):
         if ismath or angle or gc.get_alpha() != 1 or not gc.get_antialiased():
             super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
             return
-        # The whole dot at or left of x and at or above y, and how many steps further.
-        left, right_by = divmod(round(x * _STEPS), _STEPS)
-        top, down_by = divmod(round(y * _STEPS), _STEPS)
+        # The even dot at or left of x and at or above y, and how many steps further: before 3.11, matplotlib rounds
+        # where a word stands, halves to the even dot.
+        left, right_by = divmod(round(x * _STEPS), 2 * _STEPS)
+        top, down_by = divmod(round(y * _STEPS), 2 * _STEPS)
         copy, below = _drawn(s, _Font(prop), self.dpi, to_hex(gc.get_rgb(), keep_alpha=True), right_by, down_by)
         # draw_image counts from the bottom.
-        self.draw_image(gc, left - _MARGIN, int(self.height) - top - below, copy)
+        self.draw_image(gc, 2 * left - _MARGIN, int(self.height) - 2 * top - below, copy)
 
 
 class _Font:
@@ -86,13 +87,12 @@ def _measured(s: str, font: _Font, dpi: float) -> tuple[float, float, float]:
 
 @lru_cache(_COPIES)
 def _drawn(s: str, font: _Font, dpi: float, colour: str, right_by: int, down_by: int) -> tuple[np.ndarray, int]:
-    """Return the dots of a word, and how many of their rows are below its baseline."""
+    """Return the dots of a word, from the bottom to the top, and how many of their rows are below its baseline."""
     width, height, descent = _measured(s, font, dpi)
-    below = math.ceil(descent) + _MARGIN + 1
-    above = math.ceil(height - descent) + _MARGIN
-    scratch = RendererAgg(math.ceil(width) + 2 * _MARGIN + 1, above + below, dpi)
+    below = math.ceil(descent) + _MARGIN + 2
+    above = 2 * math.ceil((height - descent) / 2) + _MARGIN
+    scratch = RendererAgg(math.ceil(width) + 2 * _MARGIN + 2, above + below, dpi)
     gc = scratch.new_gc()
     gc.set_foreground(colour)
     scratch.draw_text(gc, _MARGIN + right_by / _STEPS, above + down_by / _STEPS, s, font.prop, 0)
-    # draw_image takes its rows from the bottom to the top.
     return np.array(scratch.buffer_rgba())[::-1].copy(), below
