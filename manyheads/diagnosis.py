@@ -93,7 +93,7 @@ def _forbidden(exam: Exam, name: str) -> Finding:
     """Return the finding for source that uses the forbidden `name`."""
     message = (
         f"Your code uses {name}, which does the whole exercise for you.\n"
-        f"Write {exam.exercise} with basic tensor operations: that is what this exercise is for."
+        f"Write {exam.exercise} with basic operations: that is what this exercise is for."
     )
     return Finding(message, "forbidden")
 

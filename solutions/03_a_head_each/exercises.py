@@ -76,6 +76,7 @@ def attempt(target, d_model, num_heads):
 
     if d_model > 0 and num_heads > 0 and d_model % num_heads == 0:
         return target(d_model, num_heads)
+    both = f"{d_model} and {num_heads}"
     try:
         value = target(d_model, num_heads)
     except NotImplementedError:
@@ -83,9 +84,9 @@ def attempt(target, d_model, num_heads):
     except ValueError as error:
         numbers = re.findall(r"-?\d+", str(error))
         unnamed = [str(number) for number in (d_model, num_heads) if str(number) not in numbers]
-        if not unnamed:
-            return f"a ValueError that names {d_model} and {num_heads}"
-        return f"a ValueError that does not name {' and '.join(unnamed)}"
+        if len(unnamed) == 2:
+            return f"a ValueError that names neither {d_model} nor {num_heads}"
+        return f"a ValueError that does not name {unnamed[0]}" if unnamed else f"a ValueError that names {both}"
     except Exception as error:
         kind = type(error).__name__
         return f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
@@ -151,6 +152,13 @@ HEAD_WIDTH = Exercise(
             "What a caller gets wrong is a ValueError.",
         ),
         Misconception(
+            "raised a plain Exception",
+            replace="raise ValueError(f",
+            by="raise Exception(f",
+            hint="Whoever wants to catch your error would have to catch all errors there are. A wrong value has a kind "
+            "of its own: ValueError.",
+        ),
+        Misconception(
             "returned the message instead of raising it",
             replace="raise ValueError(f",
             by="return str(f",
@@ -167,7 +175,8 @@ HEAD_WIDTH = Exercise(
             "raised an error that names no number",
             replace='f"d_model {d_model} cannot be shared out evenly among {num_heads} heads"',
             by='"d_model must be divisible by num_heads"',
-            hint="The rule is known to whoever reads the message. What helps is the two numbers that broke it.",
+            hint="The rule is known to whoever reads the message. What helps is the two numbers that broke it. (They "
+            "are in your message? Then an f is missing before its quotes.)",
         ),
         Misconception(
             "named only d_model in the message",
@@ -194,6 +203,12 @@ HEAD_WIDTH = Exercise(
             by="",
             hint="A remainder with 0 is an error of its own, and −3 divides 12 evenly. Ask before you compute the "
             "remainder.",
+        ),
+        Misconception(
+            "computed the remainder before asking whether num_heads is positive",
+            replace="d_model <= 0 or num_heads <= 0 or d_model % num_heads != 0",
+            by="d_model % num_heads != 0 or d_model <= 0 or num_heads <= 0",
+            hint="A remainder with 0 is an error of its own, and it comes before your question. Ask that first.",
         ),
         Misconception(
             "refused 0 heads, but not negative numbers of heads",
@@ -265,8 +280,11 @@ def head_width(d_model, num_heads):
 
 
 def several_heads(draw: Draw) -> Call:
-    num_heads, _, d_model = draw_heads(draw)
-    return Call({"d_model": d_model, "num_heads": num_heads})
+    # so far apart that one head too many is not taken for d_head of them
+    num_heads = draw.integer(3, 4)
+    d_head = num_heads + draw.integer(2, 3)
+    draw.named(num_heads=num_heads, d_head=d_head, d_model=num_heads * d_head)
+    return Call({"d_model": num_heads * d_head, "num_heads": num_heads})
 
 
 def a_single_head(draw: Draw) -> Call:
@@ -333,11 +351,12 @@ MAKE_HEADS = Exercise(
             hint="These are many names for one head: whatever it learns, all learn. Make a new one in each step.",
         ),
         Misconception(
-            "made one head and copied it",
+            "let all heads start with the same numbers",
             replace=ALL_HEADS,
             by="nn.ModuleList([head := SingleHeadAttention(d_model, d_head)] + "
             '[__import__("copy").deepcopy(head) for _ in range(num_heads - 1)])',
-            hint="All heads start with the same numbers, so they look at the same words. Each should draw its own.",
+            hint="Copies of one head, or heads made from the same seed, look at the same words. Each should draw its "
+            "own numbers.",
         ),
         Misconception(
             "made every head d_model wide",
@@ -379,6 +398,13 @@ MAKE_HEADS = Exercise(
             replace="range(num_heads)",
             by="range(1, num_heads)",
             hint="range(1, n) leaves out the 0, so it has n − 1 steps.",
+            check="shapes",
+        ),
+        Misconception(
+            "stopped after the first head",
+            replace=ALL_HEADS,
+            by="nn.ModuleList([SingleHeadAttention(d_model, d_head)])",
+            hint="There is one head where num_heads were asked for. Does your return stand inside the loop?",
             check="shapes",
         ),
         Misconception(
@@ -568,6 +594,28 @@ RUN_HEADS = Exercise(
             check="shapes",
         ),
         Misconception(
+            "stacked the pairs that the heads return",
+            replace=STACKED,
+            by="outputs = weights = torch.stack(answers, dim=1)",
+            hint="Each head returns two tensors, and stack wants a list of tensors. Sort the pairs first: outputs "
+            "here, weights there.",
+            check="shapes",
+        ),
+        Misconception(
+            "called the list of heads itself",
+            replace="[head(x, mask) for head in heads]",
+            by="heads(x, mask)",
+            hint="An nn.ModuleList only holds modules; it does nothing with x. Call the heads in it, one by one.",
+            check="shapes",
+        ),
+        Misconception(
+            "stopped after the first head",
+            replace="[head(x, mask) for head in heads]",
+            by="[head(x, mask) for head in heads[:1]]",
+            hint="Only head 0 has been run. Does your return stand inside the loop?",
+            check="shapes",
+        ),
+        Misconception(
             "returned a list of pairs",
             replace="return outputs, weights",
             by="return answers",
@@ -728,6 +776,35 @@ CONCAT_HEADS = Exercise(
             replace="torch.cat(parts, dim=-1)",
             by="torch.stack(parts, dim=-1).flatten(-2)",
             hint="Your features alternate: one of each head, then the next of each. All those of head 0 come first.",
+        ),
+        Misconception(
+            "swapped words and features, then reshaped",
+            replace=JOINED,
+            by="return outputs.transpose(2, 3).reshape(outputs.shape[0], outputs.shape[2], -1)",
+            hint="The shape is right, but the numbers stand in the wrong places. To become one dimension, heads and "
+            "features must stand next to each other, heads first.",
+        ),
+        Misconception(
+            "swapped heads and features, then reshaped",
+            replace=JOINED,
+            by="return outputs.transpose(1, 3).reshape(outputs.shape[0], outputs.shape[2], -1)",
+            hint="The shape is right, but the numbers stand in the wrong places. To become one dimension, heads and "
+            "features must stand next to each other, heads first.",
+        ),
+        Misconception(
+            "handed cat the whole tensor",
+            replace="torch.cat(parts, dim=-1)",
+            by="torch.cat(outputs, dim=-1)",
+            hint="cat joins several tensors, given as a list or a tuple. Take yours apart into its heads first.",
+            check="shapes",
+        ),
+        Misconception(
+            "left a dimension of size 1 where the heads were",
+            replace="outputs.unbind(dim=1)",
+            by="outputs.split(1, dim=1)",
+            hint="The parts still have a dimension for the heads, with one head in it. An index such as outputs[:, 0], "
+            "or unbind, takes it away.",
+            check="shapes",
         ),
         Misconception(
             "put the last head first",
@@ -909,6 +986,21 @@ PARALLEL_HEADS = Exercise(
             replace="nn.Linear(d_model, d_model)",
             by="nn.Linear(d_model, d_model, bias=False)",
             hint="Some models do without it, but here w_o has a bias, as nn.Linear makes it.",
+            check="shapes",
+        ),
+        Misconception(
+            "made w_o a bare matrix",
+            replace="nn.Linear(d_model, d_model)",
+            by="nn.Parameter(torch.zeros(d_model, d_model))",
+            hint="A matrix of your own can be learned too, but here w_o is an nn.Linear, with a weight and a bias.",
+            check="shapes",
+        ),
+        Misconception(
+            "made a w_o for each head",
+            replace="nn.Linear(d_model, d_model)",
+            by="nn.ModuleList(nn.Linear(d_model // num_heads, d_model) for _ in range(num_heads))",
+            hint="One can compute it so, but then each has a bias of its own. Here w_o is one layer, for all heads "
+            "together.",
             check="shapes",
         ),
         Misconception(
@@ -1297,10 +1389,11 @@ ATTENTION_FLOPS = Exercise(
             hint="Attention itself costs something too: the scores, and the weighted average.",
         ),
         Misconception(
-            "counted one projection in each head instead of three",
+            "counted only half of the work of the projections",
             replace="projections = 3 * 2 *",
             by="projections = 2 *",
-            hint="A head makes queries, keys and values: three products of the same size.",
+            hint="Either you have one layer in each head where there are three, or you count a multiplication with its "
+            "addition as one here and as two elsewhere.",
         ),
         Misconception(
             "counted seq only once in scores and averages",
