@@ -74,12 +74,12 @@ def _blocks(tensor: Tensor) -> list[Tensor]:
 
 def _draw_title(axes: Axes, title: str, left: float) -> None:
     for line, text in enumerate(title.splitlines()):
-        axes.text(left, 12 + 19 * line, text, family="DejaVu Sans Mono", va="center")
+        style.write(axes, left, 12 + 19 * line, text, family="DejaVu Sans Mono", va="center")
 
 
 def _draw_head(axes: Axes, head: int, left: float, top: float) -> None:
     colour = style.head_colour(head)
-    axes.text(left, top + _HEAD - 8, f"head {head}", color=colour, weight="bold", va="baseline")
+    style.write(axes, left, top + _HEAD - 8, f"head {head}", color=colour, weight="bold", va="baseline")
 
 
 def _draw_block(axes: Axes, block: Tensor, left: float, top: float, head_of: HeadOf, words: Sequence[str]) -> None:
@@ -96,9 +96,9 @@ def _draw_block(axes: Axes, block: Tensor, left: float, top: float, head_of: Hea
     for row, line in enumerate(numbers):
         middle = top + _CELL * (row + 0.5)
         if row < len(words):
-            axes.text(left - 7, middle, words[row], ha="right", va="center_baseline")
+            style.write(axes, left - 7, middle, words[row], ha="right", va="center_baseline")
         for column, number in enumerate(line):
-            axes.text(left + _CELL * (column + 0.5), middle, f"{number:02d}", ha="center", va="center_baseline")
+            style.write(axes, left + _CELL * (column + 0.5), middle, f"{number:02d}", ha="center", va="center_baseline")
 
 
 def _tint(head: int) -> list[float]:

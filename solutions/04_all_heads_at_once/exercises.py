@@ -1157,9 +1157,7 @@ class MultiHeadAttention(nn.Module):
 class MultiHeadAttention(nn.Module):
     def __init__(self, d_model, num_heads, dropout=0.0):
         super().__init__()
-        self.d_head, rest = divmod(d_model, num_heads)
-        if rest != 0:
-            raise ValueError(f"{d_model} / {num_heads}")
+        self.d_head = head_width(d_model, num_heads)
         self.num_heads = num_heads
         self.w_q = nn.Linear(d_model, d_model)
         self.w_k = nn.Linear(d_model, d_model)

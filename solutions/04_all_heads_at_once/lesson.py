@@ -4,12 +4,11 @@
 
 ![Left: x goes through one head after the other. Right: it goes through one wide matrix.](pictures/question.svg)
 
-In chapter 3 you gave each head small layers of its own and ran the heads one after the other, in a Python loop. The
-result is right, but each head waits for the one before it. For 8 heads, queries, keys and values alone take 24 small
-matrix products.
+In chapter 3 each head got small layers of its own, and a loop ran the heads one after the other. The result is right.
+But you saw the clock: more heads take more time, though there is no more to compute. For 8 heads, queries, keys and
+values alone are 24 small matrix products.
 
-Libraries do not build the layer that way. **Can all heads run at once, without a loop, and give the very same
-numbers?**
+**Can all heads run at once, without a loop, and give the very same numbers?**
 
 They can. At the end of this chapter you have the layer as it stands in transformers, and you show that it equals two
 others: your own heads from chapter 3, and torch's `nn.MultiheadAttention`.
@@ -32,17 +31,19 @@ import math
 import torch
 from torch import Tensor, nn
 
-from manyheads import check, try_it
-from manyheads.earlier import ParallelHeads, attention, attention_scores, attention_weights, causal_mask
-
-# %%
-from manyheads import earlier
-
-earlier.whose("attention_scores", "attention_weights", "attention", "causal_mask", "ParallelHeads")
+from manyheads import check, earlier, try_it
+from manyheads.earlier import ParallelHeads, attention, attention_scores, attention_weights, causal_mask, head_width
 
 # %% [markdown]
 """
-These come from the chapters before this one. As before, a mask says **True for "may attend"**.
+This chapter builds on what you wrote in chapters 1 and 3. As there, a mask says **True for "may attend"**.
+"""
+
+# %%
+earlier.whose("attention_scores", "attention_weights", "attention", "causal_mask", "head_width", "ParallelHeads")
+
+# %% [markdown]
+"""
 
 ## One product for all heads   <sub>6 min</sub>
 
@@ -222,7 +223,8 @@ with try_it():
 ## 2 · Merge them again   <sub>9 min · difficulty 3/5</sub>
 
 Each head has computed its answer, `(batch, num_heads, seq, d_head)`. The rest of the network wants one vector a word
-again, with the answer of head 0 first: `(batch, seq, d_model)`. It is the way back, and there are two traps on it.
+again, with the answer of head 0 first: `(batch, seq, d_model)`. In chapter 3 you took the tensor apart for that, head
+by head, and joined the parts. Now go the way back of `split_heads`. There are two traps on it.
 
 **The first trap: to forget the transpose.** Here are the split numbers again and two ways to join them.
 """
@@ -470,7 +472,8 @@ owner's `train()` and `eval()`. (The function `nn.functional.dropout` does not: 
 Dropout comes between the weights and the average. So take `attention` apart: your `attention_scores` and
 `attention_weights` from chapter 1 are imported.
 
-**What if num_heads does not divide d_model?** Say so at once: raise a `ValueError` that names both numbers.
+**What if num_heads does not divide d_model?** Say so at once, in `__init__`, with a `ValueError` that names both
+numbers. (Your `head_width` from chapter 3 raises it; it is imported too.)
 
 **Your turn.** Write the layer. The mask needs no work at all: if it broadcasts to
 `(batch, num_heads, seq_q, seq_k)`, your functions can take it as it is.
@@ -608,11 +611,27 @@ mask_painter(MultiHeadAttention, padding_mask, causal_mask)
 """
 ## See what your heads look at   <sub>3 min</sub>
 
-(The head viewer comes here.)
+Your layer once more, with as many heads as you like. A line runs from each word that looks to the words it looks at;
+the thicker, the more weight. The numbers are random again.
+
+- Move "num_heads". d_model stays 48. What becomes of each head's width?
+- Look from *sat*. Do two heads look at the same words?
+- Choose "maps", all heads. What is a row, and what does it sum to?
+
+<details>
+<summary>Answers</summary>
+
+The heads get narrower: d_head is 48 divided by num_heads. No two heads look alike, since each compares other features:
+its own slice of the queries with its own slice of the keys. A row belongs to the word that looks, and sums to 1 in
+each head.
+
+</details>
 """
 
 # %%
-print("the head viewer")
+from manyheads.widgets import head_viewer
+
+head_viewer(MultiHeadAttention)
 
 # %% [markdown]
 """
