@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+# One thread a process: several tests run at once, and torch would start as many threads as there are cores in each
+# of them and in each kernel that they start. It is read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +24,12 @@ TOY = "00_rows"
 CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
+
+
+@pytest.fixture(autouse=True)
+def an_own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What passes its checks in a test is kept for that test alone, not in the home of whoever runs it."""
+    monkeypatch.setenv("MANYHEADS_HOME", str(tmp_path_factory.mktemp("manyheads")))
 
 
 @pytest.fixture

@@ -105,6 +105,8 @@ def test_the_judge_draws_other_numbers_than_the_learner_sees(chapter: Chapter) -
     visible, secret = set_exams(chapter, VISIBLE_SEED), set_exams(chapter, "secret")
     for name, exam in visible.items():
         numbers = [_numbers(trial.call) for trial in exam.trials]
+        if not any(trial.call.inputs for trial in exam.trials):
+            continue  # a question without inputs is the same for everybody
         assert numbers != [_numbers(trial.call) for trial in secret[name].trials], name
 
 
