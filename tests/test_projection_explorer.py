@@ -43,7 +43,7 @@ REFERENCE = read_chapter(REPOSITORY_ROOT / "solutions" / CHAPTER).namespace()
 head_width, ParallelHeads = REFERENCE["head_width"], REFERENCE["ParallelHeads"]
 Head = REFERENCE["SingleHeadAttention"]
 sizes = pytest.mark.parametrize(
-    ("d_model", "num_heads", "seq"), [(512, 8, 16), (24, 24, 4), (96, 3, 32), (768, 4, 2048)]
+    ("d_model", "num_heads", "seq"), [(512, 8, 10), (24, 24, 5), (96, 3, 40), (768, 4, 2560)]
 )
 
 
@@ -147,8 +147,8 @@ class TestRun:
         explorer = explorer_of(Functional)
 
         assert explorer.view.warning == ""
-        assert "q, k, v (1, 16, 64)" in explorer.words.value
-        assert "output (1, 16, 64)" in explorer.words.value
+        assert "q, k, v (1, 10, 64)" in explorer.words.value
+        assert "output (1, 10, 64)" in explorer.words.value
 
     def test_the_learners_random_numbers_go_on_as_if_nobody_had_looked(self) -> None:
         torch.manual_seed(7)
@@ -221,12 +221,12 @@ class TestWidget:
         explorer = explorer_of()
 
         said = plain(explorer.words.value)
-        assert "x (1, 16, 512). In each of the 8 heads: q, k, v (1, 16, 64); scores and weights (1, 16, 16)" in said
-        assert "1,050,624 parameters, as with one head; 34.1 million FLOPs, as with one head" in said
-        assert "8.19 kB of scores, 8 times as much as with one head" in said
+        assert "x (1, 10, 512). In each of the 8 heads: q, k, v (1, 10, 64); scores and weights (1, 10, 10)" in said
+        assert "1,050,624 parameters, as with one head; 21.2 million FLOPs, as with one head" in said
+        assert "3.2 kB of scores, 8 times as much as with one head" in said
         assert explorer.view.warning == ""
 
-    @pytest.mark.parametrize(("control", "value"), [("num_heads", 4), ("d_model", 96), ("seq", 32), ("uneven", True)])
+    @pytest.mark.parametrize(("control", "value"), [("num_heads", 4), ("d_model", 96), ("seq", 40), ("uneven", True)])
     def test_every_control_changes_the_picture_and_the_words(self, control: str, value: object) -> None:
         explorer = explorer_of()
         picture, words = explorer.image.value, explorer.words.value
@@ -257,7 +257,7 @@ class TestWidget:
         explorer.controls["uneven"].value = False
         assert explorer.controls["num_heads"].value == 12
 
-    @pytest.mark.parametrize(("control", "value"), [("num_heads", 4), ("d_model", 24), ("seq", 32)])
+    @pytest.mark.parametrize(("control", "value"), [("num_heads", 4), ("d_model", 24), ("seq", 40)])
     def test_a_change_draws_once(self, control: str, value: object) -> None:
         asked = []
 
@@ -305,19 +305,19 @@ class TestMistakes:
         [
             (
                 layer_with(lambda d_model, num_heads, head: d_model, lambda d, n: n * d),
-                "Queries, keys and values of each head have the shape (1, 16, 512), not (1, 16, 64).",
+                "Queries, keys and values of each head have the shape (1, 10, 512), not (1, 10, 64).",
             ),
             (
                 layer_with(lambda d_model, num_heads, head: d_model),
-                "shapes cannot be multiplied (16x4096 and 512x512). Queries, keys and values of each head",
+                "shapes cannot be multiplied (10x4096 and 512x512). Queries, keys and values of each head",
             ),
             (
                 layer_with(lambda d_model, num_heads, head: d_model // num_heads + 8 * (head == 3)),
-                "Queries, keys and values of head 3 have the shape (1, 16, 72), not (1, 16, 64).",
+                "Queries, keys and values of head 3 have the shape (1, 10, 72), not (1, 10, 64).",
             ),
             (
                 layer_with(out_of_w_o=lambda d_model, num_heads: d_model // num_heads),
-                "The outputs of the layer have the shape (1, 16, 64), not (1, 16, 512).",
+                "The outputs of the layer have the shape (1, 10, 64), not (1, 10, 512).",
             ),
             (layer_with(end=lambda layer, joined: joined), "w_o is made and never called"),
             (layer_with(shared=True), "361,152 parameters, and 1,050,624 were expected. Do heads share a layer"),
@@ -339,9 +339,9 @@ class TestMistakes:
         figure = shown(explorer_of(layer_with(lambda d_model, num_heads, head: d_model)))
 
         flagged = [text.get_text() for text in texts(figure) if text.get_color() == style.WRONG]
-        assert "(1, 16, 512)" in flagged
-        assert "≠ (1, 16, 64)" in flagged
-        assert "(1, 16, 4096)" in flagged
+        assert "(1, 10, 512)" in flagged
+        assert "≠ (1, 10, 64)" in flagged
+        assert "(1, 10, 4096)" in flagged
         assert "?" in flagged  # the output was never reached
 
     @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ class TestMistakes:
         assert explorer.view.warning == ""
         shown(explorer)
 
-        explorer.controls["seq"].value = 2048
+        explorer.controls["seq"].value = 2560
         assert "does your code make a tensor and leave it on the CPU" in explorer.words.value
         assert hides_its_picture(explorer)
 
@@ -466,7 +466,7 @@ class TestUnfinishedCode:
         assert explorer.view.warning
 
         right = True
-        explorer.controls["seq"].value = 32
+        explorer.controls["seq"].value = 40
         assert explorer.view.warning == ""
 
 
@@ -491,7 +491,7 @@ def test_in_jupyterlab_it_follows_the_keyboard(tmp_path: Path) -> None:
         slider.scroll_into_view_if_needed()
         widget = page.locator(".jp-OutputArea-output").filter(has=slider).first
         for control, key, words in (
-            (slider, "ArrowRight", "In each of the 16 heads: q, k, v (1, 16, 32)"),
+            (slider, "ArrowRight", "In each of the 16 heads: q, k, v (1, 10, 32)"),
             (page.get_by_role("checkbox"), "Space", "head_width(512, 15) says: ValueError: d_model 512"),
         ):
             picture = widget.locator("img").element_handle()

@@ -21,7 +21,8 @@ from .projection_flow import Flow, draw_flow, draw_remainder, in_brackets, in_by
 HeadWidth = Callable[[int, int], int]
 
 D_MODELS = (24, 48, 96, 192, 384, 512, 768)
-SEQS = tuple(2**power for power in range(2, 12))  # 4 … 2048
+# Five times a power of 2, which no d_head and no d_model is: each shape shows which number is which.
+SEQS = tuple(5 * 2**power for power in range(10))  # 5 … 2560
 MOST_HEADS = 48
 _MOST_THAT_DO_NOT_DIVIDE = 16
 
@@ -262,7 +263,7 @@ def projection_explorer(head_width: HeadWidth, layer: Layer) -> Explorer:
     controls = {
         "num_heads": slider("num_heads", heads_that_divide(512), 8),
         "d_model": slider("d_model", D_MODELS, 512),
-        "seq": slider("seq", SEQS, 16),
+        "seq": slider("seq", SEQS, 10),
         "uneven": widgets.Checkbox(
             value=False,
             description="try a number that does not divide d_model",

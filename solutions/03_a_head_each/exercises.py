@@ -1343,7 +1343,7 @@ def flops_of_long_sentences(draw: Draw) -> Call:
 
 
 def flops_of_the_lesson(draw: Draw) -> Call:
-    return Call({"batch": 1, "seq": 16, "d_model": 512, "num_heads": 8})
+    return Call({"batch": 1, "seq": 10, "d_model": 512, "num_heads": 8})
 
 
 def flops_of_one_head(draw: Draw) -> Call:

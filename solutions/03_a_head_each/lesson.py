@@ -5,7 +5,7 @@
 ![Eight heads read all of x. Each makes 64 numbers of it; side by side 512, which w_o mixes.](pictures/question.svg)
 
 In the last chapter several heads did what one could not: they kept two answers for the same word apart. And they
-had no more parameters than one. You took that layer as it was. **Now you build it.**
+had no more parameters than one. How such a layer is built, you did not have to know. **Now you build it.**
 
 The idea could hardly be simpler: give each question a head of its own. Take your head from chapter 1 several times,
 put the heads side by side, and join what they say. We use the sizes of the first transformer, the one in the paper
@@ -675,11 +675,11 @@ print("softmax: ", count_flops(torch.softmax, a, -1))
 The counter counts matrix products and nothing else: softmax, masks and biases count as 0. In a layer of this size
 they hardly matter; nearly all work is in the products.
 
-Your layer on one sentence of 16 words. Does the work grow with the number of heads?
+Your layer on one sentence of 10 words. Does the work grow with the number of heads?
 """
 
 # %%
-x = torch.randn(1, 16, 512)
+x = torch.randn(1, 10, 512)
 with try_it():
     print("num_heads       FLOPs")
     for num_heads in (1, 2, 4, 8, 16, 32, 64):
@@ -754,7 +754,7 @@ twice as long?** Four times as much? Twice as much?
 # %%
 with try_it():
     print("  seq   FLOPs, compared with half as long a sentence")
-    for seq in (32, 512, 2048, 32768):
+    for seq in (10, 500, 2000, 50_000):
         print(f"{seq:5d}   {attention_flops(1, seq, 512, 8) / attention_flops(1, seq // 2, 512, 8):.2f} times")
 
 # %% [markdown]
@@ -805,7 +805,7 @@ features. Before you move `num_heads`, say what will happen to each part of the 
 
 1. The heads get narrower: queries, keys, values and outputs. The squares of scores and weights stay as large as
    they were, there are only more of them. What stands at both ends does not change at all.
-2. The parameters take 1,050,624 · 4 bytes, 4.2 MB. The scores take 2.1 MB at `seq` 256 and 8.39 MB at 512.
+2. The parameters take 1,050,624 · 4 bytes, 4.2 MB. The scores take 3.28 MB at `seq` 320 and 13.1 MB at 640.
 4. Every head is as tall as `x`, and side by side they are eight times as tall. `w_o` wants 512 numbers and gets
    4096, so the layer stops there.
 
@@ -923,7 +923,7 @@ def milliseconds(function, *inputs) -> float:
 
 
 with try_it(), torch.no_grad():
-    x = torch.randn(1, 16, 512)
+    x = torch.randn(1, 10, 512)
     for num_heads in (1, 8, 64):
         print(f"{num_heads:2d} heads: {milliseconds(ParallelHeads(512, num_heads), x):6.2f} ms")
 
