@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -16,7 +18,6 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.text import Text
 from PIL.Image import open as open_picture
 from torch import Tensor, nn
 
@@ -27,7 +28,11 @@ from manyheads.widgets import mask_painter
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.mask_painter import BOTH, FUTURE, NUM_HEADS, PAD, PADDING, SENTENCE, SEQ, Painting, paint
 
-REFERENCE = read_chapter(REPOSITORY_ROOT / "solutions" / "04_all_heads_at_once").namespace()
+from .lab import browser_page, jupyter_lab, needs_chromium
+from .test_widgets import assert_readable, hides_its_picture, shown, texts
+
+CHAPTER = "04_all_heads_at_once"
+REFERENCE = read_chapter(REPOSITORY_ROOT / "solutions" / CHAPTER).namespace()
 MultiHeadAttention, padding_mask = REFERENCE["MultiHeadAttention"], REFERENCE["padding_mask"]
 causal_mask = REFERENCE["causal_mask"]
 
@@ -49,19 +54,6 @@ def set_to(explorer: Explorer, **values: object) -> Explorer:
     for name, value in values.items():
         explorer.controls[name].value = value
     return explorer
-
-
-def shown(explorer: Explorer) -> Figure:
-    assert explorer.view.figure is not None, explorer.words.value
-    return explorer.view.figure
-
-
-def hides_its_picture(explorer: Explorer) -> bool:
-    return explorer.view.figure is None and explorer.image.layout.display == "none"
-
-
-def texts(figure: Figure) -> list[Text]:
-    return [text for axes in figure.axes for text in axes.texts] + list(figure.texts)
 
 
 def grids(figure: Figure) -> Iterator[np.ndarray]:
@@ -154,14 +146,7 @@ class TestThePicture:
     def test_it_is_readable(self, words: int, front: bool, causal: bool) -> None:
         figure = shown(set_to(painter(), words=words, front=front, causal=causal))
 
-        figure.canvas.draw()
-        boxes = {text: text.get_window_extent() for text in texts(figure)}
-        for text, box in boxes.items():
-            assert text.get_fontsize() >= 13, text
-            assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, f"{text} is cut off"
-            assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, f"{text} is cut off"
-        for (one, its_box), (other, other_box) in itertools.combinations(boxes.items(), 2):
-            assert not its_box.overlaps(other_box), f"{one} stands on {other}"
+        assert_readable(figure)
 
     def test_it_is_a_crisp_png_no_wider_than_the_column_with_words_below(self) -> None:
         explorer = painter()
@@ -377,3 +362,38 @@ class TestUnfinishedCode:
 
         written = True
         assert shown(set_to(explorer, causal=True))
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@needs_chromium
+def test_in_jupyterlab_it_follows_the_keyboard(tmp_path: Path) -> None:
+    course = tmp_path / "course"
+    shutil.copytree(REPOSITORY_ROOT / "solutions" / CHAPTER, course / CHAPTER)
+    with jupyter_lab(course, tmp_path) as address, browser_page() as page:
+        faults: list[str] = []
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("requestfailed", lambda request: faults.append(request.url))
+        page.goto(f"{address}/lab/tree/{CHAPTER}/{CHAPTER}.ipynb")
+        page.get_by_role("heading", name="4 · All heads at once").wait_for()
+        page.get_by_text("| Idle").wait_for()
+        page.get_by_text("Run", exact=True).first.click()
+        page.get_by_text("Run All Cells", exact=True).click()
+
+        front = page.get_by_role("checkbox", name="padding in front")
+        front.wait_for()
+        front.scroll_into_view_if_needed()
+        widget = page.locator(".jp-OutputArea-output").filter(has=front).first
+        for control, key, words in (
+            (widget.get_by_role("slider"), "ArrowLeft", "56 of 64 scores survive. Blocked are 8 on padding."),
+            (widget.get_by_role("checkbox", name="causal"), "Space", "21 in the future, 1 on padding, 7 on both."),
+            (front, "Space", "Row 0, framed, has nothing left to look at"),
+        ):
+            picture = widget.locator("img").element_handle()
+            before = picture.get_attribute("src")
+            control.focus()
+            page.keyboard.press(key)
+            widget.get_by_text(words).wait_for()
+            page.wait_for_function("([image, before]) => image.src !== before", arg=[picture, before])
+            assert picture.evaluate("image => image.naturalWidth") > 500
+        assert faults == []

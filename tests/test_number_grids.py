@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from torch import Tensor
 
 from manyheads import style
 from manyheads.number_grids import draw_number_grids, number_grids
+
+from .test_widgets import assert_readable, texts
 
 WORDS = ["the", "cat", "sat", "down"]
 # (4, 1) + (6) -> (4, 6): the ten says which word, the one says which feature
@@ -24,10 +23,6 @@ SPLIT = X.view(4, 2, 3).transpose(0, 1)  # (num_heads, seq, d_head)
 
 def head_of(number: int) -> int:
     return number % 10 // 3
-
-
-def texts(figure: Figure) -> list[Text]:
-    return [text for axes in figure.axes for text in axes.texts] + list(figure.texts)
 
 
 def numbers(figure: Figure) -> list[str]:
@@ -74,14 +69,7 @@ def test_the_picture_is_readable_and_fits_the_column(title: str) -> None:
     figure = draw_number_grids({"x": X, title: SPLIT, "split_heads(x, 2)": SPLIT}, head_of, WORDS)
 
     assert style.width_in_pixels(figure) <= style.WIDTH
-    figure.canvas.draw()
-    boxes = {text: text.get_window_extent() for text in texts(figure)}
-    for text, box in boxes.items():
-        assert text.get_fontsize() >= 13
-        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, f"{text} is cut off"
-        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, f"{text} is cut off"
-    for (one, its_box), (other, other_box) in itertools.combinations(boxes.items(), 2):
-        assert not its_box.overlaps(other_box), f"{one} stands on {other}"
+    assert_readable(figure)
 
 
 def test_numbers_can_be_read_on_every_heads_tint() -> None:
