@@ -19,7 +19,7 @@ import torch
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import read_chapter
 from manyheads import measure, recorded
-from manyheads.contestants import VARIANTS, Layers
+from manyheads.contestants import COMPILED, VARIANTS, Layers
 from manyheads.measure import Measured, Plan, Setting
 
 RESULTS = REPOSITORY_ROOT / "benchmarks" / "results"
@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--device", help="cpu, cuda or mps; the fastest there is by default")
     options.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
+    options.add_argument("--compile-everywhere", action="store_true", help="not only at the base size: it takes long")
     options.add_argument("--budget", type=float, default=2.0, help="seconds for each measurement, about")
     options.add_argument("--quick", action="store_true", help="tiny sizes: whether it works, not how fast it is")
     options.add_argument("--to", type=Path, nargs="+", default=[RESULTS, recorded.FOLDER], help="folders for the JSON")
@@ -80,7 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{recorded.recording([], device).title} · torch {torch.__version__}")
     print(f"{'':<24}batch    seq  d_model  heads  {'dtype':<9}{'':<20}{'ms':>10}{'MiB':>10}   difference")
     for setting in settings(plan):
-        for one in measure.race([setting], layers, device, timer, given.variants, given.budget, progress=False):
+        compile_it = given.compile_everywhere or replace(setting, backward=False) == plan.base
+        variants = [name for name in given.variants if name != COMPILED or compile_it]
+        for one in measure.race([setting], layers, device, timer, variants, given.budget, progress=False):
             print(line(one), flush=True)
             measured.append(one)
     for folder in given.to:

@@ -148,7 +148,7 @@ def _measure(
     result = Measured(contestant.name, setting, difference=difference)
     if not difference <= TOLERANCE[setting.dtype]:  # NaN is not
         return replace(
-            result, note=f"not timed: differs from nn.MultiheadAttention by {difference:.2g} of its largest entry"
+            result, note=f"not timed: it differs from torch's layer by {difference:.2g} of its largest entry"
         )
     step = training_step(contestant, x) if setting.backward else using_step(contestant, x)
     peak = peak_bytes(step, device)

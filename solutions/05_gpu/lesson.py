@@ -519,9 +519,7 @@ both = padding & causal_mask(7)  # (2, 1, 1, 7) & (7, 7) -> (2, 1, 7, 7): what b
 wanted = F.scaled_dot_product_attention(q, k, v, attn_mask=both)
 try:
     output = F.scaled_dot_product_attention(q, k, v, attn_mask=padding, is_causal=True)
-    print(
-        "with mask and is_causal it did the same as with both in one mask:", torch.allclose(output, wanted, atol=1e-6)
-    )
+    print("the same as with both in one mask:", torch.allclose(output, wanted, atol=1e-6))
 except RuntimeError as error:
     print("RuntimeError:", error)
 
@@ -841,8 +839,9 @@ and gradients of the input, with those of torch's own layer with its score matri
 is not timed.
 
 *forward* is the layer in use: no gradients. *forward + backward* is a step of training. All are causal. Sizes are small
-on a CPU and larger on a GPU. Memory is what torch hands out above weights and input: on CUDA counted by its allocator,
-on a CPU by torch's profiler, on Apple's GPU not at all.
+on a CPU and larger on a GPU, and a CPU skips the compiled training step, since compiling it takes
+too long for a lesson. Memory is what torch hands out above weights and input: on CUDA counted by its allocator, on a
+CPU by torch's profiler, on Apple's GPU not at all.
 
 Before you look: which one do you expect to win, and by how much? Does num_heads matter? And seq?
 """
@@ -878,8 +877,10 @@ for one in recorded.all_recordings():
 # %%
 with try_it():
     device = best_device()
-    print(charts.sizes(measure.plan(device).base))
-    measured = compete(both_ways(measure.plan(device).base))
+    base = measure.plan(device).base
+    print(charts.sizes(base))
+    trained = VARIANTS if device.type == "cuda" else without_compiling
+    measured = [*compete([base]), *compete([replace(base, backward=True)], trained)]
     display(charts.bars(charts.side_by_side(measured, device, lambda plan: both_ways(plan.base))))
 
 # %% [markdown]
