@@ -28,7 +28,7 @@ class Piece:
 
     Args:
         cell: a copy of the cell that may be changed.
-        slot: the released cell that its metadata, its id, its marker or its whole source names, in this order.
+        slot: the released cell that its whole source, its metadata, its id or its marker names, in this order.
         marked: the released cell that its marker names.
         cell_id: the id that it had in the submission, "" for a part that was cut off.
     """
@@ -63,8 +63,8 @@ def pieces_of(notebook: NotebookNode, release: Release) -> tuple[list[Piece], li
     repairs: list[Repair] = []
     pieces = _cut(whole, release, repairs, lambda piece: _marker_lines(piece, release))
     own = {piece.slot for piece in pieces}
-    checks = [slot for slot in release.checks if slot not in own]
-    pieces = _cut(pieces, release, repairs, lambda piece: _check_lines(piece, checks))
+    lost = [slot for slot in release.slots if (slot.checks or slot.imports) and slot not in own]
+    pieces = _cut(pieces, release, repairs, lambda piece: _released_lines(piece, lost))
     pieces = _cut(pieces, release, repairs, lambda piece: _text_lines(piece, release))
     pieces = _joined(pieces, release, repairs)
     written = {piece.slot for piece in pieces if piece.slot and _writes(piece, piece.slot)}
@@ -87,12 +87,12 @@ def set_type(cell: NotebookNode, cell_type: str) -> None:
 def _piece(cell: NotebookNode, release: Release) -> Piece:
     first_line = next((line for line in cell.source.splitlines() if line.strip()), "")
     cell_id = cell.get("id") or ""
-    slot = release.by_name.get(grade_id(cell))
+    # A released cell's very text says more than a name beside it, which may have come with a copy or a cut.
+    slot = release.by_body.get(cell.source.strip()) or release.by_name.get(grade_id(cell))
     for name in (cell_id, cell.metadata.get("id")):  # Colab keeps ids in the metadata
         slot = slot or (release.by_id.get(name) if isinstance(name, str) else None)
     marked = release.marked(first_line)
-    slot = slot or marked or release.by_body.get(cell.source.strip())
-    return Piece(copy.deepcopy(cell), slot, marked, cell_id)
+    return Piece(copy.deepcopy(cell), slot or marked, marked, cell_id)
 
 
 def _writes(piece: Piece, slot: Slot) -> bool:
@@ -158,12 +158,12 @@ def _marker_lines(piece: Piece, release: Release) -> Iterator[int]:
                 yield start + len(body)
 
 
-def _check_lines(piece: Piece, checks: list[Slot]) -> Iterator[int]:
-    """Where a check stands that is nowhere else, its marker lost."""
+def _released_lines(piece: Piece, lost: list[Slot]) -> Iterator[int]:
+    """Where a check, or the imports, stand that are nowhere else and have lost every name."""
     if not piece.is_code or (piece.slot and piece.slot.checks):
         return
     lines = [line.rstrip() for line in piece.source.splitlines()]
-    for slot in checks:
+    for slot in lost:
         body = slot.body.splitlines()
         if body[0] not in lines:
             continue

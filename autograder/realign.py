@@ -103,7 +103,12 @@ def _similar(pieces: Sequence[Piece], chosen: dict[Slot, Piece], release: Releas
     """Return pieces that have lost every name and still look like an exercise that is nowhere else."""
     missing = [slot for slot in release.exercises.values() if slot not in chosen]
     taken = {id(piece) for piece in chosen.values()}
-    nameless = [p for p in pieces if not p.slot and id(p) not in taken and p.is_code and not p.is_blank]
+    others = release.exercises.keys()
+    nameless = [
+        piece
+        for piece in pieces
+        if piece.is_code and not (piece.slot or piece.is_blank or id(piece) in taken or piece.outline.binds & others)
+    ]
     found: dict[Slot, Piece] = {}
     for slot in missing:
         for piece in reversed(nameless[:_MOST_COMPARED]):

@@ -103,5 +103,5 @@ def presentable(name: str) -> str:
 
 
 def _listed(cells: list[str]) -> str:
-    shown = ", ".join(f"`{cell}`" for cell in cells[:_MOST_NAMES])
+    shown = ", ".join(cells[:_MOST_NAMES])
     return f"{shown} and {len(cells) - _MOST_NAMES} more" if len(cells) > _MOST_NAMES else shown
