@@ -30,13 +30,11 @@ class Piece:
         cell: a copy of the cell that may be changed.
         slot: the released cell that its whole source, its metadata, its id or its marker names, in this order.
         marked: the released cell that its marker names.
-        cell_id: the id that it had in the submission, "" for a part that was cut off.
     """
 
     cell: NotebookNode
     slot: Slot | None
     marked: Slot | None
-    cell_id: str = ""
 
     @property
     def source(self) -> str:
@@ -86,13 +84,12 @@ def set_type(cell: NotebookNode, cell_type: str) -> None:
 
 def _piece(cell: NotebookNode, release: Release) -> Piece:
     first_line = next((line for line in cell.source.splitlines() if line.strip()), "")
-    cell_id = cell.get("id") or ""
     # A released cell's very text says more than a name beside it, which may have come with a copy or a cut.
     slot = release.by_body.get(cell.source.strip()) or release.by_name.get(grade_id(cell))
-    for name in (cell_id, cell.metadata.get("id")):  # Colab keeps ids in the metadata
+    for name in (cell.get("id"), cell.metadata.get("id")):  # Colab keeps ids in the metadata
         slot = slot or (release.by_id.get(name) if isinstance(name, str) else None)
     marked = release.marked(first_line)
-    return Piece(copy.deepcopy(cell), slot or marked, marked, cell_id)
+    return Piece(copy.deepcopy(cell), slot or marked, marked)
 
 
 def _writes(piece: Piece, slot: Slot) -> bool:
@@ -120,10 +117,17 @@ def _cut(
         cut = [_part(piece, "\n".join(part).strip("\n"), release) for part in parts]
         heir = next((part for part in cut if piece.slot and _fits(part, piece.slot)), cut[0])
         if piece.slot and (heir.marked is None or heir.marked is piece.slot):
-            heir.slot, heir.cell_id = piece.slot, piece.cell_id
-        repairs += [Repair(MERGED, part.slot.name) for part in cut if part.slot and part.slot.name]
+            heir.slot, heir.cell.metadata = piece.slot, piece.cell.metadata
+            heir.cell.update({key: piece.cell[key] for key in ("id",) if key in piece.cell})
+        repairs += [Repair(MERGED, name) for part in cut if (name := _name(part, release))]
         done += cut
     return done
+
+
+def _name(part: Piece, release: Release) -> str:
+    if part.slot:
+        return part.slot.name
+    return next((name for name in release.exercises if part.is_code and name in part.outline.defines), "")
 
 
 def _part(piece: Piece, source: str, release: Release) -> Piece:
@@ -154,8 +158,13 @@ def _marker_lines(piece: Piece, release: Release) -> Iterator[int]:
         if slot.checks:
             body = slot.body.splitlines()
             start = next((n for n in range(number + 1, len(lines)) if lines[n].strip()), number + 1)
-            if [line.rstrip() for line in lines[start : start + len(body)]] == body:
-                yield start + len(body)
+            end = start + len(body)
+            if [line.rstrip() for line in lines[start:end]] == body and _binds("\n".join(lines[end:])):
+                yield end
+
+
+def _binds(source: str) -> bool:
+    return bool(outline(source).binds) or any(_DEFINITION.match(line) for line in source.splitlines())
 
 
 def _released_lines(piece: Piece, lost: list[Slot]) -> Iterator[int]:

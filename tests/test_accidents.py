@@ -42,12 +42,9 @@ def damaged(release: NotebookNode, chapter: Chapter, name: str) -> NotebookNode:
 
 @every_accident
 def test_an_accident_is_reported_as_what_it_is(name: str) -> None:
-    for chapter in CHAPTERS:
-        if len(chapter.exercises) < 3:
-            continue
-        release = released_notebook(solved_notebook(chapter, "a/b", "v1"))
-        done = realign(damaged(release, chapter, name), read_release(release))
-        assert {found.kind for found in done.repairs} == ACCIDENTS[name].repairs
+    release = released_notebook(solved_notebook(FIRST, "a/b", "v1"))
+    done = realign(damaged(release, FIRST, name), read_release(release))
+    assert {found.kind for found in done.repairs} == ACCIDENTS[name].repairs
 
 
 def deserved(chapter: Chapter, name: str) -> float:

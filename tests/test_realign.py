@@ -23,9 +23,10 @@ from autograder.realign import Realigned, realign
 from autograder.released import read_release
 from autograder.source_notebook import cell_metadata, grade_id, set_solution
 
+_EMPTY = "    # YOUR CODE HERE\n    raise NotImplementedError()"
 STUBS = {
-    "alpha": 'def alpha(x: int) -> tuple:\n    """The first letter."""\n    # YOUR CODE HERE\n    raise NotImplementedError()',
-    "beta": 'def beta(x: int) -> tuple:\n    """The second, made of alpha."""\n    # YOUR CODE HERE\n    raise NotImplementedError()',
+    "alpha": 'def alpha(x: int) -> tuple:\n    """The first letter."""\n' + _EMPTY,
+    "beta": 'def beta(x: int) -> tuple:\n    """The second, made of alpha."""\n' + _EMPTY,
     "Gamma": "class Gamma:\n    def __call__(self, x: int = math.floor(3.1)) -> tuple:\n"
     "        # YOUR CODE HERE\n        raise NotImplementedError()",
 }

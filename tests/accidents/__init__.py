@@ -102,7 +102,7 @@ def _cut_in(notebook: NotebookNode, name: str, line: int) -> None:
 
 def _split_in_the_middle(notebook: NotebookNode, chapter: Chapter) -> None:
     name = _name(chapter, 0)
-    _cut_in(notebook, name, exercise_cell(notebook, name).source.count("\n"))
+    _cut_in(notebook, name, exercise_cell(notebook, name).source.rstrip().count("\n"))
 
 
 def _helper_split_off(notebook: NotebookNode, chapter: Chapter) -> None:
