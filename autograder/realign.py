@@ -21,7 +21,9 @@ from nbformat import NotebookNode
 from rapidfuzz import fuzz
 
 from . import repair
-from .pieces import Piece, pieces_of, set_type
+from .cuts import cut_at_definitions, cut_at_released_text
+from .joins import join
+from .pieces import Piece, piece_of, set_type
 from .placement import Item, place_checks, put_back, raise_imports
 from .released import Release, Slot, marker
 from .repair import Repair, presentable
@@ -30,6 +32,7 @@ from .source_notebook import grade_id
 _ALIKE = 75  # of 100: how similar a cell must be to a stub to be taken for its exercise
 _COMPARED = 4000  # characters of a cell
 _MOST_COMPARED = 300  # cells
+_MOST_PASSES = 4
 # What editors note down for themselves. It changes nothing, so losing it is not worth a word.
 _EDITORS_OWN = {
     "ExecuteTime", "cellView", "colab", "colab_type", "collapsed", "deletable", "editable", "execution",
@@ -53,11 +56,27 @@ class Realigned:
 def realign(submission: NotebookNode, release: Release) -> Realigned:
     """Return `submission` realigned with `release`. `submission` itself is not changed.
 
-    It never raises on a notebook that `nbformat` can read, and realigning what came out changes nothing.
+    It never raises on a notebook that `nbformat` can read, and realigning what came out changes nothing: one mend
+    may uncover another (a cell that is cut out of prose, and turns out to be half of one), so it goes on until then.
     """
+    notebook, repairs = _pass(submission, release)
+    for _ in range(_MOST_PASSES if repairs else 0):
+        before = notebook
+        notebook, more = _pass(before, release)
+        if notebook == before:
+            break
+        repairs += more
+    return Realigned(notebook, tuple(dict.fromkeys(repairs)))
+
+
+def _pass(submission: NotebookNode, release: Release) -> tuple[NotebookNode, list[Repair]]:
     submission = copy.deepcopy(submission)
     submission.cells = [cell for cell in submission.cells if cell.get("id") != repair.NOTE_ID]
-    pieces, repairs = pieces_of(submission, release)
+    repairs: list[Repair] = []
+    pieces = [piece_of(cell, release) for cell in submission.cells]
+    pieces = cut_at_released_text(pieces, release, repairs)
+    pieces = join(pieces, release, repairs)
+    pieces = cut_at_definitions(pieces, release, repairs)
     chosen = {slot: piece for slot in release.exercises.values() if (piece := _written(slot, pieces, release))}
     chosen |= _similar(pieces, chosen, release)
     exercise_pieces = set(map(id, chosen.values()))
@@ -70,8 +89,7 @@ def realign(submission: NotebookNode, release: Release) -> Realigned:
     items = put_back(items, release, repairs)
     items = raise_imports(items, repairs)
     items = place_checks(items, release, repairs)
-    notebook = _notebook(submission, items, release, repairs)
-    return Realigned(notebook, tuple(dict.fromkeys(repairs)))
+    return _notebook(submission, items, release, repairs), repairs
 
 
 def _written(slot: Slot, pieces: Sequence[Piece], release: Release) -> Piece | None:

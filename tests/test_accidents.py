@@ -25,6 +25,7 @@ from autograder.repair import sentences
 from autograder.report import write_report
 from autograder.results import class_results
 from autograder.source_notebook import read_text, released_notebook, solved_notebook
+from autograder.triage import Unreadable, read_submission
 
 from .accidents import ACCIDENTS, solved
 from .conftest import CHAPTERS
@@ -121,3 +122,24 @@ def nbgrader(folder: ClassFolder, *arguments: str) -> subprocess.CompletedProces
         text=True,
         timeout=600,
     )
+
+
+@pytest.mark.parametrize("name", ["metadata-gone", "markers-damaged", "only-definitions", "saved-by-colab", "ids-gone"])
+def test_a_notebook_that_has_lost_its_names_is_taken_by_its_own_chapter_and_no_other(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "notebook.ipynb"
+    release = released_notebook(solved_notebook(FIRST, "a/b", "v1"))
+    path.write_text(nbformat.writes(damaged(release, FIRST, name), version=nbformat.NO_CONVERT))
+    read_submission(path, FIRST)
+    for other in CHAPTERS[1:]:
+        with pytest.raises(Unreadable, match=f"not the notebook of {other.name}"):
+            read_submission(path, other)
+
+
+def test_another_chapters_notebook_is_refused_also_with_an_exercise_of_this_one_pasted_in(tmp_path: Path) -> None:
+    other = CHAPTERS[-1]
+    notebook = solved(released_notebook(solved_notebook(other, "a/b", "v1")), other)
+    notebook.cells.append(nbformat.v4.new_code_cell(FIRST.reference[next(iter(FIRST.exercises))]))
+    path = tmp_path / "notebook.ipynb"
+    path.write_text(nbformat.writes(notebook))
+    with pytest.raises(Unreadable, match=f"not the notebook of {FIRST.name}"):
+        read_submission(path, FIRST)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 from autograder import repair
 from autograder.realign import Realigned, realign
 from autograder.released import read_release
+from autograder.repair import Repair, from_json, keep, kept, note, sentences
 from autograder.source_notebook import cell_metadata, grade_id, set_solution
 
 _EMPTY = "    # YOUR CODE HERE\n    raise NotImplementedError()"
@@ -338,3 +340,112 @@ any_cell = st.builds(
 @many
 def test_no_notebook_at_all_makes_it_raise(cells: list[NotebookNode], metadata: dict[str, object]) -> None:
     mend(new_notebook(cells=cells, metadata=metadata))
+
+
+# ------------------------------------------------------------------------------------------------- one rule at a time
+
+
+def test_a_release_comes_out_as_it_went_in() -> None:
+    assert mend(released()) == Realigned(released(), ())
+    assert mend(solved()) == Realigned(solved(), ())
+
+
+def test_of_two_solutions_the_later_wins_as_it_does_in_the_learners_own_notebook() -> None:
+    notebook = solved()
+    again = new_code_cell("# exercise: alpha\ndef alpha(x):\n    return 'the later'", id="later")
+    notebook.cells.append(again)
+    done = mend(notebook)
+    assert judged(done.notebook)["alpha-outputs"] == "the later"
+    assert done.notebook.cells[at(done.notebook, "alpha")].source == again.source
+    assert {Repair(repair.DUPLICATE, "alpha"), Repair(repair.MOVED, "alpha-outputs")} <= set(done.repairs)
+
+
+def test_a_stub_pasted_below_a_solution_never_wins_and_is_taken_away() -> None:
+    notebook = solved()
+    paste_stub(notebook, len(notebook.cells), 0)
+    done = mend(notebook)
+    assert judged(done.notebook) == FULL
+    assert sum("NotImplementedError" in cell.source for cell in done.notebook.cells) == 0
+    assert done.repairs == (Repair(repair.DUPLICATE, "alpha"),)
+
+
+def test_a_later_copy_that_does_not_run_does_not_win() -> None:
+    notebook = solved()
+    notebook.cells.append(new_code_cell("# exercise: alpha\ndef alpha(x:\n    return", id="broken"))
+    assert judged(mend(notebook).notebook) == FULL
+
+
+def test_a_scratch_cell_with_an_exercises_name_does_not_take_its_place() -> None:
+    notebook = solved()
+    notebook.cells.append(new_code_cell("def alpha(x):\n    return 'only playing'", id="scratch"))
+    assert mend(notebook) == Realigned(notebook, ())
+
+
+def test_a_solution_in_a_cell_of_its_own_counts_where_the_stub_was_left_as_it_was() -> None:
+    notebook = released()
+    notebook.cells.insert(3, new_code_cell("\n\n".join(SOLVED.values()), id="mine"))
+    assert judged(mend(notebook).notebook) == FULL
+
+
+def test_a_helper_written_below_is_at_hand_when_the_check_comes() -> None:
+    notebook = solved()
+    set_solution(notebook, "alpha", "def alpha(x):\n    return late(x)")
+    notebook.cells.append(new_code_cell("def late(x):\n    return ('alpha', x)", id="helper"))
+    assert judged(mend(notebook).notebook)["alpha-outputs"] == ("alpha", 3)
+
+
+def test_a_learners_own_cells_stay_where_they_are() -> None:
+    notebook = solved()
+    own = [
+        new_code_cell("print('mine')", id="one"),
+        new_markdown_cell("my *notes*", id="two"),
+        new_raw_cell("raw", id="three"),
+    ]
+    for cell in own:
+        notebook.cells.insert(6, cell)
+    assert mend(notebook) == Realigned(notebook, ())
+
+
+def test_what_a_learner_wrote_into_a_check_cell_stays_beside_it() -> None:
+    notebook = solved()
+    notebook.cells[at(notebook, "alpha-shapes")].source += "\nprint('what is', alpha(1))"
+    done = mend(notebook)
+    assert any("what is" in cell.source and not grade_id(cell) for cell in done.notebook.cells)
+    assert done.repairs == (Repair(repair.CHECK_EDITED, "alpha-shapes"),)
+
+
+def test_a_solution_typed_into_a_check_cell_is_the_learners_all_the_same() -> None:
+    notebook = solved()
+    solution = notebook.cells[at(notebook, "alpha")].source.partition("\n")[2]
+    set_solution(notebook, "alpha", STUBS["alpha"])
+    notebook.cells[at(notebook, "alpha-shapes")].source = solution
+    assert judged(mend(notebook).notebook) == FULL
+
+
+def test_repairs_travel_in_the_notebook_and_a_learners_own_are_overwritten() -> None:
+    notebook = solved()
+    notebook.metadata.manyheads = {"repairs": [{"kind": "forged", "cell": "<script>"}]}
+    repairs = (Repair(repair.KERNEL), Repair(repair.MISSING, "alpha"), Repair(repair.MISSING, "beta"))
+    keep(notebook, repairs)
+    assert kept(nbformat.reads(nbformat.writes(notebook), as_version=4)) == repairs
+    assert kept(solved()) == ()
+    assert from_json([{"kind": "of a later version", "cell": ""}]) == ()
+    assert "alpha, beta" in sentences(repairs)[1]
+    assert all(sentence in note(repairs).source for sentence in sentences(repairs))
+
+
+def test_names_of_a_learners_file_are_not_shown_as_markup() -> None:
+    notebook = solved()
+    notebook.cells.append(new_code_cell("1", id="x", metadata={"nbgrader": {"grade_id": "<script>alert(1)</script>"}}))
+    done = mend(notebook)
+    assert kinds(done) == {repair.UNKNOWN}
+    assert "<" not in note(done.repairs).source
+
+
+def test_a_hostile_cell_takes_no_time() -> None:
+    notebook = solved()
+    for source in ("(" * 5000, "!ls\n" * 20_000, "x = " + "-" * 60_000 + "1", "def f():\n" * 3000, "\x00"):
+        notebook.cells.append(new_code_cell(source, id=f"hostile-{len(notebook.cells)}"))
+    started = time.process_time()
+    assert judged(realign(notebook, RELEASE).notebook) == FULL
+    assert time.process_time() - started < 2
