@@ -175,18 +175,18 @@ def configure(config: Any, config_file: str) -> None:
         SaveAutoGrades,
     )
 
-    from .nbgrader_steps import Execute, KeepRecord, MendMetadata
+    from .nbgrader_steps import Execute, KeepRecord, Realign
 
     root = Path(config_file).resolve().parent
     config.CourseDirectory.course_id = "many-heads"
     config.Execute.solutions = str(root / "solutions")
     config.Execute.seed = (root / SEED).read_text(encoding="utf-8").strip()
     config.KeepRecord.class_folder = str(root)
-    config.MendMetadata.solutions = str(root / "solutions")
+    config.Realign.solutions = str(root / "solutions")
     config.OverwriteCells.add_missing_cells = True
     config.Autograde.sanitize_preprocessors = [
         ClearOutput,
-        MendMetadata,
+        Realign,
         OverwriteKernelspec,
         OverwriteCells,
         CheckCellMetadata,

@@ -1,7 +1,7 @@
 """Our steps among nbgrader's: entered in a class's `nbgrader_config.py` by `autograder.class_folder.configure`.
 
 `Execute` takes the place of nbgrader's step of that name and judges graded cells in place of running them;
-`MendMetadata` comes before it, and `KeepRecord` writes the outcome down. `nbgrader autograde`, the formgrader and
+`Realign` comes before it, and `KeepRecord` writes the outcome down. `nbgrader autograde`, the formgrader and
 `autograder grade` all run them.
 """
 
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import nbgrader.preprocessors
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -33,8 +32,12 @@ from .chapter import read_chapter
 from .class_folder import ClassFolder
 from .judge import Judge
 from .kernel import SubmissionKernel
+from .realign import realign
 from .record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, Record
-from .source_notebook import EXERCISE_MARK, cell_metadata, grade_id
+from .released import release_of
+from .repair import keep, kept, note
+from .source_notebook import EXERCISE_MARK, grade_id
+from .triage import refuse_other_chapters
 from .verdict import Verdict
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
@@ -157,25 +160,21 @@ class Execute(nbgrader.preprocessors.Execute):
                 cell.outputs = self._judge.give_up(graded, stage, f"This was not judged: {why}.").outputs()
 
 
-class MendMetadata(NbGraderPreprocessor):
-    """Gives each cell that nbgrader knows its own metadata back, and takes from all others what nbgrader would trip on.
-
-    Of a cell that is there several times, the last one counts: it is the one that runs last.
-    """
+class Realign(NbGraderPreprocessor):
+    """Makes a submission fit the release before anything of it runs. What was mended stands in a cell at its top."""
 
     solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Mend the metadata of every cell of `nb`."""
+        """Return `nb` realigned, its repairs in its metadata for `KeepRecord`."""
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
-        known = {name: cell_metadata(name, None) for name in chapter.exercises}
-        known |= {cell.grade_id: cell_metadata(cell.grade_id, cell.points) for cell in chapter.graded_cells}
-        for cell in reversed(nb.cells):
-            name = grade_id(cell)
-            cell.metadata.pop("nbgrader", None)
-            if name in known:
-                cell.metadata["nbgrader"] = nbformat.from_dict(known.pop(name))
-        return nb, resources
+        release = release_of(chapter)
+        refuse_other_chapters(nb, release, chapter.name)  # with `nbgrader autograde`, nobody has looked yet
+        realigned = realign(nb, release)
+        if realigned.repairs:
+            realigned.notebook.cells.insert(0, note(realigned.repairs))
+        keep(realigned.notebook, realigned.repairs)
+        return realigned.notebook, resources
 
 
 class KeepRecord(NbGraderPreprocessor):
@@ -197,6 +196,7 @@ class KeepRecord(NbGraderPreprocessor):
             fingerprint=resources.get("fingerprint") or folder.fingerprint(names["assignment"], submission),
             verdicts=marked.verdicts if marked else (),
             seconds=marked.seconds if marked else 0.0,
+            repairs=kept(nb),
         )
         record.write(folder.record_path(names["student"], names["assignment"]))
         return nb, resources

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .repair import Repair, from_json
 from .verdict import Verdict
 
 GRADED, TIMEOUT, CRASHED, UNREADABLE, NEEDS_REVIEW = OUTCOMES = (
@@ -37,6 +38,7 @@ class Record:
         graded_at: UTC, ISO 8601.
         seconds: wall time of the submission's run.
         verdicts: of its graded cells.
+        repairs: what was mended in the notebook before it was graded.
     """
 
     student: str
@@ -47,6 +49,7 @@ class Record:
     graded_at: str
     seconds: float
     verdicts: tuple[Verdict, ...]
+    repairs: tuple[Repair, ...] = ()
 
     @classmethod
     def of(
@@ -58,15 +61,22 @@ class Record:
         fingerprint: str,
         verdicts: Sequence[Verdict] = (),
         seconds: float = 0.0,
+        repairs: Sequence[Repair] = (),
     ) -> Record:
         """Make a record of now."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(student, assignment, outcome, reason, fingerprint, now, round(seconds, 3), tuple(verdicts))
+        return cls(
+            student, assignment, outcome, reason, fingerprint, now, round(seconds, 3), tuple(verdicts), tuple(repairs)
+        )
 
     def write(self, path: Path) -> None:
         """Write the record, all of it or nothing."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        data = {**vars(self), "verdicts": [verdict.to_json() for verdict in self.verdicts]}
+        data = {
+            **vars(self),
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
+            "repairs": [vars(repair) for repair in self.repairs],
+        }
         beside = path.with_name(f"{path.name}.{os.getpid()}.new")
         beside.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         beside.replace(path)
@@ -76,6 +86,7 @@ def read_record(path: Path) -> Record | None:
     """Return the record at `path`, or None where there is none or it is damaged."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return Record(**{**data, "verdicts": tuple(Verdict.from_json(v) for v in data["verdicts"])})
+        verdicts = tuple(Verdict.from_json(verdict) for verdict in data["verdicts"])
+        return Record(**{**data, "verdicts": verdicts, "repairs": from_json(data.get("repairs", ()))})
     except (OSError, ValueError, TypeError, KeyError):
         return None

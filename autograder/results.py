@@ -14,6 +14,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from .chapter import Chapter
 from .class_folder import ClassFolder
 from .record import GRADED, NEEDS_REVIEW, Record, read_record
+from .repair import sentences
 from .verdict import PASSED, Verdict
 
 NOT_GRADED = "not graded yet"
@@ -58,6 +59,7 @@ class LearnerResult:
         score: points in the gradebook; None where there is no grade.
         exercises: by exercise, in the lesson's order; empty where there is no grade.
         changed_by_hand: whether an instructor has changed a score.
+        repairs: what was mended in the notebook before it was graded, a sentence each.
     """
 
     student: str
@@ -66,6 +68,7 @@ class LearnerResult:
     score: float | None
     exercises: Mapping[str, ExerciseResult] = field(default_factory=dict)
     changed_by_hand: bool = False
+    repairs: tuple[str, ...] = ()
 
     @property
     def needs_a_look(self) -> bool:
@@ -181,6 +184,7 @@ def _learner(
         submission.score,
         exercises,
         any(grade.manual_score is not None for grade in grades.values()),
+        tuple(sentences(record.repairs)),
     )
 
 

@@ -12,8 +12,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from .chapter import Chapter
+from .outline import outline
 from .problems import one_line
-from .source_notebook import GRADE_MARK, grade_id
+from .released import Release, marker, release_of
+from .repair import presentable
+from .source_notebook import grade_id
 
 MAX_BYTES = 50 * 2**20  # of a submitted notebook, outputs included
 
@@ -55,7 +58,7 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises of many kinds on a file that is almost a notebook
         raise Unreadable(f"the notebook is damaged: {one_line(error)}") from error
-    _refuse_other_chapters(notebook, chapter)
+    refuse_other_chapters(notebook, release_of(chapter), chapter.name)
     return notebook
 
 
@@ -65,15 +68,27 @@ def _what_is_there(path: Path) -> str:
     return f"{path.name} is missing: {there}"
 
 
-def _refuse_other_chapters(notebook: NotebookNode, chapter: Chapter) -> None:
-    markers, grade_ids = set(), set()
+def refuse_other_chapters(notebook: NotebookNode, release: Release, name: str) -> None:
+    """Raise `Unreadable` where `notebook` holds nothing of the chapter `name`, or more of other chapters."""
+    own: set[str] = set()
+    others: set[str] = set()
+    written: set[str] = set()
     for cell in notebook.cells:
-        first_line = cell.source.partition("\n")[0]
-        if first_line.startswith(GRADE_MARK):
-            markers.add(first_line.removeprefix(GRADE_MARK).strip())
-        grade_ids.add(grade_id(cell))
-    for cell in chapter.graded_cells:
-        if cell.marker in markers or cell.grade_id in grade_ids:
-            return
-    first = f": its first graded cell is {min(markers)}" if markers else ", nor any other graded cell"
-    raise Unreadable(f"this is not the notebook of {chapter.name}: none of its graded cells is here{first}")
+        first_line = next((line for line in cell.source.splitlines() if line.strip()), "")
+        slot = release.by_name.get(grade_id(cell)) or release.by_id.get(_cell_id(cell)) or release.marked(first_line)
+        if slot is not None and slot.exercise:
+            own.add(slot.name)
+        elif grade_id(cell) or marker(first_line):
+            others.add((marker(first_line) or ("", grade_id(cell)))[1])
+        elif cell.cell_type == "code":
+            written |= outline(cell.source).defines & release.exercises.keys()
+    if len(own) >= len(others) if own else (written and not others):
+        return
+    shown = sorted(presentable(name) for name in others)
+    first = f": its first graded cell is {shown[0]}" if shown else ", nor any other graded cell"
+    raise Unreadable(f"this is not the notebook of {name}: none of its graded cells is here{first}")
+
+
+def _cell_id(cell: NotebookNode) -> str:
+    found = cell.get("id") or cell.metadata.get("id")  # Colab keeps ids in the metadata
+    return found if isinstance(found, str) else ""

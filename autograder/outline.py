@@ -1,0 +1,114 @@
+"""What a cell's source says before it runs: what it defines, whether it parses, whether it is a given stub.
+
+Realignment asks, for every cell of every submission, in the process that grades the whole class. So nothing here
+runs a learner's code, raises on any text, or takes long on a hostile one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+_MOST_CHARACTERS = 50_000  # of a cell that is parsed; longer ones count as text that does not
+_MOST_MAGICS = 50  # IPython reads the whole cell again for each of them
+_MAGIC = re.compile(r"^\s*(?:[%!?]|.*\?\s*$|\w+\s*=\s*[%!])", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A cell's top level.
+
+    Args:
+        parses: whether it is Python, IPython's magics included.
+        defines: functions and classes, lambdas with a name among them.
+        binds: every name that gets a meaning: `defines`, assignments, imports.
+        uses: every name that it reads, in functions too.
+        only_imports: whether it does nothing but import.
+        spans: first and last line of each statement, from 1, decorators included; empty where it does not parse.
+        code: its statements without comments, layout and docstrings: equal for sources that do the same.
+    """
+
+    parses: bool
+    defines: frozenset[str] = frozenset()
+    binds: frozenset[str] = frozenset()
+    uses: frozenset[str] = frozenset()
+    only_imports: bool = False
+    spans: tuple[tuple[int, int], ...] = ()
+    code: str = ""
+
+    def within(self, line: int) -> bool:
+        """Return whether the line (from 1) goes on with a statement that began above it."""
+        return any(first < line <= last for first, last in self.spans)
+
+
+@lru_cache(maxsize=2048)
+def outline(source: str) -> Outline:
+    """Return the outline of a cell's source."""
+    tree = _parse(source)
+    if tree is None:
+        return Outline(parses=False)
+    defines, binds = set(), set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            defines.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            binds |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+            binds |= names
+            if isinstance(node.value, ast.Lambda):
+                defines |= names
+    return Outline(
+        parses=True,
+        defines=frozenset(defines),
+        binds=frozenset(binds | defines),
+        uses=frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)),
+        only_imports=bool(tree.body) and all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in tree.body),
+        spans=tuple((_first_line(node), node.end_lineno or node.lineno) for node in tree.body),
+        code=_code(tree),
+    )
+
+
+def starts_indented(source: str) -> bool:
+    """Return whether the first line with text is indented: such a cell goes on with another one."""
+    return next((line for line in source.splitlines() if line.strip()), "")[:1] in (" ", "\t")
+
+
+def _parse(source: str) -> ast.Module | None:
+    if len(source) > _MOST_CHARACTERS:
+        return None
+    with warnings.catch_warnings(action="ignore"):  # "\d" in a learner's string is no concern of the instructor's
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            pass
+        if not 0 < len(_MAGIC.findall(source)) <= _MOST_MAGICS:
+            return None
+        try:
+            return ast.parse(TransformerManager().transform_cell(source))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _code(tree: ast.Module) -> str:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            and ast.get_docstring(node) is not None
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    try:
+        return ast.dump(tree)
+    except RecursionError:
+        return ""
