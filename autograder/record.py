@@ -37,6 +37,7 @@ class Record:
         graded_at: UTC, ISO 8601.
         seconds: wall time of the submission's run.
         verdicts: of its graded cells.
+        sealed: False where it ran without the sandbox.
     """
 
     student: str
@@ -47,6 +48,7 @@ class Record:
     graded_at: str
     seconds: float
     verdicts: tuple[Verdict, ...]
+    sealed: bool = True
 
     @classmethod
     def of(
@@ -58,10 +60,11 @@ class Record:
         fingerprint: str,
         verdicts: Sequence[Verdict] = (),
         seconds: float = 0.0,
+        sealed: bool = True,
     ) -> Record:
         """Make a record of now."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(student, assignment, outcome, reason, fingerprint, now, round(seconds, 3), tuple(verdicts))
+        return cls(student, assignment, outcome, reason, fingerprint, now, round(seconds, 3), tuple(verdicts), sealed)
 
     def write(self, path: Path) -> None:
         """Write the record, all of it or nothing."""
