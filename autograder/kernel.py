@@ -114,7 +114,6 @@ class SealedKernel(SubmissionKernel):
     """
 
     sealed = True
-    provisioner: WarmProvisioner | None = None
 
     def __init__(self, hidden: Iterable[Path] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -129,7 +128,7 @@ class SealedKernel(SubmissionKernel):
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
         self.kernel_id = os.urandom(8).hex()
-        self.provisioner = WarmProvisioner(
+        self.provisioner = self._warm = WarmProvisioner(
             parent=self,
             kernel_id=self.kernel_id,
             kernel_spec=self.kernel_spec,
@@ -145,8 +144,8 @@ class SealedKernel(SubmissionKernel):
         """Write nothing: the only connection file lies inside the sandbox."""
 
     async def _shut_down(self, now: bool = False, restart: bool = False) -> None:
-        assert self.provisioner is not None
-        await self.provisioner.kill(restart)
+        await self._warm.kill(restart)
+        self.context.destroy(linger=0)  # what was still to be sent has no reader
         await self.cleanup_resources(restart)
 
     shutdown_kernel = _shut_down
@@ -154,23 +153,20 @@ class SealedKernel(SubmissionKernel):
     @property
     def letters(self) -> Letters:
         """The way in for questions and out for answers."""
-        assert self.provisioner is not None
-        return self.provisioner.process.letters
+        return self._warm.process.letters
 
     def why_it_ended(self) -> str:
         """Return why the kernel is gone, one of `autograder.watch`'s words."""
-        assert self.provisioner is not None
-        return self.provisioner.process.why()
+        return self._warm.process.why()
 
     async def ended(self) -> None:
         """Wait until the kernel, and all that it started, is gone."""
-        assert self.provisioner is not None
-        await self.provisioner.process.ended()
+        await self._warm.process.ended()
 
     def close(self) -> None:
         """Kill what still runs in there. Its files go with it."""
-        if self.provisioner is not None:
-            self.provisioner.close()
+        if self.provisioner is not None:  # it was started
+            self._warm.close()
 
 
 class OrdinaryKernel(SubmissionKernel):

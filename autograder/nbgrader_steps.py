@@ -66,7 +66,9 @@ class Execute(nbgrader.preprocessors.Execute):
 
     solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
     seed = Unicode(help="The class's secret seed.").tag(config=True)
-    sandbox = Bool(True, help="Run each submission in a sandbox; refuse to run it where there is none.").tag(config=True)
+    sandbox = Bool(True, help="Run each submission in a sandbox; refuse to run it where there is none.").tag(
+        config=True
+    )
     limits = Dict(help="What a submission may use; see autograder/limits.py.").tag(config=True)
     kernel_manager_class = Type(SubmissionKernel, klass=SubmissionKernel)
 

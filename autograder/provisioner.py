@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import KernelProvisionerBase
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from .limits import Limits
 from .warm import SealedProcess, warm_process
@@ -99,5 +99,3 @@ class WarmProvisioner(KernelProvisionerBase):
         if self._process is not None:
             self._process.close()
             self._process = None
-
-

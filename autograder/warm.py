@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import json
 import os
 import select
@@ -147,8 +146,9 @@ class WarmProcess:
                 descriptors["init" if "init" in kind else "ready"] = received
         except BaseException:
             line.close()
-            for descriptor in sum(descriptors.values(), []):
-                os.close(descriptor)
+            for received in descriptors.values():
+                for descriptor in received:
+                    os.close(descriptor)
             raise
         [pidfd], [sockets, request_file, answer_file] = descriptors["init"], descriptors["ready"]
         letters = Letters(request_file, answer_file, LETTERS)
@@ -161,22 +161,27 @@ class WarmProcess:
     def close(self) -> None:
         """End it, and every kernel that it has forked."""
         self._control.close()
+        self._keeper.join()
 
 
-_starting = threading.Lock()
+_lock = threading.Lock()
+_processes: dict[tuple[int, frozenset[Path]], WarmProcess] = {}  # by process id: a fork of this process has none yet
 
 
 def warm_process(hidden: frozenset[Path] = frozenset()) -> WarmProcess:
     """Return this process's warm process, started if need be."""
-    with _starting:
-        process = _warm_process(os.getpid(), hidden)
-        if not process.is_alive():
-            process.close()
-            _warm_process.cache_clear()
-            process = _warm_process(os.getpid(), hidden)
+    key = (os.getpid(), hidden)
+    with _lock:
+        process = _processes.get(key)
+        if process is None or not process.is_alive():
+            if process is not None:
+                process.close()
+            _processes[key] = process = WarmProcess(hidden)
         return process
 
 
-@functools.cache
-def _warm_process(_: int, hidden: frozenset[Path]) -> WarmProcess:
-    return WarmProcess(hidden)
+def end_warm_processes() -> None:
+    """End every warm process of this one, and wait for the end. They would end with this process anyway."""
+    with _lock:
+        for key in [key for key in _processes if key[0] == os.getpid()]:
+            _processes.pop(key).close()

@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import io
 import json
 import os
 import random
@@ -81,6 +82,15 @@ def _warm_up() -> None:
 
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
+    # Two that cost a second and more the first time: tensors without data, and a picture with its fonts.
+    torch.ones(2, 2, device="meta").tril()
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.imshow([[0.0, 1.0]])
+    axes.set_title(r"$\sqrt{d}$")
+    figure.savefig(io.BytesIO(), format="png")
+    pyplot.close(figure)
 
 
 def _first_child(request: dict[str, Any], line: socket.socket) -> NoReturn:
