@@ -13,11 +13,12 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 KERNEL_ENDED, OUT_OF_TIME, OUT_OF_CPU, OUT_OF_MEMORY, NOT_WANTED = "itself", "time", "cpu", "memory", "not wanted"
 _EVERY = 0.05  # seconds between two looks
+_QUICK, _EXACT = (b"RssAnon:", b"RssShmem:"), (b"Pss_Anon:", b"Pss_Shmem:")
 _TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
@@ -39,10 +40,12 @@ def until_the_end(kernel: int, line: socket.socket, limits: dict[str, Any]) -> s
         _reap(kernel)
         if time.monotonic() > deadline:
             return OUT_OF_TIME
-        cpu_seconds, memory = _used()
-        if cpu_seconds > limits["cpu_seconds"]:
+        processes = [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+        if _cpu_seconds(processes) > limits["cpu_seconds"]:
             return OUT_OF_CPU
-        if memory > limits["memory_mb"] * 2**20:
+        most = limits["memory_mb"] * 2**20
+        # The quick sum counts what a child shares with its parent twice; the exact one takes milliseconds a process.
+        if _memory(processes, "status", _QUICK) > most and _memory(processes, "smaps_rollup", _EXACT) > most:
             return OUT_OF_MEMORY
 
 
@@ -62,21 +65,22 @@ def _reap(kernel: int) -> None:
             os.waitpid(ended.si_pid, 0)
 
 
-def _used() -> tuple[float, int]:
-    """Return CPU seconds used so far, and bytes of memory in use, by all processes in this PID namespace but init."""
+def _cpu_seconds(processes: Iterable[str]) -> float:
+    """Return the CPU time that was used so far by `processes` and by all that have ended."""
     reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_seconds, memory = reaped.ru_utime + reaped.ru_stime, 0
-    for process in _processes():
-        with contextlib.suppress(OSError):  # it has just ended
-            with open(f"/proc/{process}/stat", "rb") as file:
-                after_name = file.read().rpartition(b")")[2].split()  # a name may hold anything
-            cpu_seconds += sum(map(int, after_name[11:15])) / _TICKS  # its own and its reaped children's
-            with open(f"/proc/{process}/status", "rb") as file:
-                for row in file:
-                    if row.startswith((b"RssAnon:", b"RssShmem:")):
-                        memory += 1024 * int(row.split()[1])
-    return cpu_seconds, memory
+    ticks = 0
+    for process in processes:
+        # suppress: it has just ended
+        with contextlib.suppress(OSError), open(f"/proc/{process}/stat", "rb") as file:
+            after_name = file.read().rpartition(b")")[2].split()  # a name may hold anything
+            ticks += sum(map(int, after_name[11:15]))  # its own and its reaped children's
+    return reaped.ru_utime + reaped.ru_stime + ticks / _TICKS
 
 
-def _processes() -> Iterator[str]:
-    return (name for name in os.listdir("/proc") if name.isdigit() and name != "1")
+def _memory(processes: Iterable[str], file_name: str, rows: tuple[bytes, ...]) -> int:
+    """Return the bytes that `processes` use by the given rows of a file in /proc."""
+    kilobytes = 0
+    for process in processes:
+        with contextlib.suppress(OSError), open(f"/proc/{process}/{file_name}", "rb") as file:
+            kilobytes += sum(int(row.split()[1]) for row in file if row.startswith(rows))
+    return 1024 * kilobytes
