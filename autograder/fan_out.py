@@ -111,7 +111,7 @@ def _run_alone(job: Job) -> Executed:
         future = pool.submit(run_job, job)
         if isinstance(future.exception(), BrokenProcessPool):
             reason = "it ended the process that was grading it, twice: there is no score"
-            return Executed(job, "", Marked(CRASHED, reason, (), 0.0, sealed=False))
+            return Executed(job, "", Marked(CRASHED, reason, (), 0.0, job.settings.get("sandbox", True)))
         return _result(future, job)
 
 

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import nbgrader.preprocessors
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_output
+from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import NbGraderPreprocessor
 from safetensors import SafetensorError
-from traitlets import Bool, Dict, Type, Unicode
+from traitlets import Unicode
 
 from manyheads import wire
 from manyheads.call import Answer, Failure
@@ -30,16 +29,14 @@ from manyheads.sources import defines
 from .chapter import read_chapter
 from .class_folder import ClassFolder
 from .judge import Judge
-from .kernel import OrdinaryKernel, SealedKernel, SubmissionKernel
-from .limits import MB, Limits
-from .record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, Record
+from .limits import MB
+from .record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
+from .run_cells import RunCells
 from .source_notebook import EXERCISE_MARK, cell_metadata, grade_id
 from .verdict import Verdict
-from .watch import OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
-_OUTPUTS = {"stream", "display_data", "execute_result", "update_display_data", "error", "comm_open", "comm_msg"}
 
 
 @dataclass(frozen=True)
@@ -61,32 +58,15 @@ class Marked:
     sealed: bool
 
 
-class Execute(nbgrader.preprocessors.Execute):
+class Execute(RunCells):
     """Runs a submission, and has each graded cell judged in place of running its test."""
 
     solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
     seed = Unicode(help="The class's secret seed.").tag(config=True)
-    sandbox = Bool(True, help="Run each submission in a sandbox; refuse to run it where there is none.").tag(
-        config=True
-    )
-    limits = Dict(help="What a submission may use; see autograder/limits.py.").tag(config=True)
-    kernel_manager_class = Type(SubmissionKernel, klass=SubmissionKernel)
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(kernel_manager_class=SubmissionKernel, **kwargs)
-        self.skip_cells_with_tag = ""  # a learner's tag must not keep a cell from running
-        self.shutdown_kernel = "immediate"  # there is nothing in it to save
-
-    def create_kernel_manager(self) -> SubmissionKernel:
-        """Make the kernel that nbclient then starts."""
-        self._limits = Limits.of(self.limits)
-        if self.sandbox:
-            class_folder = Path(self.solutions).parent
-            self._kernel = SealedKernel(hidden=[class_folder], limits=self._limits, config=self.config)
-        else:
-            self._kernel = OrdinaryKernel(kernel_name="python3", limits=self._limits, config=self.config)
-        self.km = self._kernel
-        return self._kernel
+    def hidden_folders(self) -> list[Path]:
+        """Return the class folder: a submission must not see it even if it lies in a folder of Python's."""
+        return [Path(self.solutions).parent]
 
     def preprocess(self, nb: NotebookNode, resources: Any = None, km: Any = None) -> tuple[NotebookNode, Any]:
         """Run `nb`, judge it, and leave a `Marked` in `resources["manyheads"]`."""
@@ -96,21 +76,18 @@ class Execute(nbgrader.preprocessors.Execute):
         started = time.monotonic()
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         self._judge = Judge(chapter, self.seed)
-        self._kernel: SubmissionKernel | None = None
         self._timed_out_cell: int | None = None
-        self._shown = 0  # bytes
         outcome, reason = GRADED, ""
         try:
             nb, resources = super().preprocess(nb, resources, km)
         except DeadKernelError:
-            outcome, reason = self._why_it_ended()
+            outcome, reason = self.why_it_ended()
             self._give_up_the_rest(nb, outcome, f"a cell above, or this one, ended the kernel: {reason}")
         except CellTimeoutError:
             outcome, reason = TIMEOUT, "a cell ran too long and could not be stopped"
             self._give_up_the_rest(nb, TIMEOUT, "a cell above, or this one, ran too long and could not be stopped")
         finally:
-            if self._kernel is not None:
-                self._kernel.close()
+            self.close_kernel()
         if outcome == GRADED and self._timed_out_cell is not None:
             outcome = TIMEOUT
             reason = f"cell {self._timed_out_cell + 1} ran longer than {self.timeout} s and was stopped"
@@ -119,37 +96,9 @@ class Execute(nbgrader.preprocessors.Execute):
             reason,
             tuple(self._judge.verdicts),
             seconds=time.monotonic() - started,
-            sealed=self._kernel is not None and self._kernel.sealed,
+            sealed=self.sandbox,
         )
         return nb, resources
-
-    def _why_it_ended(self) -> tuple[str, str]:
-        """Return the outcome and the reason of a submission whose kernel is gone."""
-        assert self._kernel is not None
-        return {
-            OUT_OF_TIME: (TIMEOUT, f"it ran longer than {self._limits.seconds:g} s in all"),
-            OUT_OF_CPU: (TIMEOUT, f"it computed longer than {self._limits.cpu_seconds:g} s in all"),
-            OUT_OF_MEMORY: (CRASHED, f"it used more than {self._limits.memory_mb} MB of memory"),
-        }.get(self._kernel.why_it_ended(), (CRASHED, "the notebook ended its own kernel"))
-
-    async def _async_poll_kernel_alive(self) -> None:
-        """Notice at once that the kernel is gone: nbclient looks once a second."""
-        assert self._kernel is not None
-        await self._kernel.ended()
-        if self.task_poll_for_reply is not None:
-            self.task_poll_for_reply.cancel()
-
-    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
-        """Take an output as nbclient does, as long as there is room."""
-        if msg["msg_type"] in _OUTPUTS:
-            before, most = self._shown, self._limits.output_mb * MB
-            self._shown += len(str(msg["content"])) + sum(len(buffer) for buffer in msg["buffers"])
-            if self._shown > most:
-                if before <= most:
-                    note = f"[what came after {self._limits.output_mb} MB of output was dropped]\n"
-                    cell.outputs.append(new_output("stream", name="stdout", text=note))
-                return None
-        return super().process_message(msg, cell, cell_index)
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell, or judge a graded one."""
@@ -170,8 +119,7 @@ class Execute(nbgrader.preprocessors.Execute):
 
     def _ask(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
         """Have the exam's calls carried out in the learner's kernel."""
-        assert self._kernel is not None
-        letters = self._kernel.letters
+        letters = self.kernel.letters
         document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
         packer = wire.Packer()
         document["calls"] = [packer.call(trial.call) for trial in exam.trials]
@@ -181,7 +129,7 @@ class Execute(nbgrader.preprocessors.Execute):
             self.execute_cell(cell, index, store_history=False)
             if self._note_timeout(cell, index):
                 return _no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
-            most = self._limits.file_mb * MB
+            most = self.kernel.limits.file_mb * MB
             given, tensors = wire.loads(letters.answer(most), most)
             answers = [wire.Unpacker(tensors).answer(packed) for packed in given["answers"]]
         except (wire.WireError, SafetensorError, OSError, LookupError, TypeError) as error:

@@ -28,11 +28,6 @@ _MATPLOTLIB = f"{SCRATCH}/matplotlib"
 _PLACES = ("/dev", "/proc", SCRATCH, SOCKETS, LETTERS)  # where something is mounted inside
 
 
-def bubblewrap() -> str | None:
-    """Return the path of bubblewrap's program, or None where it is not installed."""
-    return shutil.which("bwrap")
-
-
 def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[str]:
     """Return the command that runs `python -m module` inside. File descriptors passed on are open in there.
 
@@ -42,9 +37,9 @@ def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[s
     Raises:
         Problem: if a program that it needs is not installed.
     """
-    program = bubblewrap()
+    program = shutil.which("bwrap")
     if program is None:
-        raise Problem("bubblewrap is not installed; its package is called bubblewrap on Debian, Ubuntu and Fedora")
+        raise Problem("there is no program bwrap; install it, for example: apt install bubblewrap")
     python = [sys.executable, "-P", "-m", module, *arguments]
     seal = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv", *_environment()]
     over = ["--dev", "/dev", "--remount-ro", "/dev", "--proc", "/proc", "--tmpfs", SCRATCH, *_font_list()]
@@ -56,7 +51,7 @@ def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[s
     # what is shown, becomes nobody, and nobody goes through the same door as any other user.
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise Problem("setpriv is not installed (package util-linux): root needs it, another user does not")
+        raise Problem("there is no program setpriv, which root needs; install it, for example: apt install util-linux")
     outer = [program, "--die-with-parent", *shown, "--dev", "/dev", "--bind", "/proc", "/proc", "--"]
     nobody = [setpriv, "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--"]
     return [*outer, *nobody, program, *seal, "--ro-bind", "/", "/", *over, "--", *python]
@@ -84,21 +79,30 @@ def _environment() -> list[str]:
     return [word for name, value in variables.items() for word in ("--setenv", name, value)]
 
 
+def covered(hidden: Iterable[Path]) -> frozenset[Path]:
+    """Return those of `hidden` that would be in sight because a folder shown holds them."""
+    return frozenset(path for path in hidden if any(path.is_relative_to(shown) for shown in _binds()))
+
+
+def _binds() -> set[Path]:
+    """Return the files and folders of this machine that are shown."""
+    system = {Path(path) for path in (*_SYSTEM, *(f"/etc/{name}" for name in _SETTINGS), *_python())}
+    return system | {Path(__file__).parent / f"{name}.py" for name in _INSIDE} | {_font_list_file()}
+
+
 def _shown(hidden: Iterable[Path]) -> list[str]:
     """Return bubblewrap's words for all that is shown, a folder before what lies in it."""
-    binds = {Path(path) for path in (*_SYSTEM, *(f"/etc/{name}" for name in _SETTINGS), *_python())}
-    binds |= {Path(__file__).parent / f"{name}.py" for name in _INSIDE} | {_font_list_file()}
-    covered = [path for path in hidden if any(path.is_relative_to(bind) for bind in binds)]
+    binds, masks = _binds(), covered(hidden)
     words: list[str] = []
     folders: set[Path] = set()
-    for path in sorted((*binds, *covered, *map(Path, _PLACES)), key=lambda path: (len(path.parts), path)):
+    for path in sorted((*binds, *masks, *map(Path, _PLACES)), key=lambda path: (len(path.parts), path)):
         for folder in (*reversed(path.parents[:-1]), path):
             inside_a_bind = any(folder != bind and folder.is_relative_to(bind) for bind in binds if bind.is_dir())
             is_folder = folder != path or str(path) in _PLACES
             if is_folder and folder not in folders and folder not in binds and not inside_a_bind:
                 words += ["--perms", "0755", "--dir", str(folder)]  # by default nobody else could pass through it
                 folders.add(folder)
-        if path in covered:
+        if path in masks:
             words += ["--tmpfs", str(path), "--remount-ro", str(path)]
         elif path.is_symlink() and path.parent == Path("/"):  # /lib -> usr/lib
             words += ["--symlink", os.readlink(path), str(path)]

@@ -170,7 +170,7 @@ _processes: dict[tuple[int, frozenset[Path]], WarmProcess] = {}  # by process id
 
 def warm_process(hidden: frozenset[Path] = frozenset()) -> WarmProcess:
     """Return this process's warm process, started if need be."""
-    key = (os.getpid(), hidden)
+    key = (os.getpid(), sandbox.covered(hidden))
     with _lock:
         process = _processes.get(key)
         if process is None or not process.is_alive():

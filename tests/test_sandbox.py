@@ -82,7 +82,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     repository = Path(manyheads.__file__).parent.parent
     files |= {"a solution": repository / "solutions" / "01_single_head" / "lesson.py"}
     files |= {"a test": Path(__file__), "the grader": repository / "autograder" / "judge.py"}
-    other = SealedKernel(limits=GENEROUS)
     abstract = f"many-heads-{os.getpid()}"
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -100,7 +99,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
             "abstract": abstract,
         }
         ran = run(f"told = {told!r}", PROBE, "print('init is there')")
-    other.context.destroy(linger=0)
     assert ran.outputs[2] == "init is there\n", ran
     return json.loads(ran.outputs[1])
 
@@ -201,7 +199,8 @@ def test_two_submissions_share_neither_random_numbers_nor_files() -> None:
 def test_a_fork_bomb_is_stopped_and_leaves_nothing() -> None:
     bomb = (
         "import os, time\nchildren = 0\ntry:\n    while True:\n"
-        "        if os.fork() == 0:\n            time.sleep(600)\n        children += 1\nexcept OSError as error:\n    print(children, error)"
+        "        if os.fork() == 0:\n            time.sleep(600)\n        children += 1\n"
+        "except OSError as error:\n    print(children, error)"
     )
     ran = run(bomb, "print('still here')", limits=Limits(processes=60))
     children = int(ran.outputs[0].split()[0])
@@ -288,7 +287,9 @@ def test_everything_it_can_signal_is_its_own() -> None:
 
 
 def test_a_cell_is_interrupted_by_a_message() -> None:
-    kernel_loop = "import time\ntry:\n    while True: time.sleep(0.01)\nexcept KeyboardInterrupt:\n    print('interrupted')"
+    kernel_loop = (
+        "import time\ntry:\n    while True: time.sleep(0.01)\nexcept KeyboardInterrupt:\n    print('interrupted')"
+    )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(kernel_loop)])
     kernel = SealedKernel(limits=GENEROUS)
     client = NotebookClient(notebook, km=kernel, timeout=3, interrupt_on_timeout=True, shutdown_kernel="immediate")
