@@ -19,6 +19,7 @@ test: $(READY)  ## everything that must hold before a change is shared
 
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py
+	$(BIN)/python benchmarks/kernel.py
 
 # The announcements extension is JupyterLab's pop-up that asks about news.
 $(READY): pyproject.toml constraints.txt

@@ -31,7 +31,7 @@ from .provisioner import WarmProvisioner
 from .watch import KERNEL_ENDED
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "SYSTEMROOT", "TMPDIR")
-_QUEUED = 100  # messages that wait here to be read
+_QUEUED, _MESSAGE_MB = 20, 32  # messages that wait here to be read, and the size of the largest
 
 
 class SubmissionClient(AsyncKernelClient):
@@ -80,7 +80,7 @@ class SubmissionKernel(AsyncKernelManager):
         super().__init__(**kwargs)
         self.limits = limits
         # For every socket made in it: a larger message ends the connection, before it is read into memory.
-        self.context.setsockopt(zmq.MAXMSGSIZE, limits.output_mb * MB)
+        self.context.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_MB * MB)
         self.context.setsockopt(zmq.RCVHWM, _QUEUED)
 
     def client(self, **kwargs: Any) -> AsyncKernelClient:

@@ -1,8 +1,7 @@
 """What one submission may use. `Execute.limits` in a class's `nbgrader_config.py` changes any of them.
 
 Enforced inside the sandbox by `autograder.watch` and `autograder.namespaces`, output alone by
-`autograder.nbgrader_steps`; without the sandbox only the times and the output are. How long a single cell may run is
-nbgrader's own `c.Execute.timeout`.
+`autograder.run_cells`; without the sandbox output alone is. How long a single cell may run is nbgrader's own `c.Execute.timeout`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,8 @@ class Limits:
         open_files: files and sockets that one process may have open.
         file_mb: size of one file; writing more is an `OSError`. It is also the limit of what one answer weighs.
         scratch_mb: size of the scratch folder, which is in memory, and of /dev/shm; then "No space left on device".
-        output_mb: size of what all cells print and show; what comes later is dropped, and a line says so.
+        output_mb: size of what all cells print and show; what comes later is dropped, and a line says so. A single
+            message of more than 32 MB ends the run: "timeout".
     """
 
     seconds: float = 300

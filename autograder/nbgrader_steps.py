@@ -84,8 +84,8 @@ class Execute(RunCells):
             outcome, reason = self.why_it_ended()
             self._give_up_the_rest(nb, outcome, f"a cell above, or this one, ended the kernel: {reason}")
         except CellTimeoutError:
-            outcome, reason = TIMEOUT, "a cell ran too long and could not be stopped"
-            self._give_up_the_rest(nb, TIMEOUT, "a cell above, or this one, ran too long and could not be stopped")
+            outcome, reason = TIMEOUT, "a cell ran too long, or showed too much at once, and could not be stopped"
+            self._give_up_the_rest(nb, TIMEOUT, f"{reason}: a cell above, or this one")
         finally:
             self.close_kernel()
         if outcome == GRADED and self._timed_out_cell is not None:

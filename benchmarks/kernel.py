@@ -20,7 +20,7 @@ import nbformat
 import psutil
 from traitlets.config import Config
 
-from autograder import nbgrader_steps
+from autograder import nbgrader_steps, run_cells
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import read_chapter
 from autograder.kernel import SealedKernel
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--submissions", type=int, default=10)
     parser.add_argument("--chapter", default="01_single_head")
     arguments = parser.parse_args()
-    nbgrader_steps.SealedKernel = CountedKernel  # type: ignore[misc]
+    run_cells.SealedKernel = CountedKernel  # type: ignore[misc]
     count = arguments.submissions
     measure(arguments.chapter, 1, sandbox=False)  # imports, files read from the disk for the first time
     start = measure(arguments.chapter, 1, sandbox=True)
