@@ -1,7 +1,7 @@
 """What one submission may use. `Execute.limits` in a class's `nbgrader_config.py` changes any of them.
 
-Enforced inside the sandbox by `autograder.watch` and `autograder.namespaces`, output alone by
-`autograder.run_cells`; without the sandbox output alone is. How long a single cell may run is nbgrader's own `c.Execute.timeout`.
+Enforced inside the sandbox by `autograder.watch` and `autograder.namespaces`; output, the only one that holds without
+the sandbox too, by `autograder.run_cells`. How long a single cell may run is nbgrader's own `c.Execute.timeout`.
 """
 
 from __future__ import annotations
