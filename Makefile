@@ -22,6 +22,7 @@ test: $(READY) $(COLAB_READY)  ## everything that must hold before a change is s
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py
 	$(BIN)/python benchmarks/attention.py
+	$(BIN)/python benchmarks/kernel.py
 
 # The announcements extension is JupyterLab's pop-up that asks about news.
 $(READY): pyproject.toml constraints.txt real-model.txt

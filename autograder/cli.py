@@ -15,6 +15,7 @@ from rich.text import Text
 
 from . import build as builder
 from . import demo as sample
+from . import doctor as examination
 from .class_folder import ClassFolder, open_class
 from .class_folder import new_class as make_class
 from .collect import Collected
@@ -36,6 +37,10 @@ _out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 _Class = Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")]
 _CORES = os.cpu_count() or 1
 _Workers = Annotated[int, typer.Option(min=1, help="How many submissions run at once.")]
+_NoSandbox = Annotated[
+    bool, typer.Option("--no-sandbox", help="Run learners' code with all your rights, where there is no sandbox.")
+]
+_UNSEALED = "WARNING: learners' code ran without the sandbox, with all your rights"
 _SYMBOLS = {
     CLEAN: ("✓", "green"),
     CARRIED: ("✓*", "green"),
@@ -101,12 +106,16 @@ def grade(
     assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; all by default.")] = None,
     workers: _Workers = _CORES,
     regrade: Annotated[bool, typer.Option("--regrade", help="Grade unchanged submissions again.")] = False,
+    no_sandbox: _NoSandbox = False,
 ) -> None:
     """Grade what is new or changed, and print the table of learner by exercise."""
     opened, names = open_class(folder, assignments or [])
+    sandbox = not no_sandbox and opened.config().Execute.get("sandbox", True)
+    if sandbox and any(map(opened.students, names)):
+        examination.require_sandbox()
     for name in names:
         if opened.students(name):
-            _grade(opened, name, workers, regrade)
+            _grade(opened, name, workers, regrade, sandbox)
         else:
             print(f"{name}: nothing handed in.")
 
@@ -125,22 +134,39 @@ def report(
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make the class.")] = Path("demo-class"),
     workers: _Workers = _CORES,
+    no_sandbox: _NoSandbox = False,
 ) -> None:
     """Make a sample class from known mistakes, then collect, grade and report it."""
+    if not no_sandbox:
+        examination.require_sandbox()
     opened, assignment, handed_in = sample.make_class(folder, builder.REPOSITORY_ROOT / "solutions")
     print(f"A class was made in {folder}; its learners have handed in {assignment}.")
     _print_collected(take_in(opened, assignment, handed_in))
-    _grade(opened, assignment, workers, regrade=False)
+    _grade(opened, assignment, workers, regrade=False, sandbox=not no_sandbox)
     _report(opened, [assignment])
 
 
-def _grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool) -> None:
+@app.command()
+def doctor() -> None:
+    """Say what this machine offers: the sandbox's layers, the GPU, versions. Fails where grading would refuse."""
+    found = examination.find_layers()
+    print(examination.report(found))
+    if any(layer.missing for layer in found):
+        raise typer.Exit(1)
+
+
+def _grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool, sandbox: bool) -> None:
+    if not sandbox:
+        print(f"{_UNSEALED.replace(' ran ', ' runs ')}.", file=sys.stderr)
     try:
-        run = grade_assignment(folder, assignment, workers, regrade, progress=True)
+        run = grade_assignment(folder, assignment, workers, regrade, progress=True, sandbox=sandbox)
     except KeyboardInterrupt:
         print("Stopped. What was graded is kept; the same command goes on with the rest.", file=sys.stderr)
         raise typer.Exit(130) from None
-    _out.print(_table(class_results(folder, assignment)))
+    results = class_results(folder, assignment)
+    _out.print(_table(results))
+    if results.unsealed:
+        print(f"{_UNSEALED}: {', '.join(results.unsealed)}.")
     print("✓ right   ✓* right, but for what it builds on   ◐ partly   ✗ wrong   · not written")
     print(_summary(run))
 

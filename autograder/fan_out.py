@@ -111,7 +111,7 @@ def _run_alone(job: Job) -> Executed:
         future = pool.submit(run_job, job)
         if isinstance(future.exception(), BrokenProcessPool):
             reason = "it ended the process that was grading it, twice: there is no score"
-            return Executed(job, "", Marked(CRASHED, reason, (), 0.0))
+            return Executed(job, "", Marked(CRASHED, reason, (), 0.0, job.settings.get("sandbox", True)))
         return _result(future, job)
 
 
@@ -119,7 +119,8 @@ def _result(future: Future[Executed], job: Job) -> Executed:
     error = future.exception()
     if error is None:
         return future.result()
-    return Executed(job, "", Marked(NEEDS_REVIEW, f"the grader failed ({one_line(error)}); grade it again", (), 0.0))
+    reason = f"the grader failed ({one_line(error)}); grade it again"
+    return Executed(job, "", Marked(NEEDS_REVIEW, reason, (), 0.0, sealed=True))
 
 
 def run_job(job: Job) -> Executed:

@@ -42,15 +42,25 @@ class Run:
     unchanged: int
 
 
-def grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool = False, progress: bool = True) -> Run:
+def grade(
+    folder: ClassFolder,
+    assignment: str,
+    workers: int,
+    regrade: bool = False,
+    progress: bool = True,
+    sandbox: bool | None = None,
+) -> Run:
     """Grade every submission of `assignment` that is new or changed.
 
     Args:
         workers: how many run at once.
         regrade: grade unchanged ones too. A score set by hand in the formgrader stays.
         progress: show a progress bar on stderr.
+        sandbox: whether submissions run in a sandbox; by default what the class's settings say.
     """
     steps = Steps(folder, assignment)
+    if sandbox is not None:
+        steps.config.Execute.sandbox = sandbox
     outcomes: Counter[str] = Counter()
     students = folder.students(assignment)
     waiting = [student for student in students if regrade or steps.is_new(student)]
@@ -107,19 +117,19 @@ class Steps:
         """Write an executed submission to `autograded/`, the gradebook and its record. Return its outcome."""
         job, marked = executed.job, executed.marked
         if not executed.notebook:
-            return self._record(job.student, marked.outcome, marked.reason, job.fingerprint)
+            return self._record(job.student, marked.outcome, marked.reason, job.fingerprint, marked.sealed)
         try:
             with _converter(self.config, job.student, self.assignment) as converter:
                 converter.finish(self.folder.notebook(job.student, self.assignment), executed)
         except Exception as error:
             reason = f"its grade could not be saved: {one_line(error)}"
-            return self._record(job.student, NEEDS_REVIEW, reason, job.fingerprint)
+            return self._record(job.student, NEEDS_REVIEW, reason, job.fingerprint, marked.sealed)
         return marked.outcome
 
-    def _record(self, student: str, outcome: str, reason: str, fingerprint: str) -> str:
+    def _record(self, student: str, outcome: str, reason: str, fingerprint: str, sealed: bool = True) -> str:
         if self.folder.autograded(student, self.assignment).is_file():
             reason += " (the grade of what was handed in before stays in the gradebook)"
-        record = Record.of(student, self.assignment, outcome, reason, fingerprint)
+        record = Record.of(student, self.assignment, outcome, reason, fingerprint, sealed=sealed)
         record.write(self.folder.record_path(student, self.assignment))
         return outcome
 

@@ -7,21 +7,18 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbgrader.preprocessors
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import NbGraderPreprocessor
 from safetensors import SafetensorError
-from traitlets import Type, Unicode
+from traitlets import Unicode
 
 from manyheads import wire
 from manyheads.call import Answer, Failure
@@ -31,11 +28,12 @@ from manyheads.sources import defines
 from .chapter import read_chapter
 from .class_folder import ClassFolder
 from .judge import Judge
-from .kernel import SubmissionKernel
+from .limits import MB
 from .realign import realign
-from .record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, Record
+from .record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
 from .released import release_of
 from .repair import keep, kept, note
+from .run_cells import RunCells
 from .source_notebook import EXERCISE_MARK, grade_id
 from .triage import refuse_other_chapters
 from .verdict import Verdict
@@ -53,24 +51,25 @@ class Marked:
         reason: why, for a person; "" for graded.
         verdicts: of the graded cells, in the notebook's order.
         seconds: wall time from the kernel's start to its end.
+        sealed: whether it ran in the sandbox.
     """
 
     outcome: str
     reason: str
     verdicts: tuple[Verdict, ...]
     seconds: float
+    sealed: bool
 
 
-class Execute(nbgrader.preprocessors.Execute):
+class Execute(RunCells):
     """Runs a submission, and has each graded cell judged in place of running its test."""
 
     solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
     seed = Unicode(help="The class's secret seed.").tag(config=True)
-    kernel_manager_class = Type(SubmissionKernel, klass=SubmissionKernel)
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(kernel_manager_class=SubmissionKernel, **kwargs)
-        self.skip_cells_with_tag = ""  # a learner's tag must not keep a cell from running
+    def hidden_folders(self) -> list[Path]:
+        """Return the class folder: a submission must not see it even if it lies in a folder of Python's."""
+        return [Path(self.solutions).parent]
 
     def preprocess(self, nb: NotebookNode, resources: Any = None, km: Any = None) -> tuple[NotebookNode, Any]:
         """Run `nb`, judge it, and leave a `Marked` in `resources["manyheads"]`."""
@@ -80,30 +79,27 @@ class Execute(nbgrader.preprocessors.Execute):
         started = time.monotonic()
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         self._judge = Judge(chapter, self.seed)
-        self._scratch = Path(tempfile.mkdtemp(prefix="submission-"))
-        self._letters = Path(tempfile.mkdtemp(prefix="letters-"))  # apart: the scratch folder is the learner's
-        outcome, reason = GRADED, ""
-        metadata = resources.setdefault("metadata", {})
-        path_before = metadata.get("path")
-        metadata["path"] = str(self._scratch)
         self._timed_out_cell: int | None = None
+        outcome, reason = GRADED, ""
         try:
             nb, resources = super().preprocess(nb, resources, km)
         except DeadKernelError:
-            outcome, reason = CRASHED, "the notebook ended its own kernel"
-            self._give_up_the_rest(nb, CRASHED, "a cell above ended the kernel (os._exit, or all memory used)")
+            outcome, reason = self.why_it_ended()
+            self._give_up_the_rest(nb, outcome, f"a cell above, or this one, ended the kernel: {reason}")
         except CellTimeoutError:
-            outcome, reason = TIMEOUT, "a cell ran too long and could not be stopped"
-            self._give_up_the_rest(nb, TIMEOUT, "a cell above, or this one, ran too long and could not be stopped")
+            outcome, reason = TIMEOUT, "a cell ran too long, or showed too much at once, and could not be stopped"
+            self._give_up_the_rest(nb, TIMEOUT, f"{reason}: a cell above, or this one")
         finally:
-            metadata["path"] = path_before
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            shutil.rmtree(self._letters, ignore_errors=True)
+            self.close_kernel()
         if outcome == GRADED and self._timed_out_cell is not None:
             outcome = TIMEOUT
             reason = f"cell {self._timed_out_cell + 1} ran longer than {self.timeout} s and was stopped"
         resources["manyheads"] = Marked(
-            outcome, reason, tuple(self._judge.verdicts), seconds=time.monotonic() - started
+            outcome,
+            reason,
+            tuple(self._judge.verdicts),
+            seconds=time.monotonic() - started,
+            sealed=self.sandbox,
         )
         return nb, resources
 
@@ -126,18 +122,18 @@ class Execute(nbgrader.preprocessors.Execute):
 
     def _ask(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
         """Have the exam's calls carried out in the learner's kernel."""
-        request, answer = self._letters / "request", self._letters / "answer"
+        letters = self.kernel.letters
         document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
         packer = wire.Packer()
         document["calls"] = [packer.call(trial.call) for trial in exam.trials]
-        cell = new_code_cell(_PROBE.format(request=str(request), answer=str(answer)))
+        cell = new_code_cell(_PROBE.format(request=letters.request_path, answer=letters.answer_path))
         try:
-            answer.unlink(missing_ok=True)
-            wire.save(request, document, packer.tensors)
+            letters.ask(wire.dumps(document, packer.tensors))
             self.execute_cell(cell, index, store_history=False)
             if self._note_timeout(cell, index):
                 return _no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
-            given, tensors = wire.load(answer)
+            most = self.kernel.limits.file_mb * MB
+            given, tensors = wire.loads(letters.answer(most), most)
             answers = [wire.Unpacker(tensors).answer(packed) for packed in given["answers"]]
         except (wire.WireError, SafetensorError, OSError, LookupError, TypeError) as error:
             return _no_answer(exam, "NoAnswer", f"nothing that can be judged came back ({error})")
@@ -197,6 +193,7 @@ class KeepRecord(NbGraderPreprocessor):
             verdicts=marked.verdicts if marked else (),
             seconds=marked.seconds if marked else 0.0,
             repairs=kept(nb),
+            sealed=marked.sealed if marked else True,
         )
         record.write(folder.record_path(names["student"], names["assignment"]))
         return nb, resources

@@ -39,6 +39,7 @@ class Record:
         seconds: wall time of the submission's run.
         verdicts: of its graded cells.
         repairs: what was mended in the notebook before it was graded.
+        sealed: False where it ran without the sandbox.
     """
 
     student: str
@@ -50,6 +51,7 @@ class Record:
     seconds: float
     verdicts: tuple[Verdict, ...]
     repairs: tuple[Repair, ...] = ()
+    sealed: bool = True
 
     @classmethod
     def of(
@@ -62,11 +64,20 @@ class Record:
         verdicts: Sequence[Verdict] = (),
         seconds: float = 0.0,
         repairs: Sequence[Repair] = (),
+        sealed: bool = True,
     ) -> Record:
         """Make a record of now."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
         return cls(
-            student, assignment, outcome, reason, fingerprint, now, round(seconds, 3), tuple(verdicts), tuple(repairs)
+            student=student,
+            assignment=assignment,
+            outcome=outcome,
+            reason=reason,
+            fingerprint=fingerprint,
+            graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(seconds, 3),
+            verdicts=tuple(verdicts),
+            repairs=tuple(repairs),
+            sealed=sealed,
         )
 
     def write(self, path: Path) -> None:

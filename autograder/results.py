@@ -60,6 +60,7 @@ class LearnerResult:
         exercises: by exercise, in the lesson's order; empty where there is no grade.
         changed_by_hand: whether an instructor has changed a score.
         repairs: what was mended in the notebook before it was graded, a sentence each.
+        sealed: False where the submission ran without the sandbox.
     """
 
     student: str
@@ -69,6 +70,7 @@ class LearnerResult:
     exercises: Mapping[str, ExerciseResult] = field(default_factory=dict)
     changed_by_hand: bool = False
     repairs: tuple[str, ...] = ()
+    sealed: bool = True
 
     @property
     def needs_a_look(self) -> bool:
@@ -120,6 +122,11 @@ class ClassResults:
         """The scores of those who have one."""
         return [learner.score for learner in self.learners if learner.score is not None]
 
+    @property
+    def unsealed(self) -> list[str]:
+        """Those whose code ran without the sandbox: it could have changed anything, grades included."""
+        return [learner.student for learner in self.learners if not learner.sealed]
+
     def pass_rate(self, exercise: str) -> float | None:
         """Return the share (0 … 1) of graded learners with all points in `exercise`; None without any."""
         graded = [learner.exercises[exercise] for learner in self.learners if exercise in learner.exercises]
@@ -167,7 +174,7 @@ def _learner(
     if record is None:
         return LearnerResult(student, NOT_GRADED, f"run: autograder grade {folder.root.name}", None)
     if not record.verdicts:
-        return LearnerResult(student, record.outcome, record.reason, None)
+        return LearnerResult(student, record.outcome, record.reason, None, sealed=record.sealed)
     try:
         submission = gradebook.find_submission(assignment, student)
     except MissingEntry:
@@ -185,6 +192,7 @@ def _learner(
         exercises,
         any(grade.manual_score is not None for grade in grades.values()),
         tuple(sentences(record.repairs)),
+        record.sealed,
     )
 
 

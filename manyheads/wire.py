@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from .call import Answer, Call, Failure, Opaque, Value
@@ -195,11 +195,32 @@ def _dtype(name: Any) -> torch.dtype:
     return dtype
 
 
-def save(path: Path, document: Any, tensors: Mapping[str, Tensor]) -> None:
-    """Write `document` (JSON) and `tensors` to `path`: the same bytes for the same content."""
+def dumps(document: Any, tensors: Mapping[str, Tensor]) -> bytes:
+    """Return a file of `document` (JSON) and `tensors`: the same bytes for the same content."""
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     # One metadata entry: safetensors keeps several in no fixed order.
-    save_file(dict(tensors), path, metadata={_DOCUMENT: text})
+    return safetensors.torch.save(dict(tensors), metadata={_DOCUMENT: text})
+
+
+def loads(data: bytes, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tensor]]:
+    """Return what `dumps` was given.
+
+    Raises:
+        WireError: if `data` is larger than `max_bytes`, or was not made by `dumps`.
+    """
+    if len(data) > max_bytes:
+        raise WireError(f"more came back than the limit of {max_bytes / 2**20:.0f} MB")
+    try:
+        tensors = safetensors.torch.load(data)  # it checks the header
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return json.loads(header["__metadata__"][_DOCUMENT]), tensors
+    except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise WireError(f"it cannot be read: {error}") from error
+
+
+def save(path: Path, document: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Write what `dumps` returns into the file at `path`, which stays the same file where there is one."""
+    path.write_bytes(dumps(document, tensors))
 
 
 def load(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tensor]]:
@@ -211,13 +232,7 @@ def load(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tensor]
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             raise WireError(f"{path.name} is no plain file")  # reading a pipe would wait for ever
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise WireError(f"{size / 2**20:.0f} MB came back; the limit is {max_bytes / 2**20:.0f} MB")
-        with safe_open(path, framework="pt") as file:
-            document = json.loads((file.metadata() or {})[_DOCUMENT])
-            return document, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
-        if isinstance(error, WireError):
-            raise
+        with path.open("rb") as file:
+            return loads(file.read(max_bytes + 1), max_bytes)
+    except OSError as error:
         raise WireError(f"{path.name} cannot be read: {error}") from error

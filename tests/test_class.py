@@ -178,17 +178,43 @@ def test_odd_metadata_and_duplicated_cells_are_mended_and_graded(
     }
 
 
-def test_a_submission_that_kills_its_worker_takes_nobody_with_it(
-    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+@pytest.mark.parametrize("sandbox", [True, False], ids=["sealed", "ordinary"])
+def test_a_submission_that_kills_its_parent_takes_nobody_with_it(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], sandbox: bool
 ) -> None:
     for student in ("ada", "bo"):
         hand_in(toy_class, student, right)
     hand_in(toy_class, "killer", {"scale_rows": "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"})
-    run = grade(toy_class, TOY, workers=2, progress=False)
-    assert run.outcomes == {GRADED: 2, CRASHED: 1}
+    run = grade(toy_class, TOY, workers=2, progress=False, sandbox=sandbox)
+    assert run.outcomes == ({GRADED: 3} if sandbox else {GRADED: 2, CRASHED: 1})
     rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
-    assert (rows["ada"].score, rows["bo"].score, rows["killer"].score) == (9, 9, None)
-    assert "twice" in rows["killer"].reason
+    assert (rows["ada"].score, rows["bo"].score) == (9, 9)
+    assert rows["killer"].score == (0 if sandbox else None)
+    assert sandbox or "twice" in rows["killer"].reason
+    assert class_results(toy_class, TOY).unsealed == ([] if sandbox else ["ada", "bo", "killer"])
+
+
+def test_limits_of_the_class_end_a_submission_with_a_reason(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
+) -> None:
+    hand_in(toy_class, "slow", {**right, "row_sums": "import time\nos = 1\nwhile True: time.sleep(0.1)"})
+    hand_in(toy_class, "busy", {**right, "row_sums": "while True: pass"})
+    hand_in(toy_class, "loud", {**right, "row_sums": f"print('x' * 3 * 2**20)\n{right['row_sums']}"})
+    config = toy_class.root / "nbgrader_config.py"
+    limits = {"seconds": 40, "cpu_seconds": 3, "output_mb": 2}
+    config.write_text(config.read_text() + f"\nc.Execute.timeout = 200\nc.Execute.limits = {limits}\n")
+
+    run = grade(toy_class, TOY, workers=1, progress=False)
+
+    assert run.outcomes == {GRADED: 1, TIMEOUT: 2}
+    rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
+    assert rows["slow"].reason == "it ran longer than 40 s in all"
+    assert rows["busy"].reason == "it computed longer than 3 s in all"
+    assert rows["slow"].score == rows["busy"].score == 3  # what was earned before stays
+    assert rows["loud"].score == 9
+    written = toy_class.autograded("loud", TOY).read_text()
+    assert "what came after 2 MB of output was dropped" in written
+    assert len(written) < 2 * 2**20
 
 
 def test_a_regrade_that_is_stopped_loses_nothing_and_goes_on(

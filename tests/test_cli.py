@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,18 @@ from autograder.class_folder import ClassFolder
 from .conftest import TOY, HandIn
 
 
-def autograder(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def autograder(
+    *arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "autograder", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture
+def without_bubblewrap(tmp_path: Path) -> dict[str, str]:
+    """An environment whose PATH has no program but Python's own."""
+    (tmp_path / "bin").mkdir()
+    return {**os.environ, "PATH": str(tmp_path / "bin")}
 
 
 @pytest.mark.slow
@@ -98,6 +108,44 @@ def test_from_hand_in_to_report_by_commands_alone(toy_class: ClassFolder, hand_i
     assert report.returncode == 0, report.stderr
     page = Path(report.stdout.removeprefix("Report: ").strip())
     assert "ada" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_without_a_sandbox_nothing_runs_unless_told_and_then_the_warning_stays(
+    toy_class: ClassFolder, hand_in: HandIn, without_bubblewrap: dict[str, str]
+) -> None:
+    hand_in(toy_class, "ada", {"scale_rows": "def scale_rows(x, factors): return x * factors[:, None]"})
+    refused = autograder("grade", toy_class.root, env=without_bubblewrap)
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    [line] = refused.stderr.strip().splitlines()
+    assert "no program bwrap" in line
+    assert "apt install bubblewrap" in line
+    assert "--no-sandbox" in line
+    assert not toy_class.record_path("ada", TOY).exists()
+
+    told = autograder("grade", toy_class.root, "--no-sandbox", env=without_bubblewrap)
+    assert told.returncode == 0, told.stderr
+    assert "WARNING" in told.stderr
+    assert "without the sandbox" in told.stdout
+    assert "ada" in told.stdout.split("WARNING")[1]
+    later = autograder("grade", toy_class.root)  # nothing new is run; what was, was not sealed
+    assert "without the sandbox" in later.stdout
+    autograder("report", toy_class.root)
+    assert "Graded without the sandbox" in (toy_class.root / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_doctor_says_what_is_there_and_fails_where_grading_would_refuse(without_bubblewrap: dict[str, str]) -> None:
+    well = autograder("doctor")
+    assert well.returncode == 0, well.stdout
+    assert "✗" not in well.stdout
+    for word in ("bubblewrap", "namespaces", "/proc", "limits", "GPU", "torch", "nbgrader"):
+        assert word in well.stdout
+    ill = autograder("doctor", env=without_bubblewrap)
+    assert ill.returncode == 1
+    assert "✗ bubblewrap" in ill.stdout
+    assert "apt install bubblewrap" in ill.stdout
 
 
 @pytest.mark.slow

@@ -1,0 +1,98 @@
+"""`autograder doctor`: what this machine offers. And the grader's own question before it runs anything: can it seal?
+
+It tries each layer of the sandbox rather than looking at versions: whether a kernel's namespaces work depends on the
+system's settings, and on the container that one may be in.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import layers, namespaces, sandbox
+from .problems import Problem
+
+_FIXES = {
+    layers.NAMESPACES: "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, "
+    "kernel.apparmor_restrict_unprivileged_userns=0 or user.max_user_namespaces=10000; in a container, a seccomp "
+    "profile that allows unshare and mount",
+    layers.PROCESSES: "in a container, leave /proc unmasked (docker: --security-opt systempaths=unconfined)",
+}
+_PACKAGES = ("torch", "nbgrader", "nbclient", "jupyter_client", "ipykernel", "ipywidgets", "matplotlib", "safetensors")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the sandbox.
+
+    Args:
+        name: what it gives.
+        missing: why it is not there, "" where it is.
+        fix: what would give it.
+    """
+
+    name: str
+    missing: str = ""
+    fix: str = ""
+
+
+def find_layers() -> list[Layer]:
+    """Try every layer. What stands on a missing one is missing too, and not listed."""
+    if sys.platform != "linux":
+        return [Layer("Linux", f"this is {platform.system()}", "grade on Linux, or in a virtual machine with it")]
+    if not namespaces.refuses_system_calls():
+        return [Layer("a known processor", f"this is {platform.machine()}", "grade on x86-64 or ARM64")]
+    try:
+        command = sandbox.command("autograder.layers")
+    except Problem as problem:
+        return [Layer("bubblewrap", str(problem))]
+    done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=120)
+    if done.returncode != 0 and not done.stdout:
+        why = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+        return [Layer("bubblewrap", f"it cannot start a program: {why}", _FIXES[layers.NAMESPACES])]
+    found = [Layer("bubblewrap")]
+    for row in map(json.loads, done.stdout.splitlines()):
+        found.append(Layer(row["layer"], row["refused"], _FIXES.get(row["layer"], "") if row["refused"] else ""))
+    tried = {layer.name for layer in found}
+    found += [Layer(name, "the try did not come back") for name in layers.LAYERS if name not in tried]
+    return found
+
+
+def require_sandbox() -> None:
+    """Return if this machine can seal a kernel.
+
+    Raises:
+        Problem: if it cannot; it names the first layer missing, and what to do.
+    """
+    for layer in find_layers():
+        if layer.missing:
+            fix = f" To get it: {layer.fix}." if layer.fix else ""
+            raise Problem(
+                f"learners' code cannot be sealed off here: no {layer.name} ({layer.missing}).{fix} "
+                "With --no-sandbox it runs with all your rights: only for files from people you trust."
+            )
+
+
+def report(found: Sequence[Layer]) -> str:
+    """Return what `autograder doctor` prints."""
+    rows = [f"{'✗' if layer.missing else '✓'} {layer.name}{_why(layer)}" for layer in found]
+    sealed = not any(layer.missing for layer in found)
+    rows.append("Submissions are sealed off." if sealed else "`autograder grade` refuses here, unless --no-sandbox.")
+    rows += ["", f"  GPU: {_gpu()} (submissions are graded on the CPU)", f"  Python {platform.python_version()}"]
+    rows += [f"  {name} {importlib.metadata.version(name)}" for name in _PACKAGES]
+    return "\n".join(rows)
+
+
+def _why(layer: Layer) -> str:
+    return f": {layer.missing}" + (f"\n    To get it: {layer.fix}" if layer.fix else "") if layer.missing else ""
+
+
+def _gpu() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "none"

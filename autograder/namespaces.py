@@ -1,0 +1,169 @@
+"""The kernel's own words for sealing a process off: namespaces, mounts, capabilities, limits, refused system calls.
+
+Called by `autograder.zygote` in a freshly forked process, before any learner's code. It needs the standard library
+and Linux alone, and decides nothing: what is mounted and how much is allowed stands in `autograder.zygote`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import os
+import platform
+import resource
+import struct
+import sys
+
+# From <linux/sched.h>, <linux/mount.h>, <linux/prctl.h>, <linux/seccomp.h>, <linux/bpf_common.h>.
+_NEW = {
+    "mount": 0x00020000,
+    "cgroup": 0x02000000,
+    "uts": 0x04000000,
+    "ipc": 0x08000000,
+    "user": 0x10000000,
+    "pid": 0x20000000,
+    "network": 0x40000000,
+}
+READ_ONLY, NO_SUID, NO_DEVICES, NO_PROGRAMS, _REMOUNT, _RECURSIVE, _PRIVATE = 1, 2, 4, 8, 32, 16384, 1 << 18
+_SET_DUMPABLE, _BOUNDING_DROP, _SET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _AMBIENT_CLEAR = 4, 24, 22, 38, 47, 4
+_CAPABILITY_VERSION = 0x20080522
+_FILTER, _ALLOW, _REFUSE = 2, 0x7FFF0000, 0x00050000
+_LOAD, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+
+# System calls that a notebook has no use for: memory that no limit counts (memfd, System V), a look into other
+# processes, and parts of the kernel with a history of holes. Numbers on x86-64 and on ARM64.
+_REFUSED = {
+    "add_key": (248, 217),
+    "bpf": (321, 280),
+    "io_uring_setup": (425, 425),
+    "keyctl": (250, 219),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "mq_open": (240, 180),
+    "msgget": (68, 186),
+    "perf_event_open": (298, 241),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "ptrace": (101, 117),
+    "request_key": (249, 218),
+    "shmget": (29, 194),
+    "userfaultfd": (323, 282),
+}
+_ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+
+
+class SealError(OSError):
+    """A layer that this machine does not give."""
+
+
+@functools.cache
+def _c_library() -> ctypes.CDLL:
+    library = ctypes.CDLL(None, use_errno=True)
+    library.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+    library.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+    return library
+
+
+def new_namespaces() -> None:
+    """Move this process into its own user, mount, network, IPC, UTS and cgroup namespace, its children into a PID one.
+
+    It keeps its user id, and has every capability over these namespaces and none outside.
+    """
+    user, group = os.getuid(), os.getgid()
+    _checked(_c_library().unshare(sum(_NEW.values())), "new namespaces")
+    for name, content in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(content)
+    mount(None, "/", None, _RECURSIVE | _PRIVATE)
+
+
+def no_further_namespaces() -> None:
+    """Refuse user namespaces within this one: their owner could mount memory that nobody counts."""
+    with open("/proc/sys/user/max_user_namespaces", "w") as file:
+        file.write("0")
+
+
+def mount(what: str | None, where: str, kind: str | None, flags: int, options: str = "") -> None:
+    """Mount, as mount(2) does."""
+    source, target, file_system = (text.encode() if text is not None else None for text in (what, where, kind))
+    _checked(_c_library().mount(source, target, file_system, flags, options.encode()), f"mounting {where}")
+
+
+def memory_folder(where: str, size: int, files: int) -> None:
+    """Mount an empty folder of at most `size` bytes and `files` files, kept in memory and gone with the namespace."""
+    mount("tmpfs", where, "tmpfs", NO_SUID | NO_DEVICES, f"size={size},nr_inodes={files},mode=0700")
+
+
+def make_read_only(where: str) -> None:
+    """Turn a folder mounted by `memory_folder` read-only."""
+    mount(None, where, None, _REMOUNT | READ_ONLY | NO_SUID | NO_DEVICES)
+
+
+def hide_memory() -> None:
+    """Keep processes without this one's capabilities from reading its memory, environment and open files."""
+    _checked(_c_library().prctl(_SET_DUMPABLE, 0, 0, 0, 0), "hiding a process's memory")
+
+
+def give_up_privileges() -> None:
+    """Give up every capability for good, set-user-ID programs included, and the system calls in `_REFUSED`."""
+    for capability in range(64):
+        if _c_library().prctl(_BOUNDING_DROP, capability, 0, 0, 0) < 0 and ctypes.get_errno() != errno.EINVAL:
+            _checked(-1, "giving up capabilities")
+    _checked(_c_library().prctl(_AMBIENT, _AMBIENT_CLEAR, 0, 0, 0), "giving up capabilities")
+    header, nothing = struct.pack("Ii", _CAPABILITY_VERSION, 0), struct.pack("6I", *[0] * 6)
+    _checked(_c_library().capset(header, nothing), "giving up capabilities")
+    _checked(_c_library().prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "giving up new privileges")
+    _refuse_system_calls()
+    # The kernel shows the files of a process that changed its capabilities to root alone; the learner's are their own.
+    _checked(_c_library().prctl(_SET_DUMPABLE, 1, 0, 0, 0), "showing a process's files to itself")
+
+
+def set_limits(cpu_seconds: float, memory: int, processes: int, open_files: int, file_size: int) -> None:
+    """Set what this process and those it starts may use, sizes in bytes. Not to be raised again."""
+    for what, most in (
+        (resource.RLIMIT_CPU, int(cpu_seconds) + 1),
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_NPROC, processes),
+        (resource.RLIMIT_NOFILE, open_files),
+        (resource.RLIMIT_FSIZE, file_size),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+    ):
+        resource.setrlimit(what, (most, most))
+
+
+def refuses_system_calls() -> bool:
+    """Whether the system calls of this machine's processor are known here."""
+    return sys.platform == "linux" and platform.machine() in _ARCHITECTURES
+
+
+def _refuse_system_calls() -> None:
+    """Install a filter: a refused call fails with EPERM; so does one made in another processor mode's numbers."""
+    architecture, column = _ARCHITECTURES[platform.machine()]
+    numbers = sorted(call[column] for call in _REFUSED.values())
+    refuse_other = [(_IF_AT_LEAST, 0, 1, 0x40000000), (_RETURN, 0, 0, _REFUSE | errno.EPERM)]  # x32's numbers
+    rules = [
+        (_LOAD, 0, 0, 4),  # struct seccomp_data: the architecture is at 4, the number at 0
+        (_IF_EQUAL, 1, 0, architecture),
+        (_RETURN, 0, 0, _REFUSE | errno.EPERM),
+        (_LOAD, 0, 0, 0),
+        *refuse_other,
+        *((_IF_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _REFUSE | errno.EPERM),
+    ]
+    # struct sock_fprog: how many rules, and where they are
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+    program = ctypes.create_string_buffer(struct.pack("HP", len(rules), ctypes.addressof(code)))
+    _checked(_c_library().prctl(_SET_SECCOMP, _FILTER, ctypes.addressof(program), 0, 0), "refusing system calls")
+
+
+def _checked(result: int, what: str) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise SealError(number, f"{what}: {os.strerror(number)}")

@@ -1,0 +1,83 @@
+"""nbgrader's `Execute` with our kernels under it: sandbox or not, limits, output that ends somewhere.
+
+`autograder.nbgrader_steps.Execute` is it with the judge on top. Nothing here knows of exercises or points.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbgrader.preprocessors
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from traitlets import Bool, Dict, Type
+
+from .kernel import OrdinaryKernel, SealedKernel, SubmissionKernel
+from .limits import MB, Limits
+from .record import CRASHED, TIMEOUT
+from .watch import OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
+
+_OUTPUTS = {"stream", "display_data", "execute_result", "update_display_data", "error", "comm_open", "comm_msg"}
+
+
+class RunCells(nbgrader.preprocessors.Execute):
+    """Runs a notebook's cells in a kernel of its own."""
+
+    sandbox = Bool(True, help="Run notebooks in a sandbox, and none where there is no sandbox.").tag(config=True)
+    limits = Dict(help="What a submission may use; see autograder/limits.py.").tag(config=True)
+    kernel_manager_class = Type(SubmissionKernel, klass=SubmissionKernel)
+
+    kernel: SubmissionKernel  # of the notebook that runs
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(kernel_manager_class=SubmissionKernel, **kwargs)
+        self.skip_cells_with_tag = ""  # a learner's tag must not keep a cell from running
+        self.shutdown_kernel = "immediate"  # there is nothing in it to save
+
+    def hidden_folders(self) -> list[Path]:
+        """Return folders that a notebook must not see, wherever they lie."""
+        return []
+
+    def create_kernel_manager(self) -> SubmissionKernel:
+        """Make the kernel that nbclient then starts."""
+        limits = Limits.of(self.limits)
+        self._shown = 0  # bytes
+        if self.sandbox:
+            self.kernel = SealedKernel(hidden=self.hidden_folders(), limits=limits, config=self.config)
+        else:
+            self.kernel = OrdinaryKernel(kernel_name="python3", limits=limits, config=self.config)
+        self.km = self.kernel
+        return self.kernel
+
+    def why_it_ended(self) -> tuple[str, str]:
+        """Return the outcome and the reason of a submission whose kernel is gone."""
+        return {
+            OUT_OF_TIME: (TIMEOUT, f"it ran longer than {self.kernel.limits.seconds:g} s in all"),
+            OUT_OF_CPU: (TIMEOUT, f"it computed longer than {self.kernel.limits.cpu_seconds:g} s in all"),
+            OUT_OF_MEMORY: (CRASHED, f"it used more than {self.kernel.limits.memory_mb} MB of memory"),
+        }.get(self.kernel.why_it_ended(), (CRASHED, "the notebook ended its own kernel"))
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """Notice at once that the kernel is gone: nbclient looks once a second."""
+        await self.kernel.ended()
+        if self.task_poll_for_reply is not None:
+            self.task_poll_for_reply.cancel()
+
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
+        """Take an output as nbclient does, as long as there is room."""
+        if msg["msg_type"] in _OUTPUTS:
+            before, most = self._shown, self.kernel.limits.output_mb * MB
+            self._shown += len(str(msg["content"])) + sum(len(buffer) for buffer in msg["buffers"])
+            if self._shown > most:
+                if before <= most:
+                    note = f"[what came after {self.kernel.limits.output_mb} MB of output was dropped]\n"
+                    cell.outputs.append(new_output("stream", name="stdout", text=note))
+                return None
+        return super().process_message(msg, cell, cell_index)
+
+    def close_kernel(self) -> None:
+        """Delete all that the notebook left. To be called in the end, however it went."""
+        if hasattr(self, "kernel"):
+            self.kernel.close()
+            del self.kernel

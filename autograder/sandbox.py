@@ -1,0 +1,131 @@
+"""The command that starts a Python module inside bubblewrap, seeing this Python and nothing else of this machine.
+
+Called by `autograder.warm` for the warm process and by `autograder.doctor` for its probe. What is inside: the system's
+programs and libraries, this Python and its packages, all read-only; an empty /tmp; no network, no other process, no
+environment variable of the grader's. Of this repository, `manyheads` and the few modules that run inside.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import matplotlib
+
+import manyheads
+
+from .problems import Problem
+from .zygote import HOME, LETTERS, SCRATCH, SOCKETS
+
+NOBODY = 65534  # the user that root becomes
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys/devices/system/cpu")
+_SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")  # of /etc
+_INSIDE = ("__init__", "layers", "namespaces", "watch", "zygote")  # this package's modules that run in there
+_MATPLOTLIB = f"{SCRATCH}/matplotlib"
+_PLACES = ("/dev", "/proc", SCRATCH, SOCKETS, LETTERS)  # where something is mounted inside
+
+
+def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[str]:
+    """Return the command that runs `python -m module` inside. File descriptors passed on are open in there.
+
+    Args:
+        hidden: folders that stay out of sight even where a folder shown holds them.
+
+    Raises:
+        Problem: if a program that it needs is not installed.
+    """
+    program = shutil.which("bwrap")
+    if program is None:
+        raise Problem("there is no program bwrap; install it, for example: apt install bubblewrap")
+    python = [sys.executable, "-P", "-m", module, *arguments]
+    seal = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv", *_environment()]
+    over = ["--dev", "/dev", "--remount-ro", "/dev", "--proc", "/proc", "--tmpfs", SCRATCH, *_font_list()]
+    over += ["--remount-ro", "/", "--chdir", "/"]
+    shown = _shown(hidden)
+    if os.getuid() != 0:
+        return [program, *seal, *shown, *over, "--", *python]
+    # The warm process must not have root's rights, and nobody may not see a Python in root's home. So root lays out
+    # what is shown, becomes nobody, and nobody goes through the same door as any other user.
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise Problem("there is no program setpriv, which root needs; install it, for example: apt install util-linux")
+    outer = [program, "--die-with-parent", *shown, "--dev", "/dev", "--bind", "/proc", "/proc", "--"]
+    nobody = [setpriv, "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--"]
+    return [*outer, *nobody, program, *seal, "--ro-bind", "/", "/", *over, "--", *python]
+
+
+def _environment() -> list[str]:
+    """Return bubblewrap's words for the variables inside. No other variable is there."""
+    variables = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": HOME,
+        "USER": "learner",
+        "LOGNAME": "learner",
+        "TMPDIR": SCRATCH,
+        "IPYTHONDIR": f"{HOME}/.ipython",
+        "MPLCONFIGDIR": _MATPLOTLIB,
+        # One thread: the warm process must have no other, and there are as many submissions at once as cores.
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+    }
+    return [word for name, value in variables.items() for word in ("--setenv", name, value)]
+
+
+def covered(hidden: Iterable[Path]) -> frozenset[Path]:
+    """Return those of `hidden` that would be in sight because a folder shown holds them."""
+    return frozenset(path for path in hidden if any(path.is_relative_to(shown) for shown in _binds()))
+
+
+def _binds() -> set[Path]:
+    """Return the files and folders of this machine that are shown."""
+    system = {Path(path) for path in (*_SYSTEM, *(f"/etc/{name}" for name in _SETTINGS), *_python())}
+    return system | {Path(__file__).parent / f"{name}.py" for name in _INSIDE} | {_font_list_file()}
+
+
+def _shown(hidden: Iterable[Path]) -> list[str]:
+    """Return bubblewrap's words for all that is shown, a folder before what lies in it."""
+    binds, masks = _binds(), covered(hidden)
+    words: list[str] = []
+    folders: set[Path] = set()
+    for path in sorted((*binds, *masks, *map(Path, _PLACES)), key=lambda path: (len(path.parts), path)):
+        for folder in (*reversed(path.parents[:-1]), path):
+            inside_a_bind = any(folder != bind and folder.is_relative_to(bind) for bind in binds if bind.is_dir())
+            is_folder = folder != path or str(path) in _PLACES
+            if is_folder and folder not in folders and folder not in binds and not inside_a_bind:
+                words += ["--perms", "0755", "--dir", str(folder)]  # by default nobody else could pass through it
+                folders.add(folder)
+        if path in masks:
+            words += ["--tmpfs", str(path), "--remount-ro", str(path)]
+        elif path.is_symlink() and path.parent == Path("/"):  # /lib -> usr/lib
+            words += ["--symlink", os.readlink(path), str(path)]
+        elif path in binds:
+            words += ["--ro-bind-try", str(path), str(path)]
+    return words
+
+
+def _python() -> set[str]:
+    """Return the folders that hold this Python, its packages, and `manyheads`."""
+    folders = {sys.base_prefix, os.path.realpath(sys.base_prefix), sys.prefix, os.path.realpath(sys.prefix)}
+    folders |= {path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")}
+    folders |= {os.path.dirname(os.path.abspath(manyheads.__file__))}
+    return {folder for folder in folders if folder not in ("/", "/usr")}
+
+
+def _font_list_file() -> Path:
+    from matplotlib.font_manager import FontManager
+
+    return Path(matplotlib.get_cachedir(), f"fontlist-v{FontManager.__version__}.json")
+
+
+def _font_list() -> list[str]:
+    """Return bubblewrap's words for matplotlib's list of fonts: without it, it looks at every font for seconds."""
+    path = str(_font_list_file())
+    return ["--perms", "0755", "--dir", _MATPLOTLIB, "--ro-bind-try", path, f"{_MATPLOTLIB}/{Path(path).name}"]

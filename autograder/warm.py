@@ -1,0 +1,187 @@
+"""The grader's end of the warm process: starts it, and has it fork a sealed kernel for each submission.
+
+`autograder.kernel` asks `warm_process()` for kernels. One warm process serves one grading process; it ends with it,
+and is started again where it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from . import sandbox
+from .letters import Letters
+from .limits import Limits
+from .problems import Problem
+from .zygote import LETTERS, MAX_MESSAGE
+
+_WARM_UP_SECONDS = 180  # a cold disk, a busy machine
+_START_SECONDS = 60
+
+
+class SealedProcess:
+    """One submission's kernel with all that it starts, seen from outside.
+
+    Args:
+        line: the socket to its init.
+        pidfd: init's; readable once everything in there has ended.
+        sockets: descriptor of the folder of the kernel's sockets.
+        letters: the way in for questions and out for answers.
+    """
+
+    def __init__(self, line: socket.socket, pidfd: int, sockets: int, letters: Letters) -> None:
+        self._line, self._pidfd, self.sockets, self.letters = line, pidfd, sockets, letters
+
+    def is_alive(self) -> bool:
+        """Whether anything in there still runs."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return not poll.poll(0)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to init. Only SIGKILL and SIGSTOP do anything to it."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, number)
+
+    async def ended(self) -> None:
+        """Wait until everything in there has ended."""
+        loop = asyncio.get_running_loop()
+        over = asyncio.Event()
+        descriptor = os.dup(self._pidfd)  # several may wait, and a loop keeps one reader a descriptor
+        loop.add_reader(descriptor, over.set)
+        try:
+            await over.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+
+    def why(self) -> str:
+        """Return why it ended, one of `autograder.watch`'s words, or "" where init was killed."""
+        with contextlib.suppress(OSError, ValueError):
+            self._line.setblocking(False)
+            return json.loads(self._line.recv(MAX_MESSAGE)).get("ended", "")
+        return ""
+
+    def close(self) -> None:
+        """Let go of it: what still runs in there is killed, what lies in its folders is gone."""
+        self._line.close()
+        self.letters.close()
+        for descriptor in (self.sockets, self._pidfd):
+            os.close(descriptor)
+
+
+class WarmProcess:
+    """A zygote in bubblewrap.
+
+    Args:
+        hidden: folders that it must not see, wherever they lie.
+
+    Raises:
+        Problem: if this machine does not offer what sealing needs.
+    """
+
+    def __init__(self, hidden: Iterable[Path] = ()) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        words = sandbox.command("autograder.zygote", str(theirs.fileno()), hidden=hidden)
+        self._error = b""
+        started = threading.Event()
+
+        def keep() -> None:
+            # The process is killed when the thread that started it ends: this one stays as long as the process.
+            with subprocess.Popen(
+                words,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={},
+            ) as process:
+                theirs.close()
+                started.set()
+                assert process.stderr is not None
+                for row in process.stderr:
+                    self._error = (self._error + row)[-2000:]
+
+        self._keeper = threading.Thread(target=keep, name="warm process", daemon=True)
+        self._keeper.start()
+        started.wait()
+        self._control.settimeout(_WARM_UP_SECONDS)
+        if self._control.recv(MAX_MESSAGE) != b"warm":
+            self._keeper.join(5)
+            last = self._error.decode(errors="replace").strip().rpartition("\n")[2]
+            raise Problem(f"no sandbox could be started here ({last}); `autograder doctor` says what is missing")
+
+    def start_kernel(self, connection: dict[str, Any], limits: Limits) -> SealedProcess:
+        """Have a kernel forked, and return once it listens.
+
+        Args:
+            connection: what stands in its connection file.
+
+        Raises:
+            OSError: if the warm process is gone, or could not seal the kernel.
+        """
+        line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        line.settimeout(_START_SECONDS)
+        request = json.dumps({"connection": connection, "limits": asdict(limits)}).encode()
+        descriptors: dict[str, list[int]] = {}
+        try:
+            with theirs:
+                socket.send_fds(self._control, [request], [theirs.fileno()])
+            while len(descriptors) < 2:
+                message, received, _, _ = socket.recv_fds(line, MAX_MESSAGE, 3)
+                kind = json.loads(message) if message else {"failed": "it ended while it was starting"}
+                if not received:
+                    raise OSError(f"a sealed kernel could not be started: {kind.get('failed') or kind}")
+                descriptors["init" if "init" in kind else "ready"] = received
+        except BaseException:
+            line.close()
+            for received in descriptors.values():
+                for descriptor in received:
+                    os.close(descriptor)
+            raise
+        [pidfd], [sockets, request_file, answer_file] = descriptors["init"], descriptors["ready"]
+        letters = Letters(request_file, answer_file, LETTERS)
+        return SealedProcess(line, pidfd, sockets, letters)
+
+    def is_alive(self) -> bool:
+        """Whether it can be asked for another kernel."""
+        return self._keeper.is_alive()
+
+    def close(self) -> None:
+        """End it, and every kernel that it has forked."""
+        self._control.close()
+        self._keeper.join()
+
+
+_lock = threading.Lock()
+_processes: dict[tuple[int, frozenset[Path]], WarmProcess] = {}  # by process id: a fork of this process has none yet
+
+
+def warm_process(hidden: frozenset[Path] = frozenset()) -> WarmProcess:
+    """Return this process's warm process, started if need be."""
+    key = (os.getpid(), sandbox.covered(hidden))
+    with _lock:
+        process = _processes.get(key)
+        if process is None or not process.is_alive():
+            if process is not None:
+                process.close()
+            _processes[key] = process = WarmProcess(hidden)
+        return process
+
+
+def end_warm_processes() -> None:
+    """End every warm process of this one, and wait for the end. They would end with this process anyway."""
+    with _lock:
+        for key in [key for key in _processes if key[0] == os.getpid()]:
+            _processes.pop(key).close()

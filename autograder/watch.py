@@ -1,0 +1,86 @@
+"""What init does while a learner's kernel runs: see that all its processes together keep within their limits.
+
+Called by `autograder.zygote` in PID 1 of the kernel's namespaces; when it returns, init ends and with it everything.
+Limits of a single process are the kernel's business (`autograder.namespaces.set_limits`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import socket
+import time
+from collections.abc import Iterable
+from typing import Any
+
+KERNEL_ENDED, OUT_OF_TIME, OUT_OF_CPU, OUT_OF_MEMORY, NOT_WANTED = "itself", "time", "cpu", "memory", "not wanted"
+_EVERY = 0.05  # seconds between two looks
+_QUICK, _EXACT = (b"RssAnon:", b"RssShmem:"), (b"Pss_Anon:", b"Pss_Shmem:")
+_TICKS = os.sysconf("SC_CLK_TCK")  # a second
+
+
+def until_the_end(kernel: int, line: socket.socket, limits: dict[str, Any]) -> str:
+    """Wait until process `kernel` ends, `line` is closed at its other end, or a limit is passed. Return which.
+
+    Args:
+        limits: `seconds`, `cpu_seconds` and `memory_mb` of `autograder.limits.Limits`.
+    """
+    deadline = time.monotonic() + limits["seconds"]
+    poll = select.poll()
+    poll.register(os.pidfd_open(kernel), select.POLLIN)
+    poll.register(line, select.POLLIN)
+    while True:
+        for descriptor, _ in poll.poll(1000 * _EVERY):
+            if descriptor == line.fileno():
+                return NOT_WANTED
+            return _how_it_ended(kernel)
+        _reap(kernel)
+        if time.monotonic() > deadline:
+            return OUT_OF_TIME
+        processes = [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+        if _cpu_seconds(processes) > limits["cpu_seconds"]:
+            return OUT_OF_CPU
+        most = limits["memory_mb"] * 2**20
+        # The quick sum counts what a child shares with its parent twice; the exact one takes milliseconds a process.
+        if _memory(processes, "status", _QUICK) > most and _memory(processes, "smaps_rollup", _EXACT) > most:
+            return OUT_OF_MEMORY
+
+
+def _how_it_ended(kernel: int) -> str:
+    _, status = os.waitpid(kernel, 0)
+    by_cpu = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
+    return OUT_OF_CPU if by_cpu else KERNEL_ENDED
+
+
+def _reap(kernel: int) -> None:
+    """Take away processes whose parent ended before them: they count against the limit until somebody does."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None or ended.si_pid == kernel:  # the kernel's own end is asked for elsewhere
+                return
+            os.waitpid(ended.si_pid, 0)
+
+
+def _cpu_seconds(processes: Iterable[str]) -> float:
+    """Return the CPU time that was used so far by `processes` and by all that have ended."""
+    reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ticks = 0
+    for process in processes:
+        # suppress: it has just ended
+        with contextlib.suppress(OSError), open(f"/proc/{process}/stat", "rb") as file:
+            after_name = file.read().rpartition(b")")[2].split()  # a name may hold anything
+            ticks += sum(map(int, after_name[11:15]))  # its own and its reaped children's
+    return reaped.ru_utime + reaped.ru_stime + ticks / _TICKS
+
+
+def _memory(processes: Iterable[str], file_name: str, rows: tuple[bytes, ...]) -> int:
+    """Return the bytes that `processes` use by the given rows of a file in /proc."""
+    kilobytes = 0
+    for process in processes:
+        with contextlib.suppress(OSError), open(f"/proc/{process}/{file_name}", "rb") as file:
+            kilobytes += sum(int(row.split()[1]) for row in file if row.startswith(rows))
+    return 1024 * kilobytes

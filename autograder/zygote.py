@@ -1,0 +1,201 @@
+"""The warm process: it has imported what notebooks import, and forks a sealed kernel for each submission.
+
+`autograder.warm` starts it inside bubblewrap (`python -m autograder.zygote FD`) and asks it for kernels over the
+socket FD. Nothing of the class is in its sight, it has one thread, and it never runs a line of a learner's code.
+
+A request is one message, a JSON object `{"connection": …, "limits": …}`, with a socket, the *line*. The zygote forks
+a process that moves into namespaces of its own and forks again:
+
+    zygote ── (first child, which ends at once) ── init, PID 1 in there ── the kernel and all that it starts
+
+On the line come back `{"init": true}` with a pidfd of init, `{"ready": true}` with the folder of the kernel's sockets
+and the files "request" and "answer", and when all is over `{"ended": why}`. Where the line's other end is closed, or
+init is killed, everything in there ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from . import namespaces, watch
+from .namespaces import NO_DEVICES, NO_PROGRAMS, NO_SUID
+
+SOCKETS, LETTERS, SCRATCH, SHARED_MEMORY = "/run/kernel", "/run/letters", "/tmp", "/dev/shm"
+HOME = f"{SCRATCH}/home"
+CONNECTION_FILE = f"{SOCKETS}/connection.json"
+MAX_MESSAGE = 65536  # bytes
+_MB = 2**20
+_FILES = 20_000  # in the scratch folder
+_WARM = (
+    "torch",
+    "matplotlib.pyplot",
+    "matplotlib_inline.backend_inline",
+    "IPython.core.completer",
+    "IPython.core.magics",
+    "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
+    "ipywidgets",
+    "manyheads",
+    "manyheads.fixtures",
+    "manyheads.probe",
+    "manyheads.quiz",
+    "manyheads.widgets",
+)
+
+
+def main(control: socket.socket) -> None:
+    """Warm up, say so, and answer requests until the other end is closed."""
+    _warm_up()
+    threads = len(os.listdir("/proc/self/task"))
+    if threads != 1:
+        raise RuntimeError(f"the warm process has {threads} threads: a fork of it would not be whole")
+    gc.collect()
+    gc.freeze()  # forks share these pages as long as nobody counts references in them
+    control.send(b"warm")
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
+        if not message:
+            return
+        child = os.fork()
+        if child == 0:
+            control.close()
+            _first_child(json.loads(message), socket.socket(fileno=descriptors[0]))
+        os.close(descriptors[0])
+        os.waitpid(child, 0)
+
+
+def _warm_up() -> None:
+    for name in _WARM:
+        importlib.import_module(name)
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    # Two that cost a second and more the first time: tensors without data, and a picture with its fonts.
+    torch.ones(2, 2, device="meta").tril()
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.imshow([[0.0, 1.0]])
+    axes.set_title(r"$\sqrt{d}$")
+    figure.savefig(io.BytesIO(), format="png")
+    pyplot.close(figure)
+
+
+def _first_child(request: dict[str, Any], line: socket.socket) -> NoReturn:
+    """Move into new namespaces, fork init there, hand over its pidfd, and end."""
+    try:
+        namespaces.new_namespaces()
+        init = os.fork()
+        if init == 0:
+            _init(request, line)
+        pidfd = os.pidfd_open(init)
+        socket.send_fds(line, [b'{"init": true}'], [pidfd])
+        os._exit(0)
+    except BaseException as error:
+        _tell(line, failed=str(error))
+        os._exit(1)
+
+
+def _init(request: dict[str, Any], line: socket.socket) -> NoReturn:
+    """Be PID 1: set the stage, fork the kernel, and watch until it ends. All others here end with this process."""
+    limits = request["limits"]
+    try:
+        # A signal that init has no handler for cannot be sent to it from in here, SIGKILL included.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _mount_all(limits)
+        with open(CONNECTION_FILE, "x") as file:
+            json.dump(request["connection"], file)
+        letters = [
+            os.open(f"{LETTERS}/{name}", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600) for name in ("request", "answer")
+        ]
+        sockets = os.open(SOCKETS, os.O_RDONLY | os.O_DIRECTORY)
+        ready, tell_ready = os.pipe()
+        kernel = os.fork()
+        if kernel == 0:
+            _kernel(limits, tell_ready)
+        namespaces.hide_memory()
+        os.close(tell_ready)
+        if os.read(ready, 1):  # nothing: it ended before it was ready
+            namespaces.make_read_only(SOCKETS)
+            socket.send_fds(line, [b'{"ready": true}'], [sockets, *letters])
+        for descriptor in (ready, sockets, *letters):
+            os.close(descriptor)
+        _tell(line, ended=watch.until_the_end(kernel, line, limits))
+    except BaseException as error:
+        _tell(line, failed="".join(traceback.format_exception_only(error)).strip())
+    os._exit(0)
+
+
+def _mount_all(limits: dict[str, Any]) -> None:
+    """Put this namespace's own processes, scratch and sockets where the zygote's are."""
+    namespaces.mount("proc", "/proc", "proc", NO_SUID | NO_DEVICES | NO_PROGRAMS)
+    namespaces.no_further_namespaces()
+    namespaces.memory_folder(SOCKETS, size=64 * 1024, files=16)
+    # Both letters of the largest size, and one more while one is replaced.
+    namespaces.memory_folder(LETTERS, size=3 * limits["file_mb"] * _MB, files=16)
+    for folder in (SCRATCH, SHARED_MEMORY):
+        namespaces.memory_folder(folder, limits["scratch_mb"] * _MB, _FILES)
+
+
+def _kernel(limits: dict[str, Any], tell_ready: int) -> NoReturn:
+    """Give up all privileges, then be a Jupyter kernel."""
+    try:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(nowhere, standard)
+        os.dup2(tell_ready, 3)
+        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")  # if this machine runs out of memory, this is what it is to end
+        namespaces.set_limits(
+            cpu_seconds=limits["cpu_seconds"],
+            memory=limits["memory_mb"] * _MB,
+            processes=limits["processes"],
+            open_files=limits["open_files"],
+            file_size=limits["file_mb"] * _MB,
+        )
+        namespaces.give_up_privileges()
+        _reseed()
+        os.mkdir(HOME)
+        os.chdir(HOME)
+        from ipykernel.kernelapp import IPKernelApp
+
+        app = IPKernelApp.instance(connection_file=CONNECTION_FILE)
+        app.initialize(["--HistoryManager.enabled=False"])
+        os.write(3, b"1")
+        os.close(3)
+        app.start()
+    finally:
+        os._exit(1)
+
+
+def _reseed() -> None:
+    """Give this fork random numbers of its own: every other one has the same state."""
+    import numpy as np
+    import torch
+
+    random.seed()
+    np.random.seed()
+    torch.seed()
+
+
+def _tell(line: socket.socket, **message: str) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more
+        line.send(json.dumps(message).encode()[:MAX_MESSAGE])
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,330 @@
+"""The sandbox, proved from inside: programs that try each forbidden thing, and ordinary notebooks that still work."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+
+import manyheads
+from autograder import warm
+from autograder.kernel import SealedKernel
+from autograder.limits import MB, Limits
+from autograder.watch import KERNEL_ENDED, OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
+
+pytestmark = pytest.mark.slow
+
+PROBE = (Path(__file__).parent / "probes" / "forbidden.py").read_text(encoding="utf-8")
+GENEROUS = Limits(seconds=240)  # the machine may be busy
+
+
+@dataclass
+class Ran:
+    """What became of some cells in a sealed kernel."""
+
+    outputs: list[str]  # what each cell printed, or its error
+    ended: str  # why the kernel was gone, "" where it was there at the end
+
+
+def run(*cells: str, limits: Limits = GENEROUS, timeout: int | None = None) -> Ran:
+    """Run cells in a sealed kernel of their own, and check that nothing of them is left."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    kernel = SealedKernel(limits=limits)
+    client = NotebookClient(notebook, km=kernel, allow_errors=True, timeout=timeout, shutdown_kernel="immediate")
+    ended = ""
+    try:
+        client.execute(cleanup_kc=True)
+    except DeadKernelError:
+        ended = kernel.why_it_ended()
+    process = kernel._warm.process
+    assert not process.is_alive()
+    kernel.close()
+    assert all("zygote" in " ".join(child.cmdline()) or child.name() == "bwrap" for child in _descendants())
+    return Ran([_text(cell) for cell in notebook.cells], ended)
+
+
+def _descendants() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def _text(cell: nbformat.NotebookNode) -> str:
+    return "".join(output.get("text") or output.get("evalue") or "" for output in cell.outputs)
+
+
+@contextmanager
+def listening(family: int, address: object) -> Iterator[socket.socket]:
+    with socket.socket(family) as server:
+        server.bind(address)
+        server.listen()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """What the probe could do."""
+    folder = tmp_path_factory.mktemp("class")
+    files = {"the seed": folder / ".judge-seed", "a submission": folder / "submitted" / "ada" / "1.ipynb"}
+    for path in files.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("swordfish")
+    repository = Path(manyheads.__file__).parent.parent
+    files |= {"a solution": repository / "solutions" / "01_single_head" / "lesson.py"}
+    files |= {"a test": Path(__file__), "the grader": repository / "autograder" / "judge.py"}
+    abstract = f"many-heads-{os.getpid()}"
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        listening(socket.AF_INET, ("127.0.0.1", 0)) as tcp,
+        listening(socket.AF_UNIX, f"\0{abstract}"),
+    ):
+        patch.setenv("GRADERS_SECRET", "swordfish")
+        warm.end_warm_processes()  # the next one is started with that variable in the grader's environment
+        told = {
+            "files": {name: str(path) for name, path in files.items()},
+            "pid": os.getpid(),
+            "secret": "hsifdrows",
+            "package": str(Path(manyheads.__file__).parent),
+            "port": tcp.getsockname()[1],
+            "abstract": abstract,
+        }
+        ran = run(f"told = {told!r}", PROBE, "print('init is there')")
+    assert ran.outputs[2] == "init is there\n", ran
+    return json.loads(ran.outputs[1])
+
+
+def test_nothing_of_the_graders_can_be_read(found: dict[str, object]) -> None:
+    for name in ("the seed", "a submission", "a solution", "a test", "the grader"):
+        assert str(found[f"read {name}"]).startswith("refused: FileNotFoundError"), name
+    for name in ("the grader's process", "init's environment", "init's memory", "init's files"):
+        assert str(found[name]).startswith("refused"), name
+    assert not found["memory holds the secret"]
+    assert "swordfish" not in json.dumps(found)
+    assert "GRADERS_SECRET" not in found["environment"]  # type: ignore[operator]
+
+
+def test_no_other_process_is_in_sight(found: dict[str, object]) -> None:
+    processes = found["processes"]
+    assert isinstance(processes, list)
+    assert processes[0] == 1
+    assert len(processes) == 2
+
+
+def test_only_what_is_needed_is_in_sight(found: dict[str, object]) -> None:
+    assert found["list the folder of the seed"] == f"refused: {_not_found(found, 'the seed')}"
+    assert {"etc", "tmp", "usr"} <= set(found["folders in /"])  # type: ignore[call-overload]
+    assert not {"home", "mnt", "media", "srv", "boot", "var"} & set(found["folders in /"])  # type: ignore[call-overload]
+    assert not {"passwd", "shadow", "hostname"} & set(found["etc"])  # type: ignore[call-overload]
+    seen = ast.literal_eval(str(found["list the folder of the grader"]))
+    assert set(seen) <= {"__init__.py", "layers.py", "namespaces.py", "watch.py", "zygote.py"}
+
+
+def _not_found(found: dict[str, object], name: str) -> str:
+    return str(found[f"list the folder of {name}"]).removeprefix("refused: ")
+
+
+def test_nothing_can_be_written_but_in_the_scratch_folders(found: dict[str, object]) -> None:
+    writable = found["writable"]
+    assert isinstance(writable, list)
+    devices = {place for place in writable if place.startswith("/dev/") and place != "/dev/shm"}
+    assert set(writable) - devices == {"/tmp", "/dev/shm", "/run/letters"}
+    assert devices <= {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")}
+    for name, result in found.items():
+        if name.startswith(("write", "replace")) and name != "writable":
+            assert str(result).startswith("refused"), name
+
+
+def test_nobody_can_be_reached(found: dict[str, object]) -> None:
+    for name in ("loopback", "abstract socket", "the world"):
+        assert str(found[name]).startswith("refused"), name
+
+
+def test_no_right_can_be_gained(found: dict[str, object]) -> None:
+    names = ["become root", "ptrace init", "new user namespace", "mount", "remount", "unmount", "chroot", "host name"]
+    names += ["memfd", "System V memory", "set the clock"]
+    names += [name for name in found if name.startswith("raise the limit")]
+    for name in names:
+        assert str(found[name]).startswith("refused"), (name, found[name])
+
+
+def test_ordinary_notebooks_work() -> None:
+    cells = [
+        "import torch\nx = torch.randn(3, 4, requires_grad=True)\n(x @ x.T).sum().backward()\nprint(x.grad.shape)",
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.title('Σ √d')\nplt.show(); print('drawn')",
+        "import ipywidgets as widgets\ndisplay(widgets.IntSlider())\nprint('shown')",
+        "from torch.utils.data import DataLoader, TensorDataset\n"
+        "batches = DataLoader(TensorDataset(torch.arange(10)), batch_size=4, num_workers=0, shuffle=True)\n"
+        "print(sorted(int(n) for (batch,) in batches for n in batch))",
+        "import tempfile\nwith tempfile.NamedTemporaryFile('w+') as file:\n"
+        "    file.write('mine'); file.seek(0); print(file.read())",
+        "open('notes.txt', 'w').write('kept'); print(open('notes.txt').read())",
+        "import os, subprocess, sys\nprint(subprocess.run([sys.executable, '-c', 'print(6 * 7)'], text=True, "
+        "capture_output=True).stdout)",
+        "!echo shell",
+        "torch.save(x, 'x.pt'); print(torch.load('x.pt').shape)",
+        "import threading\nthread = threading.Thread(target=print, args=('thread',)); thread.start(); thread.join()",
+        "print(os.getcwd(), os.path.expanduser('~'))",
+        "import math; assert math.isclose(torch.optim.SGD([x], lr=1).param_groups[0]['lr'], 1); print('fine')",
+    ]
+    outputs = run(*cells).outputs
+    assert outputs[0] == "torch.Size([3, 4])\n"
+    assert outputs[1].startswith("drawn")
+    assert "shown" in outputs[2]
+    assert outputs[3] == f"{list(range(10))}\n"
+    assert [output.strip() for output in outputs[4:]] == [
+        *("mine", "kept", "42", "shell", "torch.Size([3, 4])", "thread", "/tmp/home /tmp/home", "fine")
+    ]
+
+
+def test_two_submissions_share_neither_random_numbers_nor_files() -> None:
+    cell = (
+        "import os, random, numpy, torch\nprint(os.path.exists('/tmp/mine'), random.random(), numpy.random.rand(), "
+        "torch.rand(1).item())\nopen('/tmp/mine', 'w').close()"
+    )
+    first, second = (run(cell).outputs[0].split() for _ in range(2))
+    assert first[0] == second[0] == "False"
+    assert all(one != other for one, other in zip(first[1:], second[1:], strict=True))
+
+
+def test_a_fork_bomb_is_stopped_and_leaves_nothing() -> None:
+    bomb = (
+        "import os, time\nchildren = 0\ntry:\n    while True:\n"
+        "        if os.fork() == 0:\n            time.sleep(600)\n        children += 1\n"
+        "except OSError as error:\n    print(children, error)"
+    )
+    ran = run(bomb, "print('still here')", limits=Limits(processes=60))
+    children = int(ran.outputs[0].split()[0])
+    assert 0 < children < 60
+    assert "unavailable" in ran.outputs[0]
+    assert ran.outputs[1] == "still here\n"
+
+
+def test_one_process_that_asks_for_too_much_memory_sees_an_error_at_its_cell() -> None:
+    ran = run("x = bytearray(3 * 2**30)", "import torch; torch.zeros(2**30)", "print('still here')")
+    assert ran.ended == ""
+    assert "memory" in ran.outputs[1]
+    assert ran.outputs[2] == "still here\n"
+
+
+def test_several_processes_together_keep_to_the_same_limit() -> None:
+    crowd = (
+        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n"
+        "        x = bytearray(b'x') * (400 * 2**20)\n        time.sleep(600)\ntime.sleep(600)"
+    )
+    assert run(crowd, limits=Limits(memory_mb=1024, seconds=120)).ended == OUT_OF_MEMORY
+
+
+def test_a_disk_filler_fills_its_scratch_alone() -> None:
+    filler = (
+        "written = 0\ntry:\n    for number in range(1000):\n        with open(f'/FOLDER/{number}', 'wb') as file:\n"
+        "            for _ in range(16):\n                written += file.write(bytes(2**20))\n"
+        "except OSError as error:\n    print(written // 2**20, error.strerror)"
+    )
+    limits = Limits(scratch_mb=64, file_mb=32)
+    large = "with open('/tmp/large', 'wb') as file:\n    for _ in range(40): file.write(bytes(2**20))"
+    places = ("tmp", "dev/shm", "run/letters")
+    ran = run(
+        large,
+        "import os; os.remove('/tmp/large')",
+        *(filler.replace("FOLDER", place) for place in places),
+        limits=limits,
+    )
+    assert "File too large" in ran.outputs[0]
+    for text, most in zip(ran.outputs[2:], (64, 64, 3 * 32), strict=True):
+        size, _, why = text.strip().partition(" ")
+        assert why == "No space left on device"
+        assert int(size) <= most
+
+
+def test_a_daemon_ends_with_its_submission() -> None:
+    daemon = (
+        "import os, signal, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        for number in range(1, 32):\n"
+        "            if number not in (signal.SIGKILL, signal.SIGSTOP):\n"
+        "                signal.signal(number, signal.SIG_IGN)\n"
+        "        time.sleep(600)\n    os._exit(0)\nprint('started')"
+    )
+    assert run(daemon).outputs[0] == "started\n"  # `run` looks for what is left
+
+
+@pytest.mark.parametrize(
+    ("cell", "limits", "why"),
+    [
+        ("os._exit(0)", GENEROUS, KERNEL_ENDED),
+        ("os.kill(os.getpid(), signal.SIGKILL)", GENEROUS, KERNEL_ENDED),
+        ("os.killpg(0, signal.SIGKILL)", GENEROUS, KERNEL_ENDED),
+        ("ctypes.string_at(0)", GENEROUS, KERNEL_ENDED),
+        ("os.kill(os.getpid(), signal.SIGSTOP)", Limits(seconds=6), OUT_OF_TIME),
+        ("signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", Limits(cpu_seconds=2), OUT_OF_CPU),
+        (
+            "for _ in range(3):\n    if os.fork() == 0:\n        while True: pass\ntime.sleep(600)",
+            Limits(cpu_seconds=3),
+            OUT_OF_CPU,
+        ),
+    ],
+    ids=["exit", "kill itself", "kill its group", "crash", "stop itself", "compute", "compute in children"],
+)
+def test_the_grader_learns_how_it_ended(cell: str, limits: Limits, why: str) -> None:
+    ran = run("import ctypes, os, signal, time", cell, "print('never')", limits=limits)
+    assert ran.ended == why
+    assert ran.outputs[2] == ""
+
+
+def test_everything_it_can_signal_is_its_own() -> None:
+    rude = "import os, signal\ntry: os.kill(-1, signal.SIGKILL)\nexcept OSError as error: print(error)"
+    assert run(rude, "print('alone')").outputs[1] == "alone\n"
+    assert run("print('others go on')").outputs == ["others go on\n"]
+
+
+def test_a_cell_is_interrupted_by_a_message() -> None:
+    kernel_loop = (
+        "import time\ntry:\n    while True: time.sleep(0.01)\nexcept KeyboardInterrupt:\n    print('interrupted')"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(kernel_loop)])
+    kernel = SealedKernel(limits=GENEROUS)
+    client = NotebookClient(notebook, km=kernel, timeout=3, interrupt_on_timeout=True, shutdown_kernel="immediate")
+    client.execute(cleanup_kc=True)
+    kernel.close()
+    assert _text(notebook.cells[0]) == "interrupted\n"
+
+
+@pytest.mark.parametrize("trick", ["os.symlink('/etc/ld.so.cache', answer)", "os.mkfifo(answer)", "os.mkdir(answer)"])
+def test_the_judge_follows_no_link_and_opens_no_pipe(trick: str) -> None:
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(f"import os\nanswer = '/run/letters/answer'\nos.remove(answer)\n{trick}")]
+    )
+    kernel = SealedKernel(limits=GENEROUS)
+    NotebookClient(notebook, km=kernel, allow_errors=False).execute(cleanup_kc=False)
+    kernel.letters.ask(b"a question")
+    assert kernel.letters.answer(1 * MB) == b""
+    kernel.close()
+    kernel.context.destroy(linger=0)
+
+
+def test_a_warm_process_that_is_gone_is_started_again() -> None:
+    assert run("print(1)").outputs == ["1\n"]
+    for child in _descendants():
+        child.send_signal(signal.SIGKILL)
+    psutil.wait_procs(psutil.Process().children(recursive=True), timeout=30)
+    assert run("print(2)").outputs == ["2\n"]
+
+
+def test_a_folder_to_hide_is_hidden_even_inside_one_that_is_shown(tmp_path: Path) -> None:
+    shown = Path(manyheads.__file__).parent / "fixtures"
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(f"import os\nprint(os.listdir({str(shown)!r}))")]
+    )
+    kernel = SealedKernel(limits=GENEROUS, hidden=[shown])
+    NotebookClient(notebook, km=kernel, shutdown_kernel="immediate").execute(cleanup_kc=True)
+    kernel.close()
+    assert _text(notebook.cells[0]) == "[]\n"
