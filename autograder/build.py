@@ -17,12 +17,10 @@ import torch
 from manyheads import __version__, fixtures, wire
 
 from . import source_notebook
-from .chapter import Chapter, read_chapter, read_chapters
+from .chapter import REPOSITORY_ROOT, Chapter, read_chapter, read_chapters
 from .contents import contents_page
 from .examiner import VISIBLE_SEED, set_exams
 from .problems import Problem
-
-REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)

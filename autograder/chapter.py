@@ -23,6 +23,7 @@ from manyheads.exam import CHECKS
 from .declare import Alternative, Exercise, Misconception
 from .problems import Problem, one_line
 
+REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 LESSON, EXERCISES = "lesson.py", "exercises.py"
 _SOLUTION_MARK = re.compile(r"^\s*### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
 

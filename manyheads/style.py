@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import base64
 import html
-import io
+import struct
+import zlib
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
+import numpy as np
 from IPython.display import HTML
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from .lettering import Canvas
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
     from matplotlib.typing import ColorType, RcKeyType
 
 # Head 0 is blue in every chapter. The first four colours are Okabe and Ito's, the others were searched for: on
@@ -85,8 +91,15 @@ def course() -> AbstractContextManager[None]:
 def figure(width: int = WIDTH, height: int = 360) -> Figure:
     """Return an empty figure of `width` × `height` pixels of a web page, unknown to pyplot."""
     empty = Figure(figsize=(width / _PER_INCH, height / _PER_INCH), dpi=_DENSITY * _PER_INCH)
-    FigureCanvasAgg(empty)
+    Canvas(empty)
     return empty
+
+
+def write(axes: Axes, x: float, y: float, words: str, **how: Any) -> Text:
+    """Write `words` at x, y of `axes`, as `axes.text` does, but not clipped to them: it takes a third of the time."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure.text(x, y, words, transform=axes.transData, **how)
 
 
 def png(drawn: Figure) -> bytes:
@@ -94,11 +107,28 @@ def png(drawn: Figure) -> bytes:
     canvas = drawn.canvas
     if not isinstance(canvas, FigureCanvasAgg):
         raise TypeError("png() takes a figure that was made by manyheads.style.figure()")
-    buffer = io.BytesIO()
     with course():
-        # print_png draws once where savefig draws twice; lighter compression: a little more bytes, less time.
-        canvas.print_png(buffer, pil_kwargs={"compress_level": 1})
-    return buffer.getvalue()
+        canvas.draw()
+    return _encoded(np.asarray(canvas.buffer_rgba()))
+
+
+def _encoded(dots: np.ndarray) -> bytes:
+    """Return `dots`, (height, width, 4), as a PNG.
+
+    Pillow tries five filters on every row, in half the time of a redraw. In a figure, most rows are like the row
+    above them: the one filter "up" makes zeros of those, which the fastest compression packs well.
+    """
+    height, width, _ = dots.shape
+    rows = dots.reshape(height, 4 * width)
+    filtered = np.empty((height, 1 + 4 * width), np.uint8)
+    filtered[:, 0] = 2  # "up"
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)  # 8 bits a channel, red, green, blue and alpha
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered.data, 1)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
 
 
 def width_in_pixels(drawn: Figure) -> int:

@@ -9,7 +9,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,12 +26,10 @@ CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
 
 
-@pytest.fixture(scope="session", autouse=True)
-def nobodys_own_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Checks keep what passes them; in the tests they keep it out of the way of whoever runs them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MANYHEADS_HOME", str(tmp_path_factory.mktemp("kept")))
-        yield
+@pytest.fixture(autouse=True)
+def an_own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What passes its checks in a test is kept for that test alone, not in the home of whoever runs it."""
+    monkeypatch.setenv("MANYHEADS_HOME", str(tmp_path_factory.mktemp("manyheads")))
 
 
 @pytest.fixture

@@ -65,6 +65,35 @@ def test_own_code_that_calls_another_exercise_finds_it() -> None:
     assert attention(*torch.randn(3, 2, 4, 5))[0].shape == (2, 4, 5)
 
 
+HEAD = """
+class SingleHeadAttention(nn.Module):
+    def __init__(self, d_model, d_head):
+        super().__init__()
+        self.w_q, self.w_k, self.w_v = (nn.Linear(d_model, d_head) for _ in range(3))
+
+    def forward(self, x, mask=None):
+        return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)
+"""
+
+
+def test_own_code_comes_back_where_stand_ins_of_later_exercises_import_it() -> None:
+    keep("SingleHeadAttention", HEAD)
+    from manyheads.earlier import ParallelHeads, SingleHeadAttention
+
+    own = "manyheads.own_SingleHeadAttention"
+    assert SingleHeadAttention.__module__ == own
+    assert {type(head).__module__ for head in ParallelHeads(6, 3).heads} == {own}
+
+
+def test_a_kept_exercise_that_does_not_load_takes_no_other_with_it() -> None:
+    keep("causal_mask", OWN)
+    keep("attention", "def attention(q: NoSuchName, k, v, mask=None): ...")
+    from manyheads.earlier import attention, causal_mask
+
+    assert "stand-in" not in file_of(causal_mask)
+    assert "stand-in" in file_of(attention)
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_what_comes_back_can_be_compiled_by_torch(own: bool) -> None:
     if own:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets import HTML, Image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -23,12 +24,13 @@ from matplotlib.text import Text
 from PIL.Image import open as open_picture
 from torch import Tensor
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import read_chapter
+from autograder.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import style
-from manyheads.widgets import head_map, scaling_explorer
+from manyheads.lettering import Canvas
+from manyheads.widgets import head_map, head_viewer, model_head_viewer, scaling_explorer
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.head_map import MADE_BY_HAND, TOKENS, draw_head_map, vectors
+from manyheads.widgets.head_viewer import draw_lines, draw_maps
 from manyheads.widgets.scaling import D_HEADS, QUERIES, describe_scaling, draw_scaling, scaling_numbers
 
 SEQ, D_HEAD = 8, 7
@@ -57,7 +59,7 @@ def drawn_weights(figure: Figure) -> np.ndarray:
 
 
 def texts(figure: Figure) -> list[Text]:
-    return [text for axes in figure.axes for text in axes.texts]
+    return [*figure.texts, *(text for axes in figure.axes for text in axes.texts)]
 
 
 def assert_readable(figure: Figure) -> None:
@@ -404,13 +406,20 @@ class TestUnfinishedCode:
         assert explorer.image.value == first
 
 
-both = pytest.mark.parametrize(
-    "make", [scaling_explorer, lambda: head_map(attention, causal_mask)], ids=["scaling", "map"]
-)
+MultiHeadAttention = read_chapter(REPOSITORY_ROOT / "solutions" / "04_all_heads_at_once").namespace()[
+    "MultiHeadAttention"
+]
+WIDGETS: dict[str, Callable[[], Explorer]] = {
+    "scaling_explorer": scaling_explorer,
+    "head_map": lambda: head_map(attention, causal_mask),
+    "head_viewer": lambda: head_viewer(MultiHeadAttention),
+    "model_head_viewer": lambda: model_head_viewer(torch.full((2, 3, 4, 4), 0.25), TOKENS[:4]),
+}
+every = pytest.mark.parametrize("make", WIDGETS.values(), ids=WIDGETS)
 
 
 class TestEveryWidget:
-    @both
+    @every
     def test_it_is_a_crisp_png_no_wider_than_the_column_with_words_below(self, make: Callable[[], Explorer]) -> None:
         explorer = make()
         *_, image, words = explorer.children
@@ -424,13 +433,13 @@ class TestEveryWidget:
         assert isinstance(words, HTML)
         assert words.value.count("<p") >= 2
 
-    @both
+    @every
     def test_every_control_has_a_name_and_waits_for_the_hand_to_rest(self, make: Callable[[], Explorer]) -> None:
         for control in make().controls.values():
             assert control.description
             assert getattr(control, "continuous_update", False) is False
 
-    @both
+    @every
     def test_no_pyplot_figure_is_left_open_and_no_setting_changed(self, make: Callable[[], Explorer]) -> None:
         before = dict(mpl.rcParams)
 
@@ -439,7 +448,7 @@ class TestEveryWidget:
         assert plt.get_fignums() == []
         assert dict(mpl.rcParams) == before
 
-    @both
+    @every
     def test_a_learners_own_plot_settings_do_not_change_the_picture(self, make: Callable[[], Explorer]) -> None:
         usual = make().image.value
 
@@ -489,6 +498,12 @@ def oklab(colour: str, sight: str) -> np.ndarray:
     return opponents @ np.cbrt(cones @ seen)
 
 
+def drawn_dots(figure: Figure, canvas_class: type[FigureCanvasAgg]) -> np.ndarray:
+    canvas = canvas_class(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())
+
+
 class TestStyle:
     def test_there_are_colours_for_twelve_heads_and_each_stands_out_on_white(self) -> None:
         assert len(set(style.HEAD_COLOURS)) == 12
@@ -519,6 +534,73 @@ class TestStyle:
 
         assert open_picture(io.BytesIO(style.png(figure))).size == (642, 246)
         assert style.width_in_pixels(figure) == 321
+
+    def test_a_png_has_every_dot_that_was_drawn(self) -> None:
+        figure = draw_scaling(64)
+
+        dots = np.asarray(open_picture(io.BytesIO(style.png(figure))))
+
+        canvas = figure.canvas
+        assert isinstance(canvas, FigureCanvasAgg)
+        assert np.array_equal(dots, np.asarray(canvas.buffer_rgba()))
+        assert len(np.unique(dots.reshape(-1, 4), axis=0)) > 100
+
+    @pytest.mark.parametrize(
+        "draw",
+        [
+            lambda: draw_scaling(64),
+            lambda: draw_head_map(torch.eye(SEQ), TOKENS, 3),
+            lambda: draw_lines(torch.eye(SEQ).expand(2, SEQ, SEQ), TOKENS, 3, [0, 1]),
+            lambda: draw_maps(torch.eye(SEQ).expand(2, SEQ, SEQ), TOKENS, 3, [1]),
+        ],
+        ids=["scaling", "head map", "lines", "maps"],
+    )
+    def test_words_that_are_drawn_from_a_copy_look_as_if_they_were_drawn_anew(self, draw: Callable[[], Figure]) -> None:
+        figure = draw()
+
+        copied = [drawn_dots(figure, Canvas) for _ in range(2)]
+
+        anew = drawn_dots(figure, FigureCanvasAgg)
+        assert all(np.array_equal(dots, anew) for dots in copied)
+
+    def test_a_word_is_copied_only_where_everything_about_it_is_the_same(self) -> None:
+        figure = style.figure(400, 300)
+        for row, how in enumerate(
+            (
+                {},
+                {"color": "red"},
+                {"alpha": 0.3},
+                {"weight": "bold"},
+                {"size": 20},
+                {"rotation": 30},
+                {"style": "italic"},
+                {"x": 0.3013},
+                {"family": "DejaVu Serif"},
+                {"s": "$w^{2}$"},
+                {"s": "two\nlines"},
+                {"antialiased": False},
+            )
+        ):
+            figure.text(**{"x": 0.3, "y": 0.05 + 0.0771 * row, "s": "word", **how})  # type: ignore[arg-type]
+
+        for _ in range(2):
+            assert np.array_equal(drawn_dots(figure, Canvas), drawn_dots(figure, FigureCanvasAgg))
+
+    def test_a_figure_that_changed_its_size_is_drawn_in_its_new_size(self) -> None:
+        figure = style.figure(300, 200)
+        style.png(figure)
+        figure.set_size_inches(2, 1)
+
+        assert open_picture(io.BytesIO(style.png(figure))).size == (288, 144)
+
+    def test_words_stand_where_the_axes_say(self) -> None:
+        figure = style.figure(300, 200)
+        axes = figure.add_axes((0.5, 0.5, 0.5, 0.5))
+        axes.set(xlim=(0, 10), ylim=(10, 0))
+
+        word = style.write(axes, 5, 5, "here", ha="center")
+
+        assert word.get_window_extent().x0 + word.get_window_extent().width / 2 == pytest.approx(0.75 * 600, abs=1)
 
     def test_a_figure_from_elsewhere_is_refused_with_the_reason(self) -> None:
         with pytest.raises(TypeError, match=r"manyheads\.style\.figure"):

@@ -39,7 +39,8 @@ class Explorer(widgets.VBox):
     Args:
         controls: by the name of the parameter of `look` that each sets.
         rows: how the controls stand, from top to bottom: names side by side.
-        look: called with every control's value, at the start and after each change.
+        look: called with every control's value, at the start and after each change. It may change the controls
+            itself, their options for example: it is not called again for that.
     """
 
     def __init__(
@@ -53,17 +54,27 @@ class Explorer(widgets.VBox):
         self.words = widgets.HTML()
         self.view = View()
         self._look = look
+        self._looking = False
         boxes = [
             widgets.HBox([self.controls[name] for name in row], layout=widgets.Layout(flex_flow="row wrap"))
             for row in rows
         ]
         super().__init__([*boxes, self.image, self.words])
         for control in self.controls.values():
+            if isinstance(control, widgets.ToggleButtons):
+                # ipywidgets 8 forgets it, and the name then stands above the buttons and not beside them.
+                control.add_class("widget-inline-hbox")
             control.observe(self._redraw, names="value")
         self._redraw()
 
     def _redraw(self, _change: object = None) -> None:
-        self.view = self._look(**{name: control.value for name, control in self.controls.items()})
+        if self._looking:
+            return
+        self._looking = True
+        try:
+            self.view = self._look(**{name: control.value for name, control in self.controls.items()})
+        finally:
+            self._looking = False
         if self.view.figure is None:
             self.image.layout.display = "none"
         else:

@@ -136,28 +136,29 @@ def _draw_map(axes: Axes, weights: Tensor, tokens: Sequence[str], query: int) ->
     for row, column in (weights >= _WORTH_A_NUMBER).nonzero().tolist():
         weight = float(weights[row, column])
         colour = style.ink_on(colours(min(weight, 1.0)))
-        axes.text(column + 0.5, row + 0.5, f"{weight:.2f}", ha="center", va="center_baseline", color=colour)
+        style.write(axes, column + 0.5, row + 0.5, f"{weight:.2f}", ha="center", va="center_baseline", color=colour)
     axes.add_patch(
         Rectangle((0, query), seq, 1, fill=False, edgecolor=style.WRONG, linewidth=3, clip_on=False, zorder=3)
     )
     for place, token in enumerate(tokens):
         emphasis = "bold" if place == query else "normal"
-        axes.text(-0.08, place + 0.5, token, ha="right", va="center_baseline", weight=emphasis)
-        axes.text(place + 0.5, -0.2, token, ha="center", va="baseline")
-    axes.text(-0.88, seq / 2, "this word …", rotation=90, ha="center", va="center")
+        style.write(axes, -0.08, place + 0.5, token, ha="right", va="center_baseline", weight=emphasis)
+        style.write(axes, place + 0.5, -0.2, token, ha="center", va="baseline")
+    style.write(axes, -0.88, seq / 2, "this word …", rotation=90, ha="center", va="center")
     crosses = " (× where the weight is exactly 0)" if len(rows) else ""
-    axes.text(seq / 2, -0.85, f"… looks at this word{crosses}", ha="center", va="baseline")
+    style.write(axes, seq / 2, -0.85, f"… looks at this word{crosses}", ha="center", va="baseline")
 
 
 def _draw_row(axes: Axes, row: Tensor, token: str) -> None:
     floor = len(row) + _BARS_BELOW - 0.2
     places = [column + 0.5 for column in range(len(row))]
     heights = (row * _BAR_OF_1).tolist()
-    axes.text(0, len(row) + 0.75, f"where “{token}” looks", weight="bold", size=style.SIZE + 1)
-    axes.bar(places, [-height for height in heights], bottom=floor, color=style.head_colour(0), width=0.6)
+    style.write(axes, 0, len(row) + 0.75, f"where “{token}” looks", weight="bold", size=style.SIZE + 1)
+    for place, height in zip(places, heights, strict=True):
+        axes.add_artist(Rectangle((place - 0.3, floor), 0.6, -height, color=style.head_colour(0), linewidth=0))
     axes.axhline(floor, color=style.QUIET, linewidth=1)
     for place, height, weight in zip(places, heights, row.tolist(), strict=True):
-        axes.text(place, floor - max(height, 0) - 0.12, _short(weight), ha="center", va="baseline")
+        style.write(axes, place, floor - max(height, 0) - 0.12, _short(weight), ha="center", va="baseline")
 
 
 def _short(weight: float) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle, StepPatch
 from torch import Tensor
 
 from manyheads import style
@@ -114,7 +115,7 @@ def draw_scaling(d_head: int) -> Figure:
             _draw_weights(right, floor, softmax.weights[numbers.shown], colour)
             _title(right, floor, f"softmax of {name}", colour)
         for score in range(-_WIDEST_SCORE, _WIDEST_SCORE + 1, 50):
-            left.text(score, -0.34, f"{score}".replace("-", "−"), ha="center")
+            style.write(left, score, -0.34, f"{score}".replace("-", "−"), ha="center")
         _caption(left, f"{QUERIES * TOKENS:,} scores; dots: the {TOKENS} of one query")
         _caption(right, f"weights of that query on {TOKENS} tokens")
     return figure
@@ -123,28 +124,30 @@ def draw_scaling(d_head: int) -> Figure:
 def _draw_scores(axes: Axes, floor: float, scores: Tensor, shown: int, colour: str) -> None:
     counts, edges = np.histogram(scores.numpy(), bins=100, range=(-_WIDEST_SCORE, _WIDEST_SCORE))
     heights = floor + counts / counts.max()
-    axes.stairs(heights, edges, baseline=floor, fill=True, color=colour, alpha=0.35)
+    # add_artist and not axes.stairs or axes.bar: those look for the limits of every patch, and ours are known.
+    axes.add_artist(StepPatch(heights, edges, baseline=floor, fill=True, color=colour, linewidth=0, alpha=0.35))
     dots = scores[shown].clamp(-_WIDEST_SCORE, _WIDEST_SCORE).numpy()
     axes.axhline(floor - 0.18, color=style.QUIET, linewidth=1)
     axes.plot(dots, [floor - 0.08] * TOKENS, "o", color=colour, markersize=7, markeredgecolor="white")
 
 
 def _draw_weights(axes: Axes, floor: float, weights: Tensor, colour: str) -> None:
-    axes.bar(range(TOKENS), weights.tolist(), bottom=floor, color=colour, width=0.75)
+    for token, weight in enumerate(weights.tolist()):
+        axes.add_artist(Rectangle((token - 0.375, floor), 0.75, weight, color=colour, linewidth=0))
     axes.axhline(floor, color=style.QUIET, linewidth=1)
     biggest = int(weights.argmax())
     for token, weight in enumerate(weights.tolist()):
         if weight >= 0.05:
             emphasis = "bold" if token == biggest else "normal"
-            axes.text(token, floor + weight + 0.04, f"{weight:.2f}", ha="center", weight=emphasis)
+            style.write(axes, token, floor + weight + 0.04, f"{weight:.2f}", ha="center", weight=emphasis)
 
 
 def _title(axes: Axes, floor: float, text: str, colour: str) -> None:
-    axes.text(axes.get_xlim()[0], floor + 1.28, text, color=colour, weight="bold", size=style.SIZE + 1)
+    style.write(axes, axes.get_xlim()[0], floor + 1.28, text, color=colour, weight="bold", size=style.SIZE + 1)
 
 
 def _caption(axes: Axes, text: str) -> None:
-    axes.text(sum(axes.get_xlim()) / 2, -0.54, text, ha="center")
+    style.write(axes, sum(axes.get_xlim()) / 2, -0.54, text, ha="center")
 
 
 def describe_scaling(d_head: int) -> tuple[str, str]:
