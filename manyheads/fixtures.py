@@ -24,21 +24,27 @@ def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:
     packer = wire.Packer()
     packed = []
     for exam in exams:
-        trials = [
-            {
-                "name": trial.name,
-                "sizes": dict(trial.sizes),
-                "call": packer.call(trial.call),
-                "right": packer.answer(trial.right),
-                # Only answers that differ are worth their bytes.
-                "wrong": {name: packer.answer(answer) for name, answer in trial.wrong.items()},
-            }
-            for trial in exam.trials
-        ]
+        trials = [_trial(packer, trial) for trial in exam.trials]
         plain = {key: getattr(exam, key) for key in _PLAIN}
         names = {key: list(getattr(exam, key)) for key in _NAMES}
         packed.append({**plain, **names, "hints": dict(exam.hints), "trials": trials})
     return {"exams": packed}, packer.tensors
+
+
+def _trial(packer: wire.Packer, trial: Trial) -> Any:
+    right = packer.answer(trial.right)
+    wrong = {name: packer.answer(answer) for name, answer in trial.wrong.items()}
+    return {
+        "name": trial.name,
+        "sizes": dict(trial.sizes),
+        "call": packer.call(trial.call),
+        "right": right,
+        # Only what differs from the right answer is worth its bytes.
+        "wrong": {
+            name: {field: value for field, value in answer.items() if value != right[field]}
+            for name, answer in wrong.items()
+        },
+    }
 
 
 def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
@@ -52,7 +58,7 @@ def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
                 sizes=trial["sizes"],
                 call=unpacker.call(trial["call"]),
                 right=unpacker.answer(trial["right"]),
-                wrong={name: unpacker.answer(answer) for name, answer in trial["wrong"].items()},
+                wrong={name: unpacker.answer({**trial["right"], **part}) for name, part in trial["wrong"].items()},
             )
             for trial in packed["trials"]
         )

@@ -68,7 +68,7 @@ class Packer:
             return {kind: [self.value(item, depth + 1) for item in value]}
         if isinstance(value, Mapping) and len(value) <= MAX_ITEMS:
             return {"dict": [[self.value(k, depth + 1), self.value(v, depth + 1)] for k, v in value.items()]}
-        return {"opaque": type(value).__name__}
+        return {"opaque": value.kind if isinstance(value, Opaque) else type(value).__name__}
 
     def _tensor(self, tensor: Tensor) -> Any:
         # A subclass may answer every question as it likes; its numbers are the answer.

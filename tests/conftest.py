@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+# One thread a process: several tests run at once, and torch would start as many threads as there are cores in each
+# of them and in each kernel that they start. It is read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path

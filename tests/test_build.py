@@ -31,13 +31,34 @@ def test_two_builds_give_the_same_bytes(toy_root: Path) -> None:
     first = {derived.path: derived.content for derived in build.derive(toy_root)}
     second = {derived.path: derived.content for derived in build.derive(toy_root)}
     assert first == second
-    assert len(first) == 3
+    assert len(first) == 4
 
 
 def test_a_fresh_build_is_not_stale_and_writes_nothing_twice(toy_root: Path) -> None:
-    assert len(build.build(toy_root)) == 3
+    assert len(build.build(toy_root)) == 4
     assert build.stale(toy_root) == []
     assert build.build(toy_root) == []
+
+
+def test_one_chapter_can_be_built_alone(toy_root: Path) -> None:
+    assert len(build.build(toy_root, [TOY])) == 3
+    assert build.stale(toy_root, [TOY]) == []
+    assert [path.name for path in build.stale(toy_root)] == ["README.md"]
+    with pytest.raises(Problem, match="is no chapter"):
+        build.build(toy_root, ["99_other"])
+
+
+def test_the_contents_page_counts_exercises_minutes_and_points(toy_root: Path) -> None:
+    edit(
+        toy_root / LESSON,
+        "![A picture",
+        "## Rows <sub>7 min · difficulty 2/5</sub>\n\n## Quiz <sub>3 min</sub>\n\n![A picture",
+    )
+    build.build(toy_root)
+    page = (toy_root / "notebooks" / "README.md").read_text()
+    assert f"| [0 · Rows]({TOY}/{TOY}.ipynb) | 3 | 10 | 9 |" in page
+    assert "- Rows (7 min, difficulty 2 of 5)" in page
+    assert "`scale_rows` 3, `row_sums` 3, `RowLayer` 3" in page
 
 
 def test_a_changed_lesson_makes_its_notebooks_stale(toy_root: Path) -> None:

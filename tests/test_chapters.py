@@ -105,6 +105,8 @@ def test_the_judge_draws_other_numbers_than_the_learner_sees(chapter: Chapter) -
     visible, secret = set_exams(chapter, VISIBLE_SEED), set_exams(chapter, "secret")
     for name, exam in visible.items():
         numbers = [_numbers(trial.call) for trial in exam.trials]
+        if not any(trial.call.inputs for trial in exam.trials):
+            continue  # a question without inputs is the same for everybody
         assert numbers != [_numbers(trial.call) for trial in secret[name].trials], name
 
 
@@ -121,5 +123,5 @@ def test_the_course_has_the_misconceptions_and_alternatives_it_promises(capsys: 
     alternatives = sum(len(list(chapter.alternatives())) for chapter in CHAPTERS)
     with capsys.disabled():
         print(f"\n{len(CHAPTERS)} chapters: {misconceptions} misconceptions, {alternatives} valid alternatives")
-    assert misconceptions >= 25
-    assert alternatives >= 8
+    assert misconceptions >= 100
+    assert alternatives >= 40

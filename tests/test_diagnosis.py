@@ -167,6 +167,34 @@ def test_a_known_error_is_named_by_its_exception() -> None:
     assert finding.misconception == "forgot"
 
 
+def test_an_error_that_several_mistakes_end_in_names_none_unless_all_cases_fit() -> None:
+    failure = Answer(failure=Failure("RuntimeError", "sizes"))
+
+    def trial(name: str, forgot: Answer) -> Trial:
+        return Trial(name, {}, Call({}), Answer(RIGHT), {"forgot": forgot})
+
+    two = Exam("f", ("scores",), (trial("first", failure), trial("second", Answer(RIGHT * 0))), {"forgot": ""})
+    for second, name in ((RIGHT * 0, "forgot"), (RIGHT * 7, None)):
+        finding = examine(two, [failure, Answer(second)], "outputs")
+        assert finding is not None
+        assert finding.misconception == name
+
+
+def test_where_an_error_is_right_its_message_is_the_authors_own() -> None:
+    refused = Answer(failure=Failure("ValueError", "7 does not divide 512"))
+    first = Trial("numbers that fit", {}, Call({}), Answer(RIGHT), {"forgot": Answer(RIGHT + 1)})
+    second = Trial("numbers that do not", {}, Call({}), refused, {})
+    both = Exam("f", ("scores",), (first, second), {"forgot": "Think again."})
+    in_other_words = Answer(failure=Failure("ValueError", "no"))
+
+    assert examine(both, [Answer(RIGHT), in_other_words], "outputs") is None
+    finding = examine(both, [Answer(RIGHT + 1), in_other_words], "outputs")
+    assert finding is not None
+    assert finding.misconception == "forgot"
+    another = examine(both, [Answer(RIGHT), Answer(failure=Failure("KeyError", "no"))], "outputs")
+    assert another is not None
+
+
 def test_a_mistake_that_explains_every_case_wins_over_one_that_explains_the_first() -> None:
     def trial(name: str, **wrong: torch.Tensor) -> Trial:
         answers = {key: Answer(value) for key, value in wrong.items()}

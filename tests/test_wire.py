@@ -62,6 +62,7 @@ def test_what_cannot_travel_says_what_it_was(tmp_path: Path) -> None:
     sparse = through(torch.eye(2).to_sparse(), tmp_path / "file")
     assert isinstance(sparse, Opaque)
     assert "sparse" in sparse.kind
+    assert through(Opaque("generator"), tmp_path / "file") == Opaque("generator")  # in a fixture it travels twice
 
 
 def test_a_tensor_without_numbers_keeps_its_shape_dtype_and_device(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ of a transformer, the kind of network behind today's language models. It takes s
 | 6 | `SingleHeadAttention` | How can all this be learned? |
 
 After each exercise stand two check cells. Run them as often as you like. A failing check tells you what came out,
-what was expected and, if it knows your mistake, which one it is.
+what was expected and, if it knows your mistake, which one it is. Code that has passed its checks is kept on this
+machine, in the folder `.manyheads` of your home, and later chapters go on with it.
 
 Nothing in this chapter needs a GPU. "Run all cells" stops at the first check that fails: run cell by cell instead.
 """

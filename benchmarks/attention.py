@@ -1,0 +1,95 @@
+"""Five ways to compute multi-head attention, side by side: `python benchmarks/attention.py`.
+
+All have the same weights. Outputs and gradients are compared before anything is timed; whoever disagrees is not timed,
+and the command ends with status 1. Writes `benchmarks/results/<device>.json`, and a copy for learners' notebooks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from autograder.build import REPOSITORY_ROOT
+from autograder.chapter import read_chapter
+from manyheads import measure, recorded
+from manyheads.contestants import COMPILED, VARIANTS, Layers
+from manyheads.measure import Measured, Plan, Setting
+
+RESULTS = REPOSITORY_ROOT / "benchmarks" / "results"
+
+
+def settings(plan: Plan) -> list[Setting]:
+    """Return what is measured: both sweeps and the base in bfloat16, forward and with backward, each once."""
+    wanted = []
+    for backward in (False, True):
+        wanted += [*plan.over_seq(backward), *plan.over_heads(backward)]
+        wanted.append(replace(plan.base, dtype=torch.bfloat16, backward=backward))
+    return list(dict.fromkeys(wanted))
+
+
+def reference(chapter: str) -> dict[str, Any]:
+    """Return what a chapter's reference solutions define."""
+    names = read_chapter(REPOSITORY_ROOT / "solutions" / chapter).namespace()
+    module = sys.modules[names["__name__"]] = ModuleType(names["__name__"])  # torch.compile looks for it there
+    vars(module).update(names)
+    return names
+
+
+def reference_layers() -> Layers:
+    """Return the layers that the course builds, by their reference solutions."""
+    return Layers(
+        parallel=reference("03_a_head_each")["ParallelHeads"],
+        fused=reference("04_all_heads_at_once")["MultiHeadAttention"],
+        fast=reference("05_gpu")["FastMultiHeadAttention"],
+    )
+
+
+def line(measured: Measured) -> str:
+    """Return one measurement as a line of the table."""
+    setting = measured.setting
+    sizes = f"{setting.batch:>5} {setting.seq:>6} {setting.d_model:>8} {setting.num_heads:>6}"
+    dtype = str(setting.dtype).removeprefix("torch.")
+    what = f"{measured.variant:<24}{sizes}  {dtype:<9}{'forward + backward' if setting.backward else 'forward':<20}"
+    if measured.seconds is None:
+        return f"{what}{measured.note}"
+    peak = "" if measured.peak_bytes is None else f"{measured.peak_bytes / 2**20:10.1f}"
+    return f"{what}{1000 * measured.seconds:10.2f}{peak:>10}   {measured.difference:.0e}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print a table and write the results. Returns the process's exit status."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    options.add_argument("--device", help="cpu, cuda or mps; the fastest there is by default")
+    options.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
+    options.add_argument("--compile-everywhere", action="store_true", help="not only at the base size: it takes long")
+    options.add_argument("--budget", type=float, default=2.0, help="seconds for each measurement, about")
+    options.add_argument("--quick", action="store_true", help="tiny sizes: whether it works, not how fast it is")
+    options.add_argument("--to", type=Path, nargs="+", default=[RESULTS, recorded.FOLDER], help="folders for the JSON")
+    given = options.parse_args(arguments)
+    device = torch.device(given.device) if given.device else torch.accelerator.current_accelerator(True)
+    device = device or torch.device("cpu")
+    plan = Plan(Setting(2, 8, 16, 4), (4, 8), (2, 4)) if given.quick else measure.plan(device)
+    layers, timer = reference_layers(), reference("05_gpu")["time_on_device"]
+    measured = []
+    print(f"{recorded.recording([], device).title} · torch {torch.__version__}")
+    print(f"{'':<24}batch    seq  d_model  heads  {'dtype':<9}{'':<20}{'ms':>10}{'MiB':>10}   difference")
+    for setting in settings(plan):
+        compile_it = given.compile_everywhere or replace(setting, backward=False) == plan.base
+        variants = [name for name in given.variants if name != COMPILED or compile_it]
+        for one in measure.race([setting], layers, device, timer, variants, given.budget, progress=False):
+            print(line(one), flush=True)
+            measured.append(one)
+    for folder in given.to:
+        print(f"wrote {recorded.write(recorded.recording(measured, device), folder)}")
+    return int(any(one.note.startswith("not timed") for one in measured))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Pretend hardware: a machine with or without GPUs, a clock that only jobs move, and a spy on torch's attention.
+
+Checks run a learner's code against it, so that code for a GPU can be judged without one. Everything that is put in
+the place of torch's and Python's own functions is taken away again when the `with` block is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import timeit
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+LAUNCH = 0.01  # pretend seconds that it takes to hand a job to the pretend GPU
+CORES = 2  # of the pretend processor: all of them work on a job
+_WALL_CLOCKS = ("perf_counter", "monotonic", "time")
+_PROCESSOR_CLOCKS = ("process_time", "thread_time")
+
+
+@contextlib.contextmanager
+def machine(cuda_gpus: int, mps: bool) -> Iterator[None]:
+    """Have torch answer as on a machine with `cuda_gpus` NVIDIA GPUs, and with Apple's GPU or without it.
+
+    Its build always knows both, as the builds that people install may: that does not mean that a GPU is there.
+    """
+    kind = "cuda" if cuda_gpus else "mps" if mps else None
+    answers: list[tuple[Any, str, object]] = [
+        (torch.cuda, "is_available", bool(cuda_gpus)),
+        (torch.cuda, "device_count", cuda_gpus),
+        (torch.backends.cuda, "is_built", True),
+        (torch.backends.mps, "is_available", mps),
+        (torch.backends.mps, "is_built", True),
+        (torch.mps, "is_available", mps),
+        (torch.mps, "device_count", int(mps)),
+        (torch.accelerator, "is_available", kind is not None),
+        (torch.accelerator, "current_accelerator", kind and torch.device(kind)),
+        (torch.accelerator, "device_count", cuda_gpus or int(mps)),
+    ]
+    with contextlib.ExitStack() as stack:
+        for module, name, answer in answers:
+            if hasattr(module, name):
+                stack.enter_context(mock.patch.object(module, name, _always(answer)))
+        yield
+
+
+class Clock:
+    """Pretend time, in seconds. It stands still but for jobs.
+
+    Args:
+        gpu: whether jobs go into the queue of a pretend GPU, which works while the caller goes on.
+    """
+
+    def __init__(self, gpu: bool) -> None:
+        self.gpu = gpu
+        self.now = 100.0
+        self.processor = 10.0  # what the processor's cores have worked, together
+        self.gpu_free_at = 0.0
+        self.jobs = 0
+
+    def job(self, seconds: float) -> None:
+        """Do a job that takes `seconds`: at once, or by handing it to the GPU."""
+        self.jobs += 1
+        if self.gpu:
+            self.now += LAUNCH
+            self.processor += LAUNCH
+            self.gpu_free_at = max(self.now, self.gpu_free_at) + seconds
+        else:
+            self.now += seconds
+            self.processor += CORES * seconds
+
+    def wait(self) -> None:
+        """Let time pass until the GPU has nothing left to do."""
+        self.now = max(self.now, self.gpu_free_at)
+
+
+@contextlib.contextmanager
+def clock(gpu: bool, namespace: MutableMapping[str, Any] | None = None) -> Iterator[Clock]:
+    """Put a pretend clock in the place of the real ones, on a machine with one NVIDIA GPU or with none.
+
+    Without a GPU, synchronising raises what torch raises there.
+
+    Args:
+        namespace: where code may hold a real clock under a name of its own (`from time import perf_counter`).
+    """
+    pretend = Clock(gpu)
+    synchronize = pretend.wait if gpu else _no_gpu
+    clocks = _pretend_clocks(pretend)
+    names = {getattr(time, name): name for name in clocks}
+    held = {own: names[value] for own, value in (namespace or {}).items() if _is_one_of(value, names)}
+    replaced: list[tuple[Any, str, Callable[..., Any]]] = [
+        *((time, name, function) for name, function in clocks.items()),
+        (timeit, "default_timer", clocks["perf_counter"]),
+        (torch.cuda, "synchronize", lambda *_, **__: synchronize()),
+        (torch.accelerator, "synchronize", lambda *_, **__: synchronize()),
+        (torch.cuda, "current_stream", lambda *_, **__: SimpleNamespace(synchronize=synchronize)),
+        (torch.cuda, "Event", lambda *_, **__: _Event(pretend)),
+    ]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(machine(cuda_gpus=int(gpu), mps=False))
+        for module, name, function in replaced:
+            stack.enter_context(mock.patch.object(module, name, function))
+        if namespace is not None:
+            stack.enter_context(mock.patch.dict(namespace, {own: clocks[name] for own, name in held.items()}))
+        yield pretend
+
+
+class AttentionSpy(TorchFunctionMode):
+    """Notes each call of torch's scaled_dot_product_attention while its `with` block runs, however it is imported.
+
+    `dropouts` holds the dropout that each call was given. A call whose keys and values do not fit each other raises:
+    on the CPU torch does not look, and reads whatever lies in memory behind the last value.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropouts: list[float] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called by torch in place of each of its functions."""
+        if getattr(func, "__name__", "") == "scaled_dot_product_attention":
+            given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p"), args, strict=False)) | (kwargs or {})
+            self.dropouts.append(float(given.get("dropout_p", 0.0)))
+            _demand_that_they_fit(given["query"], given["key"], given["value"])
+        return func(*args, **(kwargs or {}))
+
+
+class _Event:
+    """Stands for torch.cuda.Event: the GPU notes the time when it gets there."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._at = clock, 0.0
+
+    def record(self, stream: object = None) -> None:
+        self._at = max(self._clock.now, self._clock.gpu_free_at)
+
+    def synchronize(self) -> None:
+        self._clock.now = max(self._clock.now, self._at)
+
+    def elapsed_time(self, end: _Event) -> float:
+        return 1000 * (end._at - self._at)
+
+
+def _demand_that_they_fit(query: Tensor, key: Tensor, value: Tensor) -> None:
+    torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    if key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(f"there are {key.shape[-2]} keys and {value.shape[-2]} values, and must be as many of each")
+
+
+def _pretend_clocks(pretend: Clock) -> dict[str, Callable[[], float]]:
+    """Return a function for each clock of the module `time`, by name.
+
+    Other threads, such as those that keep a notebook's kernel connected, go on with real time.
+    """
+    thread = threading.get_ident()
+
+    def instead_of(name: str, now: Callable[[], float]) -> Callable[[], float]:
+        real = getattr(time, name)
+        return lambda: now() if threading.get_ident() == thread else real()
+
+    clocks: dict[str, Callable[[], float]] = {}
+    for name in _WALL_CLOCKS:
+        clocks[name] = instead_of(name, lambda: pretend.now)
+        clocks[f"{name}_ns"] = instead_of(f"{name}_ns", lambda: round(pretend.now * 1e9))
+    for name in _PROCESSOR_CLOCKS:
+        clocks[name] = instead_of(name, lambda: pretend.processor)
+        clocks[f"{name}_ns"] = instead_of(f"{name}_ns", lambda: round(pretend.processor * 1e9))
+    return clocks
+
+
+def _always(answer: object) -> Callable[..., object]:
+    return lambda *_, **__: answer
+
+
+def _no_gpu() -> None:
+    raise AssertionError("Torch not compiled with CUDA enabled")
+
+
+def _is_one_of(value: object, functions: Iterable[object]) -> bool:
+    return any(value is function for function in functions)

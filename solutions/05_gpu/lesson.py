@@ -1,0 +1,1060 @@
+# %% [markdown]
+"""
+# 5 · The same layer, fast
+
+![2 million numbers go in, 134 million scores lie in between, 2 million come out.](pictures/question.svg)
+
+Your layer of chapter 4 is right. Is it fast?
+
+Look at what lies in between. A text of 4096 words with d_model 512 goes in as 2 million numbers and comes out as
+2 million numbers. On the way your layer writes down, for each of 8 heads, how well each word fits each other word:
+134 million scores, and then as many weights. Nobody ever asks for them again. **Must all this be written down?**
+
+In this chapter you make the layer run on a GPU, measure it honestly, and then find out what becomes faster, what does
+not, and why.
+
+| | you write | it answers |
+|---|---|---|
+| 1 | `best_device` | Where do we compute? |
+| 2 | `causal_mask_like` | How do I write code that runs anywhere? |
+| 3 | `time_on_device` | How long does it really take? |
+| 4 | `score_matrix_bytes` | How much memory do the scores need? |
+| 5 | `fast_attention` | How does it go without them? |
+| 6 | `FastMultiHeadAttention` | What does the whole layer gain? |
+
+You need no GPU. Every check works on a CPU, and where there is an NVIDIA GPU it runs your code there as well. But this
+is the chapter where a GPU is fun: on Colab, choose *Runtime → Change runtime type → T4 GPU* before you start.
+"""
+
+# %% role="imports"
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from manyheads import check, earlier, try_it
+from manyheads.earlier import MultiHeadAttention, ParallelHeads, attention, causal_mask, merge_heads, split_heads
+
+# %% [markdown]
+"""
+This chapter builds on what you wrote before. Where yours has passed its checks on this machine, you go on with it.
+"""
+
+# %%
+earlier.whose("causal_mask", "attention", "ParallelHeads", "split_heads", "merge_heads", "MultiHeadAttention")
+
+# %% [markdown]
+"""
+## 1 · Where do we compute?   <sub>6 min · difficulty 1/5</sub>
+
+Each tensor lies in some memory: that of the processor (CPU) or that of a graphics card (GPU). torch calls the place
+its **device**. Work happens where the tensors lie.
+"""
+
+# %%
+x = torch.randn(2, 7, 16)  # batch 2, seq 7, d_model 16
+print("x lies on:                      ", x.device)
+print("An NVIDIA GPU is available:     ", torch.cuda.is_available())
+print("Apple's GPU is available:       ", torch.backends.mps.is_available())
+print("This torch was built for CUDA:  ", torch.version.cuda is not None)
+
+# %% [markdown]
+"""
+There are three kinds that matter here:
+
+| device | what it is |
+|---|---|
+| `torch.device("cuda")` | an NVIDIA GPU, through a library named CUDA |
+| `torch.device("mps")` | the GPU of an Apple computer |
+| `torch.device("cpu")` | the processor; it is always there |
+
+Mind the last line of the output. Most copies of torch are *built* for CUDA, also those on laptops that have no NVIDIA
+card. What you want to know is whether a GPU is *available* now.
+
+**Your turn.** Return the best device of the machine that the code runs on: CUDA if it is available, else Apple's GPU,
+else the CPU. The check pretends to be all kinds of machines.
+
+<details>
+<summary>Hint 1</summary>
+
+The two questions you need stand in the cell above. Ask them in the right order, and return as soon as one says yes.
+
+</details>
+
+<details>
+<summary>Hint 2</summary>
+
+Three `return` lines, two of them behind an `if`. A question is a function: it needs its brackets. Return a
+`torch.device(…)`, not the name alone.
+
+</details>
+"""
+
+
+# %% exercise="best_device"
+def best_device() -> torch.device:
+    """Choose where to compute: an NVIDIA GPU if torch can use one, else Apple's GPU, else the CPU.
+
+    Returns:
+        torch.device("cuda"), torch.device("mps") or torch.device("cpu")
+    """
+    ### BEGIN SOLUTION
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+    ### END SOLUTION
+
+
+# %% check="best_device.shapes" points=1
+check.shapes(best_device)
+
+# %% check="best_device.outputs" points=1
+check.outputs(best_device)
+
+# %% [markdown]
+"""
+A layer and its input move with `.to(device)`. Then the output comes out there, too:
+"""
+
+# %%
+with try_it():
+    device = best_device()
+    layer = MultiHeadAttention(d_model=16, num_heads=4).to(device)  # a layer moves as it stands
+    output, weights = layer(x.to(device))  # a tensor is copied: x itself stays where it is
+    print("output lies on", output.device)
+
+# %% [markdown]
+"""
+## 2 · Code that runs anywhere   <sub>8 min · difficulty 2/5</sub>
+
+`layer.to(device)` moves what the layer owns. It cannot move what your code makes on the way. A tensor that you make
+lies **on the CPU, in float32**, unless you say otherwise. On a CPU nobody notices. On a GPU it stops the program.
+
+How do you test such a thing without a GPU? torch has a pretend device named `meta`. Tensors there have a shape, a dtype
+and a device, and no numbers. It is picky in the same way:
+"""
+
+# %%
+there = torch.randn(2, 7, 16, device="meta")  # plays sentences on a GPU
+scores = there @ there.transpose(-2, -1)  # (2, 7, 16) @ (2, 16, 7) -> (2, 7, 7), still there
+print(tuple(scores.shape), "on", scores.device)
+
+forgetful = torch.ones(7, 7, dtype=torch.bool).tril()  # made on the CPU
+try:
+    scores.masked_fill(~forgetful, float("-inf"))
+except RuntimeError as error:
+    print("RuntimeError:", error)
+
+# %% [markdown]
+"""
+The dtype is less loud. Nothing stops, and your numbers quietly change their kind:
+"""
+
+# %%
+half = torch.randn(3, dtype=torch.bfloat16)  # a dtype with half the bytes; section 7 is about it
+print("times a Python number:         ", (half * 2.0).dtype)
+print("times a tensor you just made:  ", (half * torch.ones(3)).dtype)
+print("times one made like it:        ", (half * torch.ones_like(half)).dtype)
+
+# %% [markdown]
+"""
+In the second line the result has twice the bytes, and all that follows from it is slower. Both traps have the same way
+out: **do not say where and in which dtype. Ask a tensor that is there.** `x.device` and `x.dtype` tell you.
+
+**Your turn.** Make the causal mask for a batch of sentences, on the device where they lie. Your `causal_mask(seq,
+device)` of chapter 1 is here. A mask holds True and False whatever the dtype of `x` is, so ask `x` for one thing and
+not for the other.
+
+<details>
+<summary>Hint 1</summary>
+
+How many words does a sentence of `x` have? `x` is (batch, seq, d_model). `len(x)` is the batch.
+
+</details>
+
+<details>
+<summary>Hint 2</summary>
+
+`causal_mask` takes two things, and `x` knows both: the second number in its shape, and its device.
+
+</details>
+"""
+
+
+# %% exercise="causal_mask_like"
+def causal_mask_like(x: Tensor) -> Tensor:
+    """Make the causal mask for a batch of sentences, on the device where they lie.
+
+    Args:
+        x: (batch, seq, d_model), on any device and of any dtype
+    Returns:
+        mask: bool (seq, seq) on x's device; row i is True in the columns 0 … i
+    """
+    ### BEGIN SOLUTION
+    return causal_mask(x.shape[1], device=x.device)
+    ### END SOLUTION
+
+
+# %% check="causal_mask_like.shapes" points=1
+check.shapes(causal_mask_like)
+
+# %% check="causal_mask_like.outputs" points=1
+check.outputs(causal_mask_like)
+
+# %% [markdown]
+"""
+Now your layer of chapter 4 runs on the picky device:
+"""
+
+# %%
+with try_it():
+    layer = MultiHeadAttention(d_model=16, num_heads=4).to("meta")
+    output, weights = layer(there, mask=causal_mask_like(there))
+    print("output", tuple(output.shape), "on", output.device)
+
+# %% [markdown]
+"""
+If that stops with an error about devices, the reason lies in your chapter 4: some tensor is made there without asking.
+
+## 3 · How long does it really take?   <sub>13 min · difficulty 3/5</sub>
+
+You want to know how long a call takes. Look at the clock, call, look at the clock again. What can go wrong?
+
+![fn returns while the GPU has just begun. After synchronize the work is done.](pictures/queue.svg)
+
+**The GPU works while Python goes on.** A call only puts work into the GPU's queue and returns. Stop the clock then, and
+you have measured how long it takes to *order* the work.
+
+You can see it without a GPU. Here a second thread plays one: it takes orders and works through them one by one. Each
+job takes 30 ms.
+"""
+
+# %%
+from concurrent.futures import ThreadPoolExecutor, wait
+
+pretend_gpu = ThreadPoolExecutor(max_workers=1)
+
+start = time.perf_counter()
+job = pretend_gpu.submit(time.sleep, 0.03)  # order the work; returns at once
+print(f"clock stopped after the call:     {1000 * (time.perf_counter() - start):6.2f} ms")
+wait([job])  # wait until the work is done
+print(f"clock stopped after the waiting:  {1000 * (time.perf_counter() - start):6.2f} ms")
+
+start = time.perf_counter()
+jobs = [pretend_gpu.submit(time.sleep, 0.03) for _ in range(3)]  # three jobs for warm-up, nobody waits
+start = time.perf_counter()
+wait([pretend_gpu.submit(time.sleep, 0.03)])  # one job, and we do wait
+print(f"clock started while it was busy:  {1000 * (time.perf_counter() - start):6.2f} ms")
+pretend_gpu.shutdown()
+
+# %% [markdown]
+"""
+The first number is a lie, and so is the last: the timed job stood in the queue behind three others. So: **wait before
+you start the clock, and wait before you stop it.** The call that waits is `torch.cuda.synchronize()`, and on Apple's
+GPU `torch.mps.synchronize()`. On a machine without CUDA the first one fails, so call it only if the device's `type` is
+`"cuda"`.
+
+**No call takes as long as the next.** Here are 40 calls of one layer, on this machine:
+"""
+
+# %%
+torch.manual_seed(0)
+layer, x = nn.Linear(256, 256), torch.randn(64, 256)
+taken = []
+for _ in range(40):
+    start = time.perf_counter()
+    layer(x)
+    taken.append(1e6 * (time.perf_counter() - start))  # in microseconds
+print("the first five: ", ", ".join(f"{microseconds:.0f} µs" for microseconds in taken[:5]))
+print("the last five:  ", ", ".join(f"{microseconds:.0f} µs" for microseconds in taken[-5:]))
+print(
+    f"fastest {min(taken):.0f} µs, median {statistics.median(taken):.0f} µs, "
+    f"mean {statistics.mean(taken):.0f} µs, slowest {max(taken):.0f} µs"
+)
+
+# %% [markdown]
+"""
+The first calls are often the slowest: code is loaded, memory is fetched, caches are cold. They are the **warm-up** and
+do not count. Later calls, too, are slow now and then, when something else happens on the machine. One of them is enough
+to move the mean. The **median**, the value in the middle of the sorted times, hardly notices.
+
+**Your turn.** Write the stopwatch for the rest of this chapter. Call `fn()` a few times for warm-up. Then time each of
+`repeats` calls by itself, with `time.perf_counter()`, and return the median in seconds. `device` says where `fn` works.
+
+The check runs your code on a pretend clock, with a pretend GPU where `device` is `cuda`: there you know how long each
+call *should* take.
+
+<details>
+<summary>Hint 1</summary>
+
+Around each timed call there are four steps: wait, look at the clock, call, wait. Then look at the clock again. Do you
+wait on a CPU? There is nothing to wait for.
+
+</details>
+
+<details>
+<summary>Hint 2</summary>
+
+`torch.device(device).type == "cuda"` is the question, and it works for a name as well as for a device. (A
+`torch.device` never equals a string.) Collect the times in a list; `statistics.median` takes a list.
+
+</details>
+"""
+
+
+# %% exercise="time_on_device"
+def time_on_device(fn: Callable[[], object], device: torch.device | str, warmup: int = 3, repeats: int = 20) -> float:
+    """Measure how long `fn()` takes, until its work is really done.
+
+    Args:
+        fn: called without arguments, first `warmup` times, then `repeats` times
+        device: where fn works. A GPU has nothing left to do whenever the clock starts or stops.
+        warmup: calls that are not timed
+        repeats: calls that are timed, each by itself, with time.perf_counter()
+    Returns:
+        the median of the timed calls, in seconds
+    """
+    ### BEGIN SOLUTION
+    kind = torch.device(device).type
+
+    def wait() -> None:
+        """Return when the GPU has nothing left to do."""
+        if kind == "cuda":
+            torch.cuda.synchronize()
+        elif kind == "mps":
+            torch.mps.synchronize()
+
+    for _ in range(warmup):
+        fn()
+    taken = []
+    for _ in range(repeats):
+        wait()
+        start = time.perf_counter()
+        fn()
+        wait()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+    ### END SOLUTION
+
+
+# %% check="time_on_device.shapes" points=1
+check.shapes(time_on_device)
+
+# %% check="time_on_device.outputs" points=3
+check.outputs(time_on_device)
+
+# %% [markdown]
+"""
+Your stopwatch at work. Does it make a difference how many numbers there are?
+"""
+
+# %%
+with try_it():
+    device = best_device()
+
+    def seconds_of_product(size: int) -> float:
+        left, right = torch.randn(2, size, size, device=device)
+        return time_on_device(lambda: left @ right, device)
+
+    for size in (16, 64, 256, 1024):
+        seconds = seconds_of_product(size)
+        print(f"({size:4}, {size:4}) @ ({size:4}, {size:4}): {1000 * seconds:8.3f} ms", end="")
+        print(f", {size**3 / seconds / 1e9:7.2f} thousand million multiplications a second")
+
+# %% [markdown]
+"""
+Large products use the device better than small ones. Keep that in mind when you think of a loop over heads.
+
+## 4 · The matrix of all scores   <sub>7 min · difficulty 1/5</sub>
+
+Time is one price, memory the other. The scores of one layer have the shape `(batch, num_heads, seq, seq)`. How many
+bytes is that? Each number takes as many as its dtype says:
+"""
+
+# %%
+for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+    print(f"{dtype!s:15} {dtype.itemsize} bytes for a number")
+
+# %% [markdown]
+"""
+**Your turn.** Count the bytes of one layer's scores. Count, do not build: one of the cases has a million words, and no
+machine can hold its scores.
+
+<details>
+<summary>Hint 1</summary>
+
+How many numbers are there in a tensor of the shape `(batch, num_heads, seq, seq)`?
+
+</details>
+
+<details>
+<summary>Hint 2</summary>
+
+Multiply the four sizes, then multiply by `dtype.itemsize`. The result is a whole number.
+
+</details>
+"""
+
+
+# %% exercise="score_matrix_bytes"
+def score_matrix_bytes(batch: int, num_heads: int, seq: int, dtype: torch.dtype) -> int:
+    """Count the bytes of one layer's scores: (batch, num_heads, seq, seq) numbers of `dtype`.
+
+    Args:
+        batch, num_heads, seq: the sizes of the layer and its input; seq is both seq_q and seq_k
+        dtype: of the scores
+    Returns:
+        the number of bytes, without making such a tensor
+    """
+    ### BEGIN SOLUTION
+    return batch * num_heads * seq * seq * dtype.itemsize
+    ### END SOLUTION
+
+
+# %% check="score_matrix_bytes.shapes" points=1
+check.shapes(score_matrix_bytes)
+
+# %% check="score_matrix_bytes.outputs" points=1
+check.outputs(score_matrix_bytes)
+
+# %% [markdown]
+"""
+Now see what a long text costs: one sentence, 32 heads, 2 bytes for a number. Beside it the input of such a layer, with
+d_model 4096.
+"""
+
+# %%
+with try_it():
+    print("   words        input       scores of one layer")
+    for seq in (1024, 8192, 131_072):
+        scores = score_matrix_bytes(1, 32, seq, torch.bfloat16)
+        print(f"{seq:8,} {seq * 4096 * 2 / 2**30:8.3f} GiB {scores / 2**30:12,.2f} GiB")
+
+# %% [markdown]
+"""
+(A GiB is 2³⁰ bytes.)
+Twice the words need four times the memory. There are models that read 131,072 words at once,
+and large GPUs have some 80 GiB. So they cannot be doing what your layer does.
+
+It is not only counting. Let us ask torch what it really keeps. When a layer is trained, all that the backward pass will
+need must be kept in memory. `kept_bytes` adds it up:
+"""
+
+# %%
+from manyheads.memory import kept_bytes
+
+with try_it():
+    layer = MultiHeadAttention(d_model=64, num_heads=4)
+
+    def kept_for(seq: int) -> int:
+        x = torch.randn(1, seq, 64)
+        return kept_bytes(lambda: layer(x)[0], but=[x, *layer.parameters()])
+
+    print("words    all scores of the layer    kept by your layer of chapter 4")
+    for seq in (64, 128, 256, 512):
+        scores = score_matrix_bytes(1, 4, seq, torch.float32)
+        print(f"{seq:5} {scores / 2**20:19.2f} MiB {kept_for(seq) / 2**20:22.2f} MiB")
+
+# %% [markdown]
+"""
+The longer the text, the more the kept bytes grow like the score matrix. All the rest (queries, keys, values) grows only
+like `seq`, and soon does not matter.
+
+## 5 · Without the matrix   <sub>12 min · difficulty 2/5</sub>
+
+Can you average values without having all the weights at once? Softmax divides by the sum of a whole row, so it seems
+that the whole row must be there. But **a sum can be taken in pieces**. Here is one query with 1000 keys. One way has
+all weights at once; the other never sees more than 100 scores:
+"""
+
+# %%
+torch.manual_seed(0)
+scores, values = torch.randn(1000), torch.randn(1000, 4)
+whole = scores.softmax(dim=0) @ values  # (1000) @ (1000, 4) -> (4)
+
+total, mixed = 0.0, torch.zeros(4)
+for begin in range(0, 1000, 100):
+    shares = scores[begin : begin + 100].exp()  # not divided yet
+    total += shares.sum()
+    mixed += shares @ values[begin : begin + 100]  # (100) @ (100, 4) -> (4)
+print("largest difference:", (mixed / total - whole).abs().max().item())
+
+# %% [markdown]
+"""
+The same, up to rounding. Divide once, at the end.
+
+![All scores at once, or a block at a time, with three numbers kept for each query.](pictures/blocks.svg)
+
+That is the idea of **FlashAttention**: take a block of queries and a block of keys, compute their scores, use them,
+forget them. (It also keeps the largest score so far, so that e to the power of it does not overflow.) It does not
+multiply less. It *writes and reads* less, and the paper that introduced it (Dao and others, 2022) shows that on a GPU
+this is what takes the time. In the backward pass it computes the scores once more, rather than keeping them.
+
+You need not write that yourself. torch has it, in one function, for each kind of device:
+
+`F.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False)`
+
+It is called **SDPA** for short. What you should know about it:
+
+- It divides by √d_head itself.
+- A boolean `attn_mask` means what it means in this course: True is "may attend". (torch's layer
+  `nn.MultiheadAttention` has it the other way round.)
+- `is_causal=True` blocks the future without any mask: query *i* attends to the keys 0 … *i*. Blocks above the diagonal
+  need not be computed at all.
+- It returns the output alone. There are no weights to return.
+
+What if you give it a mask *and* `is_causal`?
+"""
+
+# %%
+q, k, v = torch.randn(3, 2, 4, 7, 8)  # batch 2, 4 heads, seq 7, d_head 8
+padding = torch.ones(2, 1, 1, 7, dtype=torch.bool)
+padding[1, ..., 5:] = False  # the second sentence has only 5 words
+both = padding & causal_mask(7)  # (2, 1, 1, 7) & (7, 7) -> (2, 1, 7, 7): what both allow
+wanted = F.scaled_dot_product_attention(q, k, v, attn_mask=both)
+try:
+    output = F.scaled_dot_product_attention(q, k, v, attn_mask=padding, is_causal=True)
+    print("the same as with both in one mask:", torch.allclose(output, wanted, atol=1e-6))
+except RuntimeError as error:
+    print("RuntimeError:", error)
+
+# %% [markdown]
+"""
+The documentation says that this is an error. Some of the programs behind the function refuse, others apply both; which
+one you get depends on the device and the dtype. So never rely on it: put both into one mask, as `both` above.
+
+**Your turn.** Write `attention` once more, by this function. Hand on what the caller gave you. The check compares it
+with your `attention` of chapter 1, in several dtypes, and watches whether SDPA is really called.
+
+<details>
+<summary>Hint 1</summary>
+
+It is a single call. Which of the function's arguments do you have, and under which name?
+
+</details>
+
+<details>
+<summary>Hint 2</summary>
+
+`mask` goes in as `attn_mask`, as it is, None included. `is_causal` goes in under its own name. No scaling, no dtype, no
+device.
+
+</details>
+"""
+
+
+# %% exercise="fast_attention"
+def fast_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+    """Let each query take a weighted average of the values, by torch's scaled_dot_product_attention.
+
+    Args:
+        q: (..., seq_q, d_head)
+        k, v: (..., seq_k, d_head) each
+        mask: bool, broadcasts to (..., seq_q, seq_k); True means "may attend". None blocks nothing. A query
+            that may attend to nothing gets zeros.
+        is_causal: True: query i may attend to the keys 0 … i. Never given together with a mask.
+    Returns:
+        output: (..., seq_q, d_head), as `attention` gives it
+    """
+    ### BEGIN SOLUTION
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal)
+    ### END SOLUTION
+
+
+# %% check="fast_attention.shapes" points=1
+check.shapes(fast_attention)
+
+# %% check="fast_attention.outputs" points=3
+check.outputs(fast_attention)
+
+# %% [markdown]
+"""
+Do the two agree? "Equal" depends on how many digits the dtype keeps. `eps` is the distance from 1 to the next number:
+"""
+
+# %%
+with try_it():
+
+    def compare(dtype: torch.dtype, device: torch.device) -> None:
+        torch.manual_seed(0)
+        q, k, v = torch.randn(3, 1, 4, 256, 16).to(device, dtype)  # batch 1, 4 heads, seq 256, d_head 16
+        mask = causal_mask(256, device)
+        difference = (attention(q, k, v, mask)[0] - fast_attention(q, k, v, is_causal=True)).abs().max().item()
+        for tensor in (q, k, v):
+            tensor.requires_grad_()
+        slow = kept_bytes(lambda: attention(q, k, v, mask)[0], but=(q, k, v, mask))
+        fast = kept_bytes(lambda: fast_attention(q, k, v, is_causal=True), but=(q, k, v))
+        print(f"{dtype!s:15} {torch.finfo(dtype).eps:8.1e} {difference:12.1e}", end="")
+        print(f" {slow / 2**20:19.2f} MiB {fast / 2**20:12.2f} MiB")
+
+    print("                               largest    kept for backward:    kept for backward:")
+    print("dtype                eps    difference             attention        fast_attention")
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        compare(dtype, best_device())
+
+# %% [markdown]
+"""
+The differences are a few `eps`: rounding. That is why a test with one tolerance for all dtypes is either blind or
+wrong. And the second column of bytes no longer holds any score matrix.
+
+What about a query that may attend to nothing? Your `attention` gives zeros. torch's documentation makes no promise
+there; it used to be NaN. So ask your torch, on your device:
+"""
+
+# %%
+with try_it():
+    q, k, v = torch.randn(3, 1, 1, 4, 8, device=best_device())
+    nothing_for_the_first = torch.tensor([[False], [True], [True], [True]], device=q.device)  # (seq_q, 1)
+    print("first query:", fast_attention(q, k, v, nothing_for_the_first.expand(4, 4))[0, 0, 0].tolist())
+
+# %% [markdown]
+"""
+## 6 · The fast layer   <sub>12 min · difficulty 3/5</sub>
+
+The layer around it stays the same: four projections, split, attend, merge, project. Only the middle changes. Three
+things need care.
+
+**Dropout.** In training, your layer of chapter 4 sets a share of the weights to 0. Now the weights never come out, so
+only the function can do it: `dropout_p`. But it is a *function*. `nn.Dropout` knows whether the layer is in training or
+evaluation mode; a function does not. See what it does after `eval()`:
+"""
+
+# %%
+torch.manual_seed(0)
+q, k, v = torch.randn(3, 1, 1, 3, 4)
+layer = nn.Module().eval()  # any module knows its mode
+print("training?", layer.training)
+for attempt in (1, 2):
+    print(f"attempt {attempt}:", F.scaled_dot_product_attention(q, k, v, dropout_p=0.5)[0, 0, 0].tolist())
+
+# %% [markdown]
+"""
+Twice the same input, twice another output: it drops whenever `dropout_p` is not 0. A model that is used must not roll
+dice. `self.training` says in which mode a module is.
+
+**Order of dimensions.** SDPA lets the last but one dimension attend: `(batch, num_heads, seq, d_head)`, which is what
+`split_heads` gives you. With `(batch, seq, num_heads, d_head)` it runs without a complaint, and the heads of each word
+attend to each other.
+
+**Names.** The weights of your `MultiHeadAttention` should fit in here without any change, so the four layers are called
+`w_q`, `w_k`, `w_v` and `w_o` again.
+
+**Your turn.** Write the layer. `key` and `value` may be None, as in chapter 4: then the query's words serve as keys,
+and the key's words as values. It returns the output alone.
+
+<details>
+<summary>Hint 1</summary>
+
+Start from your layer of chapter 4. Which line changes? `fast_attention` has no dropout, so call
+`F.scaled_dot_product_attention` itself.
+
+</details>
+
+<details>
+<summary>Hint 2</summary>
+
+Keep `dropout` as a number in `__init__`. In `forward`, `dropout_p` is that number if `self.training` is True, else 0.0.
+The heads' outputs go through `merge_heads` and then through `w_o`.
+
+</details>
+"""
+
+
+# %% exercise="FastMultiHeadAttention"
+class FastMultiHeadAttention(nn.Module):
+    """Multi-head attention that writes down no score matrix: MultiHeadAttention, by scaled_dot_product_attention.
+
+    Args:
+        d_model: length of a word's vector
+        num_heads: number of heads; it divides d_model
+        dropout: share of the attention weights that is set to 0, in training mode only
+    """
+
+    def __init__(self, d_model: int, num_heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.w_q = nn.Linear(d_model, d_model)
+        self.w_k = nn.Linear(d_model, d_model)
+        self.w_v = nn.Linear(d_model, d_model)
+        self.w_o = nn.Linear(d_model, d_model)
+        ### END SOLUTION
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        value: Tensor | None = None,
+        mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """Let the words of `query` attend to those of `key`.
+
+        Args:
+            query: (batch, seq_q, d_model)
+            key: (batch, seq_k, d_model); None: the query's own words
+            value: (batch, seq_k, d_model); None: the same words as key
+            mask: bool, broadcasts to (batch, num_heads, seq_q, seq_k); True means "may attend"
+            is_causal: True: query i may attend to the keys 0 … i. Never given together with a mask.
+        Returns:
+            output: (batch, seq_q, d_model)
+        """
+        ### BEGIN SOLUTION
+        key = query if key is None else key
+        value = key if value is None else value
+        # (batch, seq, d_model) -> (batch, num_heads, seq, d_head), three times
+        q = split_heads(self.w_q(query), self.num_heads)
+        k = split_heads(self.w_k(key), self.num_heads)
+        v = split_heads(self.w_v(value), self.num_heads)
+        dropout = self.dropout if self.training else 0.0
+        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=is_causal)
+        # (batch, num_heads, seq_q, d_head) -> (batch, seq_q, d_model)
+        return self.w_o(merge_heads(heads))
+        ### END SOLUTION
+
+
+# %% check="FastMultiHeadAttention.shapes" points=1
+check.shapes(FastMultiHeadAttention)
+
+# %% check="FastMultiHeadAttention.outputs" points=3
+check.outputs(FastMultiHeadAttention)
+
+# %% [markdown]
+"""
+Give it the weights of your layer of chapter 4. Do outputs *and* gradients agree?
+"""
+
+# %%
+with try_it():
+    device = best_device()
+    torch.manual_seed(0)
+    slow, fast = MultiHeadAttention(64, 8).to(device), FastMultiHeadAttention(64, 8).to(device)
+    fast.load_state_dict(slow.state_dict())
+    x = torch.randn(2, 50, 64, device=device, requires_grad=True)
+    one, other = slow(x, mask=causal_mask_like(x))[0], fast(x, is_causal=True)
+    print("largest difference of the outputs:  ", (one - other).abs().max().item())
+    [g_one], [g_other] = torch.autograd.grad(one.sum(), x), torch.autograd.grad(other.sum(), x)
+    print("largest difference of the gradients:", (g_one - g_other).abs().max().item())
+
+# %% [markdown]
+"""
+The price: there are no weights to look at. To see what a head looks at, you still need your layer of chapter 4. The
+next chapter does.
+
+## 7 · Half the bytes   <sub>4 min</sub>
+
+A float32 takes 4 bytes. Two dtypes take 2, and they spend them differently:
+"""
+
+# %%
+print("dtype            largest number   from 1 to the next     70000 becomes")
+for dtype in (torch.float32, torch.float16, torch.bfloat16):
+    about = torch.finfo(dtype)
+    print(f"{dtype!s:15} {about.max:15.2g} {about.eps:15.5f} {torch.tensor(70_000.0, dtype=dtype).item():18.0f}")
+
+# %% [markdown]
+"""
+float16 keeps more digits, and overflows soon: scores and gradients beyond 65504 become infinite. bfloat16 reaches as
+far as float32 and keeps two or three digits. Networks forgive few digits more easily than infinities, so many large
+models are trained in bfloat16.
+
+How far off is your layer in bfloat16? The weights are rounded, and so is each step:
+"""
+
+# %%
+with try_it():
+    device = best_device()
+    torch.manual_seed(0)
+    layer = FastMultiHeadAttention(64, 8).to(device)
+    x = torch.randn(2, 50, 64, device=device)
+    with torch.no_grad():
+        exact = layer(x, is_causal=True)
+        rounded = layer.to(torch.bfloat16)(x.to(torch.bfloat16), is_causal=True)
+    error = (rounded.float() - exact).abs().max() / exact.abs().max()
+    print(f"bytes of the output: {exact.nbytes} and {rounded.nbytes}")
+    print(f"largest error: {100 * error:.2f}% of the largest entry")
+
+# %% [markdown]
+"""
+Half the bytes are certain. Half the *time* is not: only hardware with circuits for bfloat16 gains. The measurement
+below tells you about yours. (A T4, the GPU that Colab gives you, is older than bfloat16 and has none.)
+
+## 8 · Let torch write the code   <sub>3 min</sub>
+
+Your layer of chapter 4 has several steps on the scores: divide, mask, softmax, mask again. Each step reads the whole
+matrix and writes a new one. `torch.compile` reads your Python once, and writes a program that does such steps together.
+It needs a compiler for that: C++ on a CPU, and torch's own on a GPU. Where there is none, it cannot work. Then the cell
+says why, and you go on without.
+
+The first call compiles, which may take half a minute:
+"""
+
+# %%
+from manyheads.contestants import compiled, why_not_compiled
+
+with try_it():
+    device = best_device()
+    torch.manual_seed(0)
+    layer, x = MultiHeadAttention(256, 8).to(device), torch.randn(2, 256, 256, device=device)
+    mask = causal_mask_like(x)
+
+    def plain() -> Tensor:
+        return layer(x, mask=mask)[0]
+
+    quick = compiled(plain)
+    with torch.no_grad():
+        start = time.perf_counter()
+        try:
+            output = quick()
+        except Exception as error:  # a compiler can fail in many ways
+            print("torch.compile does not work here:", why_not_compiled(error))
+        else:
+            print(f"first call: {time.perf_counter() - start:.1f} s")
+            print("largest difference:", (output - plain()).abs().max().item())
+            for name, fn in {"plain": plain, "compiled": quick}.items():
+                print(f"{name:8} {1000 * time_on_device(fn, device):7.2f} ms")
+
+# %% [markdown]
+"""
+## 9 · The measurement   <sub>8 min</sub>
+
+Now all of them side by side, with the same weights:
+
+| name | what it is |
+|---|---|
+| loop over heads | your `ParallelHeads` of chapter 3 |
+| one fused layer | your `MultiHeadAttention` of chapter 4 |
+| fused, compiled | the same, by `torch.compile` |
+| nn.MultiheadAttention | torch's own layer |
+| SDPA | your `FastMultiHeadAttention` |
+
+**Compare first, then measure.** A wrong answer can be as fast as you like. So the measuring module compares outputs,
+and gradients of the input, with those of torch's own layer with its score matrix written out. Whoever is too far off
+is not timed.
+
+*forward* is the layer in use: no gradients. *forward + backward* is a step of training. All are causal. Sizes are small
+on a CPU and larger on a GPU, and a CPU skips the compiled training step, since compiling it takes
+too long for a lesson. Memory is what torch hands out above weights and input: on CUDA counted by its allocator, on a
+CPU by torch's profiler, on Apple's GPU not at all.
+
+Before you look: which one do you expect to win, and by how much? Does num_heads matter? And seq?
+"""
+
+# %%
+from dataclasses import replace
+
+from IPython.display import display
+
+from manyheads import charts, measure, recorded
+from manyheads.contestants import COMPILED, VARIANTS, Layers
+
+
+def compete(settings: list[measure.Setting], variants: tuple[str, ...] = VARIANTS) -> list[measure.Measured]:
+    """Compare and measure your own layers with your own stopwatch."""
+    layers = Layers(ParallelHeads, MultiHeadAttention, FastMultiHeadAttention)
+    measured = measure.race(settings, layers, best_device(), time_on_device, variants)
+    for one in measured:
+        if one.note:
+            print(f"{one.variant}, {charts.sizes(one.setting)}: {one.note}")
+    return measured
+
+
+def both_ways(setting: measure.Setting) -> list[measure.Setting]:
+    return [setting, replace(setting, backward=True)]
+
+
+without_compiling = tuple(name for name in VARIANTS if name != COMPILED)
+print("Measurements that came with the course:")
+for one in recorded.all_recordings():
+    print(f"  {one.title}, torch {one.versions['torch']}, {one.date}")
+
+# %%
+with try_it():
+    device = best_device()
+    base = measure.plan(device).base
+    print(charts.sizes(base))
+    trained = VARIANTS if device.type == "cuda" else without_compiling
+    measured = [*compete([base]), *compete([replace(base, backward=True)], trained)]
+    display(charts.bars(charts.side_by_side(measured, device, lambda plan: both_ways(plan.base))))
+
+# %% [markdown]
+"""
+**num_heads.** The weights and the multiplications stay the same (you counted them in chapter 3). Does the time?
+"""
+
+# %%
+with try_it():
+    measured = compete(measure.plan(device).over_heads(backward=False), without_compiling)
+    panels = charts.side_by_side(measured, device, lambda plan: plan.over_heads(backward=False))
+    display(charts.curves(panels, along="num_heads"))
+
+# %% [markdown]
+"""
+**seq.** Both axes are logarithmic: a line that climbs one step for each step to the right grows like `seq`, one that
+climbs two grows like `seq²`. First the layer in use, then a step of training:
+"""
+
+# %%
+with try_it():
+    settings = [*measure.plan(device).over_seq(backward=False), *measure.plan(device).over_seq(backward=True)]
+    measured = compete(settings, without_compiling)
+    in_use = charts.side_by_side(measured, device, lambda plan: plan.over_seq(backward=False))
+    in_training = charts.side_by_side(measured, device, lambda plan: plan.over_seq(backward=True))
+    for title, panels in {"forward": in_use, "forward + backward": in_training}.items():
+        print(f"time, {title}")
+        display(charts.curves(panels, along="seq"))
+
+# %% [markdown]
+"""
+And the memory, of the same calls:
+"""
+
+# %%
+with try_it():
+    for title, panels in {"forward": in_use, "forward + backward": in_training}.items():
+        print(f"peak memory, {title}")
+        display(charts.curves(panels, along="seq", of="peak_bytes"))
+
+# %% [markdown]
+"""
+**bfloat16.** The same sizes as at first, with half the bytes:
+"""
+
+# %%
+with try_it():
+    halved = replace(measure.plan(device).base, dtype=torch.bfloat16)
+    print(charts.sizes(halved))
+    measured = compete(both_ways(halved), without_compiling)
+    panels = charts.side_by_side(measured, device, lambda plan: both_ways(replace(plan.base, dtype=torch.bfloat16)))
+    display(charts.bars(panels))
+
+# %% [markdown]
+"""
+Read your own figures:
+
+- At the longest `seq`, how many times less memory does SDPA need than the fused layer?
+- With more heads the multiplications stay the same. Which lines rise all the same, and what do they have to write more
+  of?
+- Where do two lines cross, so that the "slow" way is faster? For how many words?
+- Is bfloat16 faster on your device, or only smaller?
+
+<details>
+<summary>What to look for</summary>
+
+The memory of those who write the scores down climbs nearly two steps for each step of `seq`; SDPA's climbs one. With
+more heads there are more score matrices, `num_heads · seq²` numbers, so whoever writes them down takes longer; SDPA has
+none to write. The loop also has `3 · num_heads` small products where the others have three large ones, and small
+products use a device badly, as you saw in section 3. For a few dozen words there is hardly anything to save, and the
+order may be any. And whether bfloat16 pays is a question to your hardware, not to the dtype.
+
+torch's own layer has two paths inside. In training it uses SDPA, as you do. In use, without gradients, it takes a path
+of its own; whether that one writes the scores down, the memory tells you.
+
+</details>
+
+Want to measure more? `python benchmarks/attention.py`, in the course's repository, makes the same measurements from the
+command line and writes them down.
+"""
+
+# %% [markdown]
+"""
+## Quiz   <sub>3 min</sub>
+
+Not graded. Each answer explains itself; try the wrong ones too.
+"""
+
+# %% role="quiz"
+from manyheads.quiz import multiple_choice, quiz
+
+quiz(
+    multiple_choice(
+        "You time a call on a GPU with perf_counter and nothing else. What have you measured?",
+        (
+            "How long it takes to put the work into the GPU's queue",
+            "Yes. The call returns as soon as the work is ordered. Synchronise before you read the clock.",
+        ),
+        (
+            "How long the GPU works",
+            "Only if something made Python wait for it, such as synchronize() or reading a number with .item().",
+        ),
+        (
+            "How long the GPU works, plus the time to copy the result back",
+            "Nothing is copied back until you ask for it. The result stays on the GPU.",
+        ),
+    ),
+    multiple_choice(
+        "A text becomes twice as long. How much more memory do the scores of one layer need?",
+        ("Four times as much", "Yes: seq × seq. Each word meets each word."),
+        ("Twice as much", "That is true of the input. The scores have a row AND a column for each word."),
+        ("As much as before, if num_heads is halved", "Then it is still twice as much: half of four times."),
+    ),
+    multiple_choice(
+        "Why does SDPA need so much less memory?",
+        (
+            "It forgets each block of scores as soon as it has used it",
+            "Yes. For each query it keeps a sum, an average and the largest score.",
+        ),
+        (
+            "It leaves out small weights",
+            "It leaves out nothing: you compared the outputs, and they differ by rounding only.",
+        ),
+        (
+            "It computes in bfloat16 inside",
+            "It computes in the dtype that you give it, sums often in a wider one.",
+        ),
+    ),
+    multiple_choice(
+        "You call SDPA with dropout_p=0.1 in a layer that is in evaluation mode. What happens?",
+        (
+            "It drops weights all the same: a function does not know the layer's mode",
+            "Yes. Hand 0.0 over unless self.training is True.",
+        ),
+        ("Nothing is dropped", "That is true of nn.Dropout, a module. SDPA is a function."),
+        ("It raises an error", "It would be kind, but it cannot know. The results just change from call to call."),
+    ),
+    multiple_choice(
+        "Which of these works on any device and in any dtype?",
+        (
+            "torch.zeros(seq, device=x.device, dtype=x.dtype)",
+            "Yes. Ask a tensor that is there.",
+        ),
+        (
+            'torch.zeros(seq, device="cuda")',
+            "It fails on machines without CUDA, and is float32 whatever x is.",
+        ),
+        ("torch.zeros(seq)", "It lies on the CPU and is float32, wherever and whatever x is."),
+    ),
+    multiple_choice(
+        "bfloat16 and float16 both take 2 bytes. What is the difference?",
+        (
+            "bfloat16 reaches as far as float32 and keeps fewer digits",
+            "Yes. It overflows as late as float32 does, which training needs more than digits.",
+        ),
+        ("bfloat16 keeps more digits and overflows sooner", "It is the other way round."),
+        ("None but the name", "They share their 16 bits out differently, as section 7 shows."),
+    ),
+)
+
+# %% [markdown]
+"""
+## What you can now do
+
+- write layers that run on any device and in any dtype, and test that without a GPU
+- time code honestly: warm up, synchronise, take the median
+- count the memory of attention before you run out of it
+- say how attention goes without its score matrix, and use torch's function for it
+- compare implementations fairly: same weights, same outputs, then the clock
+
+## What this leaves open   <sub>1 min</sub>
+
+Your layer is right, and it is fast. But all its weights were random numbers. What would it do with weights that
+somebody trained on a thousand million pairs of sentences? Would they even fit?
+
+They do. In the next chapter **your layer runs inside a real model**, and you look at what its 72 heads are for.
+"""
