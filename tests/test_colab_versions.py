@@ -20,12 +20,11 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-import manyheads.widgets
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import Chapter
 
 from .conftest import chapters
-from .test_notebooks import errors, streams
+from .test_notebooks import cells_with_widgets, errors, streams
 
 ENVIRONMENT = REPOSITORY_ROOT / ".venv-colab"
 PYTHON = ENVIRONMENT / "bin" / "python"
@@ -34,7 +33,6 @@ PINNED = dict(
 )
 AS_ON_COLAB = ("ipykernel", "IPython", "ipywidgets", "matplotlib", "numpy", "safetensors", "traitlets")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-SHOWS_A_WIDGET = re.compile(rf"\b(?:{'|'.join(manyheads.widgets.__all__)})\(")
 
 # The tests of the widgets: the modules that import them and start neither kernel nor browser.
 WIDGET_TESTS = [
@@ -106,7 +104,7 @@ def test_the_solved_notebook_runs_and_shows_its_widgets(
     for cell in notebook.cells:
         assert errors(cell) == [], cell.source
         assert streams(cell, "stderr") == "", cell.source
-    with_widgets = [c for c in notebook.cells if c.cell_type == "code" and SHOWS_A_WIDGET.search(c.source)]
+    with_widgets = cells_with_widgets(notebook)
     for cell in with_widgets:
         assert any(WIDGET in output.get("data", {}) for output in cell.outputs), cell.source
     state = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
@@ -116,6 +114,7 @@ def test_the_solved_notebook_runs_and_shows_its_widgets(
         assert picture["buffers"][0]["data"].startswith("iVBOR")  # a PNG
 
 
+@pytest.mark.timeout(600)
 def test_the_widgets_own_tests_pass(surroundings: dict[str, str], tmp_path: Path) -> None:
     command = [str(PYTHON), "-m", "pytest", "--noconftest", "-p", "no:cacheprovider", "-W", "ignore", "-m", "not slow"]
 

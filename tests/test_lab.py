@@ -7,20 +7,28 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 
 from autograder.build import REPOSITORY_ROOT
+from autograder.chapter import Chapter
 from autograder.class_folder import ClassFolder
 from autograder.record import GRADED, read_record
 from autograder.results import class_results
 
-from .conftest import TOY, HandIn
+from .conftest import TOY, HandIn, chapters
 from .lab import browser_page, jupyter_lab, needs_chromium
+from .test_notebooks import cells_with_widgets
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_chromium]
 
 LESSON = "01_single_head"
+expect.set_options(timeout=60_000)
+
+
+# What a person without a mouse can reach in a widget, the likeliest first; then what they press.
+CONTROLS = (("[role=slider]", "ArrowRight"), ("select", "ArrowDown"), ("input[type=checkbox]", "Space"))
 
 
 def run_all(page: Page) -> None:
@@ -31,41 +39,62 @@ def run_all(page: Page) -> None:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A JupyterLab on a copy of the notebooks and solutions."""
+    """A JupyterLab on a copy of the notebooks and solutions. It draws every cell, be it in view or not."""
     home = tmp_path_factory.mktemp("home")
     for folder in ("notebooks", "solutions"):
         shutil.copytree(REPOSITORY_ROOT / folder, home / "course" / folder)
+    settings = home / ".jupyter" / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
     with jupyter_lab(home / "course", home) as address:
         yield address
 
 
-def test_the_solved_lesson_runs_and_its_widgets_follow_the_keyboard(lab: str) -> None:
+def move(page: Page, widget: Locator) -> None:
+    """Move the widget's first slider, or else its first control of another kind, by keyboard."""
+    for kind, key in CONTROLS:
+        for control in widget.locator(kind).all():
+            if control.is_visible() and control.is_enabled():
+                at_its_end = control.get_attribute("aria-valuenow") == control.get_attribute("aria-valuemax")
+                control.focus()
+                page.keyboard.press("ArrowLeft" if at_its_end and kind == "[role=slider]" else key)
+                return
+    raise AssertionError(f"no control in {widget.inner_text()}")
+
+
+@pytest.mark.timeout(600)
+@chapters
+def test_the_solved_notebook_runs_and_its_widgets_follow_the_keyboard(lab: str, chapter: Chapter) -> None:
+    notebook = nbformat.read(chapter.folder / f"{chapter.name}.ipynb", as_version=4)
     with browser_page() as page:
         faults: list[str] = []
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
         page.on("requestfailed", lambda request: faults.append(request.url))
-        page.goto(f"{lab}/lab/tree/solutions/{LESSON}/{LESSON}.ipynb")
-        page.get_by_role("heading", name="1 · One head, by hand").wait_for()
-        assert page.locator(".jp-Notebook img").first.evaluate("image => image.naturalWidth") > 100
+        page.goto(f"{lab}/lab/tree/solutions/{chapter.name}/{chapter.name}.ipynb?reset")
+        page.locator(".jp-Notebook h1").first.wait_for()
         run_all(page)
+        page.wait_for_function(EVERY_CELL_HAS_RUN, timeout=400_000)
+        for picture in page.locator(".jp-MarkdownCell img").all():
+            assert picture.evaluate("image => image.naturalWidth") > 100
 
-        for name, control, key in (
-            ("the scaling explorer", page.get_by_role("slider").first, "ArrowRight"),
-            ("the head map", page.get_by_role("checkbox", name="causal"), "Space"),
-        ):
-            control.wait_for()
-            control.scroll_into_view_if_needed()
-            widget = page.locator(".jp-OutputArea-output").filter(has=control).first
-            picture = widget.locator("img").element_handle()
-            before, words = picture.get_attribute("src"), widget.inner_text()
-            control.focus()
-            page.keyboard.press(key)
-            page.wait_for_function("([image, before]) => image.src !== before", arg=[picture, before])
-            page.wait_for_function(
-                "([widget, before]) => widget.innerText !== before", arg=[widget.element_handle(), words]
-            )
-            assert picture.evaluate("image => image.naturalWidth") > 500, name
+        widgets = page.locator(".jp-OutputArea-output").filter(has=page.locator("img.widget-image"))
+        expect(widgets).to_have_count(len(cells_with_widgets(notebook)))
+        for widget in widgets.all():
+            widget.scroll_into_view_if_needed()
+            picture, words = widget.locator("img.widget-image"), widget.locator("[role=status]")
+            before, said = picture.get_attribute("src") or "", words.inner_text()
+            move(page, widget)
+            expect(picture).not_to_have_attribute("src", before)
+            expect(words).not_to_have_text(said)
+            assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 500
         assert faults == []
+
+
+# The number in front of a cell stands there once it has run; a folded cell has none.
+EVERY_CELL_HAS_RUN = r"""() => {
+    const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].map(p => p.textContent.trim());
+    return prompts.some(prompt => prompt) && prompts.every(prompt => !prompt || /\[\d+\]/.test(prompt));
+}"""
 
 
 def test_the_extensions_are_there_and_no_news_pops_up(lab: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+import manyheads.widgets
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import Chapter
 
@@ -32,6 +34,12 @@ def errors(cell: NotebookNode) -> list[NotebookNode]:
 
 def streams(cell: NotebookNode, name: str) -> str:
     return "".join(o.text for o in cell.get("outputs", ()) if o.output_type == "stream" and o.name == name)
+
+
+def cells_with_widgets(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells that show one of the course's widgets."""
+    calls = re.compile(rf"\b(?:{'|'.join(manyheads.widgets.__all__)})\(")
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and calls.search(cell.source)]
 
 
 def is_graded(cell: NotebookNode) -> bool:

@@ -159,7 +159,7 @@ for num_heads in HEAD_COUNTS:
     model = ToyModel(num_heads)
     in_heads, in_all = (sum(p.numel() for p in part.parameters()) for part in (model.heads, model))
     shape = f"{D_MODEL} x {D_MODEL // num_heads}"
-    print(f"{num_heads} heads, matrices {shape}: {in_heads} parameters in the heads, {in_all} in the model")
+    print(f"num_heads {num_heads}, matrices {shape}: {in_heads} parameters in the heads, {in_all} in the model")
 
 # %% [markdown]
 """
@@ -219,7 +219,7 @@ sentence has: nothing can be known by heart. "Right" means that **all three** an
 # %%
 STEPS, BATCH = 250, 128
 TRAINING = sentences(100_000, seed=2)
-TEST = sentences(2_000, seed=3, held_out=True)
+TEST = sentences(1_000, seed=3, held_out=True)
 
 
 def right_answers(model: ToyModel, game: Game) -> Tensor:
@@ -568,8 +568,8 @@ with try_it():
 
 # %% [markdown]
 """
-The one head spreads itself over four or five words, because three answers must get into one average. With more heads,
-each of them can afford to look at fewer. How many words a head looks at, we now know. At *which*?
+The one head spreads itself over about five words, because three answers must get into one average. With more heads,
+some can afford to look sharply. How many words a head looks at, we now know. At *which*?
 
 ## 6 · Which head looks at what?   <sub>11 min · difficulty 3/5</sub>
 
@@ -741,6 +741,7 @@ display(long_race)
 torch.manual_seed(1)
 patient = ToyModel(num_heads=1)
 train(patient, ONE_ASKS, LONGER, long_race.watch("1 head"))
+print(f"1 head, {LONGER} steps: {accuracy(patient, ONE_ASKS):.1%}")
 
 # %% [markdown]
 """
@@ -777,7 +778,7 @@ the words alone (queries and keys still know the positions):
 torch.manual_seed(1)
 hindered = ToyModel(num_heads=1, positions_in_values=False)
 train(hindered, ONE_ASKS, LONGER, long_race.watch(WITHOUT))
-print(f"1 head,  {LONGER} steps, no positions in the values: {accuracy(hindered, ONE_ASKS):.1%}")
+print(f"1 head, {LONGER} steps, no positions in the values: {accuracy(hindered, ONE_ASKS):.1%}")
 
 torch.manual_seed(1)
 hindered = ToyModel(num_heads=2, positions_in_values=False)
