@@ -207,6 +207,25 @@ def test_the_gap_is_as_plain_as_the_lesson_says(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("num_heads", [2, 4])
+def test_a_head_looks_at_the_subject_and_leaves_the_place_alone(num_heads: int) -> None:
+    names = lesson(CHAPTER)
+    torch.manual_seed(1)
+    model = names["ToyModel"](num_heads)
+    names["train"](model, ONE_ASKS, names["STEPS"], lambda step, accuracy: None)
+
+    with torch.no_grad():
+        _, weights = model(names["TEST"], ONE_ASKS)
+    specialisation = CHAPTER.namespace()["head_specialisation"](
+        weights, names["TEST"].asking_positions(ONE_ASKS), names["TEST"].answer_positions
+    )
+
+    _, subject, place = specialisation.T
+    assert bool(((subject > 0.3) & (place < 0.06)).any())
+    assert bool((place > 0.5).any())
+
+
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_model() -> None:
     names = lesson(CHAPTER)
     curves = []

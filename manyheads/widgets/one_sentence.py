@@ -187,10 +187,11 @@ def sentence_explorer(models: Mapping[int, Model], examples: Sequence[Sentences]
 
     def look(num_heads: int, place: int) -> View:
         try:
-            reading = ask(f"the model with {num_heads} heads", read, models[num_heads], examples[place], game)
+            example = examples[place - 1]
+            reading = ask(f"the model with {num_heads} heads", read, models[num_heads], example, game)
         except CannotDraw as reason:
             return View(warning=str(reason))
-        return View(draw_reading(reading), (f"“{examples[place].text()}”", *describe_reading(reading)))
+        return View(draw_reading(reading), (f"“{example.text()}”", *describe_reading(reading)))
 
     controls = {
         "num_heads": widgets.ToggleButtons(
@@ -198,12 +199,15 @@ def sentence_explorer(models: Mapping[int, Model], examples: Sequence[Sentences]
             description="Model",
             style={"button_width": "86px", "description_width": "70px"},
         ),
-        "place": widgets.Dropdown(
-            options=[(example.text(), place) for place, example in enumerate(examples)],
-            value=0,
+        # A slider and no menu: in JupyterLab, the arrow keys leave a menu for the next cell.
+        "place": widgets.IntSlider(
+            value=1,
+            min=1,
+            max=len(examples),
             description="Sentence",
+            continuous_update=False,
             style={"description_width": "70px"},
-            layout=widgets.Layout(width="560px"),
+            layout=widgets.Layout(width="460px"),
         ),
     }
     return Explorer(controls, rows=[["num_heads"], ["place"]], look=look)

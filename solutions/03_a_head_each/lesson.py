@@ -4,15 +4,16 @@
 
 ![Eight heads read all of x. Each makes 64 numbers of it; side by side 512, which w_o mixes.](pictures/question.svg)
 
-In the last chapter several heads did what one could not: they kept two answers for the same word apart. And they
-had no more parameters than one. How such a layer is built, you did not have to know. **Now you build it.**
+In the last chapter several heads did what one could not: they kept two answers for the same word apart. You used a
+layer that was ready made, and two questions stayed open. What if the heads cannot share `d_model` evenly? And how do
+their answers become one vector? **Now you build the layer yourself.**
 
 The idea could hardly be simpler: give each question a head of its own. Take your head from chapter 1 several times,
 put the heads side by side, and join what they say. We use the sizes of the first transformer, the one in the paper
 *Attention Is All You Need*: `d_model` is 512, and there are 8 heads.
 
-One thing should make you suspicious. **Eight heads for the price of one?** At the end of this chapter you will have
-measured what they cost, and know what they do cost more of.
+And one claim should still make you suspicious: **eight heads for the price of one?** At the end of this chapter you
+will have measured and worked out what they cost, and know what does grow with their number.
 
 | | you write | it answers |
 |---|---|---|
@@ -50,8 +51,8 @@ shapes `(batch, seq, d_head)` and `(batch, seq, seq)`.
 
 ## 1 · How wide may a head be?   <sub>7 min · difficulty 1/5</sub>
 
-So far a head could be as wide as you liked. Let us count the **parameters**, all the numbers that training can
-change, for three ways to choose. `numel()` says how many numbers a tensor holds.
+A head can be as wide as you like. Let us count the **parameters**, all the numbers that training can change, for three
+ways to choose. `numel()` says how many numbers a tensor holds.
 """
 
 
