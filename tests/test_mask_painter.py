@@ -21,8 +21,7 @@ from matplotlib.patches import Rectangle
 from PIL.Image import open as open_picture
 from torch import Tensor, nn
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import read_chapter
+from autograder.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import style
 from manyheads.widgets import mask_painter
 from manyheads.widgets.explorer import Explorer

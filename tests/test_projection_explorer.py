@@ -19,8 +19,7 @@ from PIL.Image import open as open_picture
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import read_chapter
+from autograder.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import style
 from manyheads.widgets import projection_explorer
 from manyheads.widgets.explorer import Explorer
