@@ -17,9 +17,19 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from autograder.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads.widgets import head_map, head_viewer, mask_painter, model_head_viewer, scaling_explorer
+from manyheads.toy_grammar import LONGEST, ONE_ASKS, VOCABULARY, Game, Sentences, sentences
+from manyheads.widgets import (
+    head_map,
+    head_viewer,
+    mask_painter,
+    model_head_viewer,
+    projection_explorer,
+    scaling_explorer,
+    sentence_explorer,
+)
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.head_map import TOKENS
 from manyheads.widgets.scaling import D_HEADS, scaling_numbers
@@ -62,6 +72,25 @@ def painter() -> Explorer:
     return mask_painter(four["MultiHeadAttention"], four["padding_mask"], four["causal_mask"])
 
 
+def explorer_of_chapter_3() -> Explorer:
+    three = solved("03_a_head_each")
+    return projection_explorer(three["head_width"], three["ParallelHeads"])
+
+
+def sentences_of_chapter_2() -> Explorer:
+    """Models that look and answer at random: what takes the time is the picture."""
+
+    def model(num_heads: int) -> Callable[[Sentences, Game], tuple[Tensor, Tensor]]:
+        def answer(batch: Sentences, game: Game) -> tuple[Tensor, Tensor]:
+            scores = torch.randn(len(batch), 3, len(VOCABULARY))
+            return scores, torch.randn(len(batch), num_heads, LONGEST, LONGEST).softmax(dim=-1)
+
+        return answer
+
+    examples = sentences(8, seed=0)
+    return sentence_explorer({n: model(n) for n in (1, 2, 3, 4)}, [examples[r : r + 1] for r in range(8)], ONE_ASKS)
+
+
 def of_a_model() -> Explorer:
     """A model as large as MiniLM: 6 layers of 12 heads, on 16 tokens."""
     scores = 3 * torch.randn(6, 12, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -73,6 +102,9 @@ WIDGETS = {
     "scaling_explorer": Moved(scaling_explorer, "d_head", D_HEADS),
     "head_map": Moved(of_chapter_1, "query", range(len(TOKENS))),
     "head_map, causal": Moved(of_chapter_1, "query", range(len(TOKENS)), (("causal", True),)),
+    "sentence_explorer": Moved(sentences_of_chapter_2, "place", range(8), (("num_heads", 4),)),
+    "projection_explorer": Moved(explorer_of_chapter_3, "num_heads", (1, 2, 4, 8, 16, 32)),
+    "projection_explorer, seq": Moved(explorer_of_chapter_3, "seq", (5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560)),
     "head_viewer, lines": Moved(of_chapter_4, "num_heads", (1, 2, 3, 4, 6, 8, 12)),
     "head_viewer, maps": Moved(of_chapter_4, "num_heads", (1, 2, 3, 4, 6, 8, 12), (("show_as", "maps"),)),
     "mask_painter": Moved(painter, "head", range(4)),

@@ -1,23 +1,58 @@
 """Makes the README's pictures, `python -m docs.make_pictures`: real screenshots of JupyterLab and of the report.
 
-It needs Chromium at the command `chromium`. The notebook is the released one with solutions written into it, one of
-them with a known mistake; the report is the demo class's.
+It needs Chromium at the command `chromium`. The notebooks are the released ones with solutions written into them, one
+with a known mistake; the report is the demo class's.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import read_chapter
 from autograder.source_notebook import read_text, set_solution, to_text
 from tests.lab import browser_page, jupyter_lab
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 PICTURES = REPOSITORY_ROOT / "docs" / "pictures"
-LESSON, EXERCISE, MISTAKE = "01_single_head", "attention_scores", "forgot to scale"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A cell of a solved lesson, after all cells have run.
+
+    Args:
+        picture: the file's name without its ending.
+        lesson: the chapter.
+        cell: text that stands in the cell to show.
+        mistake: (exercise, misconception) to make in it, or None.
+        size: of the browser's window, in pixels.
+    """
+
+    picture: str
+    lesson: str
+    cell: str
+    size: tuple[int, int]
+    mistake: tuple[str, str] | None = None
+
+
+SHOTS = (
+    Shot(
+        "failing-check",
+        "01_single_head",
+        "# grade: attention_scores.outputs",
+        (880, 500),
+        mistake=("attention_scores", "forgot to scale"),
+    ),
+    Shot("projection-explorer", "03_a_head_each", "projection_explorer(head_width", (900, 860)),
+)
 
 
 def main() -> None:
@@ -25,41 +60,42 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        _lesson(folder)
+        _lessons(folder)
         _report(folder)
 
 
-def _lesson(home: Path) -> None:
-    chapter = read_chapter(REPOSITORY_ROOT / "solutions" / LESSON)
-    [mistake] = [m for m in chapter.exercises[EXERCISE].misconceptions if m.name == MISTAKE]
-    notebook = read_text(REPOSITORY_ROOT / "notebooks" / LESSON / f"{LESSON}.ipynb")
-    for exercise, source in chapter.reference.items():
-        set_solution(notebook, exercise, source)
+def _lessons(home: Path) -> None:
     course = home / "course"
     course.mkdir()
-    (course / "solved.ipynb").write_text(to_text(notebook), encoding="utf-8")
-    set_solution(notebook, EXERCISE, chapter.mistaken(EXERCISE, mistake))
-    (course / "mistaken.ipynb").write_text(to_text(notebook), encoding="utf-8")
-    shots = {
-        "mistaken": ("failing-check", f"# grade: {EXERCISE}.outputs", 880, 500),
-        "solved": ("head-map", "head_map(attention, causal_mask)", 880, 680),
-    }
+    for shot in SHOTS:
+        chapter = read_chapter(REPOSITORY_ROOT / "solutions" / shot.lesson)
+        notebook = read_text(REPOSITORY_ROOT / "notebooks" / shot.lesson / f"{shot.lesson}.ipynb")
+        for exercise, source in chapter.reference.items():
+            set_solution(notebook, exercise, source)
+        if shot.mistake:
+            exercise, name = shot.mistake
+            [mistake] = [m for m in chapter.exercises[exercise].misconceptions if m.name == name]
+            set_solution(notebook, exercise, chapter.mistaken(exercise, mistake))
+        (course / f"{shot.picture}.ipynb").write_text(to_text(notebook), encoding="utf-8")
     with jupyter_lab(course, home) as address:
-        for notebook_name, (picture, text, width, height) in shots.items():
-            with browser_page(width, height) as page:
-                page.goto(f"{address}/doc/tree/{notebook_name}.ipynb?reset")
-                page.get_by_role("heading", name="1 · One head, by hand").wait_for()
-                page.get_by_text("| Idle").wait_for()
-                page.get_by_text("Run", exact=True).first.click()
-                page.get_by_text("Run All Cells", exact=True).click()
-                cell = page.locator(".jp-CodeCell", has_text=text).first
-                # "attached": JupyterLab draws only what is in view
-                cell.locator(".jp-OutputArea-output").first.wait_for(state="attached")
-                cell.evaluate("cell => cell.scrollIntoView({block: 'start'})")
-                page.wait_for_timeout(1000)
-                cell.evaluate("cell => cell.scrollIntoView({block: 'start'})")
-                page.wait_for_timeout(500)
-                page.screenshot(path=PICTURES / f"{picture}.png")
+        for shot in SHOTS:
+            with browser_page(*shot.size) as page:
+                _shoot(page, f"{address}/doc/tree/{shot.picture}.ipynb?reset", shot)
+
+
+def _shoot(page: Page, address: str, shot: Shot) -> None:
+    page.goto(address)
+    page.locator(".jp-Notebook h1").first.wait_for()
+    page.get_by_text("| Idle").wait_for()
+    page.get_by_text("Run", exact=True).first.click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    cell = page.locator(".jp-CodeCell", has_text=shot.cell).last
+    # "attached": JupyterLab draws only what is in view
+    cell.locator(".jp-OutputArea-output").first.wait_for(state="attached")
+    for pause in (1000, 500):  # it moves once more when what stands above has been drawn
+        cell.evaluate("cell => cell.scrollIntoView({block: 'start'})")
+        page.wait_for_timeout(pause)
+    page.screenshot(path=PICTURES / f"{shot.picture}.png")
 
 
 def _report(folder: Path) -> None:

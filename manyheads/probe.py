@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from . import wire
 from .call import Answer, Call, Failure, Value
 
+_PACKAGE = str(Path(__file__).parent)
 MESSAGE_LENGTH = 600  # characters kept of an exception's text
 
 
@@ -156,8 +157,9 @@ def _load(layer: nn.Module, state: Mapping[str, Tensor]) -> None:
 def _failure(error: BaseException) -> Failure:
     lines = []
     for frame in traceback.extract_tb(error.__traceback__):
-        # A library's frame is not the learner's line, and a stand-in's is none of theirs either.
-        if frame.filename != __file__ and "site-packages" not in frame.filename and "<stand-in" not in frame.filename:
+        # A library's frame is not the learner's line, nor is this package's, a probe's or a stand-in's.
+        ours = frame.filename.startswith((_PACKAGE, "<probe>", "<stand-in"))
+        if not ours and "site-packages" not in frame.filename:
             lines.append(linecache.getline(frame.filename, frame.lineno or 0).strip())
     # The checked function's own line first; then, if it called another of the learner's, where it stopped.
     line = f"{lines[0]}  →  {lines[-1]}" if lines and lines[-1] != lines[0] else "".join(lines[:1])

@@ -49,7 +49,7 @@ class ReadyHeads(nn.Module):
         v = torch.einsum("bsm,hmd->bhsd", values_from, self.w_v)
         scores = torch.einsum("bhqd,bhkd->bhqk", q, k) / math.sqrt(q.shape[-1])
         if mask is not None:
-            scores = scores.masked_fill(~mask.unsqueeze(1), -math.inf)
+            scores = scores.masked_fill(~mask.unsqueeze(-3), -math.inf)
         weights = scores.softmax(dim=-1)
         outputs = torch.einsum("bhqk,bhkd->bqhd", weights, v)
         # (batch, seq, heads, d_head) -> (batch, seq, d_model)

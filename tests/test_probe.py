@@ -205,3 +205,17 @@ def test_an_answer_of_any_kind_arrives_as_data(value: object, tmp_path: Path) ->
     probe.respond(str(tmp_path / "request"), str(tmp_path / "answer"), {"f": lambda: value})
     document, tensors = wire.load(tmp_path / "answer")
     assert wire.Unpacker(tensors).answer(document["answers"][0]).failure is None
+
+
+def test_a_line_of_this_package_is_not_the_learners() -> None:
+    probe_source = (
+        "def probe(target):\n    from manyheads import pretend\n    with pretend.clock(gpu=False):\n        target()"
+    )
+
+    def target() -> None:
+        torch.cuda.synchronize()
+
+    failure = probe.run(target, Call({}), probe_source).failure
+    assert failure is not None
+    assert failure.kind == "AssertionError"
+    assert failure.line == "torch.cuda.synchronize()"

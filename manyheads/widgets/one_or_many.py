@@ -53,7 +53,7 @@ def draw_runs(runs: Sequence[Run], last_step: int) -> Figure:
         axes.set_ylim(-_ROOM_BELOW, 1 + _ROOM_ABOVE)
         axes.set_axis_off()
         for height in (0, 0.5, 1):
-            axes.text(-0.05, height, f"{height:.0%}", ha="right", va="center", color=style.QUIET)
+            style.write(axes, -0.05, height, f"{height:.0%}", ha="right", va="center", color=style.QUIET)
         for place, run in enumerate(runs):
             _draw_panel(axes, place * (1 + _GAP), run, last_step)
     return figure
@@ -62,17 +62,24 @@ def draw_runs(runs: Sequence[Run], last_step: int) -> Figure:
 def _draw_panel(axes: Axes, left: float, run: Run, last_step: int) -> None:
     lines = [((left, height), (left + 1, height)) for height in (0, 0.5, 1)]
     axes.add_collection(LineCollection(lines, colors=style.GRID, linewidths=1))
-    axes.text(left, 1.32, run.title, weight="bold", size=style.SIZE + 1, va="center")
+    style.write(axes, left, 1.32, run.title, weight="bold", size=style.SIZE + 1, va="center")
     for head in range(run.num_heads):
         axes.plot([left + 0.035 + 0.075 * head], [1.12], "o", color=style.head_colour(head), markersize=8)
-    axes.text(left, -0.14, "0", color=style.QUIET)
-    axes.text(left + 1, -0.14, f"{last_step} steps", color=style.QUIET, ha="right")
+    style.write(axes, left, -0.14, "0", color=style.QUIET)
+    style.write(axes, left + 1, -0.14, f"{last_step} steps", color=style.QUIET, ha="right")
     if run.steps:
         across = [left + step / last_step for step in run.steps]
         axes.fill_between(across, run.accuracies, color=style.GRID, alpha=0.6, linewidth=0)
         axes.plot(across, run.accuracies, color=style.INK, linewidth=2.5)
-        axes.text(
-            left + 1, 1.12, percent(run.accuracies[-1]), ha="right", va="center", weight="bold", size=style.SIZE + 6
+        style.write(
+            axes,
+            left + 1,
+            1.12,
+            percent(run.accuracies[-1]),
+            ha="right",
+            va="center",
+            weight="bold",
+            size=style.SIZE + 6,
         )
 
 

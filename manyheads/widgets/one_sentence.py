@@ -119,39 +119,43 @@ def _draw_gazes(axes: Axes, reading: Reading) -> None:
     seq = len(reading.tokens)
     askers = {gaze.asker for gaze in reading.gazes}
     one = reading.tokens[reading.gazes[0].asker]
-    axes.text(0.2, 0.5, f"where “{one}” looks" if len(askers) == 1 else "where each of three words looks", **_TITLE)
+    style.write(
+        axes, 0.2, 0.5, f"where “{one}” looks" if len(askers) == 1 else "where each of three words looks", **_TITLE
+    )
     for place, token in enumerate(reading.tokens):
         emphasis = "bold" if place in askers else "normal"
         middle = _FIRST_WORD + place + 0.5
-        axes.text(_FIRST_CELL - 0.2, middle, token, ha="right", va="center_baseline", weight=emphasis)
+        style.write(axes, _FIRST_CELL - 0.2, middle, token, ha="right", va="center_baseline", weight=emphasis)
     for column, gaze in enumerate(reading.gazes):
         left, colours = _FIRST_CELL + column * _CELL, style.weight_colours(gaze.head)
         across, down = [left, left + _CELL], [_FIRST_WORD + place for place in range(seq + 1)]
         cells = [[weight] for weight in gaze.weights]
         axes.pcolormesh(across, down, cells, cmap=colours, vmin=0, vmax=1, edgecolors=style.GRID, linewidth=0.8)
         centre, colour = left + _CELL / 2, style.head_colour(gaze.head)
-        axes.text(centre, 1.5, gaze.label, ha="center", va="center", color=colour, weight="bold")
+        style.write(axes, centre, 1.5, gaze.label, ha="center", va="center", color=colour, weight="bold")
         for place, weight in enumerate(gaze.weights):
             if weight >= _WORTH_A_NUMBER:
                 middle, ink = _FIRST_WORD + place + 0.5, style.ink_on(colours(min(weight, 1.0)))
-                axes.text(centre, middle, f"{weight:.2f}", ha="center", va="center_baseline", color=ink)
+                style.write(axes, centre, middle, f"{weight:.2f}", ha="center", va="center_baseline", color=ink)
 
 
 def _draw_guesses(axes: Axes, guesses: Sequence[Guess]) -> None:
-    axes.text(_BARS, 0.5, "what the model answers", **_TITLE)
+    style.write(axes, _BARS, 0.5, "what the model answers", **_TITLE)
     bars = _BARS + 3.0
     for place, guess in enumerate(guesses):
         top = 2.0 + 3.8 * place
         right = guess.best[0][0] == guess.right
-        axes.text(_BARS, top, guess.question, va="center")
+        style.write(axes, _BARS, top, guess.question, va="center")
         mark = "✓" if right else f"✗   right is “{guess.right}”"
-        axes.text(_BARS + 4.4, top, mark, va="center", weight="bold", color=style.RIGHT if right else style.WRONG)
+        style.write(
+            axes, _BARS + 4.4, top, mark, va="center", weight="bold", color=style.RIGHT if right else style.WRONG
+        )
         for line, (word, chance) in enumerate(guess.best):
             middle = top + 1.1 + line
             if chance >= 0.01:
-                axes.text(bars - 0.2, middle, word, ha="right", va="center")
+                style.write(axes, bars - 0.2, middle, word, ha="right", va="center")
                 axes.barh(middle, 6 * chance, left=bars, height=0.7, color=style.QUIET)
-                axes.text(bars + 0.25 + 6 * chance, middle, f"{chance:.0%}", va="center")
+                style.write(axes, bars + 0.25 + 6 * chance, middle, f"{chance:.0%}", va="center")
 
 
 def describe_reading(reading: Reading) -> tuple[str, str]:

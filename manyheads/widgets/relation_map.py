@@ -37,19 +37,23 @@ def draw_relation_maps(maps: Mapping[int, Tensor], relations: Sequence[str]) -> 
 
 
 def _draw_map(axes: Axes, left: float, weights: Tensor, relations: Sequence[str], title: str) -> None:
-    axes.text(left, -1.25, title, weight="bold", size=style.SIZE + 1, va="center")
+    style.write(axes, left, -1.25, title, weight="bold", size=style.SIZE + 1, va="center")
     for column, relation in enumerate(relations):
-        axes.text(left + column + 0.5, -0.25, relation, ha="center", va="baseline")
+        style.write(axes, left + column + 0.5, -0.25, relation, ha="center", va="baseline")
     edges = [left + column for column in range(len(relations) + 1)]
     for head, row in enumerate(weights.tolist()):
         colours = style.weight_colours(head)
         axes.pcolormesh(
             edges, [head, head + 1], [row], cmap=colours, vmin=0, vmax=1, edgecolors=style.GRID, linewidth=0.8
         )
-        axes.text(left - 0.12, head + 0.5, str(head), ha="right", va="center_baseline", color=style.head_colour(head))
+        style.write(
+            axes, left - 0.12, head + 0.5, str(head), ha="right", va="center_baseline", color=style.head_colour(head)
+        )
         for column, weight in enumerate(row):
             ink = style.ink_on(colours(min(max(weight, 0.0), 1.0)))
-            axes.text(left + column + 0.5, head + 0.5, f"{weight:.2f}", ha="center", va="center_baseline", color=ink)
+            style.write(
+                axes, left + column + 0.5, head + 0.5, f"{weight:.2f}", ha="center", va="center_baseline", color=ink
+            )
 
 
 def describe_relation_maps(maps: Mapping[int, Tensor], relations: Sequence[str]) -> str:

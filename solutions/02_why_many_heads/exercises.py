@@ -38,16 +38,19 @@ ANSWER_PARAMETERS = multiple_choice(
 
 
 def compare_with_a_spy(target, head_counts, accuracies):
-    """Report what came back, and how `train` was called."""
-    calls = []
+    """Report what came back, in which order models were trained, and how often each of them."""
+    trainings = {}
 
     def train(num_heads):
         if not isinstance(num_heads, int):
             raise TypeError(f"train takes one number of heads, such as 4, and it was given {num_heads!r}")
-        calls.append(num_heads)
+        if num_heads not in accuracies:
+            raise ValueError(f"train was given {num_heads}, which is not among the head_counts")
+        trainings[num_heads] = trainings.get(num_heads, 0) + 1
         return accuracies[num_heads]
 
-    return target(train, head_counts), calls
+    result = target(train, head_counts)
+    return result, list(trainings), trainings
 
 
 def counts_to_compare(draw: Draw, how_many: int) -> Call:
@@ -55,13 +58,13 @@ def counts_to_compare(draw: Draw, how_many: int) -> Call:
     counts = draw.sizes(" ".join("abcd"[:how_many]), low=1, high=16)
     while counts == sorted(counts) and how_many > 1:
         counts = counts[::-1]
-    accuracies = draw.normal(len(counts)).sigmoid().tolist()
+    accuracies = [round(accuracy, 3) for accuracy in draw.normal(len(counts)).sigmoid().tolist()]
     return Call({"head_counts": counts, "accuracies": dict(zip(counts, accuracies, strict=True))})
 
 
 COMPARE_HEAD_COUNTS = Exercise(
     name="compare_head_counts",
-    returns=("The result", "The list of calls of train"),
+    returns=("The result", "The order of trainings", "The number of trainings"),
     probe=compare_with_a_spy,
     cases=(
         Case("four models, not in order", lambda draw: counts_to_compare(draw, 4)),
@@ -112,7 +115,6 @@ COMPARE_HEAD_COUNTS = Exercise(
             by="for num_heads in head_counts:\n        train(num_heads)\n"
             "    return {num_heads: train(num_heads) for num_heads in head_counts}",
             hint="Training takes seconds here and weeks elsewhere. Train once, keep the number, and use that.",
-            check="shapes",
         ),
         Misconception(
             "stopped after the first model",
@@ -143,6 +145,7 @@ COMPARE_HEAD_COUNTS = Exercise(
             replace=": train(num_heads)",
             by=": train(head_counts[0])",
             hint="You have compared a model with itself. The number must change from call to call.",
+            check="shapes",
         ),
         Misconception(
             "put the numbers in order first",

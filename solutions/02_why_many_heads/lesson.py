@@ -118,12 +118,15 @@ class ToyModel(nn.Module):
         words = self.word(batch.words)  # (batch, seq, d_model)
         # (batch, seq, d_model) + (seq, d_model) -> (batch, seq, d_model)
         x = words + self.position.weight
-        # (batch, seq, d_model) -> (batch, seq, d_model) and the weights, (batch, num_heads, seq, seq)
-        output, weights = self.heads(x, batch.mask, values_from=x if self.positions_in_values else words)
-        each, askers = torch.arange(len(batch)), batch.asking_positions(game)  # (batch), (batch, questions)
-        # for each question: (batch, seq, d_model) -> (batch, d_model) -> (batch, vocabulary)
-        scores = [answer(output[each, askers[:, question]]) for question, answer in enumerate(self.answer)]
-        return torch.stack(scores, dim=1), weights  # (batch, questions, vocabulary)
+        values_from = x if self.positions_in_values else words
+        # (batch, seq, d_model) -> (batch, seq, d_model) and (batch, num_heads, seq, seq)
+        output, weights = self.heads(x, batch.mask, values_from)
+        each, scores = torch.arange(len(batch)), []
+        # question by question; askers, (batch), says where the word stands that asks it
+        for answer, askers in zip(self.answer, batch.asking_positions(game).T, strict=True):
+            # (batch, seq, d_model) -> (batch, d_model) -> (batch, vocabulary)
+            scores.append(answer(output[each, askers]))
+        return torch.stack(scores, dim=1), weights  # scores: (batch, questions, vocabulary)
 
 
 # %% [markdown]
@@ -138,14 +141,15 @@ with try_it():
     ready, yours = ReadyHeads(D_MODEL, num_heads=1), SingleHeadAttention(D_MODEL, d_head=D_MODEL)
     with torch.no_grad():
         for name in ("w_q", "w_k", "w_v"):
-            getattr(yours, name).weight.copy_(getattr(ready, name)[0].T)  # nn.Linear keeps its matrix transposed
+            # nn.Linear keeps its matrix transposed
+            getattr(yours, name).weight.copy_(getattr(ready, name)[0].T)
             getattr(yours, name).bias.zero_()
         x = torch.randn(2, 7, D_MODEL)
         print("largest difference:", (ready(x)[0] - yours(x)[0]).abs().max().item())
 
 # %% [markdown]
 """
-A few ten-millionths: that is rounding. `ReadyHeads` with one head **is** your head.
+If that is below 0.000001, it is rounding. `ReadyHeads` with one head **is** your head.
 
 ## 1 · What do more heads cost?   <sub>4 min · difficulty 1/5</sub>
 
@@ -159,7 +163,7 @@ for num_heads in HEAD_COUNTS:
     model = ToyModel(num_heads)
     in_heads, in_all = (sum(p.numel() for p in part.parameters()) for part in (model.heads, model))
     shape = f"{D_MODEL} x {D_MODEL // num_heads}"
-    print(f"{num_heads} heads, matrices {shape}: {in_heads} parameters in the heads, {in_all} in the model")
+    print(f"num_heads {num_heads}, matrices {shape}: {in_heads} parameters in heads, {in_all} in all")
 
 # %% [markdown]
 """
@@ -184,7 +188,7 @@ One head has 3 matrices of 48 × 48. Four heads have 12 matrices. Of which size?
 
 # %% exercise="answer_parameters"
 def answer_parameters() -> str:
-    """You split one head with d_head = 48 into 4 heads with d_head = 12. The length d_model = 48 of the words stays.
+    """You split one head with d_head = 48 into 4 heads with d_head = 12, and leave d_model at 48.
     What happens to the number of parameters in w_q, w_k and w_v, all heads taken together?
 
     a: It is 4 times as large, because each of the 4 heads brings a w_q, w_k and w_v of its own.
@@ -219,7 +223,7 @@ sentence has: nothing can be known by heart. "Right" means that **all three** an
 # %%
 STEPS, BATCH = 250, 128
 TRAINING = sentences(100_000, seed=2)
-TEST = sentences(2_000, seed=3, held_out=True)
+TEST = sentences(1_000, seed=3, held_out=True)
 
 
 def right_answers(model: ToyModel, game: Game) -> Tensor:
@@ -235,12 +239,12 @@ def accuracy(model: ToyModel, game: Game) -> float:
 
 
 def train(model: ToyModel, game: Game, steps: int, watch: Callable[[int, float], None]) -> None:
-    """Train `model`, and tell `watch` from time to time how many steps are done and how accurate it is."""
-    others = [parameter for name, parameter in model.named_parameters() if not name.startswith("heads.")]
+    """Train `model`, and tell `watch` now and then: (steps done, accuracy)."""
+    others = [p for name, p in model.named_parameters() if not name.startswith("heads.")]
     optimizer = torch.optim.AdamW(
         [
             {"params": others, "lr": 0.02},
-            # Slowly: no head should settle on a word before the model knows what the others are good for.
+            # Slowly: no head should settle on a word before the others have got a meaning.
             {"params": model.heads.parameters(), "lr": 0.002},
         ]
     )
@@ -353,7 +357,7 @@ models: dict[int, ToyModel] = {}
 
 
 def trained(num_heads: int) -> ToyModel:
-    """The model with `num_heads` heads in which one word asks everything, trained when it is first wanted."""
+    """The model whose verb asks everything, trained when it is first wanted."""
     if num_heads not in models:
         torch.manual_seed(1)
         model = ToyModel(num_heads)
@@ -364,8 +368,8 @@ def trained(num_heads: int) -> ToyModel:
 
 display(race)
 with try_it():
-    accuracies = compare_head_counts(lambda num_heads: accuracy(trained(num_heads), ONE_ASKS), HEAD_COUNTS)
-    print("all three answers right:", {count: f"{share:.1%}" for count, share in accuracies.items()})
+    accuracies = compare_head_counts(lambda n: accuracy(trained(n), ONE_ASKS), HEAD_COUNTS)
+    print({num_heads: f"{part:.1%}" for num_heads, part in accuracies.items()})
 
 # %% [markdown]
 """
@@ -381,10 +385,10 @@ were enough. Was that your guess?
 """
 
 # %%
-print("         " + "".join(f"{question:>17}" for question in QUESTIONS))
+print("num_heads" + "".join(f"{question:>18}" for question in QUESTIONS))
 for num_heads in HEAD_COUNTS:
-    shares = right_answers(trained(num_heads), ONE_ASKS).float().mean(dim=0).tolist()
-    print(f"{num_heads} head{'s' if num_heads > 1 else ' '}  " + "".join(f"{share:17.0%}" for share in shares))
+    parts = right_answers(trained(num_heads), ONE_ASKS).float().mean(dim=0).tolist()
+    print(f"{num_heads:9}" + "".join(f"{part:18.0%}" for part in parts))
 
 # %% [markdown]
 """
@@ -395,13 +399,19 @@ wrong?
 # %%
 with torch.no_grad():
     scores, _ = trained(1)(TEST, ONE_ASKS)
-said_like, said_who, said_where = scores.argmax(dim=-1).T  # (sentences, questions) -> three times (sentences)
+# (sentences, questions) -> (sentences), three times
+said_like, said_who, said_where = scores.argmax(dim=-1).T
 is_like, is_who, is_where = TEST.answers.T
 
+
+def percentage(which: Tensor) -> str:
+    return f"{which.float().mean():.0%}"
+
+
 wrong = said_where != is_where
-print(f"“where?” answered wrongly: {wrong.float().mean():.0%} of all sentences")
-print(f"  … with the other noun of the same sentence: {(said_where == is_who)[wrong].float().mean():.0%} of these")
-print(f"the same noun given for “who?” and “where?”: {(said_who == said_where).float().mean():.0%} of all sentences")
+print("“where?” is answered wrongly in", percentage(wrong), "of all sentences,")
+print("and", percentage((said_where == is_who)[wrong]), "of these name the other noun of the same sentence.")
+print("“who?” and “where?” get the same noun in", percentage(said_who == said_where), "of all sentences.")
 
 # %% [markdown]
 """
@@ -467,8 +477,8 @@ Now look for yourself. Choose a model and a sentence, and see where the verb loo
 
 The one head spreads its weight over adjective, subject and place, and often the model is torn between the two nouns.
 With two heads or more, there is always a head that looks at the subject and leaves the place alone: in its output,
-the subject is pure. The adjective may well be in there too. With four heads, there are more heads than jobs, and
-several heads do the same.
+the subject is not mixed up with the other noun. The adjective may well be in there too. With four heads, some look at
+one word and others at a mixture. The mixtures do no harm, since there are purer heads to go by.
 
 </details>
 """
@@ -533,7 +543,7 @@ def attention_entropy(weights: Tensor) -> Tensor:
     Args:
         weights: (batch, heads, seq_q, seq_k)
     Returns:
-        entropy: (batch, heads, seq_q), in nats; weights of 0 add nothing
+        entropy: (batch, heads, seq_q), in nats. A weight of 0 adds nothing, so a row of zeros gives 0.
     """
     ### BEGIN SOLUTION
     # the logarithm of 0 is minus infinity, and 0 · log 0 counts as 0
@@ -557,19 +567,18 @@ At how many words does the verb look, in each head of each model? The mean over 
 # %%
 with try_it():
     each, verb = torch.arange(len(TEST)), TEST.positions["verb"]
+    print("num_heads   head 0   head 1   head 2   head 3")
     for num_heads in HEAD_COUNTS:
         with torch.no_grad():
             _, weights = trained(num_heads)(TEST, ONE_ASKS)
         entropy = attention_entropy(weights)[each, :, verb]  # (batch, heads, seq) -> (batch, heads)
-        words_seen = entropy.exp().mean(dim=0)
-        print(
-            f"{num_heads} head{'s' if num_heads > 1 else ' '}   " + "   ".join(f"{n:.1f}" for n in words_seen.tolist())
-        )
+        words_seen = entropy.exp().mean(dim=0).tolist()
+        print(f"{num_heads:9}" + "".join(f"{count:9.1f}" for count in words_seen))
 
 # %% [markdown]
 """
-The one head spreads itself over four or five words, because three answers must get into one average. With more heads,
-each of them can afford to look at fewer. How many words a head looks at, we now know. At *which*?
+The one head spreads itself over about five words, because three answers must get into one average. With more heads,
+some can afford to look sharply. How many words a head looks at, we now know. At *which*?
 
 ## 6 · Which head looks at what?   <sub>11 min · difficulty 3/5</sub>
 
@@ -626,7 +635,7 @@ The index of the sentence is `torch.arange(len(weights))`, and `.unsqueeze(1)` m
 
 # %% exercise="head_specialisation"
 def head_specialisation(weights: Tensor, query_index: Tensor, target_index: Tensor) -> Tensor:
-    """Measure how much each head serves each relation: its mean weight from the asking word to the target.
+    """Measure each head's mean weight from the asking word to the target, for each relation.
 
     Args:
         weights: (batch, heads, seq_q, seq_k)
@@ -664,9 +673,11 @@ with try_it():
     for num_heads in HEAD_COUNTS:
         with torch.no_grad():
             _, weights = trained(num_heads)(TEST, ONE_ASKS)
-        maps[num_heads] = head_specialisation(weights, TEST.asking_positions(ONE_ASKS), TEST.answer_positions)
+        query_index, target_index = TEST.asking_positions(ONE_ASKS), TEST.answer_positions
+        maps[num_heads] = head_specialisation(weights, query_index, target_index)
     relations = ("black", "cat", "mat")
-    display(style.picture(draw_relation_maps(maps, relations), alt=describe_relation_maps(maps, relations)))
+    words = describe_relation_maps(maps, relations)
+    display(style.picture(draw_relation_maps(maps, relations), alt=words))
 
 # %% [markdown]
 """
@@ -678,7 +689,7 @@ Look at the columns *cat* and *mat*, in each model by itself.
 - *black* and *cat* often share a head. Nothing is lost by that, as you saw in section 4.
 
 Nobody has told the heads to share out the work. The wrong answers alone have done it. Which head takes which job is
-chance: with another seed, they swap.
+left to chance: if you like, set another seed in `trained`, run the cells from there on again, and look.
 
 ## 7 · What are several heads good for?   <sub>3 min · difficulty 1/5</sub>
 
@@ -741,6 +752,7 @@ display(long_race)
 torch.manual_seed(1)
 patient = ToyModel(num_heads=1)
 train(patient, ONE_ASKS, LONGER, long_race.watch("1 head"))
+print(f"1 head, {LONGER} steps: {accuracy(patient, ONE_ASKS):.1%}")
 
 # %% [markdown]
 """
@@ -753,7 +765,7 @@ nothing by itself. But the values are made of words **and positions**. So the av
 from the front of the sentence. If most of it did, the noun that is always looked at harder must have stood in front.
 
 If that is the trick, two things must follow. Sentences whose nouns are looked at unevenly should come out right, and
-those with two nouns alike should not:
+those whose nouns are looked at alike should not:
 """
 
 # %%
@@ -764,8 +776,8 @@ at_verb = weights[each, 0, verb]  # (batch, seq): the row of the verb in the onl
 _, on_who, on_where = at_verb.gather(1, TEST.answer_positions).T
 nouns_right = (scores.argmax(dim=-1) == TEST.answers)[:, 1:].all(dim=1)
 times = torch.maximum(on_who, on_where) / torch.minimum(on_who, on_where)
-for label, chosen in (("less than 1.2 times", times < 1.2), ("more than 1.5 times", times > 1.5)):
-    print(f"one noun has {label} the other's weight: both nouns right in {nouns_right[chosen].float().mean():.0%}")
+print("Both nouns are right in", percentage(nouns_right[times < 1.2]), "where their weights are about equal,")
+print("and in", percentage(nouns_right[times > 1.5]), "where one has over 1.5 times the other's weight.")
 
 # %% [markdown]
 """
@@ -777,17 +789,17 @@ the words alone (queries and keys still know the positions):
 torch.manual_seed(1)
 hindered = ToyModel(num_heads=1, positions_in_values=False)
 train(hindered, ONE_ASKS, LONGER, long_race.watch(WITHOUT))
-print(f"1 head,  {LONGER} steps, no positions in the values: {accuracy(hindered, ONE_ASKS):.1%}")
+print(f"1 head, {LONGER} steps, no positions in the values: {accuracy(hindered, ONE_ASKS):.1%}")
 
 torch.manual_seed(1)
 hindered = ToyModel(num_heads=2, positions_in_values=False)
-train(hindered, ONE_ASKS, STEPS, lambda step, share: None)
+train(hindered, ONE_ASKS, STEPS, watch=lambda step, accuracy: None)
 print(f"2 heads, {STEPS} steps, no positions in the values: {accuracy(hindered, ONE_ASKS):.1%}")
 
 # %% [markdown]
 """
-The figure above has its second panel now. Without the trick, one head is back where it was, however long it trains.
-Two heads do not need it.
+The figure above has its second panel now. Without the trick, three times as many steps bring one head hardly
+anything. Two heads do not need it.
 
 ## Quiz   <sub>3 min</sub>
 

@@ -306,7 +306,7 @@ def parts(target, d_model, num_heads):
         for name, parameter in head.named_parameters()
     ]
     separate = {id(parameter): parameter for _, parameter in named}
-    starts = {tuple(parameter.flatten().tolist()) for parameter in separate.values()}
+    starts = {tuple(parameter.flatten().tolist()) for parameter in separate.values() if parameter.dim() > 1}
     # An object travels as the name of its class; a shape as a tensor without numbers.
     shapes = {name: torch.empty(parameter.shape, device="meta") for name, parameter in named}
     return made, heads, shapes, len(separate), len(starts)
@@ -321,7 +321,7 @@ MAKE_HEADS = Exercise(
         "heads",
         "parameters",
         "the number of separate parameters",
-        "the number of parameters that start with other numbers",
+        "the number of weights that start with other numbers",
     ),
     cases=(
         Case("several heads", several_heads),

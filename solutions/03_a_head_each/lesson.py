@@ -4,15 +4,16 @@
 
 ![Eight heads read all of x. Each makes 64 numbers of it; side by side 512, which w_o mixes.](pictures/question.svg)
 
-In the last chapter several heads did what one could not: they kept two answers for the same word apart. And they
-had no more parameters than one. How such a layer is built, you did not have to know. **Now you build it.**
+In the last chapter several heads did what one could not: they kept two answers for the same word apart. You used a
+layer that was ready made, and two questions stayed open. What if the heads cannot share `d_model` evenly? And how do
+their answers become one vector? **Now you build the layer yourself.**
 
 The idea could hardly be simpler: give each question a head of its own. Take your head from chapter 1 several times,
 put the heads side by side, and join what they say. We use the sizes of the first transformer, the one in the paper
 *Attention Is All You Need*: `d_model` is 512, and there are 8 heads.
 
-One thing should make you suspicious. **Eight heads for the price of one?** At the end of this chapter you will have
-measured what they cost, and know what they do cost more of.
+And one claim should still make you suspicious: **eight heads for the price of one?** At the end of this chapter you
+will have measured and worked out what they cost, and know what does grow with their number.
 
 | | you write | it answers |
 |---|---|---|
@@ -48,10 +49,10 @@ earlier.whose("SingleHeadAttention")
 A reminder: `SingleHeadAttention(d_model, d_head)` makes a head, and `head(x, mask)` gives `(output, weights)`, of the
 shapes `(batch, seq, d_head)` and `(batch, seq, seq)`.
 
-## 1 · How wide may a head be?   <sub>8 min · difficulty 1/5</sub>
+## 1 · How wide may a head be?   <sub>7 min · difficulty 1/5</sub>
 
-So far a head could be as wide as you liked. Let us count the **parameters**, all the numbers that training can
-change, for three ways to choose. `numel()` says how many numbers a tensor holds.
+A head can be as wide as you like. Let us count the **parameters**, all the numbers that training can change, for three
+ways to choose. `numel()` says how many numbers a tensor holds.
 """
 
 
@@ -164,7 +165,7 @@ with try_it():
 
 # %% [markdown]
 """
-## 2 · Make the heads   <sub>9 min · difficulty 2/5</sub>
+## 2 · Make the heads   <sub>8 min · difficulty 2/5</sub>
 
 Eight heads are eight modules. The obvious thing is a list of them. Here are two modules that own eight layers each,
 one in a list of Python, one in an `nn.ModuleList`. **How many parameters does torch find?**
@@ -247,7 +248,7 @@ check.outputs(make_heads)
 
 # %% [markdown]
 """
-## 3 · Run them side by side   <sub>11 min · difficulty 3/5</sub>
+## 3 · Run them side by side   <sub>10 min · difficulty 3/5</sub>
 
 Now let all heads look at the same sentences. Each gets the same `x` and the same `mask`; none knows of the others.
 Each returns two tensors, so eight heads return sixteen. That is unwieldy. We want two: all outputs in one tensor, all
@@ -345,7 +346,7 @@ They do not agree, since each was made with random numbers of its own. Nor are t
 alike would give each a weight of 0.14. They start out different, and that is what training needs to make each of
 them good at something else.
 
-## 4 · Put the answers side by side   <sub>9 min · difficulty 2/5</sub>
+## 4 · Put the answers side by side   <sub>8 min · difficulty 2/5</sub>
 
 For each word there are now eight answers of 64 numbers. The rest of a network expects one vector of 512. So write
 the eight answers behind each other: features 0 to 63 from head 0, features 64 to 127 from head 1, and so on. That
@@ -430,7 +431,7 @@ with try_it():
 
 # %% [markdown]
 """
-## 5 · Let the heads talk   <sub>13 min · difficulty 3/5</sub>
+## 5 · Let the heads talk   <sub>12 min · difficulty 3/5</sub>
 
 512 numbers went in for each word, 512 came out. Are we done? Do an experiment: let **one** head, head 2, say
 something else, and see which of the 512 features change.
@@ -566,7 +567,7 @@ It does, up to rounding. So "concatenate, then mix" means the same as: **each he
 features, and what they write is added up.** Keep that in mind. In chapter 6 you silence single heads of a trained
 model, and this is why that works.
 
-## 6 · What does it cost to learn?   <sub>8 min · difficulty 2/5</sub>
+## 6 · What does it cost to learn?   <sub>7 min · difficulty 2/5</sub>
 
 Back to the suspicion. Twice as many heads: does the layer have twice as many parameters? Say what you expect, then
 count.
@@ -648,7 +649,7 @@ with try_it():
 On paper: `num_heads · 3 · (d_model · d_head + d_head)`. Now `num_heads · d_head` is `d_model`, so this is
 `3 · (d_model · d_model + d_model)`, whatever `num_heads` is. With `w_o` there are four such pieces.
 
-## 7 · What does it cost to compute?   <sub>11 min · difficulty 3/5</sub>
+## 7 · What does it cost to compute?   <sub>10 min · difficulty 3/5</sub>
 
 Parameters are memory. What about work? It is counted in **FLOPs**, floating point operations: single multiplications
 and additions. Take a product of matrices, `(n, m) @ (m, p)`. It has n · p entries, each a dot product of m
@@ -672,8 +673,8 @@ print("softmax: ", count_flops(torch.softmax, a, -1))
 
 # %% [markdown]
 """
-The counter counts matrix products and nothing else: softmax, masks and biases count as 0. In a layer of this size
-they hardly matter; nearly all work is in the products.
+The counter counts matrix products and nothing else: softmax, masks and biases count as 0. Beside the products they
+are small change: a bias is one addition for each number, and the product before it took 2 · 512 operations.
 
 Your layer on one sentence of 10 words. Does the work grow with the number of heads?
 """
@@ -762,7 +763,7 @@ with try_it():
 It begins at twice and climbs towards four times. Projections grow with `seq`, scores and averages with `seq · seq`.
 With short sentences the projections are nearly everything, with long ones the scores are.
 
-## 8 · What does change?   <sub>10 min</sub>
+## 8 · What does change?   <sub>8 min</sub>
 
 Parameters: the same. FLOPs: the same. So why not take 64 heads? Three things *do* change. Here are two; the third
 closes the chapter.
@@ -931,7 +932,7 @@ with try_it(), torch.no_grad():
 """
 It is not even close. Your layer goes through its heads one after the other, in a loop of Python, and asks the machine
 for many small products in place of a few large ones. Each request costs time of its own, however little there is to
-compute. On a GPU this is worse still, since it is made for large products.
+compute. (Chapter 5 measures this on a GPU.)
 
 But look at the strips in section 6 once more. Eight small matrices hold exactly the numbers of one large one. So why
 not multiply by the large one, **once**, and cut the *result* into heads? That is the next chapter: **all heads at

@@ -245,7 +245,6 @@ print(f"clock stopped after the call:     {1000 * (time.perf_counter() - start):
 wait([job])  # wait until the work is done
 print(f"clock stopped after the waiting:  {1000 * (time.perf_counter() - start):6.2f} ms")
 
-start = time.perf_counter()
 jobs = [pretend_gpu.submit(time.sleep, 0.03) for _ in range(3)]  # three jobs for warm-up, nobody waits
 start = time.perf_counter()
 wait([pretend_gpu.submit(time.sleep, 0.03)])  # one job, and we do wait
@@ -361,14 +360,14 @@ with try_it():
         left, right = torch.randn(2, size, size, device=device)
         return time_on_device(lambda: left @ right, device)
 
-    for size in (16, 64, 256, 1024):
+    for size in (16, 64, 256):
         seconds = seconds_of_product(size)
-        print(f"({size:4}, {size:4}) @ ({size:4}, {size:4}): {1000 * seconds:8.3f} ms", end="")
+        print(f"({size:3}, {size:3}) @ ({size:3}, {size:3}): {1000 * seconds:8.3f} ms", end="")
         print(f", {size**3 / seconds / 1e9:7.2f} thousand million multiplications a second")
 
 # %% [markdown]
 """
-Large products use the device better than small ones. Keep that in mind when you think of a loop over heads.
+Small products use the device badly. Keep that in mind when you think of a loop over heads.
 
 ## 4 · The matrix of all scores   <sub>7 min · difficulty 1/5</sub>
 
@@ -756,7 +755,7 @@ A float32 takes 4 bytes. Two dtypes take 2, and they spend them differently:
 print("dtype            largest number   from 1 to the next     70000 becomes")
 for dtype in (torch.float32, torch.float16, torch.bfloat16):
     about = torch.finfo(dtype)
-    print(f"{dtype!s:15} {about.max:15.2g} {about.eps:15.5f} {torch.tensor(70_000.0, dtype=dtype).item():18.0f}")
+    print(f"{dtype!s:15} {about.max:15.2g} {about.eps:15.1e} {torch.tensor(70_000.0, dtype=dtype).item():18.0f}")
 
 # %% [markdown]
 """
@@ -797,6 +796,7 @@ The first call compiles, which may take half a minute:
 
 # %%
 from manyheads.contestants import compiled, why_not_compiled
+from manyheads.memory import peak_bytes
 
 with try_it():
     device = best_device()
@@ -818,10 +818,16 @@ with try_it():
             print(f"first call: {time.perf_counter() - start:.1f} s")
             print("largest difference:", (output - plain()).abs().max().item())
             for name, fn in {"plain": plain, "compiled": quick}.items():
-                print(f"{name:8} {1000 * time_on_device(fn, device):7.2f} ms")
+                print(f"{name:8} {1000 * time_on_device(fn, device):7.2f} ms", end="")
+                peak = peak_bytes(fn, device)
+                print("" if peak is None else f", {peak / 2**20:5.1f} MiB at its peak")
 
 # %% [markdown]
 """
+Does the compiled one need less memory? torch also looks for the steps of attention in what you wrote. Where it
+recognises them, it puts SDPA in their place, and the score matrix is gone. It does not always: a small change of your
+code, or asking for the weights, and it is back. So measure, or call SDPA yourself.
+
 ## 9 · The measurement   <sub>8 min</sub>
 
 Now all of them side by side, with the same weights:
