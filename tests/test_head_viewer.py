@@ -191,7 +191,7 @@ class TestReadable:
         weights = torch.zeros(2, 4, 4)
 
         for draw in (draw_lines, draw_maps):
-            draw(weights, TOKENS[:4], 1, [0, 1])
+            assert style.png(draw(weights, TOKENS[:4], 1, [0, 1]))
         assert "head&nbsp;0 at nothing" in describe_heads(weights, TOKENS[:4], 1, [0, 1])
 
 

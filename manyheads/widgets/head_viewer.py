@@ -374,7 +374,9 @@ def draw_lines(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequen
         axes.add_patch(
             Rectangle((4, middles[query] - row / 2 + 1), _LINES_START - 6, row - 2, color=style.GRID, linewidth=0)
         )
-        axes.add_collection(_lines(weights, query, heads, middles, row), autolim=False)
+        lines = _lines(weights, query, heads, middles, row)
+        if lines is not None:
+            axes.add_collection(lines, autolim=False)
         cell = min(44.0, (style.WIDTH - 8 - _STRIP) / len(heads))
         _draw_strip(axes, weights[:, query], heads, row, cell)
         style.write(axes, _TOKEN_ENDS, _HEADER - 12, "from", ha="right", color=style.QUIET)
@@ -391,8 +393,8 @@ def draw_lines(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequen
     return figure
 
 
-def _lines(weights: Tensor, query: int, heads: Sequence[int], middles: np.ndarray, row: float) -> LineCollection:
-    """Return the lines of these heads: each in its own lane, so that none hides behind another."""
+def _lines(weights: Tensor, query: int, heads: Sequence[int], middles: np.ndarray, row: float) -> LineCollection | None:
+    """Return the lines of these heads: each in its own lane, so that none hides behind another. None where none is."""
     shown = weights[list(heads)].clamp(0, 1).numpy()
     lane = min(5.0, 0.6 * row / len(heads))
     lanes = lane * (np.arange(len(heads)) - (len(heads) - 1) / 2)
@@ -403,6 +405,8 @@ def _lines(weights: Tensor, query: int, heads: Sequence[int], middles: np.ndarra
     weight = shown[head, start, end]
     order = np.lexsort((weight, start == query))  # the chosen token's strongest lines last, on top
     head, start, end, weight = head[order], start[order], end[order], weight[order]
+    if not len(order):  # before 3.11, matplotlib cannot draw a collection of nothing
+        return None
     segments = np.empty((len(order), 2, 2))
     segments[:, 0, 0], segments[:, 1, 0] = _LINES_START, _LINES_END
     segments[:, 0, 1], segments[:, 1, 1] = middles[start] + lanes[head], middles[end] + lanes[head]

@@ -253,7 +253,7 @@ def _draw_cells(axes: Axes, left: float, colours: np.ndarray) -> None:
 
 def _write(axes: Axes, left: float, numbers: Mapping[tuple[int, int], str], colours: Sequence[str]) -> None:
     """Write a number into each cell (row, column), all at once: for a hundred words matplotlib takes twice as long."""
-    if not numbers:  # matplotlib 3.10 cannot draw a collection of nothing
+    if not numbers:  # before 3.11, matplotlib cannot draw a collection of nothing
         return
     figure = axes.get_figure(root=True)
     assert figure is not None
