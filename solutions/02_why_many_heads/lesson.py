@@ -44,7 +44,7 @@ earlier.whose("SingleHeadAttention")
 """
 That line says whose head this chapter uses. It is your own from chapter 1, if it passed its checks on this machine.
 
-## A toy language   <sub>5 min</sub>
+## A toy language   <sub>4 min</sub>
 
 To count right answers, we need thousands of sentences whose answers are known. So here is a small language that
 makes them:
@@ -84,7 +84,7 @@ and the same answers.
 "To ask" means: the answer must come out **at that word**. In the second game the new vector of *sat*, and nothing
 else, must tell *black*, *cat* and *mat*.
 
-## A model small enough to understand   <sub>8 min</sub>
+## A model small enough to understand   <sub>7 min</sub>
 
 The model has one layer of attention and nothing clever around it:
 
@@ -151,7 +151,7 @@ with try_it():
 """
 If that is below 0.000001, it is rounding. `ReadyHeads` with one head **is** your head.
 
-## 1 · What do more heads cost?   <sub>4 min · difficulty 1/5</sub>
+## 1 · What do more heads cost?   <sub>3 min · difficulty 1/5</sub>
 
 If four heads do better than one, somebody will say: of course, four heads are more to learn with. So count.
 """
@@ -214,7 +214,7 @@ check.outputs(answer_parameters)
 """
 So whatever several heads gain, they do not gain it by size. That makes it a fair race.
 
-## 2 · Three words ask   <sub>7 min</sub>
+## 2 · Three words ask   <sub>6 min</sub>
 
 This is how a model is trained, and how it is tested. In the test sentences, the two nouns are a pair that no training
 sentence has: nothing can be known by heart. "Right" means that **all three** answers are right.
@@ -298,7 +298,7 @@ word needs more than one.
 
 So the textbook line is wrong as it stands. The number of relations in a sentence is not what matters.
 
-## 3 · One word asks three times   <sub>9 min · difficulty 2/5</sub>
+## 3 · One word asks three times   <sub>8 min · difficulty 2/5</sub>
 
 Now the second game. The sentences are the same, the answers are the same, but all three must come out at *sat*. Does
 one head still do? And if not: two, three, four? You wrote down a guess.
@@ -491,7 +491,7 @@ sentence_explorer({num_heads: trained(num_heads) for num_heads in HEAD_COUNTS}, 
 
 # %% [markdown]
 r"""
-## 5 · How many words does a head look at?   <sub>9 min · difficulty 2/5</sub>
+## 5 · How many words does a head look at?   <sub>8 min · difficulty 2/5</sub>
 
 Ten sentences are an impression. For a measurement, we need a number for "this head looks sharply at one word" and
 "this one spreads its weight". The number is the **entropy** of a row of weights $w$:
@@ -580,7 +580,7 @@ with try_it():
 The one head spreads itself over about five words, because three answers must get into one average. With more heads,
 some can afford to look sharply. How many words a head looks at, we now know. At *which*?
 
-## 6 · Which head looks at what?   <sub>11 min · difficulty 3/5</sub>
+## 6 · Which head looks at what?   <sub>10 min · difficulty 3/5</sub>
 
 A **relation** has two ends: the word that asks (the query) and the word that is the answer (the target). For every
 sentence and every relation you get both positions:
@@ -736,7 +736,7 @@ check.outputs(answer_benefit)
 
 # %% [markdown]
 """
-## How does one head get as far as it does?   <sub>7 min</sub>
+## How does one head get as far as it does?   <sub>6 min</sub>
 
 This section has no exercise. It is for those who noticed that something is odd. If an average cannot tell *cat* from
 *mat* at all, one head should have to toss a coin whenever both nouns are in it. Does it? Train it three times as long.
