@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import itertools
 import math
@@ -14,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from ipywidgets import HTML, Image
+from ipywidgets import HTML, Image, IntSlider
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
@@ -28,7 +29,7 @@ from autograder.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import style
 from manyheads.lettering import Canvas
 from manyheads.widgets import head_map, head_viewer, model_head_viewer, scaling_explorer
-from manyheads.widgets.explorer import Explorer
+from manyheads.widgets.explorer import Explorer, View
 from manyheads.widgets.head_map import MADE_BY_HAND, TOKENS, draw_head_map, vectors
 from manyheads.widgets.head_viewer import draw_lines, draw_maps
 from manyheads.widgets.scaling import D_HEADS, QUERIES, describe_scaling, draw_scaling, scaling_numbers
@@ -454,6 +455,29 @@ class TestEveryWidget:
 
         with mpl.rc_context({"font.size": 30, "text.color": "yellow", "figure.dpi": 33, "lines.linewidth": 5}):
             assert make().image.value == usual
+
+    @pytest.mark.parametrize("collecting", [True, False])
+    def test_garbage_waits_until_the_picture_is_shown_and_is_collected_again_afterwards(self, collecting: bool) -> None:
+        during = []
+
+        def look(place: int) -> View:
+            during.append(gc.isenabled())
+            if place == 2:
+                raise ValueError("a mistake of ours")
+            return View(words=(str(place),))
+
+        explorer = Explorer({"place": IntSlider(0, 0, 2, description="place")}, [["place"]], look)
+        was = gc.isenabled()
+        (gc.enable if collecting else gc.disable)()
+        try:
+            explorer.controls["place"].value = 1
+            assert gc.isenabled() == collecting
+            with pytest.raises(ValueError, match="ours"):
+                explorer.controls["place"].value = 2
+            assert gc.isenabled() == collecting
+        finally:
+            (gc.enable if was else gc.disable)()
+        assert during == [False, False, False]
 
     @pytest.mark.slow
     def test_importing_the_widgets_does_not_import_pyplot(self) -> None:

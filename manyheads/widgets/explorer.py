@@ -6,7 +6,9 @@ nothing about attention, and uses only what ipywidgets 7.7 and 8 share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ipywidgets as widgets
@@ -72,16 +74,32 @@ class Explorer(widgets.VBox):
             return
         self._looking = True
         try:
-            self.view = self._look(**{name: control.value for name, control in self.controls.items()})
+            with _garbage_left_for_later():
+                self.view = self._look(**{name: control.value for name, control in self.controls.items()})
+                self._show(self.view)
         finally:
             self._looking = False
-        if self.view.figure is None:
+
+    def _show(self, view: View) -> None:
+        if view.figure is None:
             self.image.layout.display = "none"
         else:
-            self.image.value = style.png(self.view.figure)
-            self.image.layout.width = f"{style.width_in_pixels(self.view.figure)}px"
+            self.image.value = style.png(view.figure)
+            self.image.layout.width = f"{style.width_in_pixels(view.figure)}px"
             self.image.layout.display = "block"
-        self.words.value = _in_words(self.view)
+        self.words.value = _in_words(view)
+
+
+@contextmanager
+def _garbage_left_for_later() -> Iterator[None]:
+    """Collect no garbage inside the block: in a process with torch that can take longer than a redraw itself."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _in_words(view: View) -> str:
