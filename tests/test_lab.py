@@ -28,7 +28,12 @@ expect.set_options(timeout=60_000)
 
 
 # What a person without a mouse can reach in a widget, the likeliest first; then what they press.
-CONTROLS = (("[role=slider]", "ArrowRight"), ("select", "ArrowDown"), ("input[type=checkbox]", "Space"))
+# A menu must be opened first: JupyterLab takes the arrow keys of a closed one for its own.
+CONTROLS = {
+    "[role=slider]": ("ArrowRight",),
+    "select": ("Space", "ArrowDown", "Enter"),
+    "input[type=checkbox]": ("Space",),
+}
 
 
 def run_all(page: Page) -> None:
@@ -52,12 +57,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def move(page: Page, widget: Locator) -> None:
     """Move the widget's first slider, or else its first control of another kind, by keyboard."""
-    for kind, key in CONTROLS:
+    for kind, keys in CONTROLS.items():
         for control in widget.locator(kind).all():
             if control.is_visible() and control.is_enabled():
                 at_its_end = control.get_attribute("aria-valuenow") == control.get_attribute("aria-valuemax")
                 control.focus()
-                page.keyboard.press("ArrowLeft" if at_its_end and kind == "[role=slider]" else key)
+                for key in ("ArrowLeft",) if at_its_end and kind == "[role=slider]" else keys:
+                    page.keyboard.press(key)
                 return
     raise AssertionError(f"no control in {widget.inner_text()}")
 
