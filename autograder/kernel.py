@@ -144,8 +144,9 @@ class SealedKernel(SubmissionKernel):
         """Write nothing: the only connection file lies inside the sandbox."""
 
     async def _shut_down(self, now: bool = False, restart: bool = False) -> None:
+        # Sockets first: with the other end gone, ZeroMQ would wait a second for it. What was to be sent has no reader.
+        self.context.destroy(linger=0)
         await self._warm.kill(restart)
-        self.context.destroy(linger=0)  # what was still to be sent has no reader
         await self.cleanup_resources(restart)
 
     shutdown_kernel = _shut_down

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,20 +16,21 @@ from typing import Any
 
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_output
 from nbgrader.preprocessors import NbGraderPreprocessor
 from safetensors import SafetensorError
-from traitlets import Unicode
+from traitlets import Bool, Unicode
 
 from manyheads import wire
 from manyheads.call import Answer, Failure
 from manyheads.exam import Exam
-from manyheads.sources import defines
 
-from .chapter import read_chapter
+from .chapter import Chapter, read_chapter
 from .class_folder import ClassFolder
 from .judge import Judge
 from .limits import MB
+from .needed import left_out
+from .outline import outline
 from .realign import realign
 from .record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
 from .released import release_of
@@ -40,6 +42,7 @@ from .verdict import Verdict
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
+_NOT_RUN = "[This cell was not run: it is the lesson's own, and no grade depends on it.]\n"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Execute(RunCells):
 
     solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
     seed = Unicode(help="The class's secret seed.").tag(config=True)
+    everything = Bool(False, help="Run the lesson's own cells, too, on which no grade depends.").tag(config=True)
 
     def hidden_folders(self) -> list[Path]:
         """Return the class folder: a submission must not see it even if it lies in a folder of Python's."""
@@ -78,11 +82,29 @@ class Execute(RunCells):
             return nb, resources
         started = time.monotonic()
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
+        untouched = copy.deepcopy(nb)
+        self._left_out = frozenset() if self.everything else left_out(nb.cells, chapter)
+        nb, outcome, reason = self._run_and_judge(nb, resources, chapter)
+        if self._left_out and self._misses_a_name(nb):
+            self._left_out = frozenset()
+            nb, outcome, reason = self._run_and_judge(untouched, resources, chapter)
+        resources["manyheads"] = Marked(
+            outcome,
+            reason,
+            tuple(self._judge.verdicts),
+            seconds=time.monotonic() - started,
+            sealed=self.sandbox,
+        )
+        return nb, resources
+
+    def _run_and_judge(self, nb: NotebookNode, resources: Any, chapter: Chapter) -> tuple[NotebookNode, str, str]:
+        """Run `nb` in a new kernel and fill `self._judge`. Return the notebook, the outcome and its reason."""
         self._judge = Judge(chapter, self.seed)
         self._timed_out_cell: int | None = None
+        self._answers: dict[tuple[str, tuple[str, ...]], Sequence[Answer]] = {}
         outcome, reason = GRADED, ""
         try:
-            nb, resources = super().preprocess(nb, resources, km)
+            nb, _ = super().preprocess(nb, resources)
         except DeadKernelError:
             outcome, reason = self.why_it_ended()
             self._give_up_the_rest(nb, outcome, f"a cell above, or this one, ended the kernel: {reason}")
@@ -94,19 +116,21 @@ class Execute(RunCells):
         if outcome == GRADED and self._timed_out_cell is not None:
             outcome = TIMEOUT
             reason = f"cell {self._timed_out_cell + 1} ran longer than {self.timeout} s and was stopped"
-        resources["manyheads"] = Marked(
-            outcome,
-            reason,
-            tuple(self._judge.verdicts),
-            seconds=time.monotonic() - started,
-            sealed=self.sandbox,
-        )
-        return nb, resources
+        return nb, outcome, reason
+
+    def _misses_a_name(self, nb: NotebookNode) -> bool:
+        """Whether something failed for want of a name: perhaps one of a cell that was left out."""
+        errors = (output.get("ename") for cell in nb.cells for output in cell.get("outputs", ()))
+        return "NameError" in errors or any("NameError" in verdict.message for verdict in self._judge.verdicts)
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell, or judge a graded one."""
+        if index in self._left_out:
+            cell.outputs = [new_output("stream", name="stdout", text=_NOT_RUN)]
+            return cell, resources
         graded = self._judge.chapter.graded_cell(grade_id(cell))
         if graded is None:
+            self._answers.clear()  # what this cell defines may answer otherwise
             cell, resources = super().preprocess_cell(cell, resources, index)
             self._note_timeout(cell, index)
             return cell, resources
@@ -121,6 +145,13 @@ class Execute(RunCells):
         return cell, resources
 
     def _ask(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
+        """Return what the learner's code answers. Between two cells that run, it is asked once."""
+        asked = (exam.exercise, tuple(stand_ins))
+        if asked not in self._answers:
+            self._answers[asked] = self._carry_out(exam, stand_ins, index)
+        return self._answers[asked]
+
+    def _carry_out(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
         """Have the exam's calls carried out in the learner's kernel."""
         letters = self.kernel.letters
         document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
@@ -210,5 +241,5 @@ def _source_of(notebook: NotebookNode, exercise: str) -> str:
     return "\n".join(
         cell.source
         for cell in cells
-        if grade_id(cell) == exercise or cell.source.startswith(mark) or defines(cell.source, exercise)
+        if grade_id(cell) == exercise or cell.source.startswith(mark) or exercise in outline(cell.source).binds
     )

@@ -49,7 +49,7 @@ class Outline:
 @lru_cache(maxsize=2048)
 def outline(source: str) -> Outline:
     """Return the outline of a cell's source."""
-    tree = _parse(source)
+    tree = parse(source)
     if tree is None:
         return Outline(parses=False)
     defines, binds = set(), set()
@@ -80,7 +80,8 @@ def starts_indented(source: str) -> bool:
     return next((line for line in source.splitlines() if line.strip()), "")[:1] in (" ", "\t")
 
 
-def _parse(source: str) -> ast.Module | None:
+def parse(source: str) -> ast.Module | None:
+    """Return a cell's syntax tree, IPython's magics as the calls they stand for; None where it is not Python."""
     if len(source) > _MOST_CHARACTERS:
         return None
     with warnings.catch_warnings(action="ignore"):  # "\d" in a learner's string is no concern of the instructor's

@@ -50,6 +50,10 @@ class RunCells(nbgrader.preprocessors.Execute):
         self.km = self.kernel
         return self.kernel
 
+    def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+        """Run a code cell; any other is left as it is, without the detour through an event loop."""
+        return super().preprocess_cell(cell, resources, index) if cell.cell_type == "code" else (cell, resources)
+
     def why_it_ended(self) -> tuple[str, str]:
         """Return the outcome and the reason of a submission whose kernel is gone."""
         return {

@@ -49,6 +49,8 @@ except ModuleNotFoundError:
 
 manyheads.setup()"""
 
+_ADDRESS = re.compile(re.escape(_SET_UP).replace(r"\{repository\}@\{tag\}", r"[\w./@-]*"))
+
 
 def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode:
     """Return nbgrader's source notebook: every cell of the lesson, solutions included, no outputs.
@@ -116,6 +118,11 @@ def cell_metadata(name: str, points: float | None) -> dict[str, Any]:
         "task": False,
     }
     return metadata if points is None else {**metadata, "points": points}
+
+
+def is_set_up(source: str) -> bool:
+    """Return whether a cell is the set-up cell as it was released, from whatever address it installs."""
+    return _ADDRESS.fullmatch(source.strip()) is not None
 
 
 def exercise_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:

@@ -42,7 +42,14 @@ _WARM = (
     "matplotlib.pyplot",
     "matplotlib_inline.backend_inline",
     "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
     "IPython.core.magics",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "IPython.utils.wildcard",
+    "ipykernel.debugger",
     "ipykernel.ipkernel",
     "ipykernel.kernelapp",
     "ipywidgets",
@@ -51,7 +58,12 @@ _WARM = (
     "manyheads.probe",
     "manyheads.quiz",
     "manyheads.widgets",
+    "pydoc",
+    "tornado.locks",
+    "tornado.platform.asyncio",
+    "tornado.queues",
 )
+_NO_DEBUGGER = "debugpy"  # each kernel would set one up, which takes longer than all the rest, and nobody debugs
 
 
 def main(control: socket.socket) -> None:
@@ -76,8 +88,10 @@ def main(control: socket.socket) -> None:
 
 
 def _warm_up() -> None:
+    sys.modules[_NO_DEBUGGER] = None  # type: ignore[assignment]  # importing it fails
     for name in _WARM:
         importlib.import_module(name)
+    del sys.modules[_NO_DEBUGGER]
     import torch
 
     torch.set_num_threads(1)
