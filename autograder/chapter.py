@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -25,6 +26,7 @@ from .problems import Problem, one_line
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 LESSON, EXERCISES = "lesson.py", "exercises.py"
+_lock = threading.RLock()
 _SOLUTION_MARK = re.compile(r"^\s*### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
 
 
@@ -155,7 +157,8 @@ def read_chapter(folder: Path) -> Chapter:
         if not (folder / name).is_file():
             raise Problem(f"{folder} is no chapter: {name} is missing there")
     stamps = tuple((folder / name).stat().st_mtime_ns for name in (LESSON, EXERCISES))
-    return _read_chapter(folder.resolve(), stamps)
+    with _lock:  # several submissions of a chapter may want it at once, and it is to be one object for all
+        return _read_chapter(folder.resolve(), stamps)
 
 
 @lru_cache(maxsize=32)

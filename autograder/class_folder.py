@@ -166,15 +166,13 @@ def configure(config: Any, config_file: str) -> None:
     """
     from nbgrader.preprocessors import (
         AssignLatePenalties,
-        CheckCellMetadata,
         ClearOutput,
         IgnorePattern,
         LimitOutput,
-        OverwriteCells,
         OverwriteKernelspec,
-        SaveAutoGrades,
     )
 
+    from .gradebook import OverwriteReleased, SaveGrades
     from .nbgrader_steps import Execute, KeepRecord, Realign
 
     root = Path(config_file).resolve().parent
@@ -184,20 +182,14 @@ def configure(config: Any, config_file: str) -> None:
     config.KeepRecord.class_folder = str(root)
     config.Realign.solutions = str(root / "solutions")
     config.OverwriteCells.add_missing_cells = True
-    config.Autograde.sanitize_preprocessors = [
-        ClearOutput,
-        Realign,
-        OverwriteKernelspec,
-        OverwriteCells,
-        CheckCellMetadata,
-    ]
+    # nbgrader would check cells' metadata after each half; what Realign leaves is the release's own.
+    config.Autograde.sanitize_preprocessors = [ClearOutput, Realign, OverwriteKernelspec, OverwriteReleased]
     config.Autograde.autograde_preprocessors = [
         Execute,
         IgnorePattern,
         LimitOutput,
-        SaveAutoGrades,
+        SaveGrades,
         AssignLatePenalties,
-        CheckCellMetadata,
         KeepRecord,
     ]
 

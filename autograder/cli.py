@@ -35,8 +35,11 @@ app = typer.Typer(
 _out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 _Class = Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")]
-_CORES = os.cpu_count() or 1
-_Workers = Annotated[int, typer.Option(min=1, help="How many submissions run at once.")]
+_WORKERS = 2 * (os.cpu_count() or 1)  # a submission waits for its kernel half of the time
+_Workers = Annotated[int, typer.Option(min=1, help="How many submissions run at once on this machine.")]
+_Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Run them on the workers of this Dask scheduler instead.")
+]
 _NoSandbox = Annotated[
     bool, typer.Option("--no-sandbox", help="Run learners' code with all your rights, where there is no sandbox.")
 ]
@@ -104,18 +107,19 @@ def collect(
 def grade(
     folder: _Class,
     assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; all by default.")] = None,
-    workers: _Workers = _CORES,
+    workers: _Workers = _WORKERS,
+    scheduler: _Scheduler = None,
     regrade: Annotated[bool, typer.Option("--regrade", help="Grade unchanged submissions again.")] = False,
     no_sandbox: _NoSandbox = False,
 ) -> None:
     """Grade what is new or changed, and print the table of learner by exercise."""
     opened, names = open_class(folder, assignments or [])
     sandbox = not no_sandbox and opened.config().Execute.get("sandbox", True)
-    if sandbox and any(map(opened.students, names)):
+    if sandbox and not scheduler and any(map(opened.students, names)):
         examination.require_sandbox()
     for name in names:
         if opened.students(name):
-            _grade(opened, name, workers, regrade, sandbox)
+            _grade(opened, name, workers, regrade, sandbox, scheduler)
         else:
             print(f"{name}: nothing handed in.")
 
@@ -133,7 +137,7 @@ def report(
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make the class.")] = Path("demo-class"),
-    workers: _Workers = _CORES,
+    workers: _Workers = _WORKERS,
     no_sandbox: _NoSandbox = False,
 ) -> None:
     """Make a sample class from known mistakes, then collect, grade and report it.
@@ -157,11 +161,13 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool, sandbox: bool) -> None:
+def _grade(
+    folder: ClassFolder, assignment: str, workers: int, regrade: bool, sandbox: bool, scheduler: str | None = None
+) -> None:
     if not sandbox:
         print(f"{_UNSEALED.replace(' ran ', ' runs ')}.", file=sys.stderr)
     try:
-        run = grade_assignment(folder, assignment, workers, regrade, progress=True, sandbox=sandbox)
+        run = grade_assignment(folder, assignment, workers, regrade, True, sandbox, scheduler)
     except KeyboardInterrupt:
         print("Stopped. What was graded is kept; the same command goes on with the rest.", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -41,9 +41,12 @@ def _cut(
     """Cut each piece before the lines (from 0) that `starts` names."""
     done = []
     for piece in pieces:
+        wanted = set(starts(piece)) - {0}  # before its first line there is nothing to cut off
+        if not wanted:
+            done.append(piece)
+            continue
         lines = piece.source.splitlines()
         parts: list[list[str]] = [[]]
-        wanted = set(starts(piece))
         for number, line in enumerate(lines):
             has_text = any(part.strip() and not (piece.is_code and part.startswith("#")) for part in parts[-1])
             if number in wanted and has_text:

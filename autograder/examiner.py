@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+import threading
 from dataclasses import replace
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ from .chapter import Chapter
 from .declare import Exercise
 from .draw import Draw
 
+_lock = threading.Lock()
 VISIBLE_SEED = "the cases that every learner sees"
 
 
@@ -32,7 +34,8 @@ def _exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
 
 def set_exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
     """Return an exam for each exercise of `chapter`, in the lesson's order. The same seed gives the same exams."""
-    return _exams(chapter, seed)
+    with _lock:  # several submissions are judged at once, and setting exams changes what `manyheads.earlier` gives
+        return _exams(chapter, seed)
 
 
 def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) -> Exam:

@@ -1,132 +1,96 @@
-"""Hands submissions to worker processes and takes back what became of them, as they finish.
+"""Hands submissions to workers and takes back what became of them, as they finish.
 
-`autograder grade` is the only caller. A job is bytes and names: a worker needs the installed package and nothing
-from this machine. A cluster takes the place of the local pool here.
+`autograder.grade` is the only caller. Which worker runs what, and what happens when one is lost, is Dask's business;
+what a lost worker means for a grade is decided here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import multiprocessing
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from typing import Any
 
-import nbformat
-from traitlets.config import Config
+from distributed import Client, Future, KilledWorker, as_completed
 
-from .nbgrader_steps import Execute, Marked
-from .problems import one_line
+from . import cluster
+from .jobs import Executed, Job, run_job
+from .problems import Problem, one_line
 from .record import CRASHED, NEEDS_REVIEW
 
-
-@dataclass(frozen=True)
-class Job:
-    """One submission to run and judge.
-
-    Args:
-        student: nbgrader's student id.
-        assignment: the chapter.
-        notebook: the sanitised notebook's text.
-        settings: what `Execute` is configured with.
-        fingerprint: of the submission as it was read.
-    """
-
-    student: str
-    assignment: str
-    notebook: str
-    settings: dict[str, Any]
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class Executed:
-    """A job done.
-
-    Args:
-        job: what was asked.
-        notebook: the executed notebook's text, verdicts in its graded cells; "" where the grader failed.
-        marked: outcome and verdicts.
-    """
-
-    job: Job
-    notebook: str
-    marked: Marked
+_AHEAD = 2  # submissions handed over for each that runs: a worker that is done finds the next one there
 
 
 class FanOut:
-    """A pool of worker processes.
+    """Workers, here or elsewhere.
 
     Args:
-        workers: how many submissions run at once.
+        workers: how many submissions run at once on this machine.
+        scheduler: the address of a Dask scheduler whose workers run them instead.
+        sandbox: whether those workers need one.
     """
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
+    def __init__(self, workers: int, scheduler: str | None = None, sandbox: bool = True) -> None:
+        self.workers, self.scheduler, self.sandbox = workers, scheduler, sandbox
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Executed]:
         """Run all `jobs` and yield each as it finishes, in any order.
 
-        `jobs` are taken as workers become free. A job that ends its worker process takes others down with it: each of
-        those is run again by itself, and the one that does it again has crashed.
+        `jobs` are taken as workers become free. With a worker that ends, all that it had are suspects: each of them is
+        run again with nothing beside it, and the one that ends its worker again has crashed.
+
+        Raises:
+            Problem: if the scheduler cannot be reached, or is gone.
         """
         source = iter(jobs)
-        running: dict[Future[Executed], Job] = {}
-        pool = _pool(self.workers)
-        try:
-            while True:
-                broken: list[Job] = []
-                for job in itertools.islice(source, 2 * self.workers - len(running)):
-                    try:
-                        running[pool.submit(run_job, job)] = job
-                    except BrokenProcessPool:
-                        broken.append(job)
-                if not running and not broken:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    job = running.pop(future)
-                    if isinstance(future.exception(), BrokenProcessPool):
-                        broken.append(job)
-                    else:
-                        yield _result(future, job)
-                if broken:
-                    broken += running.values()
-                    running.clear()
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    pool = _pool(self.workers)
-                    yield from map(_run_alone, broken)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        first = next(source, None)
+        if first is None:  # nothing to do: no worker need start
+            return
+        source = itertools.chain([first], source)
+        suspects: list[Job] = []
+        with self._client() as client:
+            yield from self._run_together(client, source, suspects)
+            for job in suspects:
+                [executed] = self._run_together(client, [job], None)
+                yield executed
 
+    def _client(self) -> contextlib.AbstractContextManager[Client]:
+        if self.scheduler:
+            return cluster.running(self.scheduler, self.sandbox)
+        return cluster.local(self.workers)
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # spawn: a fork of a process that has used torch or a database is not safe
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    def _run_together(self, client: Client, jobs: Iterable[Job], suspects: list[Job] | None) -> Iterator[Executed]:
+        """Yield what becomes of `jobs`; those whose worker ended go to `suspects`, or have crashed where it is None."""
+        source = iter(jobs)
+        running: dict[Any, tuple[Future, Job]] = {}
+        finished = as_completed()
+        while True:
+            for job in itertools.islice(source, self._room(client) - len(running)):
+                future = client.submit(run_job, job, pure=False)
+                running[future.key] = future, job
+                finished.add(future)
+            if not running:
+                return
+            future, job = running.pop(next(finished).key)
+            if future.status in ("cancelled", "lost"):
+                where = f"the scheduler at {self.scheduler}" if self.scheduler else "the workers' scheduler"
+                raise Problem(f"{where} is gone. What was graded is kept; the same command goes on with the rest.")
+            error: Any = future.exception() if future.status == "error" else None
+            if isinstance(error, KilledWorker):
+                if suspects is not None:
+                    suspects.append(job)
+                    continue
+                reason = "it ended the process that was grading it, twice: there is no score"
+                yield Executed.without_grade(job, CRASHED, reason)
+            elif error is not None:
+                reason = f"the grader failed ({one_line(error)}); grade it again"
+                yield Executed.without_grade(job, NEEDS_REVIEW, reason)
+            else:
+                yield Executed(job, *future.result())
 
-
-def _run_alone(job: Job) -> Executed:
-    with _pool(1) as pool:
-        future = pool.submit(run_job, job)
-        if isinstance(future.exception(), BrokenProcessPool):
-            reason = "it ended the process that was grading it, twice: there is no score"
-            return Executed(job, "", Marked(CRASHED, reason, (), 0.0, job.settings.get("sandbox", True)))
-        return _result(future, job)
-
-
-def _result(future: Future[Executed], job: Job) -> Executed:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    reason = f"the grader failed ({one_line(error)}); grade it again"
-    return Executed(job, "", Marked(NEEDS_REVIEW, reason, (), 0.0, sealed=True))
-
-
-def run_job(job: Job) -> Executed:
-    """Run and judge one submission in this process."""
-    notebook = nbformat.reads(job.notebook, as_version=4)
-    step = Execute(config=Config({"Execute": job.settings}))
-    resources: dict[str, Any] = {"nbgrader": {"student": job.student, "assignment": job.assignment}}
-    notebook, resources = step.preprocess(notebook, resources)
-    return Executed(job, nbformat.writes(notebook), resources["manyheads"])
+    def _room(self, client: Client) -> int:
+        """Return how many submissions may be on their way."""
+        if not self.scheduler:
+            return _AHEAD * self.workers
+        threads: Any = client.nthreads()  # of each worker; workers come and go
+        return max(1, _AHEAD * sum(threads.values()))

@@ -23,7 +23,10 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 
 from .class_folder import ClassFolder
-from .fan_out import Executed, FanOut, Job
+from .course import pack
+from .fan_out import FanOut
+from .gradebook import kept_open
+from .jobs import Executed, Job
 from .problems import one_line
 from .record import NEEDS_REVIEW, UNREADABLE, Record, read_record
 from .triage import Unreadable, read_submission
@@ -49,6 +52,7 @@ def grade(
     regrade: bool = False,
     progress: bool = True,
     sandbox: bool | None = None,
+    scheduler: str | None = None,
 ) -> Run:
     """Grade every submission of `assignment` that is new or changed.
 
@@ -57,6 +61,10 @@ def grade(
         regrade: grade unchanged ones too. A score set by hand in the formgrader stays.
         progress: show a progress bar on stderr.
         sandbox: whether submissions run in a sandbox; by default what the class's settings say.
+        scheduler: address of a Dask scheduler whose workers run them, in place of this machine's.
+
+    Raises:
+        Problem: if the scheduler cannot be reached, or is gone.
     """
     steps = Steps(folder, assignment)
     if sandbox is not None:
@@ -64,7 +72,10 @@ def grade(
     outcomes: Counter[str] = Counter()
     students = folder.students(assignment)
     waiting = [student for student in students if regrade or steps.is_new(student)]
-    with tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar:
+    with (
+        kept_open(folder.gradebook_url),
+        tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar,
+    ):
 
         def count(outcome: str) -> None:
             outcomes[outcome] += 1
@@ -79,7 +90,8 @@ def grade(
                 else:
                     count(prepared)
 
-        for executed in FanOut(workers).run(jobs()):
+        sealed = steps.config.Execute.get("sandbox", True)
+        for executed in FanOut(workers, scheduler, sealed).run(jobs()):
             count(steps.save(executed))
     return Run(outcomes, unchanged=len(students) - len(waiting))
 
@@ -91,6 +103,7 @@ class Steps:
         self.folder, self.assignment = folder, assignment
         self.chapter = folder.chapter(assignment)
         self.config = folder.config()
+        self._course = pack(folder.solutions, assignment)
 
     def is_new(self, student: str) -> bool:
         """Whether a submission has changed since it was last graded, was not finished, or ended by a fault of ours."""
@@ -111,7 +124,8 @@ class Steps:
             return self._record(student, UNREADABLE, str(unreadable), fingerprint)
         except Exception as error:  # whatever it is, the other submissions go on
             return self._record(student, NEEDS_REVIEW, f"it could not be prepared: {one_line(error)}", fingerprint)
-        return Job(student, self.assignment, text, dict(self.config.Execute), fingerprint)
+        settings = {**self.config.Execute, "hidden": [str(self.folder.root)]}
+        return Job(student, self.assignment, text, self._course, settings, fingerprint)
 
     def save(self, executed: Executed) -> str:
         """Write an executed submission to `autograded/`, the gradebook and its record. Return its outcome."""
@@ -182,7 +196,7 @@ def _converter(config: Any, student: str, assignment: str) -> Iterator[_Autograd
     converter.log = logging.getLogger("autograder.nbgrader")
     converter.log.setLevel(logging.ERROR)
     converter.writer = FilesWriter(parent=converter, config=converter.config)
-    converter.exporter = NotebookExporter(parent=converter, config=converter.config)
+    converter.exporter = NotebookExporter(parent=converter, config=converter.config, optimistic_validation=True)
     # nbgrader's paths are relative to the course's root; it adds a submission's rows in an order that SQLAlchemy
     # warns of.
     with contextlib.chdir(coursedir.root), warnings.catch_warnings(action="ignore", category=SAWarning):

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_output
+from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import NbGraderPreprocessor
 from safetensors import SafetensorError
-from traitlets import Bool, Unicode
+from traitlets import Bool, List, Unicode
 
 from manyheads import wire
 from manyheads.call import Answer, Failure
@@ -42,7 +43,11 @@ from .verdict import Verdict
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
-_NOT_RUN = "[This cell was not run: it is the lesson's own, and no grade depends on it.]\n"
+_NOT_RUN = {
+    "output_type": "stream",
+    "name": "stdout",
+    "text": "[This cell was not run: it is the lesson's own, and no grade depends on it.]\n",
+}
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,12 @@ class Execute(RunCells):
 
     solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
     seed = Unicode(help="The class's secret seed.").tag(config=True)
+    hidden = List(Unicode(), help="Folders of the grader's that a submission must not see.").tag(config=True)
     everything = Bool(False, help="Run the lesson's own cells, too, on which no grade depends.").tag(config=True)
 
     def hidden_folders(self) -> list[Path]:
         """Return the class folder: a submission must not see it even if it lies in a folder of Python's."""
-        return [Path(self.solutions).parent]
+        return [path for path in (Path(self.solutions).parent, *map(Path, self.hidden)) if path.is_dir()]
 
     def preprocess(self, nb: NotebookNode, resources: Any = None, km: Any = None) -> tuple[NotebookNode, Any]:
         """Run `nb`, judge it, and leave a `Marked` in `resources["manyheads"]`."""
@@ -126,7 +132,7 @@ class Execute(RunCells):
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell, or judge a graded one."""
         if index in self._left_out:
-            cell.outputs = [new_output("stream", name="stdout", text=_NOT_RUN)]
+            cell.outputs = [nbformat.from_dict(_NOT_RUN)]
             return cell, resources
         graded = self._judge.chapter.graded_cell(grade_id(cell))
         if graded is None:

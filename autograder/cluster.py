@@ -1,0 +1,103 @@
+"""Where submissions are run: worker processes of this machine's, or a Dask cluster that runs already.
+
+`autograder.fan_out` opens one for each run. On this machine the workers talk over loopback, encrypted and known to
+each other by a certificate made for the run: whoever else is logged in here can neither listen nor hand in work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import logging
+import math
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from dask import config
+from distributed import Client, LocalCluster
+from distributed.security import Security
+
+from .doctor import require_sandbox
+from .problems import Problem, one_line
+
+THREADS = 4  # submissions at once in one process: one warm process and one Python serve about two cores well
+_WAIT = 60  # seconds for the first worker of somebody's cluster
+# A worker's end is told at once, and blamed on every submission that it had: `autograder.fan_out` finds out which.
+_SETTINGS = {"distributed.scheduler.allowed-failures": 0, "distributed.worker.daemon": True}
+
+
+@contextlib.contextmanager
+def local(workers: int) -> Iterator[Client]:
+    """Start worker processes that run `workers` submissions at once, and end them.
+
+    Args:
+        workers: how many submissions run at once, in all processes together.
+    """
+    processes = math.ceil(workers / THREADS)
+    with (
+        tempfile.TemporaryDirectory(prefix="workers-") as folder,
+        config.set(_SETTINGS),
+        LocalCluster(
+            n_workers=processes,
+            threads_per_worker=math.ceil(workers / processes),
+            host="127.0.0.1",
+            protocol="tls://",
+            security=Security.temporary(),
+            dashboard_address=None,  # type: ignore[arg-type]  # a web page that anybody here could open
+            worker_dashboard_address=None,
+            local_directory=folder,
+            memory_limit=0,  # type: ignore[arg-type]  # memory is the sandbox's business
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextlib.contextmanager
+def running(address: str, sandbox: bool) -> Iterator[Client]:
+    """Connect to the scheduler at `address`. Its workers stay when the run is over.
+
+    Raises:
+        Problem: if nobody answers there, there is no worker, or a worker lacks what grading needs.
+    """
+    try:
+        client = Client(address, timeout=10, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise Problem(
+            f"no Dask scheduler answers at {address} ({one_line(error)}); start one with: dask scheduler"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_WAIT)
+        except TimeoutError:
+            raise Problem(f"the scheduler at {address} has no worker; start one with: dask worker {address}") from None
+        _check_workers(client, sandbox)
+        yield client
+
+
+def _check_workers(client: Client, sandbox: bool) -> None:
+    found: Any = client.run(_what_it_offers, sandbox, on_error="return")
+    for worker, offer in found.items():
+        if isinstance(offer, Exception):
+            raise Problem(f"the worker at {worker} cannot grade ({one_line(offer)}); install the same course there")
+        version, missing = offer
+        if version != _version():
+            raise Problem(f"the worker at {worker} has version {version} of the course, and this machine {_version()}")
+        if missing:
+            raise Problem(f"the worker at {worker}: {missing}")
+
+
+def _what_it_offers(sandbox: bool) -> tuple[str, str]:
+    """Return the version installed where this runs, and what is missing for sealing, "" for nothing."""
+    try:
+        if sandbox:
+            require_sandbox()
+    except Problem as problem:
+        return _version(), str(problem)
+    return _version(), ""
+
+
+def _version() -> str:
+    return importlib.metadata.version("manyheads")

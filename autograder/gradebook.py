@@ -1,0 +1,136 @@
+"""nbgrader's gradebook without its waits: opened once for a whole run, asked and written once for a submission.
+
+nbgrader opens the database in every step, and asks and commits for every cell: a third of a second a submission. The
+steps here do what nbgrader's of the same names do, by nbgrader's own code. `autograder.class_folder.configure` enters
+them; `autograder.grade` keeps the gradebook open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+from unittest import mock
+
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.preprocessors import OverwriteCells, SaveAutoGrades
+
+
+@contextlib.contextmanager
+def kept_open(url: str) -> Iterator[None]:
+    """Have every `Gradebook(url)` within the block be one and the same. What a step leaves uncommitted is undone."""
+    shared = Gradebook(url)
+    known = {shared.course_id}
+    open_another, close_another = Gradebook.__init__, Gradebook.close
+
+    def open_(self: Any, db_url: str, course_id: str = "default_course", authenticator: Any = None) -> None:
+        if db_url != url:
+            open_another(self, db_url, course_id, authenticator)
+            return
+        self.__dict__.update(vars(shared), course_id=course_id, authenticator=authenticator)
+        if course_id not in known:
+            self.check_course(course_id=course_id)
+            known.add(course_id)
+
+    def close(self: Any) -> None:
+        if self.db is not shared.db:
+            close_another(self)
+        elif shared.db.new or shared.db.dirty or shared.db.deleted or not shared.db.is_active:
+            shared.db.rollback()
+
+    try:
+        with mock.patch.multiple(Gradebook, __init__=open_, close=close):
+            yield
+    finally:
+        shared.close()
+
+
+class OverwriteReleased(OverwriteCells):
+    """nbgrader's `OverwriteCells`: every released cell is as it was handed out, points and lock included."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Return `nb` with its released cells put right."""
+        names = resources["nbgrader"]
+        self.notebook_id, self.assignment_id, self.db_url = (
+            names["notebook"],
+            names["assignment"],
+            names["db_url"],
+        )
+        with Gradebook(self.db_url) as gradebook:
+            notebook: Any = gradebook.find_notebook(self.notebook_id, self.assignment_id)
+            self.gradebook: Any = _Loaded(
+                gradebook,
+                find_source_cell={cell.name: cell for cell in notebook.source_cells},
+                find_graded_cell={cell.name: cell for cell in (*notebook.grade_cells, *notebook.task_cells)},
+            )
+            nb, resources = super(OverwriteCells, self).preprocess(nb, resources)
+            if self.add_missing_cells:
+                nb, resources = self.add_missing_grade_cells(nb, resources)
+                nb, resources = self.add_missing_task_cells(nb, resources)
+        return nb, resources
+
+
+class SaveGrades(SaveAutoGrades):
+    """nbgrader's `SaveAutoGrades`: scores and comments go into the gradebook, a score given by hand stays.
+
+    All of a submission's are written or none.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Save what stands in `nb`."""
+        names = resources["nbgrader"]
+        self.notebook_id, self.assignment_id, self.student_id, self.db_url = (
+            names["notebook"],
+            names["assignment"],
+            names["student"],
+            names["db_url"],
+        )
+        with Gradebook(self.db_url) as gradebook:
+            submission: Any = gradebook.find_submission_notebook(self.notebook_id, self.assignment_id, self.student_id)
+            self.gradebook: Any = _Loaded(
+                gradebook,
+                find_grade={grade.name: grade for grade in submission.grades},
+                find_comment={comment.name: comment for comment in submission.comments},
+            )
+            nb, resources = super(SaveAutoGrades, self).preprocess(nb, resources)
+            gradebook.db.commit()
+        return nb, resources
+
+
+class _Loaded:
+    """A gradebook as nbgrader's steps see it, with what they look for cell by cell already there.
+
+    Args:
+        gradebook: answers everything else.
+        finders: by the name of one of its methods: entries by name.
+    """
+
+    def __init__(self, gradebook: Gradebook, **finders: Mapping[str, Any]) -> None:
+        self._gradebook, self._finders = gradebook, finders
+        self.db = _Uncommitted(gradebook.db)
+
+    def __getattr__(self, method: str) -> Any:
+        entries = self._finders.get(method)
+        if entries is None:
+            return getattr(self._gradebook, method)
+
+        def find(name: str, *where: str) -> Any:
+            if name not in entries:
+                raise MissingEntry(f"No such cell: {'/'.join((*reversed(where), name))}")
+            return entries[name]
+
+        return find
+
+
+class _Uncommitted:
+    """A session that leaves committing to who made it."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def commit(self) -> None:
+        """Do nothing yet."""

@@ -1,0 +1,74 @@
+"""A submission on its way through a worker: what is sent there, what comes back, and what is done in between.
+
+A job is bytes and names: a worker needs the installed package, and nothing of the instructor's machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import nbformat
+from traitlets.config import Config
+
+from .course import unpack
+from .nbgrader_steps import Execute, Marked
+from .problems import one_line
+from .record import NEEDS_REVIEW
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to run and judge.
+
+    Args:
+        student: nbgrader's student id.
+        assignment: the chapter.
+        notebook: the sanitised notebook's text.
+        course: the class's chapters, see `autograder.course.pack`.
+        settings: what `Execute` is configured with.
+        fingerprint: of the submission as it was read.
+    """
+
+    student: str
+    assignment: str
+    notebook: str
+    course: bytes
+    settings: dict[str, Any]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A job done.
+
+    Args:
+        job: what was asked.
+        notebook: the executed notebook's text, verdicts in its graded cells; "" where the grader failed.
+        marked: outcome and verdicts.
+    """
+
+    job: Job
+    notebook: str
+    marked: Marked
+
+    @classmethod
+    def without_grade(cls, job: Job, outcome: str, reason: str) -> Executed:
+        """Return what became of a job that has no notebook to show for it."""
+        return cls(job, "", Marked(outcome, reason, (), 0.0, job.settings.get("sandbox", True)))
+
+
+def run_job(job: Job) -> tuple[str, Marked]:
+    """Run and judge one submission in this process. Return the executed notebook's text, and what became of it.
+
+    It never raises: a fault of the grader's own is an outcome, too, and costs one submission.
+    """
+    try:
+        notebook = nbformat.reads(job.notebook, as_version=4)
+        step = Execute(config=Config({"Execute": {**job.settings, "solutions": str(unpack(job.course))}}))
+        resources: dict[str, Any] = {"nbgrader": {"student": job.student, "assignment": job.assignment}}
+        notebook, resources = step.preprocess(notebook, resources)
+        return nbformat.writes(notebook), resources["manyheads"]
+    except Exception as error:
+        reason = f"the grader failed ({one_line(error)}); grade it again"
+        return "", Marked(NEEDS_REVIEW, reason, (), 0.0, job.settings.get("sandbox", True))

@@ -1,0 +1,219 @@
+"""A whole class: stock `nbgrader autograde`, and `autograder grade`, side by side on this machine.
+
+    python benchmarks/grading.py [--submissions N] [--stock M] [--chapter NAME] [--everything] [--workers N]
+
+It builds a class of N mixed submissions of one chapter (right, right in another way, with a known mistake,
+unfinished), grades it with `autograder grade` in its sandbox, and M of them with stock nbgrader: stock preprocessors,
+the notebook's own checks in its kernel. It prints seconds, submissions a minute, CPU seconds a submission, peak
+memory, and the ratio. Where the two give any learner another score, it says whose, and ends with status 1.
+
+`--everything` has `autograder grade` run the lesson's own cells, too, on which no grade depends; nbgrader always does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from nbgrader.api import Gradebook
+
+from autograder import source_notebook
+from autograder.chapter import REPOSITORY_ROOT, Chapter, read_chapter
+from autograder.class_folder import ClassFolder, new_class
+
+STOCK_CONFIG = 'c = get_config()\nc.CourseDirectory.course_id = "stock"\nc.Execute.timeout = 120\n'
+SAMPLED_EVERY = 0.2  # seconds
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command took.
+
+    Args:
+        seconds: wall time.
+        cpu: CPU seconds of the command and all that it started.
+        peak: largest memory of all its processes together, bytes, shared pages counted once.
+        scores: points by student.
+    """
+
+    seconds: float
+    cpu: float
+    peak: int
+    scores: Mapping[str, float]
+
+
+def mixed(chapter: Chapter, count: int) -> list[Mapping[str, str]]:
+    """Return what each of `count` learners writes, by exercise; an exercise that is missing stays unwritten."""
+    right = dict(chapter.reference)
+    names = list(right)
+    mistakes = [(exercise.name, chapter.mistaken(exercise.name, m)) for exercise, m in chapter.misconceptions()]
+    others = [(exercise.name, other.code) for exercise, other in chapter.alternatives()]
+    learners: list[Mapping[str, str]] = []
+    for number in range(count):
+        step = number // 4
+        learners.append(
+            [
+                right,
+                {**right, **dict([mistakes[7 * step % len(mistakes)]])},
+                {**right, **dict([others[step % len(others)], mistakes[(11 * step + 3) % len(mistakes)]])},
+                {name: right[name] for name in names[: step % (len(names) + 1)]},
+            ][number % 4]
+        )
+    return learners
+
+
+def hand_in(release: Path, folder: Path, chapter: Chapter, learners: list[Mapping[str, str]]) -> None:
+    """Write each learner's notebook to where nbgrader expects it."""
+    notebook = source_notebook.read_text(release)
+    for number, written in enumerate(learners):
+        theirs = copy.deepcopy(notebook)
+        for exercise, source in written.items():
+            source_notebook.set_solution(theirs, exercise, source)
+        path = folder / "submitted" / f"learner{number:04d}" / chapter.name / f"{chapter.name}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(source_notebook.to_text(theirs), encoding="utf-8")
+
+
+def stock_class(root: Path, chapter: Chapter) -> Path:
+    """Make a course folder as nbgrader's own documentation has it."""
+    root.mkdir()
+    (root / "nbgrader_config.py").write_text(STOCK_CONFIG, encoding="utf-8")
+    source = root / "source" / chapter.name
+    source.mkdir(parents=True)
+    shutil.copy(chapter.folder / f"{chapter.name}.ipynb", source)
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", chapter.name]
+    subprocess.run(command, cwd=root, env=environment(), check=True, capture_output=True)
+    return root / "release" / chapter.name / f"{chapter.name}.ipynb"
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of a command: this Python's programs first, one thread, a home without anybody's code."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "MANYHEADS_HOME": os.devnull}
+
+
+def timed(command: list[str], folder: Path) -> tuple[float, float, int]:
+    """Run `command` in `folder`. Return wall seconds, CPU seconds and peak memory in bytes.
+
+    Raises:
+        SystemExit: if it fails.
+    """
+    log = folder / "benchmark.log"
+    with log.open("w") as output:
+        started = time.perf_counter()
+        started_process = subprocess.Popen(
+            command, cwd=folder, env=environment(), stdout=output, stderr=subprocess.STDOUT
+        )
+        process = psutil.Process(started_process.pid)
+        peak: list[int] = [0]
+        over = threading.Event()
+        sampler = threading.Thread(target=_sample, args=(process, peak, over))
+        sampler.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        over.set()
+        sampler.join()
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text()[-3000:]}")
+    return seconds, usage.ru_utime + usage.ru_stime, peak[0]
+
+
+def _sample(process: psutil.Process, peak: list[int], over: threading.Event) -> None:
+    while not over.wait(SAMPLED_EVERY):
+        total = 0
+        for one in (process, *_children(process)):
+            try:
+                total += one.memory_full_info().pss if psutil.LINUX else one.memory_info().rss
+            except psutil.Error:
+                continue  # it has just ended
+        peak[0] = max(peak[0], total)
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def scores(url: str, assignment: str) -> dict[str, float]:
+    """Return the points in a gradebook, by student."""
+    with Gradebook(url) as gradebook:
+        return {s.student_id: s.score for s in gradebook.assignment_submissions(assignment)}
+
+
+def measure_ours(folder: ClassFolder, chapter: Chapter, workers: int | None) -> Run:
+    """Grade the class with `autograder grade`."""
+    command = [sys.executable, "-m", "autograder", "grade", str(folder.root), chapter.name]
+    took = timed(command + (["--workers", str(workers)] if workers else []), folder.root)
+    return Run(*took, scores(folder.gradebook_url, chapter.name))
+
+
+def measure_stock(root: Path, chapter: Chapter) -> Run:
+    """Grade the class with `nbgrader autograde`."""
+    took = timed([sys.executable, "-m", "nbgrader", "autograde", chapter.name], root)
+    return Run(*took, scores(f"sqlite:///{root / 'gradebook.db'}", chapter.name))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--submissions", type=int, default=24)
+    parser.add_argument("--stock", type=int, help="how many of them stock nbgrader grades; all by default")
+    parser.add_argument("--chapter", default="01_single_head")
+    parser.add_argument("--everything", action="store_true")
+    parser.add_argument("--workers", type=int)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
+        chapter = read_chapter(REPOSITORY_ROOT / "solutions" / arguments.chapter)
+        learners = mixed(chapter, arguments.submissions)
+        ours = new_class(Path(scratch, "ours"), REPOSITORY_ROOT / "solutions")
+        if arguments.everything:
+            with (ours.root / "nbgrader_config.py").open("a") as config:
+                config.write("c.Execute.everything = True\n")
+        released = ours.root / "release" / chapter.name / f"{chapter.name}.ipynb"
+        hand_in(released, ours.root, chapter, learners)
+        compared = arguments.submissions if arguments.stock is None else arguments.stock
+        runs: dict[str, Run] = {}
+        if compared:
+            stock = Path(scratch, "stock")
+            hand_in(stock_class(stock, chapter), stock, chapter, learners[:compared])
+            runs["nbgrader autograde"] = measure_stock(stock, chapter)
+        runs["autograder grade"] = measure_ours(ours, chapter, arguments.workers)
+    print_table(chapter, runs)
+
+
+def print_table(chapter: Chapter, runs: Mapping[str, Run]) -> None:
+    """Print what was measured, and end with status 1 where scores differ."""
+    print(f"{chapter.name} on {os.cpu_count()} cores; the load of the last minute was {os.getloadavg()[0]:.1f}")
+    print(f"{'':<20}{'submissions':>12}{'seconds':>9}{'a minute':>10}{'s each':>8}{'CPU s each':>12}{'peak MB':>9}")
+    for name, run in runs.items():
+        count = len(run.scores)
+        print(
+            f"{name:<20}{count:>12}{run.seconds:>9.1f}{60 * count / run.seconds:>10.1f}{run.seconds / count:>8.2f}"
+            f"{run.cpu / count:>12.2f}{run.peak / 1e6:>9.0f}"
+        )
+    if len(runs) < 2:
+        return
+    stock, ours = runs.values()
+    ratio = stock.seconds / len(stock.scores) / (ours.seconds / len(ours.scores))
+    print(f"nbgrader takes {ratio:.1f} times as long for a submission; each command's start is counted in")
+    other = {who: (score, ours.scores.get(who)) for who, score in stock.scores.items() if score != ours.scores.get(who)}
+    if other:
+        raise SystemExit(f"another score: {other}")
+    print(f"the same score for each of the {len(stock.scores)}, both ways")
+
+
+if __name__ == "__main__":
+    main()
