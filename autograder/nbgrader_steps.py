@@ -40,6 +40,7 @@ from .run_cells import RunCells
 from .source_notebook import EXERCISE_MARK, grade_id
 from .triage import refuse_other_chapters
 from .verdict import Verdict
+from .warm import begin_warming
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
@@ -105,6 +106,8 @@ class Execute(RunCells):
 
     def _run_and_judge(self, nb: NotebookNode, resources: Any, chapter: Chapter) -> tuple[NotebookNode, str, str]:
         """Run `nb` in a new kernel and fill `self._judge`. Return the notebook, the outcome and its reason."""
+        if self.sandbox:
+            begin_warming(frozenset(self.hidden_folders()))  # the first time, setting the exams takes as long
         self._judge = Judge(chapter, self.seed)
         self._timed_out_cell: int | None = None
         self._answers: dict[tuple[str, tuple[str, ...]], Sequence[Answer]] = {}

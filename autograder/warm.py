@@ -180,6 +180,17 @@ def warm_process(hidden: frozenset[Path] = frozenset()) -> WarmProcess:
         return process
 
 
+def begin_warming(hidden: frozenset[Path] = frozenset()) -> None:
+    """Start this process's warm process if there is none, and do not wait for it."""
+    if (os.getpid(), sandbox.covered(hidden)) not in _processes:
+        threading.Thread(target=_warm, args=(hidden,), name="warming", daemon=True).start()
+
+
+def _warm(hidden: frozenset[Path]) -> None:
+    with contextlib.suppress(Problem, OSError):  # whoever needs it asks again, and is told
+        warm_process(hidden)
+
+
 def end_warm_processes() -> None:
     """End every warm process of this one, and wait for the end. They would end with this process anyway."""
     with _lock:
