@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=list(arguments) if arguments is not None else None)
     except (Problem, OSError) as problem:
-        print(f"autograder: {problem}", file=sys.stderr)
+        print("\n".join([f"autograder: {problem}", *getattr(problem, "__notes__", ())]), file=sys.stderr)
         sys.exit(2)
 
 
@@ -168,8 +168,8 @@ def _grade(
         print(f"{_UNSEALED.replace(' ran ', ' runs ')}.", file=sys.stderr)
     try:
         run = grade_assignment(folder, assignment, workers, regrade, True, sandbox, scheduler)
-    except KeyboardInterrupt:
-        print("Stopped. What was graded is kept; the same command goes on with the rest.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(" ".join(["Stopped.", *getattr(stop, "__notes__", ())]), file=sys.stderr)
         raise typer.Exit(130) from None
     results = class_results(folder, assignment)
     _out.print(_table(results))

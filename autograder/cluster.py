@@ -63,7 +63,7 @@ def running(address: str, sandbox: bool) -> Iterator[Client]:
         Problem: if nobody answers there, there is no worker, or a worker lacks what grading needs.
     """
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=10)
     except (OSError, ValueError, TypeError) as error:
         raise Problem(
             f"no Dask scheduler answers at {address} ({one_line(error)}); start one with: dask scheduler"

@@ -65,7 +65,7 @@ class FanOut:
         running: dict[Any, tuple[Future, Job]] = {}
         finished = as_completed()
         while True:
-            for job in itertools.islice(source, self._room(client) - len(running)):
+            for job in itertools.islice(source, max(0, self._room(client) - len(running))):
                 future = client.submit(run_job, job, pure=False)
                 running[future.key] = future, job
                 finished.add(future)
@@ -73,8 +73,7 @@ class FanOut:
                 return
             future, job = running.pop(next(finished).key)
             if future.status in ("cancelled", "lost"):
-                where = f"the scheduler at {self.scheduler}" if self.scheduler else "the workers' scheduler"
-                raise Problem(f"{where} is gone. What was graded is kept; the same command goes on with the rest.")
+                raise self._scheduler_is_gone()
             error: Any = future.exception() if future.status == "error" else None
             if isinstance(error, KilledWorker):
                 if suspects is not None:
@@ -92,5 +91,11 @@ class FanOut:
         """Return how many submissions may be on their way."""
         if not self.scheduler:
             return _AHEAD * self.workers
-        threads: Any = client.nthreads()  # of each worker; workers come and go
+        try:
+            threads: Any = client.nthreads()  # of each worker; workers come and go
+        except OSError as error:
+            raise self._scheduler_is_gone() from error
         return max(1, _AHEAD * sum(threads.values()))
+
+    def _scheduler_is_gone(self) -> Problem:
+        return Problem(f"the scheduler at {self.scheduler} is gone" if self.scheduler else "the workers are gone")

@@ -91,8 +91,13 @@ def grade(
                     count(prepared)
 
         sealed = steps.config.Execute.get("sandbox", True)
-        for executed in FanOut(workers, scheduler, sealed).run(jobs()):
-            count(steps.save(executed))
+        try:
+            for executed in FanOut(workers, scheduler, sealed).run(jobs()):
+                count(steps.save(executed))
+        except BaseException as error:
+            done = f"{outcomes.total()} of {len(waiting)} submissions of {assignment} were done, and are kept"
+            error.add_note(f"{done}; the same command goes on with the rest.")
+            raise
     return Run(outcomes, unchanged=len(students) - len(waiting))
 
 

@@ -15,12 +15,25 @@ from unittest import mock
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import OverwriteCells, SaveAutoGrades
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from .problems import Problem, one_line
 
 
 @contextlib.contextmanager
 def kept_open(url: str) -> Iterator[None]:
-    """Have every `Gradebook(url)` within the block be one and the same. What a step leaves uncommitted is undone."""
-    shared = Gradebook(url)
+    """Have every `Gradebook(url)` within the block be one and the same. What a step leaves uncommitted is undone.
+
+    Raises:
+        Problem: if the gradebook cannot be opened, or not be written.
+    """
+    try:
+        shared = Gradebook(url)
+        shared.db.execute(text("UPDATE student SET id = id WHERE 1 = 0"))
+        shared.db.rollback()
+    except SQLAlchemyError as error:
+        raise Problem(f"the gradebook {url} cannot be written, so nothing is graded: {one_line(error)}") from error
     known = {shared.course_id}
     open_another, close_another = Gradebook.__init__, Gradebook.close
 

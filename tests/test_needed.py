@@ -7,8 +7,8 @@ import pytest
 from nbformat import NotebookNode
 
 from autograder.chapter import Chapter
-from autograder.needed import left_out
 from autograder.nbgrader_steps import Execute
+from autograder.needed import left_out
 from autograder.source_notebook import grade_id, is_set_up, released_notebook, solved_notebook
 
 from .conftest import chapters
