@@ -24,7 +24,13 @@ from .problems import Problem, one_line
 THREADS = 4  # submissions at once in one process: one warm process and one Python serve about two cores well
 _WAIT = 60  # seconds for the first worker of somebody's cluster
 # A worker's end is told at once, and blamed on every submission that it had: `autograder.fan_out` finds out which.
-_SETTINGS = {"distributed.scheduler.allowed-failures": 0, "distributed.worker.daemon": True}
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.worker.daemon": True,
+    # Web pages for whoever finds the port: there is nothing on them.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 
 
 @contextlib.contextmanager
@@ -44,8 +50,7 @@ def local(workers: int) -> Iterator[Client]:
             host="127.0.0.1",
             protocol="tls://",
             security=Security.temporary(),
-            dashboard_address=None,  # type: ignore[arg-type]  # a web page that anybody here could open
-            worker_dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             local_directory=folder,
             memory_limit=0,  # type: ignore[arg-type]  # memory is the sandbox's business
             silence_logs=logging.CRITICAL,
