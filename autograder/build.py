@@ -1,12 +1,12 @@
 """`autograder build`: makes everything that is derived from `solutions/`, or says what is stale.
 
 Derived are, for each chapter: the solved notebook beside the lesson (nbgrader's source), the released notebook in
-`notebooks/`, and the learners' fixtures; and, once, the contents page. Nothing derived is ever edited by hand.
+`notebooks/`, and the learners' fixtures; and, once, the contents page and the addresses in the pages that people
+write. Nothing else derived is ever edited by hand.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,13 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from manyheads import __version__, fixtures, wire
+from manyheads import fixtures, wire
 
 from . import source_notebook
 from .chapter import REPOSITORY_ROOT, Chapter, read_chapter, read_chapters
 from .contents import contents_page
 from .examiner import VISIBLE_SEED, set_exams
+from .home import pages, read_home
 from .problems import Problem
 
 
@@ -46,7 +47,7 @@ def derive(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> Iterator[D
     """Make what is derived from the chapters below `root / "solutions"`, without writing it.
 
     Args:
-        only: the names of the chapters wanted, without the contents page; everything where none is named.
+        only: the names of the chapters wanted, without any page; everything where none is named.
 
     Raises:
         Problem: if a chapter is at fault or missing, or a released notebook grows too large.
@@ -55,9 +56,9 @@ def derive(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> Iterator[D
     chapters = [read_chapter(folder / name) for name in only] if only else read_chapters(folder)
     if not chapters:
         raise Problem(f"{folder} holds no chapter")
-    repository = course_repository(root)
+    home = read_home(root)
     for chapter in chapters:
-        solved = source_notebook.solved_notebook(chapter, repository, f"v{__version__}")
+        solved = source_notebook.solved_notebook(chapter, home.repository, home.tag)
         released = source_notebook.to_text(source_notebook.released_notebook(solved)).encode()
         if len(released) > source_notebook.MAX_BYTES:
             raise Problem(f"{chapter.name}: the released notebook has {len(released):,} bytes, too many to mail")
@@ -66,7 +67,9 @@ def derive(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> Iterator[D
         yield Derived(root / "notebooks" / chapter.name / notebook, released)
         yield Derived(root / "manyheads" / "fixtures" / f"{chapter.name}.safetensors", _fixture(chapter))
     if not only:
-        yield Derived(root / "notebooks" / "README.md", contents_page(chapters).encode())
+        yield Derived(root / "notebooks" / "README.md", contents_page(chapters, home).encode())
+        for page in pages(root):
+            yield Derived(page, home.pointed(page.read_bytes().decode()).encode())
 
 
 def build(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
@@ -91,12 +94,6 @@ def stale(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
         *(root / "manyheads/fixtures").glob("*.safetensors"),
     }
     return [file.path for file in derived if file.is_stale()] + sorted(leftovers - made)
-
-
-def course_repository(root: Path = REPOSITORY_ROOT) -> str:
-    """Return "owner/name" of this course's home, the one setting in `pyproject.toml`."""
-    with (root / "pyproject.toml").open("rb") as file:
-        return tomllib.load(file)["tool"]["manyheads"]["repository"]
 
 
 def _fixture(chapter: Chapter) -> bytes:

@@ -16,12 +16,14 @@ from rich.text import Text
 from . import build as builder
 from . import demo as sample
 from . import doctor as examination
+from .chapter import LESSON
 from .class_folder import ClassFolder, open_class
 from .class_folder import new_class as make_class
 from .collect import Collected
 from .collect import collect as take_in
 from .grade import Run
 from .grade import grade as grade_assignment
+from .home import move as set_home
 from .problems import Problem
 from .results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult, class_results
 
@@ -81,6 +83,25 @@ def build(
     for path in written:
         print(f"wrote {path.relative_to(root)}")
     print(f"{len(written)} files written." if written else "Nothing to do: all is up to date.")
+
+
+@app.command()
+def configure(
+    repo: Annotated[str, typer.Option(metavar="OWNER/NAME", help="The repository on GitHub that this copy lives in.")],
+    tag: Annotated[
+        str | None, typer.Option(help="The release that badges open and set-up cells install; this version's if unset.")
+    ] = None,
+) -> None:
+    """Point badges, set-up cells and links at a fork, and build what is derived from them."""
+    root = builder.REPOSITORY_ROOT
+    if not list((root / "solutions").glob(f"*/{LESSON}")):
+        raise Problem(f"{root / 'solutions'} holds no chapter to build notebooks from: do this in a copy that has them")
+    home = set_home(root, repo, tag)
+    written = builder.build(root)
+    for path in written:
+        print(f"wrote {path.relative_to(root)}")
+    print(f"Badges open {home.repository} at {home.tag}, and set-up cells install from there.")
+    print(f"To do: commit this, then: git tag {home.tag} && git push origin {home.tag}   (no tag for a branch)")
 
 
 @app.command("new-class")

@@ -57,6 +57,7 @@ def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) ->
         returns=exercise.returns,
         trials=(),
         hints={mistake.name: mistake.hint for mistake in exercise.misconceptions},
+        points={cell.check: cell.points for cell in chapter.cells_of(exercise.name)},
         builds_on=exercise.builds_on,
         stand_in=exercise.stand_in,
         forbids=exercise.forbids,

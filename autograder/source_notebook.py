@@ -26,6 +26,7 @@ from nbgrader.preprocessors import (
 )
 
 from .chapter import Chapter
+from .home import BADGE, Home
 from .problems import Problem
 
 EXERCISE_MARK, GRADE_MARK = "# exercise: ", "# grade: "
@@ -40,11 +41,11 @@ _METADATA: dict[str, Any] = {
     "language_info": {"name": "python"},
 }
 _SET_UP = """\
-# Run this cell first. It installs the course where it is missing, as on Colab.
+# Run this cell first. Where the course is missing, as on Colab, it is installed: some seconds, and no restart.
 try:
     import manyheads
 except ModuleNotFoundError:
-    %pip install --quiet "manyheads @ git+https://github.com/{repository}@{tag}"
+    %pip install --quiet "{requirement}"
     import manyheads
 
 manyheads.setup()"""
@@ -59,14 +60,18 @@ def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode
         repository: "owner/name" of the fork that set-up cells install from.
         tag: the release they install.
     """
-    cells = [_set_up_cell(repository, tag)]
+    home = Home(repository, tag)
+    cells = [_set_up_cell(home)]
     for index, cell in enumerate(chapter.cells):
         if cell.cell_type == "markdown":
             cells.append(_markdown_cell(chapter.folder, cell.source, index))
         else:
             cells.append(_code_cell(cell, index))
-    # The title stands first, and the set-up cell under it.
+    # The title stands first with the badge in it, and the set-up cell under it.
     cells[0], cells[1] = cells[1], cells[0]
+    title = next((cell for cell in cells if cell.cell_type == "markdown" and cell.source.startswith("# ")), None)
+    if title is not None:
+        title.source = _with_badge(title.source, home.badge(chapter.name, f"[{BADGE.stem}]"))
     return new_notebook(cells=cells, metadata=_METADATA)
 
 
@@ -135,8 +140,8 @@ def set_solution(notebook: NotebookNode, exercise: str, source: str) -> None:
     exercise_cell(notebook, exercise).source = f"{EXERCISE_MARK}{exercise}\n{source}"
 
 
-def _set_up_cell(repository: str, tag: str) -> NotebookNode:
-    source = _SET_UP.format(repository=repository, tag=tag)
+def _set_up_cell(home: Home) -> NotebookNode:
+    source = _SET_UP.format(requirement=home.requirement)
     return new_code_cell(source, id="set-up", metadata={"cellView": "form"})
 
 
@@ -150,12 +155,23 @@ def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
         path = folder / relative
         if not path.is_file() or path.suffix not in _MIME_TYPES:
             raise Problem(f"{folder.name}: the lesson shows {relative}, and there is no such picture")
-        content = base64.b64encode(path.read_bytes()).decode()
-        pictures[path.stem] = f"[{path.stem}]: data:{_MIME_TYPES[path.suffix]};base64,{content}"
+        pictures[path.stem] = _embedded(path)
         return f"![{alt}][{path.stem}]"
 
     text = _PICTURE.sub(embed, source)
     return new_markdown_cell("\n\n".join([text, *pictures.values()]), id=_cell_id("text", index, source))
+
+
+def _embedded(picture: Path) -> str:
+    """Return the line of markdown that gives `picture` its name, with all that is in it."""
+    content = base64.b64encode(picture.read_bytes()).decode()
+    return f"[{picture.stem}]: data:{_MIME_TYPES[picture.suffix]};base64,{content}"
+
+
+def _with_badge(title: str, badge: str) -> str:
+    """Return the title cell's text with the badge under its first heading."""
+    heading, _, rest = title.partition("\n")
+    return "\n\n".join([heading, badge, rest.strip("\n"), _embedded(BADGE)])
 
 
 def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:

@@ -1,4 +1,4 @@
-"""The learner's checks: `check.shapes(f)` and `check.outputs(f)` at the end of each exercise.
+"""The learner's checks, `check.shapes(f)` and `check.outputs(f)`, and `check.progress()`, which counts them.
 
 A passing check prints one line. A failing one raises `CheckFailed`, which a notebook shows as its message alone.
 Checks compare with stored answers (`manyheads/fixtures/`): no reference solution is needed, and none is here.
@@ -11,7 +11,10 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from IPython.display import display
+
 from . import diagnosis, earlier, probe
+from . import progress as _progress
 from .call import Answer
 from .exam import OUTPUTS, SHAPES, Exam
 from .fixtures import all_exams
@@ -48,6 +51,20 @@ def outputs(target: Any) -> None:
     _check(target, OUTPUTS, sys._getframe(1).f_globals)
 
 
+def progress() -> None:
+    """Show what is done in this chapter, the points so far and what is open, by what the checks have said.
+
+    It counts this session's checks and what has passed on this machine before. During grading it shows nothing.
+    """
+    if _progress.graded_here():
+        return
+    counted = _progress.count(sys._getframe(1).f_globals, _source_of)
+    if counted is None:
+        print("There is nothing to count yet: run the cells above, then this one.")
+    else:
+        display(counted)
+
+
 def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None:
     exams = all_exams()
     exam = _exam_of(target, namespace)
@@ -62,6 +79,7 @@ def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None
 
     source = _source_of(target)
     finding, carried = diagnosis.decide(exams, exam, check, source, ask, failing)
+    _progress.note(exam.exercise, check, source, finding, carried)
     if finding is not None:
         raise CheckFailed(diagnosis.failed_title(exam.exercise, check), finding.message)
     if check == OUTPUTS and not carried:

@@ -51,6 +51,14 @@ def keep(exercise: str, source: str) -> None:
         unfinished.replace(kept_in() / f"{exercise}.py")
 
 
+def kept_source(exercise: str) -> str | None:
+    """Return the cell that was kept of `exercise`, None where there is none that can be read."""
+    try:
+        return (kept_in() / f"{exercise}.py").read_text(encoding="utf-8")
+    except (OSError, UnicodeError):
+        return None
+
+
 @contextlib.contextmanager
 def given(sources: Mapping[str, str]) -> Iterator[None]:
     """Have names resolved from `sources` (source by exercise) and nothing else, for as long as the block runs.

@@ -7,7 +7,7 @@ judge. `manyheads.diagnosis` reads them. An exam holds no code of the reference 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .call import Answer, Call
 
@@ -43,6 +43,7 @@ class Exam:
         returns: names of the outputs, `("output", "weights")`.
         trials: the cases.
         hints: what to tell a learner, by misconception.
+        points: what each check is worth, by check.
         builds_on: exercises whose code this one may call.
         stand_in: source that defines a working object of this name, for exercises that build on it.
         forbids: names that the learner's source may not use.
@@ -57,6 +58,7 @@ class Exam:
     returns: tuple[str, ...]
     trials: tuple[Trial, ...]
     hints: Mapping[str, str]
+    points: Mapping[str, float] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
     stand_in: str = ""
     forbids: tuple[str, ...] = ()

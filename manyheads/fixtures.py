@@ -17,6 +17,7 @@ from .exam import Exam, Trial
 FOLDER = Path(__file__).parent / "fixtures"
 _PLAIN = ("exercise", "stand_in", "probe", "exact_zeros", "conceals", "atol", "rtol")
 _NAMES = ("returns", "builds_on", "forbids")
+_BY_NAME = ("hints", "points")
 
 
 def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:
@@ -27,7 +28,8 @@ def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:
         trials = [_trial(packer, trial) for trial in exam.trials]
         plain = {key: getattr(exam, key) for key in _PLAIN}
         names = {key: list(getattr(exam, key)) for key in _NAMES}
-        packed.append({**plain, **names, "hints": dict(exam.hints), "trials": trials})
+        by_name = {key: dict(getattr(exam, key)) for key in _BY_NAME}
+        packed.append({**plain, **names, **by_name, "trials": trials})
     return {"exams": packed}, packer.tensors
 
 
@@ -64,12 +66,21 @@ def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
         )
         plain: dict[str, Any] = {key: packed[key] for key in _PLAIN}
         names: dict[str, Any] = {key: tuple(packed[key]) for key in _NAMES}
-        exams.append(Exam(**plain, **names, hints=packed["hints"], trials=trials))
+        by_name: dict[str, Any] = {key: packed[key] for key in _BY_NAME}
+        exams.append(Exam(**plain, **names, **by_name, trials=trials))
     return exams
+
+
+@cache
+def exams_by_chapter() -> dict[str, dict[str, Exam]]:
+    """Return every exercise's exam by the exercise's name, chapter by chapter, in the course's order."""
+    return {
+        path.stem: {exam.exercise: exam for exam in unpack(*wire.load(path))}
+        for path in sorted(FOLDER.glob("*.safetensors"))
+    }
 
 
 @cache
 def all_exams() -> dict[str, Exam]:
     """Return every exercise's exam by the exercise's name, over all chapters."""
-    exams = [exam for path in sorted(FOLDER.glob("*.safetensors")) for exam in unpack(*wire.load(path))]
-    return {exam.exercise: exam for exam in exams}
+    return {name: exam for exams in exams_by_chapter().values() for name, exam in exams.items()}

@@ -23,6 +23,7 @@ from .call import Answer, Call, Failure, Value
 
 _PACKAGE = str(Path(__file__).parent)
 MESSAGE_LENGTH = 600  # characters kept of an exception's text
+_responded = False  # whether a judge has asked
 
 
 def run(target: Any, call: Call, probe: str = "") -> Answer:
@@ -94,6 +95,8 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     Args:
         namespace: where the learner's names are looked up; the caller's own by default.
     """
+    global _responded
+    _responded = True
     if namespace is None:
         namespace = sys._getframe(1).f_globals
     document, tensors = wire.load(Path(request))
@@ -107,6 +110,11 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
                 given = Answer(failure=Failure("NameError", f"there is no {document['exercise']} here"))
             answers.append(packer.answer(given))
     wire.save(Path(answer), {"answers": answers}, packer.tensors)
+
+
+def has_responded() -> bool:
+    """Return whether a judge has asked anything in this process."""
+    return _responded
 
 
 def _probe_function(source: str, target: Any) -> Callable[..., Value]:

@@ -73,13 +73,13 @@ def test_a_changed_hint_makes_the_fixtures_stale(toy_root: Path) -> None:
     assert [path.name for path in build.stale(toy_root)] == [f"{TOY}.safetensors"]
 
 
-def test_a_changed_picture_and_a_changed_home_make_notebooks_stale(toy_root: Path) -> None:
+def test_a_changed_picture_makes_notebooks_stale_and_a_changed_home_the_contents_page_too(toy_root: Path) -> None:
     build.build(toy_root)
     edit(toy_root / "solutions" / TOY / "pictures" / "row.svg", "40", "50")
     assert len(build.stale(toy_root)) == 2
     build.build(toy_root)
     edit(toy_root / "pyproject.toml", "somebody/a-fork", "another/fork")
-    assert len(build.stale(toy_root)) == 2
+    assert [path.suffix for path in build.stale(toy_root)] == [".ipynb", ".ipynb", ".md"]
 
 
 def test_a_notebook_edited_by_hand_and_one_without_chapter_are_stale(toy_root: Path) -> None:

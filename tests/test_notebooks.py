@@ -55,6 +55,8 @@ def test_the_solved_notebook_passes_every_check(chapter: Chapter, tmp_path: Path
     passed = [streams(cell, "stdout") for cell in notebook.cells if is_graded(cell)]
     assert [line.split()[1] for line in passed] == [cell.marker for cell in chapter.graded_cells]
     assert all(line.startswith("✓") and line.count("\n") == 1 for line in passed)
+    [progress] = notebook.cells[-1].outputs
+    assert "All of this chapter's exercises are done." in progress.data["text/plain"]
 
 
 @chapters

@@ -837,3 +837,13 @@ row of its own. What it finds hard is to keep **two answers for the same word** 
 
 What if *sat* had two heads, one for each question? That is the next chapter: **what one head cannot do**.
 """
+
+# %% [markdown]
+"""
+## How far you are
+
+Run this last cell at any time: it counts what your checks have said so far.
+"""
+
+# %%
+check.progress()

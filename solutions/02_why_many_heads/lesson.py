@@ -908,3 +908,13 @@ except ValueError as error:
 And how are the outputs put together, so that the next layer can use what all heads have found? In the next chapter
 you take several heads like yours and build the layer yourself: **a head each**.
 """
+
+# %% [markdown]
+"""
+## How far you are
+
+Run this last cell at any time: it counts what your checks have said so far.
+"""
+
+# %%
+check.progress()

@@ -938,3 +938,13 @@ But look at the strips in section 6 once more. Eight small matrices hold exactly
 not multiply by the large one, **once**, and cut the *result* into heads? That is the next chapter: **all heads at
 once**.
 """
+
+# %% [markdown]
+"""
+## How far you are
+
+Run this last cell at any time: it counts what your checks have said so far.
+"""
+
+# %%
+check.progress()

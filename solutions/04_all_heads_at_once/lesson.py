@@ -1012,3 +1012,13 @@ Eight times as many words take 64 times as much memory. At 65,536 words the weig
 Yet there are models that read texts that long, with the same attention. How? And how much faster is "all at once"
 really, on your machine and on a GPU? That is the next chapter.
 """
+
+# %% [markdown]
+"""
+## How far you are
+
+Run this last cell at any time: it counts what your checks have said so far.
+"""
+
+# %%
+check.progress()

@@ -1064,3 +1064,13 @@ somebody trained on a thousand million pairs of sentences? Would they even fit?
 
 They do. In the next chapter **your layer runs inside a real model**, and you look at what its 72 heads are for.
 """
+
+# %% [markdown]
+"""
+## How far you are
+
+Run this last cell at any time: it counts what your checks have said so far.
+"""
+
+# %%
+check.progress()

@@ -941,3 +941,13 @@ theirs, and hardly lose anything.
 And MiniLM reads a text once. A model that **writes** adds one token at a time. Must it compute all keys and values
 again for each new token, when nothing about the old ones has changed?
 """
+
+# %% [markdown]
+"""
+## How far you are
+
+Run this last cell at any time: it counts what your checks have said so far.
+"""
+
+# %%
+check.progress()

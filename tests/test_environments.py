@@ -1,0 +1,102 @@
+"""The lists of packages say the same: pyproject.toml, the conda environment, the pins, and what stands for Colab."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from autograder.build import REPOSITORY_ROOT
+
+ON_CONDA = {"torch": "pytorch"}  # what is called otherwise there
+NO_CONDA_PACKAGE = {"jupyterquiz"}  # so pip installs it
+PROJECT = tomllib.loads((REPOSITORY_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA = REPOSITORY_ROOT / "environment.yml"
+
+
+def requirements(lines: list[str]) -> dict[str, SpecifierSet]:
+    """Return the versions asked for by package. conda's `python=3.11` means `python==3.11.*`."""
+    parsed = [Requirement(re.sub(r"(?<![<>=~!])=(?!=)([\d.]+)$", r"==\1.*", line)) for line in lines]
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in parsed}
+
+
+def differences(project: dict[str, SpecifierSet], conda: dict[str, SpecifierSet]) -> list[str]:
+    """Say in what the conda environment differs from the project's packages, one line each."""
+    wanted = {ON_CONDA.get(name, name): specifier for name, specifier in project.items()}
+    found = [f"environment.yml lacks {name}{specifier}" for name, specifier in wanted.items() if name not in conda]
+    found += [f"environment.yml has {name}, which pyproject.toml does not name" for name in conda if name not in wanted]
+    for name in wanted.keys() & conda.keys():
+        if wanted[name] != conda[name]:
+            found.append(f"environment.yml has {name}{conda[name]}, and pyproject.toml {name}{wanted[name]}")
+    return sorted(found)
+
+
+def conda_environment() -> tuple[dict[str, SpecifierSet], list[str]]:
+    """Return what conda installs and what pip installs, as lines, of environment.yml."""
+    listed = yaml.safe_load(CONDA.read_text(encoding="utf-8"))["dependencies"]
+    [by_pip] = [part["pip"] for part in listed if isinstance(part, dict)]
+    return requirements([part for part in listed if isinstance(part, str)]), by_pip
+
+
+def project_packages() -> dict[str, SpecifierSet]:
+    return requirements([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["grading"]])
+
+
+def pins(name: str) -> dict[str, Version]:
+    text = (REPOSITORY_ROOT / name).read_text(encoding="utf-8")
+    return {canonicalize_name(name): Version(v) for name, v in re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE)}
+
+
+def test_the_conda_environment_has_the_same_packages_with_the_same_bounds() -> None:
+    by_conda, by_pip = conda_environment()
+    named_by_pip = requirements([line for line in by_pip if not line.startswith("-")])
+    assert named_by_pip.keys() == NO_CONDA_PACKAGE
+    packages = {**by_conda, **named_by_pip}
+    for tool in ("python", "pip"):
+        packages.pop(tool)
+    assert differences(project_packages(), packages) == []
+    assert "--editable ." in by_pip  # and the course itself
+
+
+def test_the_conda_environments_python_is_one_that_the_project_takes() -> None:
+    by_conda, _ = conda_environment()
+    [specifier] = by_conda["python"]
+    assert SpecifierSet(PROJECT["requires-python"]).contains(specifier.version.removesuffix(".*"))
+
+
+@pytest.mark.parametrize(
+    ("conda", "says"),
+    [
+        (["pytorch>=2.9"], "environment.yml lacks rich>=13"),
+        (["pytorch>=2.9", "rich>=12"], "environment.yml has rich>=12, and pyproject.toml rich>=13"),
+        (["pytorch>=2.9", "rich>=13", "dask"], "environment.yml has dask, which pyproject.toml does not name"),
+    ],
+)
+def test_a_difference_is_named(conda: list[str], says: str) -> None:
+    assert differences(requirements(["torch>=2.9", "rich>=13"]), requirements(conda)) == [says]
+
+
+@pytest.mark.parametrize("file", ["constraints.txt", "requirements-colab.txt"])
+def test_every_pin_is_a_version_that_the_project_takes(file: str) -> None:
+    pinned, wanted = pins(file), project_packages()
+    common = pinned.keys() & wanted.keys()
+    assert "torch" in common
+    assert [f"{name}=={pinned[name]}" for name in common if pinned[name] not in wanted[name]] == []
+
+
+def test_colabs_list_has_all_that_learners_need_but_what_the_course_brings_along() -> None:
+    needed = requirements(PROJECT["dependencies"]).keys()
+    assert needed - pins("requirements-colab.txt").keys() == {"jupyterquiz"}
+
+
+def test_every_package_of_the_project_is_pinned_and_torch_is_the_same_everywhere() -> None:
+    pinned = pins("constraints.txt")
+    assert project_packages().keys() <= pinned.keys()
+    assert pins("requirements-colab.txt")["torch"] == pinned["torch"]
+    assert pins("requirements-colab.txt").keys() <= pinned.keys() | {"ipython", "ipykernel"}

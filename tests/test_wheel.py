@@ -1,0 +1,65 @@
+"""The wheel that learners install holds all that the course needs, no solution, and builds without a warning."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from autograder.build import REPOSITORY_ROOT
+
+from .conftest import CHAPTERS
+
+PACKAGES = ("manyheads", "autograder")
+
+
+def build_wheel(folder: Path) -> tuple[Path, str]:
+    """Build the wheel of this tree, from a copy and without a network. Returns it and what the build said."""
+    tree = folder / "tree"
+    for name in PACKAGES:
+        shutil.copytree(REPOSITORY_ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    # A solution that lay in the copy would be seen in the wheel.
+    shutil.copytree(REPOSITORY_ROOT / "solutions", tree / "solutions", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (
+        *REPOSITORY_ROOT.glob("LICENSE*"),
+        *(REPOSITORY_ROOT / name for name in ("README.md", "pyproject.toml")),
+    ):
+        shutil.copy(path, tree)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--verbose"]
+    built = subprocess.run([*command, "-w", str(folder), str(tree)], capture_output=True, text=True, timeout=300)
+    assert built.returncode == 0, built.stdout + built.stderr
+    [wheel] = folder.glob("*.whl")
+    return wheel, built.stdout + built.stderr
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_both_packages_whole_and_nothing_else(built: tuple[Path, str]) -> None:
+    names = {name for name in zipfile.ZipFile(built[0]).namelist() if ".dist-info/" not in name}
+    files = (path for package in PACKAGES for path in (REPOSITORY_ROOT / package).rglob("*") if path.is_file())
+    assert names == {path.relative_to(REPOSITORY_ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
+    assert {f"manyheads/fixtures/{chapter.name}.safetensors" for chapter in CHAPTERS} <= names
+    assert {"manyheads/minilm_reference.safetensors", "autograder/templates/report.html.j2"} <= names
+
+
+@pytest.mark.slow
+def test_building_it_says_nothing_about_files_left_out(built: tuple[Path, str]) -> None:
+    assert "absent from the `packages` configuration" not in built[1]
+    assert "Package would be ignored" not in built[1]
+
+
+def test_what_learners_install_has_lower_bounds_alone() -> None:
+    """An upper bound or a pin would move what Colab ships."""
+    project = tomllib.loads((REPOSITORY_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for requirement in (*project["dependencies"], project["requires-python"]):
+        assert requirement.count(">=") == 1, requirement
+        assert not set("<~!,") & set(requirement), requirement
