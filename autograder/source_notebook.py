@@ -50,7 +50,7 @@ except ModuleNotFoundError:
 
 manyheads.setup()"""
 
-_ADDRESS = re.compile(re.escape(_SET_UP).replace(r"\{repository\}@\{tag\}", r"[\w./@-]*"))
+_ADDRESS = re.compile(re.escape(_SET_UP).replace(r"\{requirement\}", r"[\w ./@:+-]*"))
 
 
 def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode:
