@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import build as builder
+from . import cluster
 from . import demo as sample
 from . import doctor as examination
 from .chapter import LESSON
@@ -138,11 +139,12 @@ def grade(
     sandbox = not no_sandbox and opened.config().Execute.get("sandbox", True)
     if sandbox and not scheduler and any(map(opened.students, names)):
         examination.require_sandbox()
-    for name in names:
-        if opened.students(name):
-            _grade(opened, name, workers, regrade, sandbox, scheduler)
-        else:
-            print(f"{name}: nothing handed in.")
+    with cluster.kept():
+        for name in names:
+            if opened.students(name):
+                _grade(opened, name, workers, regrade, sandbox, scheduler)
+            else:
+                print(f"{name}: nothing handed in.")
 
 
 @app.command()

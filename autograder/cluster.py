@@ -33,13 +33,51 @@ _SETTINGS = {
 }
 
 
+class _Kept:
+    """The workers that stay, and how many blocks want them to."""
+
+    blocks = 0
+    stack = contextlib.ExitStack()
+    client: Client | None = None
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Have `local` start its workers once for the whole block: a second chapter finds them warm."""
+    _Kept.blocks += 1
+    try:
+        yield
+    finally:
+        _Kept.blocks -= 1
+        if not _Kept.blocks:
+            end_kept()
+
+
+def end_kept() -> None:
+    """End the workers that were kept: the next `local` starts others."""
+    _Kept.client = None
+    _Kept.stack.close()
+
+
 @contextlib.contextmanager
 def local(workers: int) -> Iterator[Client]:
     """Start worker processes that run `workers` submissions at once, and end them.
 
     Args:
-        workers: how many submissions run at once, in all processes together.
+        workers: how many submissions run at once, in all processes together. Within `kept`, the first call decides.
     """
+    if not _Kept.blocks:
+        with started(workers) as client:
+            yield client
+        return
+    if _Kept.client is None:
+        _Kept.client = _Kept.stack.enter_context(started(workers))
+    yield _Kept.client
+
+
+@contextlib.contextmanager
+def started(workers: int) -> Iterator[Client]:
+    """Do what `local` does, with workers of this block's own."""
     processes = math.ceil(workers / THREADS)
     with (
         tempfile.TemporaryDirectory(prefix="workers-") as folder,

@@ -48,24 +48,34 @@ class FanOut:
             return
         source = itertools.chain([first], source)
         suspects: list[Job] = []
-        with self._client() as client:
-            yield from self._run_together(client, source, suspects)
-            for job in suspects:
-                [executed] = self._run_together(client, [job], None)
-                yield executed
+        lost = True
+        while lost:
+            with self._client() as client:
+                before = len(suspects)
+                yield from self._run_together(client, source, suspects)
+                lost = len(suspects) > before and not self.scheduler
+            if lost:  # Dask would replace the worker, but not one that ends while it is starting
+                cluster.end_kept()
+        for job in suspects:
+            with self._client(alone=True) as client:
+                yield from self._run_together(client, iter([job]), None)
 
-    def _client(self) -> contextlib.AbstractContextManager[Client]:
+    def _client(self, alone: bool = False) -> contextlib.AbstractContextManager[Client]:
         if self.scheduler:
             return cluster.running(self.scheduler, self.sandbox)
-        return cluster.local(self.workers)
+        return cluster.started(1) if alone else cluster.local(self.workers)
 
-    def _run_together(self, client: Client, jobs: Iterable[Job], suspects: list[Job] | None) -> Iterator[Executed]:
-        """Yield what becomes of `jobs`; those whose worker ended go to `suspects`, or have crashed where it is None."""
-        source = iter(jobs)
+    def _run_together(self, client: Client, source: Iterator[Job], suspects: list[Job] | None) -> Iterator[Executed]:
+        """Yield what becomes of the jobs in `source`, all of them or, on this machine, until a worker is lost.
+
+        Those whose worker ended go to `suspects`; they have crashed where that is None.
+        """
         running: dict[Any, tuple[Future, Job]] = {}
         finished = as_completed()
+        lost = False
         while True:
-            for job in itertools.islice(source, max(0, self._room(client) - len(running))):
+            room = 0 if lost and not self.scheduler else self._room(client) - len(running)
+            for job in itertools.islice(source, max(0, room)):
                 future = client.submit(run_job, job, pure=False)
                 running[future.key] = future, job
                 finished.add(future)
@@ -76,6 +86,7 @@ class FanOut:
                 raise self._scheduler_is_gone()
             error: Any = future.exception() if future.status == "error" else None
             if isinstance(error, KilledWorker):
+                lost = True
                 if suspects is not None:
                     suspects.append(job)
                     continue

@@ -9,11 +9,12 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from autograder import cluster
 from autograder.build import REPOSITORY_ROOT, build
 from autograder.chapter import Chapter, read_chapter, read_chapters
 from autograder.class_folder import ClassFolder, new_class
@@ -30,6 +31,13 @@ chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for ch
 def an_own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What passes its checks in a test is kept for that test alone, not in the home of whoever runs it."""
     monkeypatch.setenv("MANYHEADS_HOME", str(tmp_path_factory.mktemp("manyheads")))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def workers_stay() -> Iterator[None]:
+    """Whatever tests grade, the workers are started once."""
+    with cluster.kept():
+        yield
 
 
 @pytest.fixture
