@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,12 @@ import typer
 from .class_folder import open_class
 from .collect import Collected
 from .collect import collect as take_in
+from .export import Exported
+from .export import export as write_grades
+from .feedback import in_words, write_feedback
+from .feedback_zip import pack
 from .handed_in import Skipped
+from .problems import Problem
 
 commands = typer.Typer()
 
@@ -33,6 +39,76 @@ def collect(
     """Take handed-in notebooks in."""
     opened, _ = open_class(folder, [assignment])
     print_collected(take_in(opened, assignment, source, update, roster, progress=True))
+
+
+class _Gradebook(StrEnum):
+    CANVAS = "canvas"
+    MOODLE = "moodle"
+    CSV = "csv"
+
+
+class _Lms(StrEnum):
+    CANVAS = "canvas"
+    MOODLE = "moodle"
+
+
+@commands.command()
+def export(
+    folder: ClassArgument,
+    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; all by default.")] = None,
+    kind: Annotated[_Gradebook, typer.Option("--format", help="Whose gradebook, or a plain table.")] = _Gradebook.CSV,
+    canvas_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The gradebook that Canvas exported.")
+    ] = None,
+    moodle_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Moodle's grading worksheet.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write.")] = None,
+    column: Annotated[str, typer.Option(metavar="TITLE", help="The column to fill, if its name does not tell.")] = "",
+    scale: Annotated[bool, typer.Option("--scale", help="Turn points into points of the LMS's column.")] = False,
+) -> None:
+    """Write the grades as Canvas's or Moodle's gradebook imports them, or as a plain table."""
+    for given, name in ((canvas_file, "canvas"), (moodle_file, "moodle")):
+        if given is not None and kind.value != name:
+            raise Problem(f"--{name}-file goes with --format {name}")
+    opened, names = open_class(folder, assignments or [])
+    if kind is _Gradebook.MOODLE and not assignments:
+        names = [name for name in names if opened.students(name)] or names[:1]
+    elif kind is _Gradebook.CANVAS and not assignments:
+        names = [name for name in names if opened.students(name)]
+        if not names:
+            raise Problem(f"nothing was handed in yet; first: autograder collect {folder} ASSIGNMENT FILES")
+    _print_exported(write_grades(opened, names, kind.value, canvas_file or moodle_file, output, column, scale))
+
+
+@commands.command()
+def feedback(
+    folder: ClassArgument,
+    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; all by default.")] = None,
+    lms: Annotated[_Lms | None, typer.Option("--zip", help="Also pack them for this LMS's bulk upload.")] = None,
+) -> None:
+    """Make one feedback page a learner, and a zip that Canvas's or Moodle's bulk upload takes."""
+    opened, names = open_class(folder, assignments or [])
+    for name in names:
+        if not opened.students(name):
+            print(f"{name}: nothing handed in.")
+            continue
+        done = write_feedback(opened, name, progress=True)
+        for line in in_words(done):
+            print(f"{name}: {shown(line)}")
+        if lms is not None and done.pages:
+            packed = pack(opened, name, done.pages, lms.value)
+            print(f"{name}: {len(packed.names)} pages for {lms.value.capitalize()}: {packed.path}")
+            _print_names("Not in it, for they came another way", packed.left_out)
+
+
+def _print_exported(exported: Exported) -> None:
+    print(f"{exported.written} grades written to {exported.path}")
+    if exported.open:
+        print("No grade yet, so their cells are as they were; look at them, and set a score in the formgrader:")
+    for grade in exported.open:
+        print(f"  {shown(grade.person.student)} ({grade.outcome}): {shown(grade.reason)}")
+    _print_names("Nothing handed in", [grade.person.student for grade in exported.missing])
+    _print_names("Not found in the LMS's file", [grade.person.student for grade in exported.not_found])
+    _print_names("Left as the LMS has it", exported.left)
 
 
 def print_collected(collected: Collected) -> None:

@@ -100,6 +100,32 @@ def read_roster(path: Path) -> list[Person]:
     return _people(read_table(path), path)
 
 
+def people_by_row(table: Table, path: Path) -> list[Person | None]:
+    """Return whom each row of a table below its header is about, None where it is about nobody.
+
+    Raises:
+        Problem: if no column names people. `path` is for its words.
+    """
+    places = {field: columns(table.header, titles) for field, titles in _TITLES.items()}
+    if columns(table.header, ["ID"]) and columns(table.header, ["Section"]):  # Canvas's gradebook
+        places["name"], places["student"] = columns(table.header, ["Student"]), []  # "Last, First"
+        places["canvas_id"] = columns(table.header, ["ID"])[:1]
+    elif not places["student"]:
+        places["student"] = columns(table.header, ["ID"])[:1]  # nbgrader's own
+    if not any(places[name] for name in ("student", "name", "last_name", "email", "login", "canvas_id")):
+        raise Problem(
+            f"{path} has no column that names people; its header is: {', '.join(table.header)[:200]}. "
+            f"It may have: {', '.join(titles[0] for titles in _TITLES.values())}"
+        )
+    people: list[Person | None] = []
+    for row in table.rows[1:]:
+        said = {field: _cell(row, place) for field, place in places.items()}
+        listed = not places["listed"] or said.pop("listed") == "yes"
+        said.pop("listed", None)
+        people.append(None if _names_nobody(said) else _person(said, listed, path))
+    return people
+
+
 def join(known: Sequence[Person], given: Iterable[Person]) -> list[Person]:
     """Return the people `known` with what a newly `given` roster says of them, and the new ones.
 
@@ -178,24 +204,7 @@ def _same(old: Person, new: Person) -> bool:
 
 
 def _people(table: Table, path: Path) -> list[Person]:
-    places = {field: columns(table.header, titles) for field, titles in _TITLES.items()}
-    if columns(table.header, ["ID"]) and columns(table.header, ["Section"]):  # Canvas's gradebook
-        places["name"], places["student"] = columns(table.header, ["Student"]), []  # "Last, First"
-        places["canvas_id"] = columns(table.header, ["ID"])[:1]
-    elif not places["student"]:
-        places["student"] = columns(table.header, ["ID"])[:1]  # nbgrader's own
-    if not any(places[name] for name in ("student", "name", "last_name", "email", "login", "canvas_id")):
-        raise Problem(
-            f"{path} has no column that names people; its header is: {', '.join(table.header)[:200]}. "
-            f"It may have: {', '.join(titles[0] for titles in _TITLES.values())}"
-        )
-    people = []
-    for row in table.rows[1:]:
-        said = {field: _cell(row, place) for field, place in places.items()}
-        if _names_nobody(said):
-            continue
-        listed = not places["listed"] or said.pop("listed") == "yes"
-        people.append(_person({name: value for name, value in said.items() if name != "listed"}, listed, path))
+    people = [person for person in people_by_row(table, path) if person is not None]
     if not people:
         raise Problem(f"{path} names nobody")
     twice = [student for student, count in Counter(person.student for person in people).items() if count > 1]

@@ -17,6 +17,7 @@ CANVAS_GRADEBOOK = (
     '"O\'Brien García, José María",1235,S002,jobrien,Spring,,-1.50,,100.00,100.00,50.00\r\n'
     '"=cmd|calc!A1, Eve",1236,S003,eve,Spring,@home,4.00,,80.00,80.00,40.00\r\n'
     '"Noether, Emmy",1237,S004,enoether,Spring,,EX,EX,,,\r\n'
+    '"Hopper, Grace",1238,S005,ghopper,Spring,,4.00,7.00,80.00,80.00,40.00\r\n'
     '"Student, Test",1299,,f00d,Spring,,,,,,\r\n'
 )
 CANVAS_GROUPS = (

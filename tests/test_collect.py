@@ -125,9 +125,9 @@ def test_the_canvas_gradebook_is_a_roster_and_strangers_are_listed(toy_class: Cl
     [stranger] = done.unknown
     assert stranger.name == "strangea_777_2_00_rows.ipynb"
     assert "777" in stranger.reason
-    assert done.missing == ["enoether", "jobrien"]
+    assert done.missing == ["enoether", "ghopper", "jobrien"]
     people = {person.student: person for person in roster(toy_class)}
-    assert len(people) == 4  # neither "Points Possible" nor Canvas's test student
+    assert len(people) == 5  # neither "Points Possible" nor Canvas's test student
     assert (people["jobrien"].first_name, people["jobrien"].last_name) == ("José María", "O'Brien García")
     assert people["eve"].last_name == "=cmd|calc!A1"
     assert "'=cmd" in (toy_class.root / "roster.csv").read_text(encoding="utf-8-sig")
