@@ -23,6 +23,7 @@ from .grade import Run
 from .grade import grade as grade_assignment
 from .lms_commands import commands as lms_commands
 from .lms_commands import print_collected
+from .package_commands import commands as package_commands
 from .problems import Problem
 from .results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult, class_results
 
@@ -90,6 +91,7 @@ def new_class(folder: _Class) -> None:
 
 
 app.add_typer(lms_commands)
+app.add_typer(package_commands, name="package")
 
 
 @app.command()
