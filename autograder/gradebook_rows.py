@@ -81,7 +81,8 @@ def find_column(header: Sequence[str], grades: Grades, chosen: str, file: str, o
         wanted = repr(chosen)
     else:
         wanted = f"{grades.assignment!r} or {grades.title!r}"
-        names = [squash(grades.assignment), squash(grades.title)]
+        # "1 · One head, by hand" may be called without its number.
+        names = [squash(name) for name in (grades.assignment, grades.title, grades.title.rpartition("·")[2])]
         plain = [squash(_without_number(title)) for title in header]
         found = [place for place, title in enumerate(plain) if title and title in names]
         found = found or [place for place, title in enumerate(plain) if title and names[0] in title]

@@ -150,6 +150,7 @@ def test_a_score_set_by_hand_is_exported_and_late_penalties_count(graded: ClassF
     [
         (("00_rows (812)", "Homework 1 (812)"), "no column called '00_rows'.*--column.*'Homework 1 (812)'"),
         (("Warm up (811)", "00_rows again (811)"), None),
+        (("00_rows (812)", "Rows (812)"), None),
         (("Warm up (811)", "00_rows (811)"), "several columns called"),
         (("5.00,9.00", "5.00,100.00"), "worth 9 points, and its column 100.*set the assignment's points to 9.*--scale"),
         (("    Points Possible", "    Points"), "no gradebook that Canvas exported.*Export"),
