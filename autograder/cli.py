@@ -20,11 +20,13 @@ from . import doctor as examination
 from .chapter import LESSON
 from .class_folder import ClassFolder, open_class
 from .class_folder import new_class as make_class
-from .collect import Collected
 from .collect import collect as take_in
 from .grade import Run
 from .grade import grade as grade_assignment
 from .home import move as set_home
+from .lms_commands import commands as lms_commands
+from .lms_commands import print_collected
+from .package_commands import commands as package_commands
 from .problems import Problem
 from .results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult, class_results
 
@@ -113,16 +115,8 @@ def new_class(folder: _Class) -> None:
     print(f"Hand out {folder}/release, then: autograder collect {folder} ASSIGNMENT FILES")
 
 
-@app.command()
-def collect(
-    folder: _Class,
-    assignment: Annotated[str, typer.Argument(help="The chapter handed in.")],
-    source: Annotated[Path, typer.Argument(help="A folder or a zip of notebooks.")],
-    update: Annotated[bool, typer.Option("--update", help="Replace submissions that differ.")] = False,
-) -> None:
-    """Take handed-in notebooks in."""
-    opened, _ = open_class(folder, [assignment])
-    _print_collected(take_in(opened, assignment, source, update))
+app.add_typer(lms_commands)
+app.add_typer(package_commands, name="package")
 
 
 @app.command()
@@ -170,7 +164,7 @@ def demo(
     sandbox = not no_sandbox and not any(layer.missing for layer in examination.find_layers())
     opened, assignment, handed_in = sample.make_class(folder, builder.REPOSITORY_ROOT / "solutions")
     print(f"A class was made in {folder}; its learners have handed in {assignment}.")
-    _print_collected(take_in(opened, assignment, handed_in))
+    print_collected(take_in(opened, assignment, handed_in))
     _grade(opened, assignment, workers, regrade=False, sandbox=sandbox)
     _report(opened, [assignment])
 
@@ -206,14 +200,6 @@ def _report(folder: ClassFolder, assignments: list[str]) -> None:
     from .report import write_report
 
     print(f"Report: {write_report(folder, assignments)}")
-
-
-def _print_collected(collected: Collected) -> None:
-    print(f"{len(collected.taken)} submissions taken in, {len(collected.same)} unchanged.")
-    if collected.kept:
-        print(f"Kept as they were (--update replaces them): {', '.join(collected.kept)}")
-    if collected.left_alone:
-        print(f"Left alone, no notebooks: {', '.join(collected.left_alone)}")
 
 
 def _summary(run: Run) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 import nbgrader.preprocessors
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from traitlets import Bool, Dict, Type
+from traitlets import Bool, Dict, Integer, Type
 
 from .kernel import OrdinaryKernel, SealedKernel, SubmissionKernel
 from .limits import MB, Limits
+from .other_user import OtherUserKernel
 from .record import CRASHED, TIMEOUT
 from .watch import OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
 
@@ -25,6 +26,7 @@ class RunCells(nbgrader.preprocessors.Execute):
     """Runs a notebook's cells in a kernel of its own."""
 
     sandbox = Bool(True, help="Run notebooks in a sandbox, and none where there is no sandbox.").tag(config=True)
+    user = Integer(0, help="Without a sandbox, the number of the user that notebooks run as.").tag(config=True)
     limits = Dict(help="What a submission may use; see autograder/limits.py.").tag(config=True)
     kernel_manager_class = Type(SubmissionKernel, klass=SubmissionKernel)
 
@@ -45,6 +47,8 @@ class RunCells(nbgrader.preprocessors.Execute):
         self._shown = 0  # bytes
         if self.sandbox:
             self.kernel = SealedKernel(hidden=self.hidden_folders(), limits=limits, config=self.config)
+        elif self.user:
+            self.kernel = OtherUserKernel(self.user, kernel_name="python3", limits=limits, config=self.config)
         else:
             self.kernel = OrdinaryKernel(kernel_name="python3", limits=limits, config=self.config)
         self.km = self.kernel

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import nbformat
@@ -16,7 +15,6 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.class_folder import ClassFolder, new_class
-from autograder.collect import collect
 from autograder.grade import Steps, grade
 from autograder.problems import Problem
 from autograder.record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, UNREADABLE, read_record
@@ -345,46 +343,6 @@ def test_a_fault_of_the_graders_is_never_a_zero(
 
 def _broken(job: object) -> None:
     raise OSError("the disk is on fire")
-
-
-def test_collect_takes_a_folder_and_a_zip_and_never_leaves_the_class_folder(
-    toy_class: ClassFolder, tmp_path: Path
-) -> None:
-    source = tmp_path / "files"
-    (source / "grace").mkdir(parents=True)
-    (source / "ada.ipynb").write_text("1")
-    (source / f"bo_{TOY}.ipynb").write_text("2")
-    (source / "grace" / "homework.ipynb").write_text("3")
-    (source / "notes.txt").write_text("4")
-    taken = collect(toy_class, TOY, source)
-    assert taken.taken == ["ada", "bo", "grace"]
-    assert taken.left_alone == ["notes.txt"]
-    assert toy_class.notebook("grace", TOY).read_text() == "3"
-
-    (source / "ada.ipynb").write_text("changed")
-    assert collect(toy_class, TOY, source).kept == ["ada"]
-    assert toy_class.notebook("ada", TOY).read_text() == "1"
-    assert collect(toy_class, TOY, source, update=True).taken == ["ada"]
-
-    before = sorted(tmp_path.rglob("*"))
-    with zipfile.ZipFile(tmp_path / "hostile.zip", "w") as archive:
-        archive.writestr("../../../escaped.ipynb", "x")
-        archive.writestr("/absolute/..ipynb", "x")
-        archive.writestr("eve/../../.ipynb", "x")
-    collect(toy_class, TOY, tmp_path / "hostile.zip")
-    outside = [p for p in tmp_path.rglob("*") if p not in before and toy_class.root not in p.parents]
-    assert outside == [tmp_path / "hostile.zip"]
-
-
-def test_two_files_of_one_student_are_refused_before_anything_is_written(
-    toy_class: ClassFolder, tmp_path: Path
-) -> None:
-    (tmp_path / "files" / "ada").mkdir(parents=True)
-    (tmp_path / "files" / "ada.ipynb").write_text("1")
-    (tmp_path / "files" / "ada" / "homework.ipynb").write_text("2")
-    with pytest.raises(Problem, match="both ada's"):
-        collect(toy_class, TOY, tmp_path / "files")
-    assert toy_class.students(TOY) == []
 
 
 def test_a_class_is_not_made_where_something_stands(toy_class: ClassFolder, built_toy: Path) -> None:

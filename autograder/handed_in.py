@@ -1,0 +1,191 @@
+"""The files in a folder or a zip of handed-in work, one after the other, without trusting any of them.
+
+`autograder.collect` reads them. Nothing is unpacked: a file's content is copied from where it lies, and never more
+of it than a notebook may weigh. What is not even looked at comes back with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from .problems import Problem, one_line
+from .triage import MAX_BYTES
+
+MAX_FILES = 100_000
+_CHUNK = 2**20
+_LINK = "it is a link, and links are not followed"
+_RATIO, _RATIO_FROM = 300, 2**20  # notebooks full of the same output shrink a hundredfold; a bomb a thousandfold
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """One file.
+
+    Args:
+        name: its path below the source, with "/".
+        size: in bytes.
+        opened: opens it for reading.
+    """
+
+    name: str
+    size: int
+    opened: Callable[[], AbstractContextManager[IO[bytes]]] = field(repr=False, compare=False)
+
+    @property
+    def parts(self) -> list[str]:
+        """The name's folders and the file's own name."""
+        return [part for part in self.name.split("/") if part]
+
+    def copy_to(self, path: Path) -> None:
+        """Write the content to `path`, which appears there as a whole or not at all.
+
+        Raises:
+            OSError, zipfile.BadZipFile: if it cannot be read or written.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name[:80]}.{os.getpid()}.new")
+        try:
+            with self.opened() as source, beside.open("wb") as target:
+                for chunk in _chunks(source):
+                    target.write(chunk)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def digest(self) -> str:
+        """Return a digest of the content."""
+        with self.opened() as source:
+            return digest(source)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was not taken, and why."""
+
+    name: str
+    reason: str
+
+
+def digest(source: IO[bytes]) -> str:
+    """Return a digest of what is left to read in `source`."""
+    found = hashlib.sha256()
+    for chunk in _chunks(source):
+        found.update(chunk)
+    return found.hexdigest()
+
+
+@contextmanager
+def handed_in(source: Path) -> Iterator[tuple[list[HandedIn], list[Skipped]]]:
+    """Open a folder or a zip, and give its files and what is refused of it. Sorted by name.
+
+    Raises:
+        Problem: if `source` is neither, or holds too many files.
+    """
+    if source.is_dir():
+        yield _split(_files_of_folder(source))
+    elif zipfile.is_zipfile(source):
+        try:
+            with zipfile.ZipFile(source) as archive:
+                yield _split(_files_of_zip(archive, source))
+        except (zipfile.BadZipFile, NotImplementedError, UnicodeError) as error:
+            raise Problem(f"{source} cannot be unpacked: {one_line(error)}; download it again") from error
+    elif source.exists():
+        raise Problem(f"{source} is neither a folder nor a zip file")
+    else:
+        raise Problem(f"there is no {source}")
+
+
+def _split(found: Iterator[HandedIn | Skipped]) -> tuple[list[HandedIn], list[Skipped]]:
+    files: list[HandedIn] = []
+    skipped: list[Skipped] = []
+    for file in found:
+        files.append(file) if isinstance(file, HandedIn) else skipped.append(file)
+        if len(files) + len(skipped) > MAX_FILES:
+            raise Problem(f"there are more than {MAX_FILES:,} files; hand in a smaller folder or zip")
+    return sorted(files, key=lambda file: file.name), skipped
+
+
+def _files_of_folder(source: Path) -> Iterator[HandedIn | Skipped]:
+    for folder, folders, names in os.walk(source):
+        for name in sorted(folders):
+            if Path(folder, name).is_symlink():
+                yield Skipped(
+                    Path(folder, name).relative_to(source).as_posix(), "it is a link, and links are not followed"
+                )
+        folders[:] = sorted(name for name in folders if not _is_litter([name]))
+        for name in sorted(names):
+            path = Path(folder, name)
+            shown = path.relative_to(source).as_posix()
+            status = path.lstat()
+            if _is_litter([name]):
+                continue
+            if stat.S_ISLNK(status.st_mode):
+                yield Skipped(shown, _LINK)
+            elif not stat.S_ISREG(status.st_mode):
+                yield Skipped(shown, "it is no ordinary file")
+            elif status.st_size > MAX_BYTES:
+                yield Skipped(shown, _too_large(status.st_size))
+            else:
+                yield HandedIn(shown, status.st_size, lambda path=path: path.open("rb"))
+
+
+def _files_of_zip(archive: zipfile.ZipFile, source: Path) -> Iterator[HandedIn | Skipped]:
+    if len(archive.infolist()) > MAX_FILES:
+        raise Problem(
+            f"{source} holds {len(archive.infolist()):,} files, more than {MAX_FILES:,}: it is no class's work"
+        )
+    for member in archive.infolist():
+        name = member.filename.replace("\\", "/")
+        parts = name.split("/")
+        if member.is_dir() or _is_litter(parts):
+            continue
+        reason = _refuse(member, name, parts)
+        if reason:
+            yield Skipped(name, reason)
+        else:
+            yield HandedIn(name, member.file_size, lambda member=member: archive.open(member))
+
+
+def _refuse(member: zipfile.ZipInfo, name: str, parts: list[str]) -> str:
+    """Return why a zip's member is not looked at, or ""."""
+    if name.startswith("/") or (len(parts[0]) == 2 and parts[0][1] == ":") or ".." in parts:
+        return "its path leads out of the archive"
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return _LINK
+    if kind not in (0, stat.S_IFREG):
+        return "it is no ordinary file"
+    if member.flag_bits & 0x1:
+        return "it is encrypted; ask for it without a password"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "it is compressed in an unusual way; zip it again"
+    if member.file_size > MAX_BYTES:
+        return _too_large(member.file_size)
+    if member.file_size > _RATIO_FROM and member.file_size > _RATIO * max(member.compress_size, 1):
+        return f"it would grow to {member.file_size / max(member.compress_size, 1):.0f} times its size: a zip bomb"
+    return ""
+
+
+def _too_large(size: int) -> str:
+    return f"it has {size / 2**20:.0f} MB; ask for the notebook with its outputs cleared"
+
+
+def _is_litter(parts: list[str]) -> bool:
+    """Whether a file is one that systems leave behind, and nobody hands in."""
+    hidden = any(part in ("__MACOSX", ".ipynb_checkpoints", ".git", "__pycache__") for part in parts)
+    return hidden or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini") or parts[-1].startswith("._")
+
+
+def _chunks(source: IO[bytes]) -> Iterator[bytes]:
+    left = MAX_BYTES + 1  # whatever it said of its size
+    while left > 0 and (chunk := source.read(min(_CHUNK, left))):
+        left -= len(chunk)
+        yield chunk

@@ -1,0 +1,381 @@
+"""Taking in what Canvas, Moodle and people hand over: each file is somebody's for certain, or listed with a reason."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import unicodedata
+import zipfile
+from pathlib import Path
+
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder.class_folder import ClassFolder, new_class
+from autograder.collect import collect
+from autograder.handed_in import MAX_FILES, handed_in
+from autograder.problems import Problem
+from autograder.receipts import read_receipts
+from autograder.roster import read_roster, roster
+from autograder.triage import MAX_BYTES
+
+from .conftest import TOY
+from .lms_files import CANVAS_GRADEBOOK, CANVAS_GROUPS, MOODLE_WORKSHEET, make_zip, write
+
+
+@pytest.fixture(scope="module")
+def made_once(built_toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return new_class(tmp_path_factory.mktemp("made") / "class", built_toy / "solutions").root
+
+
+@pytest.fixture
+def toy_class(made_once: Path, tmp_path: Path) -> ClassFolder:
+    """A fresh class; making one anew takes seconds, copying one does not."""
+    return ClassFolder(shutil.copytree(made_once, tmp_path / "class"))
+
+
+def submitted(folder: ClassFolder) -> dict[str, str]:
+    return {student: folder.notebook(student, TOY).read_text() for student in folder.students(TOY)}
+
+
+def test_a_folder_and_a_zip_of_notebooks_are_taken_in(toy_class: ClassFolder, tmp_path: Path) -> None:
+    source = tmp_path / "files"
+    for name in ("ada.ipynb", f"bo_{TOY}.ipynb", f"{TOY}-cy.ipynb", "grace/homework.ipynb", f"emmy/{TOY}/{TOY}.ipynb"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(name)
+    (source / "notes.txt").write_text("4")
+    done = collect(toy_class, TOY, source)
+    assert done.taken == ["ada", "bo", "cy", "emmy", "grace"]
+    assert [(file.name, file.reason) for file in done.skipped] == [("notes.txt", "it is no notebook")]
+    assert submitted(toy_class)["grace"] == "grace/homework.ipynb"
+
+    with zipfile.ZipFile(tmp_path / "files.zip", "w") as archive:
+        for path in source.rglob("*.ipynb"):
+            archive.write(path, path.relative_to(source))
+    assert collect(toy_class, TOY, tmp_path / "files.zip").same == done.taken
+
+
+def test_what_is_there_stays_unless_told(toy_class: ClassFolder, tmp_path: Path) -> None:
+    source = tmp_path / "files"
+    source.mkdir()
+    (source / "ada.ipynb").write_text("1")
+    collect(toy_class, TOY, source)
+    (source / "ada.ipynb").write_text("changed")
+    assert collect(toy_class, TOY, source).kept == ["ada"]
+    assert submitted(toy_class) == {"ada": "1"}
+    assert collect(toy_class, TOY, source, update=True).taken == ["ada"]
+    assert submitted(toy_class) == {"ada": "changed"}
+
+
+def test_canvas_zip_names_the_learner_the_lateness_and_the_newest_file(toy_class: ClassFolder, tmp_path: Path) -> None:
+    zipped = make_zip(
+        tmp_path / "submissions.zip",
+        {
+            "lovelaceada_1234_9001_00_rows.ipynb": "old",
+            "lovelaceada_1234_9003_00_rows-1.ipynb": "new",
+            "lovelaceada_1234_9004_scratch.ipynb": "not named after the chapter",
+            "obriengarcíajosémaría_LATE_1235_9002_my homework (2).ipynb": "late",
+            "noetheremmy_1237_9005_answers.pdf": "%PDF",
+            "hopper_1240_text.html": "<p>typed into Canvas",
+            "anon_aB3xY_9006_00_rows.ipynb": "whose?",
+            "__MACOSX/._lovelaceada_1234_9001_00_rows.ipynb": "litter",
+        },
+    )
+    done = collect(toy_class, TOY, zipped)
+    assert done.taken == ["lovelaceada", "obriengarcíajosémaría"]
+    assert done.late == ["obriengarcíajosémaría"]
+    assert done.no_notebook == ["hopper", "noetheremmy"]
+    assert toy_class.notebook("lovelaceada", TOY).read_text() == "new"
+    assert {file.name for file in done.set_aside} == {
+        "lovelaceada_1234_9001_00_rows.ipynb",
+        "lovelaceada_1234_9004_scratch.ipynb",
+    }
+    [unknown] = done.unknown
+    assert unknown.name.startswith("anon_")
+    assert "anonymous" in unknown.reason
+    assert (toy_class.submission("noetheremmy", TOY) / "answers.pdf").read_text() == "%PDF"
+    assert {person.student: person.canvas_id for person in roster(toy_class)}["lovelaceada"] == "1234"
+    assert read_receipts(toy_class, TOY)["lovelaceada"].file == "lovelaceada_1234_9003_00_rows-1.ipynb"
+
+
+def test_an_older_canvas_download_does_not_replace_a_newer_one(toy_class: ClassFolder, tmp_path: Path) -> None:
+    new = make_zip(tmp_path / "new.zip", {"lovelaceada_1234_9003_00_rows-1.ipynb": "new"})
+    old = make_zip(tmp_path / "old.zip", {"lovelaceada_1234_9001_00_rows.ipynb": "old"})
+    collect(toy_class, TOY, new)
+    assert collect(toy_class, TOY, old, update=True).kept == ["lovelaceada"]
+    assert submitted(toy_class) == {"lovelaceada": "new"}
+
+
+def test_two_canvas_users_of_one_name_are_two_learners(toy_class: ClassFolder, tmp_path: Path) -> None:
+    names = ("smithjohn_1_10_00_rows.ipynb", "smithjohn_2_11_00_rows.ipynb")
+    done = collect(toy_class, TOY, make_zip(tmp_path / "a.zip", {name: name for name in names}))
+    assert done.taken == ["smithjohn", "smithjohn-2"]
+    again = collect(toy_class, TOY, make_zip(tmp_path / "b.zip", {names[1]: names[1]}))
+    assert again.same == ["smithjohn-2"]
+
+
+def test_the_canvas_gradebook_is_a_roster_and_strangers_are_listed(toy_class: ClassFolder, tmp_path: Path) -> None:
+    listed = write(tmp_path / "gradebook.csv", CANVAS_GRADEBOOK)
+    zipped = make_zip(
+        tmp_path / "s.zip",
+        {"lovelaceada_1234_1_00_rows.ipynb": "a", "strangea_777_2_00_rows.ipynb": "b", "eve_LATE_1236_3_x.ipynb": "e"},
+    )
+    done = collect(toy_class, TOY, zipped, roster_file=listed)
+    assert done.taken == ["alovelace", "eve"]
+    [stranger] = done.unknown
+    assert stranger.name == "strangea_777_2_00_rows.ipynb"
+    assert "777" in stranger.reason
+    assert done.missing == ["enoether", "ghopper", "jobrien"]
+    people = {person.student: person for person in roster(toy_class)}
+    assert len(people) == 5  # neither "Points Possible" nor Canvas's test student
+    assert (people["jobrien"].first_name, people["jobrien"].last_name) == ("José María", "O'Brien García")
+    assert people["eve"].last_name == "=cmd|calc!A1"
+    assert "'=cmd" in (toy_class.root / "roster.csv").read_text(encoding="utf-8-sig")
+    with Gradebook(toy_class.gradebook_url) as gradebook:
+        jose = gradebook.find_student("jobrien")
+        assert (jose.first_name, jose.last_name, jose.lms_user_id) == ("José María", "O'Brien García", "1235")
+
+    later = collect(toy_class, TOY, zipped)  # the roster is remembered
+    assert (later.same, len(later.unknown)) == (["alovelace", "eve"], 1)
+
+
+def test_a_canvas_group_file_is_each_members_and_its_number_is_not_a_user(
+    toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    groups = write(tmp_path / "groups.csv", CANVAS_GROUPS)
+    zipped = make_zip(
+        tmp_path / "s.zip", {"lab3_1235_50_00_rows.ipynb": "three", "lab_4_LATE_1237_51_00_rows.ipynb": "four"}
+    )
+    done = collect(toy_class, TOY, zipped, roster_file=groups)
+    assert submitted(toy_class) == {"alovelace": "three", "jobrien": "three", "enoether": "four"}
+    assert (done.late, done.unknown) == (["enoether"], [])
+
+
+def test_a_roster_without_numbers_matches_whole_names_only(toy_class: ClassFolder, tmp_path: Path) -> None:
+    listed = write(
+        tmp_path / "roster.csv",
+        "student_id;First name;Surname\r\ns1;Ada;Lovelace\r\ns2;Jose\u0301 Mari\u0301a;O'Brien Garci\u0301a\r\n",
+    )
+    zipped = make_zip(
+        tmp_path / "s.zip",
+        {
+            "lovelaceada_1_1_00_rows.ipynb": "a",
+            unicodedata.normalize("NFD", "obriengarcíajosémaría_2_2_00_rows.ipynb"): "j",
+            "lovelace_3_3_00_rows.ipynb": "no first name: not certain",
+        },
+    )
+    done = collect(toy_class, TOY, zipped, roster_file=listed)
+    assert done.taken == ["s1", "s2"]
+    assert [file.name for file in done.unknown] == ["lovelace_3_3_00_rows.ipynb"]
+    assert {person.student: person.canvas_id for person in roster(toy_class)} == {"s1": "1", "s2": "2"}
+
+
+def test_a_roster_that_comes_later_keeps_the_student_id_of_who_was_graded(
+    toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    zipped = make_zip(tmp_path / "s.zip", {"lovelaceada_1234_1_00_rows.ipynb": "a"})
+    collect(toy_class, TOY, zipped)
+    done = collect(toy_class, TOY, zipped, roster_file=write(tmp_path / "g.csv", CANVAS_GRADEBOOK))
+    assert done.same == ["lovelaceada"]
+    ada = next(person for person in roster(toy_class) if person.student == "lovelaceada")
+    assert (ada.login, ada.last_name, ada.listed) == ("alovelace", "Lovelace", True)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "{who}_assignsubmission_file_/{file}",  # before Moodle 4.1
+        "{who}_assignsubmission_file/{file}",
+        "{who}_assignsubmission_file/folder of mine/{file}",
+        "{who}_assignsubmission_file_{file}",  # "download in folders" switched off
+        "course-assignment-12/{who}_assignsubmission_file_/{file}",  # unzipped and zipped again
+    ],
+)
+def test_moodle_zips_of_every_layout(toy_class: ClassFolder, tmp_path: Path, member: str) -> None:
+    files = {"Ada Lovelace_401": "a", "José OBrien García_404": "j"}
+    zipped = make_zip(
+        tmp_path / "m.zip", {member.format(who=who, file="00_rows.ipynb"): text for who, text in files.items()}
+    )
+    done = collect(toy_class, TOY, zipped, roster_file=write(tmp_path / "w.csv", MOODLE_WORKSHEET))
+    assert submitted(toy_class) == {"S001": "a", "S004": "j"}
+    assert done.missing == ["S002", "S003"]
+
+
+def test_moodle_namesakes_are_told_apart_by_the_worksheet_and_never_guessed(
+    toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    zipped = make_zip(
+        tmp_path / "m.zip",
+        {f"Anna Müller_{number}_assignsubmission_file_/00_rows.ipynb": number for number in ("402", "403")},
+    )
+    by_name = "Full name,ID number\nAnna Müller,S002\nAnna Müller,S003\n"
+    done = collect(toy_class, TOY, zipped, roster_file=write(tmp_path / "names.csv", by_name))
+    assert done.taken == []
+    assert all("S002, S003" in file.reason and "worksheet" in file.reason for file in done.unknown)
+    collect(toy_class, TOY, zipped, roster_file=write(tmp_path / "w.csv", MOODLE_WORKSHEET))
+    assert submitted(toy_class) == {"S002": "402", "S003": "403"}
+
+
+def test_moodle_groups_of_both_kinds(toy_class: ClassFolder, tmp_path: Path) -> None:
+    listed = write(
+        tmp_path / "r.csv", "student_id,name,group\nada,Ada Lovelace,Group A\nbo,Bo Ek,Group A\ncy,Cy Doe,Team-B\n"
+    )
+    old = make_zip(
+        tmp_path / "old.zip",
+        {
+            "Group A-Ada Lovelace_401_assignsubmission_file_/x.ipynb": "a",
+            "Group A-Bo Ek_402_assignsubmission_file_/x.ipynb": "a",
+        },
+    )
+    assert collect(toy_class, TOY, old, roster_file=listed).taken == ["ada", "bo"]
+    new = make_zip(
+        tmp_path / "new.zip",
+        {"Group A_17_assignsubmission_file/x.ipynb": "a", "Team-B_18_assignsubmission_file/x.ipynb": "c"},
+    )
+    done = collect(toy_class, TOY, new)
+    assert (done.same, done.taken, done.unknown) == (["ada", "bo"], ["cy"], [])
+
+
+def test_a_groups_number_is_not_taken_for_a_participants(toy_class: ClassFolder, tmp_path: Path) -> None:
+    zipped = make_zip(tmp_path / "m.zip", {"Group A_401_assignsubmission_file/00_rows.ipynb": "a group's"})
+    done = collect(toy_class, TOY, zipped, roster_file=write(tmp_path / "w.csv", MOODLE_WORKSHEET))
+    assert (done.taken, len(done.unknown)) == ([], 1)
+    blind = make_zip(tmp_path / "b.zip", {"Participant_401_assignsubmission_file/00_rows.ipynb": "Ada's"})
+    done = collect(toy_class, TOY, blind, roster_file=tmp_path / "w.csv")
+    assert done.taken == ["S001"]
+
+
+def test_times_are_kept_where_nbgraders_late_penalties_look(toy_class: ClassFolder, tmp_path: Path) -> None:
+    zipped = make_zip(tmp_path / "m.zip", {"Ada Lovelace_401_assignsubmission_file_/00_rows.ipynb": "a"})
+    worksheet = MOODLE_WORKSHEET.replace("2026, 11:05 PM", "2026, 11:05 PM +0100")
+    collect(toy_class, TOY, zipped, roster_file=write(tmp_path / "w.csv", worksheet))
+    assert (toy_class.submission("S001", TOY) / "timestamp.txt").read_text() == "2026-11-13 22:05:00 UTC\n"
+
+    source = tmp_path / "exchange" / "S002" / TOY
+    source.mkdir(parents=True)
+    (source / f"{TOY}.ipynb").write_text("b")
+    (source / "timestamp.txt").write_text("2026-11-14 08:00:00.123 UTC")
+    collect(toy_class, TOY, tmp_path / "exchange")
+    assert (toy_class.submission("S002", TOY) / "timestamp.txt").read_text() == "2026-11-14 08:00:00 UTC\n"
+    (source / "timestamp.txt").write_text("yesterday-ish")
+    assert "yesterday-ish" in collect(toy_class, TOY, tmp_path / "exchange").skipped[0].reason
+
+
+def test_of_two_notebooks_nobody_can_choose_between_none_is_taken_and_the_others_are(
+    toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    for name, text in {"ada.ipynb": "1", "ada/homework.ipynb": "2", "bo.ipynb": "3", "bo/b.ipynb": "3"}.items():
+        (tmp_path / "files" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "files" / name).write_text(text)
+    done = collect(toy_class, TOY, tmp_path / "files")
+    assert submitted(toy_class) == {"bo": "3"}
+    [unclear] = done.unclear
+    assert "ada handed in 2 notebooks (ada.ipynb, ada/homework.ipynb)" in unclear.reason
+    assert "ada.ipynb, and collect that folder" in unclear.reason
+
+
+@pytest.mark.parametrize("name", ["00_rows (2).ipynb", "00_rows-1.ipynb", "00_rows-1.ipynb.txt", "00_rows (1).IPYNB"])
+def test_what_browsers_do_to_a_name_is_seen_through(toy_class: ClassFolder, tmp_path: Path, name: str) -> None:
+    zipped = make_zip(tmp_path / "s.zip", {"a_1_1_00_rows.ipynb": "old", f"a_1_2_{name}": "new"})
+    collect(toy_class, TOY, zipped)
+    assert submitted(toy_class) == {"a": "new"}
+    plain = make_zip(tmp_path / "p.zip", {"bo/00_rows.ipynb": "old", f"bo/{name}": "new"})
+    collect(toy_class, TOY, plain)
+    assert submitted(toy_class)["bo"] == "new"
+
+
+def test_a_hostile_archive_writes_nothing_outside_and_each_member_is_listed(
+    toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    link = zipfile.ZipInfo("eve/link.ipynb")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    before = sorted(path for path in tmp_path.rglob("*") if toy_class.root not in path.parents)
+    with zipfile.ZipFile(tmp_path / "hostile.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../../../escaped.ipynb", "x")
+        archive.writestr("/absolute/evil.ipynb", "x")
+        archive.writestr("C:\\windows\\evil.ipynb", "x")
+        archive.writestr("eve/../../up.ipynb", "x")
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("bomb.ipynb", b"0" * 20 * 2**20)
+        archive.writestr("inner.zip", b"PK\x03\x04")
+        archive.writestr("....ipynb", "x")
+        archive.writestr("good.ipynb", "good")
+    done = collect(toy_class, TOY, tmp_path / "hostile.zip")
+    after = sorted(path for path in tmp_path.rglob("*") if toy_class.root not in path.parents)
+    assert after == sorted([*before, tmp_path / "hostile.zip"])
+    assert submitted(toy_class) == {"good": "good"}
+    reasons = {file.name: file.reason for file in [*done.skipped, *done.unknown]}
+    assert len(reasons) == 8
+    assert "zip bomb" in reasons["bomb.ipynb"]
+    assert "link" in reasons["eve/link.ipynb"]
+    assert "out of the archive" in reasons["../../../escaped.ipynb"]
+
+
+def test_large_encrypted_and_damaged_members_are_skipped_with_reasons(toy_class: ClassFolder, tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "s.zip", {"ada.ipynb": "a" * 1000, "bo.ipynb": "b" * 1000, "cy.ipynb": "c"})
+    data = bytearray(path.read_bytes())
+    for name, change in (("ada.ipynb", "encrypt"), ("bo.ipynb", "damage")):
+        place = data.rindex(name.encode())  # its entry in the directory, 46 bytes long
+        if change == "encrypt":
+            data[place - 46 + 8] |= 1
+        else:
+            data[place - 46 + 16] ^= 255  # the checksum
+    path.write_bytes(data)
+    done = collect(toy_class, TOY, path)
+    assert submitted(toy_class) == {"cy": "c"}
+    reasons = {file.name: file.reason for file in done.skipped}
+    assert "encrypted" in reasons["ada.ipynb"]
+    assert "damaged" in reasons["bo.ipynb"]
+    assert not list(toy_class.root.glob("submitted/bo/*/*"))
+
+    source = tmp_path / "files"
+    source.mkdir()
+    with (source / "dora.ipynb").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    assert "50 MB" in collect(toy_class, TOY, source).skipped[0].reason
+
+
+def test_links_in_a_folder_are_not_followed(toy_class: ClassFolder, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "grades.ipynb").write_text("secret")
+    source = tmp_path / "files"
+    source.mkdir()
+    (source / "ada.ipynb").symlink_to(secret / "grades.ipynb")
+    (source / "bo").symlink_to(secret, target_is_directory=True)
+    done = collect(toy_class, TOY, source)
+    assert done.taken == []
+    assert {file.name for file in done.skipped} == {"ada.ipynb", "bo"}
+
+
+def test_an_archive_of_too_many_files_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", "")
+        archive.filelist *= MAX_FILES + 1  # only its directory is that long
+    with pytest.raises(Problem, match="more than 100,000"), handed_in(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ("a,b\n1,2\n", "has no column that names people; its header is: a, b"),
+        ("name\n", "names nobody"),
+        ("student_id,name\ns1,Ada\nS/1,Bo\ns1,Cy\n", "'s1' would be the student id of two people"),
+        ("student_id\n...\n", "cannot be the name of a folder"),
+        ("PK\x03\x04", "save it as CSV"),
+    ],
+)
+def test_a_roster_that_cannot_be_used_says_why(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(Problem, match=says):
+        read_roster(write(tmp_path / "r.csv", text))
+
+
+def test_a_roster_from_a_windows_spreadsheet_is_read(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_bytes("Username;Surname;First name\r\njm;Müller;Jörg\r\n".encode("cp1252"))
+    [person] = read_roster(tmp_path / "r.csv")
+    assert (person.student, person.name, person.login) == ("jm", "Jörg Müller", "jm")
+    (tmp_path / "r.csv").write_bytes("Username\tSurname\tFirst name\r\njm\tMüller\tJörg\r\n".encode("utf-16"))
+    assert read_roster(tmp_path / "r.csv") == [person]
