@@ -29,6 +29,7 @@ from .chapter import read_chapter
 from .class_folder import ClassFolder
 from .judge import Judge
 from .limits import MB
+from .marks import marks
 from .realign import realign
 from .record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
 from .released import release_of
@@ -195,7 +196,8 @@ class KeepRecord(NbGraderPreprocessor):
             repairs=kept(nb),
             sealed=marked.sealed if marked else True,
         )
-        record.write(folder.record_path(names["student"], names["assignment"]))
+        given = marks(names["db_url"], names["assignment"], names["student"]).get(names["student"], {})
+        record.write(folder.record_path(names["student"], names["assignment"]), given)
         return nb, resources
 
 
