@@ -75,7 +75,7 @@ def marks(url: str, assignment: str, student: str | None = None) -> Mapping[str,
 def enrolled(url: str) -> list[str]:
     """Return the ids of all students whom the gradebook knows, sorted."""
     with _engine(url).connect() as connection:
-        return sorted(connection.execute(select(Student.__table__.c.id)).scalars())
+        return sorted(connection.execute(select(Student.metadata.tables["student"].c.id)).scalars())
 
 
 @lru_cache(maxsize=8)

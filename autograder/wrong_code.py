@@ -194,21 +194,17 @@ def _commonest(codes: list[str], reference: str) -> CodeSample:
 
 
 def _exercise_cells(path: Path) -> dict[str, str]:
-    """Return what a graded submission holds of each exercise, by name."""
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    """Return what a graded submission holds of each exercise, by name; nothing where it cannot be read."""
     found: dict[str, str] = {}
-    for cell in cells:
-        if cell.get("cell_type") != "code":
-            continue
-        source = cell.get("source", "")
-        source = source if isinstance(source, str) else "".join(source)
-        exercise = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id") or source.partition("\n")[
-            0
-        ].removeprefix(EXERCISE_MARK)
-        found[exercise] = source
+    try:
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                source = "".join(cell["source"])  # lines, or one text
+                first_line = source.partition("\n")[0]
+                name = cell["metadata"].get("nbgrader", {}).get("grade_id") or first_line.removeprefix(EXERCISE_MARK)
+                found[name] = source
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
     return found
 
 
