@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nbgrader.api import Assignment, BaseCell, Grade, Student, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Assignment, BaseCell, Grade, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import Engine, NullPool, create_engine, select
 
 
@@ -60,7 +60,7 @@ def marks(url: str, assignment: str, student: str | None = None) -> Mapping[str,
         .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
         .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
         .join(BaseCell, Grade.cell_id == BaseCell.id)
-        .where(Assignment.name == assignment)
+        .where(Assignment.name == assignment)  # pyright: ignore[reportGeneralTypeIssues]
     )
     if student is not None:
         query = query.where(SubmittedAssignment.student_id == student)
@@ -75,7 +75,7 @@ def marks(url: str, assignment: str, student: str | None = None) -> Mapping[str,
 def enrolled(url: str) -> list[str]:
     """Return the ids of all students whom the gradebook knows, sorted."""
     with _engine(url).connect() as connection:
-        return sorted(connection.execute(select(Student.metadata.tables["student"].c.id)).scalars())
+        return sorted(connection.exec_driver_sql("SELECT id FROM student").scalars())
 
 
 @lru_cache(maxsize=8)
