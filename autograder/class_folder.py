@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,12 +95,9 @@ class ClassFolder:
         return config
 
     def fingerprint(self, assignment: str, *files: Path) -> str:
-        """Return a digest of a submission's `files` and of everything that it is judged by."""
-        digest = hashlib.sha256(self.seed().encode())
-        for path in (*sorted((self.solutions / assignment).glob("*.py")), *files):
-            digest.update(path.name.encode())
-            digest.update(path.read_bytes() if path.is_file() else b"")
-        return digest.hexdigest()
+        """Return a digest of a submission's `files`, a dash, and a digest of everything that it is judged by."""
+        judge = sorted((self.solutions / assignment).glob("*.py"))
+        return f"{_digest(files)}-{_digest(judge, self.seed())}"
 
 
 def open_class(root: Path, assignments: Sequence[str] = ()) -> tuple[ClassFolder, list[str]]:
@@ -192,6 +189,14 @@ def configure(config: Any, config_file: str) -> None:
         AssignLatePenalties,
         KeepRecord,
     ]
+
+
+def _digest(files: Iterable[Path], secret: str = "") -> str:
+    digest = hashlib.sha256(secret.encode())
+    for path in files:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()
 
 
 def _generate(folder: ClassFolder, assignment: str) -> None:

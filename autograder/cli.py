@@ -145,10 +145,11 @@ def grade(
 def report(
     folder: _Class,
     assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; all by default.")] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Leave names out of the file altogether.")] = False,
 ) -> None:
-    """Write one self-contained page about the class's results."""
+    """Write one self-contained page about the class's results. Names are hidden until you ask for them."""
     opened, names = open_class(folder, assignments or [])
-    _report(opened, names)
+    _report(opened, names, anonymous)
 
 
 @app.command()
@@ -196,10 +197,10 @@ def _grade(
     print(_summary(run))
 
 
-def _report(folder: ClassFolder, assignments: list[str]) -> None:
+def _report(folder: ClassFolder, assignments: list[str], anonymous: bool = False) -> None:
     from .report import write_report
 
-    print(f"Report: {write_report(folder, assignments)}")
+    print(f"Report: {write_report(folder, assignments, anonymous)}")
 
 
 def _summary(run: Run) -> str:

@@ -30,6 +30,7 @@ from .chapter import Chapter, read_chapter
 from .class_folder import ClassFolder
 from .judge import Judge
 from .limits import MB
+from .marks import marks
 from .needed import left_out
 from .outline import outline
 from .realign import realign
@@ -235,7 +236,8 @@ class KeepRecord(NbGraderPreprocessor):
             repairs=kept(nb),
             sealed=marked.sealed if marked else True,
         )
-        record.write(folder.record_path(names["student"], names["assignment"]))
+        given = marks(names["db_url"], names["assignment"], names["student"]).get(names["student"], {})
+        record.write(folder.record_path(names["student"], names["assignment"]), given)
         return nb, resources
 
 

@@ -1,18 +1,20 @@
 """What is kept of each submission beside the gradebook: its outcome, and the verdicts behind its score.
 
 One JSON file a submission in `outcomes/ASSIGNMENT/STUDENT.json`, replaced as a whole, so that a run that is
-stopped at any moment leaves either the old record or the new one.
+stopped at any moment leaves either the old record or the new one. The history of scores goes on from one to the next.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .history import FIRST, Grading, noticed, total, why
+from .marks import Mark
 from .repair import Repair, from_json
 from .verdict import Verdict
 
@@ -40,6 +42,7 @@ class Record:
         verdicts: of its graded cells.
         repairs: what was mended in the notebook before it was graded.
         sealed: False where it ran without the sandbox.
+        history: every grading so far, this one last; () in a record that was written before there was one.
     """
 
     student: str
@@ -52,6 +55,14 @@ class Record:
     verdicts: tuple[Verdict, ...]
     repairs: tuple[Repair, ...] = ()
     sealed: bool = True
+    history: tuple[Grading, ...] = ()
+
+    @property
+    def gradings(self) -> tuple[Grading, ...]:
+        """The history, made up from the record itself where it has none."""
+        if self.history:
+            return self.history
+        return (Grading(self.graded_at, total(self.verdicts, {}), self.outcome, FIRST),)
 
     @classmethod
     def of(
@@ -80,24 +91,45 @@ class Record:
             sealed=sealed,
         )
 
-    def write(self, path: Path) -> None:
-        """Write the record, all of it or nothing."""
+    def write(self, path: Path, marks: Mapping[str, Mark] | None = None) -> None:
+        """Write the record, all of it or nothing. It goes on with the history of the one that it replaces.
+
+        Args:
+            path: of the submission's record.
+            marks: what the gradebook holds of this submission now: the changes by hand are in it.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         data = {
-            **vars(self),
+            **vars(self._after(read_record(path), marks or {})),
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
             "repairs": [vars(repair) for repair in self.repairs],
         }
+        data["history"] = [asdict(grading) for grading in data["history"]]
         beside = path.with_name(f"{path.name}.{os.getpid()}.new")
         beside.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         beside.replace(path)
+
+    def _after(self, before: Record | None, marks: Mapping[str, Mark]) -> Record:
+        score = total(self.verdicts, marks)
+        if before is None:
+            return replace(self, history=(Grading(self.graded_at, score, self.outcome, FIRST),))
+        # Regrading never touches what a hand has set: with the old verdicts it tells the score until now.
+        gradings = before.gradings
+        if self.verdicts:
+            gradings = noticed(gradings, total(before.verdicts, marks), self.graded_at)
+        this = Grading(self.graded_at, score, self.outcome, why(before.fingerprint, self.fingerprint))
+        return replace(self, history=(*gradings, this))
 
 
 def read_record(path: Path) -> Record | None:
     """Return the record at `path`, or None where there is none or it is damaged."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        verdicts = tuple(Verdict.from_json(verdict) for verdict in data["verdicts"])
-        return Record(**{**data, "verdicts": verdicts, "repairs": from_json(data.get("repairs", ()))})
+        parts = {
+            "verdicts": tuple(Verdict.from_json(verdict) for verdict in data["verdicts"]),
+            "repairs": from_json(data.get("repairs", ())),
+            "history": tuple(Grading(**grading) for grading in data.get("history", ())),
+        }
+        return Record(**{**data, **parts})
     except (OSError, ValueError, TypeError, KeyError):
         return None

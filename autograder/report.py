@@ -1,32 +1,41 @@
 """Writes a class's results as one HTML page for its instructor. `autograder report` calls it.
 
-The page stands alone: it loads nothing and runs no script, so nothing that a learner wrote can act in it. This
+The page stands alone and loads nothing. Its own script and style are the only ones that its content policy lets run,
+by their hashes, so nothing that a learner wrote can act in it. Names are hidden until somebody asks for them. This
 module only shows what `autograder.results` gathered; it never judges and never changes a grade.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import os
 import re
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
+from importlib.resources import files
 from pathlib import Path
 from statistics import mean, median
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
+from .aliases import aliases
 from .class_folder import ClassFolder
-from .record import CRASHED, NEEDS_REVIEW, TIMEOUT, UNREADABLE
+from .clean_text import clean
+from .concerns import concerns
+from .histogram import axis, histogram, number
+from .history import BY_HAND, RESUBMITTED
+from .misunderstood import crossings, exercise_shares, pairs, solved
+from .movement import movement
 from .results import (
     CARRIED,
     CLEAN,
     FAILED,
-    NOT_GRADED,
     PARTLY,
     UNKNOWN,
     UNSOLVED,
@@ -35,18 +44,11 @@ from .results import (
     LearnerResult,
     class_results,
 )
+from .wrong_code import UNRECOGNISED, CodeSample, code_samples, unrecognised
 
-REPORT = "report.html"
-_MOST_BARS, _MOST_RANGES = 12, 8  # of a histogram, full marks apart: as many as have room for their labels
-_STEPS = tuple(step * 10**power for power in range(9) for step in (1, 2, 4, 5))
-_LONGEST_TEXT = 4000  # characters of one text: a message ends in print, whatever a learner's repr holds
-_ESCAPES = re.compile(
-    r"(?:\x1b\]|\x9d).*?(?:\x07|\x1b\\|\x9c)"  # operating system commands: titles, links
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor moves
-    r"|\x1b[ -/]*[0-~]",  # all others
-    re.DOTALL,
-)
-_REORDERING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+REPORT, ANONYMOUS_REPORT = "report.html", "report-anonymous.html"
+_DIFFERS = '<span class="unseen">differs: </span>'
+Samples = Mapping[tuple[str, str], CodeSample]
 
 
 @dataclass(frozen=True)
@@ -76,62 +78,24 @@ STATES = {
     UNSOLVED: State("○", "not written", "left as it was handed out"),
     UNKNOWN: State("–", "none", "nothing was judged"),
 }
-# What each outcome asks of the instructor, the most pressing first.
-OUTCOME_MEANS = {
-    NEEDS_REVIEW: "The grader could not judge it. That is no fault of the learner, and no zero.",
-    CRASHED: "The notebook ended its own kernel. Checks that were not reached have no points.",
-    TIMEOUT: "A cell ran too long and was stopped. What could be judged has its points.",
-    UNREADABLE: "The file could not be read as a notebook, so there is no score.",
-    NOT_GRADED: "It was handed in, and has not been graded yet.",
-}
 
 
-@dataclass(frozen=True)
-class HistogramBar:
-    """A bar of the score distribution. `label` is short and stands below it; `words` says the same in full."""
-
-    label: str
-    words: str
-    count: int
-
-
-@dataclass(frozen=True)
-class ExerciseShare:
-    """One exercise's pass rate.
+def write_report(folder: ClassFolder, assignments: list[str], anonymous: bool = False) -> Path:
+    """Write the report into the class folder, all of it or nothing, and return its path.
 
     Args:
-        exercise: its name.
-        solved, judged: how many have all its points, of how many that were judged.
-        rate: `solved / judged`, None without any.
-        carried: how many of the solved were judged with stand-ins.
-        rest: what became of the others, in words: "2 partly, 1 wrong".
-        unsolved_by: who the others are.
+        anonymous: leave names out of the file altogether. It is then called `report-anonymous.html`.
     """
-
-    exercise: str
-    solved: int
-    judged: int
-    rate: float | None
-    carried: int
-    rest: str
-    unsolved_by: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Concern:
-    """Submissions to look at that ended in the same way for the same reason."""
-
-    outcome: str
-    means: str
-    reason: str
-    students: tuple[str, ...]
-
-
-def write_report(folder: ClassFolder, assignments: list[str]) -> Path:
-    """Write `report.html` into the class folder, all of it or nothing, and return its path."""
     results = [class_results(folder, assignment) for assignment in assignments]
-    html = render(results, folder.root.name, datetime.now().astimezone())
-    path = folder.root / REPORT
+    html = render(
+        results,
+        folder.root.name,
+        datetime.now().astimezone(),
+        [code_samples(folder, result) for result in results],
+        secret=folder.seed(),
+        anonymous=anonymous,
+    )
+    path = folder.root / (ANONYMOUS_REPORT if anonymous else REPORT)
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         beside.write_text(html, encoding="utf-8")
@@ -141,105 +105,58 @@ def write_report(folder: ClassFolder, assignments: list[str]) -> Path:
     return path
 
 
-def render(results: Sequence[ClassResults], class_name: str, made_at: datetime) -> str:
+def render(
+    results: Sequence[ClassResults],
+    class_name: str,
+    made_at: datetime,
+    samples: Sequence[Samples] = (),
+    secret: str = "",
+    anonymous: bool = False,
+) -> str:
     """Return the page's HTML.
 
     Args:
         results: one for each assignment, in the order in which they are shown.
         class_name: the page's heading.
         made_at: when the results were gathered; its time zone, if it has one, is named.
+        samples: the code behind wrong answers, for each of `results`.
+        secret: shuffles the numbers that stand for names.
+        anonymous: leave out names, and every text that a learner could have written theirs into.
     """
-    return _environment().get_template("report.html.j2").render(
+    style, script = _asset("report.css"), _asset("report.js")
+    environment = _environment()
+    everybody = [learner.student for result in results for learner in result.learners]
+    numbers = aliases([*everybody, *(student for result in results for student in result.missing)], secret)
+    environment.filters["alias"] = numbers.__getitem__
+    environment.filters["by_alias"] = lambda learners: sorted(learners, key=lambda learner: numbers[learner.student])
+    environment.filters["shuffled"] = lambda students: sorted(students, key=numbers.__getitem__)
+    return environment.get_template("report.html.j2").render(
         results=results,
+        samples=[*samples, *[{}] * (len(results) - len(samples))],
         class_name=class_name,
         made_at=f"{made_at.day} {made_at:%B %Y, %H:%M %Z}".strip(),
         legend=STATES.values(),
-    )  # fmt: skip
-
-
-def histogram(results: ClassResults) -> list[HistogramBar]:
-    """Sort the scores into bars of equal width, and one more for full marks alone."""
-    full, scores = results.max_score, results.scores
-    if not scores or full <= 0:
-        return []
-    whole = all(float(score).is_integer() for score in scores)
-    width = next(step for step in _STEPS if full / step <= (_MOST_BARS if whole and step == 1 else _MOST_RANGES))
-    bars = []
-    for low in range(0, ceil(full), width):
-        high = min(low + width, full)
-        # A hand may have given less than nothing, or more than everything.
-        count = sum((score >= low or low == 0) and score < high for score in scores)
-        if whole and high - low <= 1:
-            label = words = number(low)
-        elif whole and float(high).is_integer():
-            label, words = f"{low}–{number(high - 1)}", f"{low} to {number(high - 1)}"
-        else:
-            label, words = f"{low}–<{number(high)}", f"{low} to under {number(high)}"
-        bars.append(HistogramBar(label, words, count))
-    bars.append(HistogramBar(number(full), f"{number(full)} (full marks)", sum(score >= full for score in scores)))
-    return bars
-
-
-def axis(most: int) -> list[int]:
-    """Return whole, evenly spaced counts from 0 to `most` or just above it."""
-    step = next(step for step in _STEPS if most / step <= 5)
-    return [tick * step for tick in range(ceil(most / step) + 1)]
-
-
-def exercise_shares(results: ClassResults) -> list[ExerciseShare]:
-    """Count for each exercise, in the lesson's order, who solved it and what became of the others."""
-    shares = []
-    for exercise in results.points:
-        judged = {
-            learner.student: learner.exercises[exercise]
-            for learner in results.learners
-            if exercise in learner.exercises
-        }
-        others = {student: result for student, result in judged.items() if not _solved(result)}
-        states = Counter(STATES[result.state].words for result in others.values())
-        shares.append(
-            ExerciseShare(
-                exercise,
-                solved=len(judged) - len(others),
-                judged=len(judged),
-                rate=results.pass_rate(exercise),
-                carried=sum(result.state == CARRIED and _solved(result) for result in judged.values()),
-                rest=", ".join(f"{states[s.words]} {s.words}" for s in STATES.values() if states[s.words]),
-                unsolved_by=tuple(others),
-            )
-        )
-    return shares
-
-
-def concerns(results: ClassResults) -> list[Concern]:
-    """Gather the submissions that a person should open, the most pressing first."""
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for learner in results.learners:
-        if learner.needs_a_look:
-            groups[learner.outcome, learner.reason].append(learner.student)
-    order = {outcome: place for place, outcome in enumerate(OUTCOME_MEANS)}
-    found = [
-        Concern(outcome, OUTCOME_MEANS.get(outcome, ""), reason, tuple(students))
-        for (outcome, reason), students in groups.items()
-    ]
-    return sorted(found, key=lambda concern: (order.get(concern.outcome, -1), concern.students))
-
-
-def clean(text: str) -> str:
-    """Return `text` without what could act on a reader's screen: terminal escapes, control characters, and marks
-    that turn the reading direction. Very long text is cut.
-    """
-    kept = "".join(
-        "\ufffd" if unicodedata.category(char) == "Cs" else char  # half a character: UTF-8 cannot hold it
-        for char in _ESCAPES.sub("", text)
-        if char in "\n\t" or (unicodedata.category(char) != "Cc" and char not in _REORDERING)
+        anonymous=anonymous,
+        style=style,
+        script=script,
+        policy=_policy(style, script),
     )
-    return kept if len(kept) <= _LONGEST_TEXT else f"{kept[:_LONGEST_TEXT]}… (cut: {len(kept)} characters)"
 
 
-def number(value: float) -> str:
-    """Return a score as people write it: 12, 12.5, 12.25."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+def _asset(name: str) -> Markup:
+    return Markup(files("autograder").joinpath("templates", name).read_text(encoding="utf-8"))
+
+
+def _policy(style: str, script: str) -> str:
+    """Return the content policy: nothing is loaded, and only this style and this script apply."""
+
+    def only(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; script-src {only(script)}; style-src {only(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def _environment() -> Environment:
@@ -254,18 +171,30 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": number,
+        "change": lambda change: f"{'+' if change > 0 else '−' if change < 0 else '±'}{number(abs(change))}",
         "percent": lambda share: f"{share:.0%}",
         "things": lambda count, noun: f"{count} {noun}{'' if count == 1 else 's'}",
         "breakable": _breakable,
+        "coloured": _coloured,
+        "day": lambda moment: f"{(when := datetime.fromisoformat(moment)).day} {when:%B, %H:%M}",
     }
     environment.globals |= {
         "STATES": STATES,
+        "BY_HAND": BY_HAND,
+        "RESUBMITTED": RESUBMITTED,
+        "UNRECOGNISED": UNRECOGNISED,
         "axis": axis,
         "concerns": concerns,
+        "crossings": crossings,
         "exercise_shares": exercise_shares,
         "histogram": histogram,
         "mean": mean,
         "median": median,
+        "movement": movement,
+        "pairs": pairs,
+        "unrecognised": unrecognised,
+        "exercise_number": lambda result, exercise: list(result.points).index(exercise),
+        "mistake_numbers": _mistake_numbers,
         "full_marks": _full_marks,
         "by_hand": _by_hand,
         "nothing": ExerciseResult(0, 0, UNKNOWN),
@@ -278,8 +207,26 @@ def _breakable(name: str) -> Markup:
     return Markup("<wbr>").join(re.split(r"(?<=_)(?=[^_])|(?<=[a-z])(?=[A-Z])", clean(name)))
 
 
-def _solved(result: ExerciseResult) -> bool:
-    return result.earned >= result.points
+def _coloured(sample: CodeSample) -> Markup:
+    """Return a sample's code as HTML, line by line, with those marked that differ from the reference."""
+    formatter = HtmlFormatter(nowrap=True)
+    tokens = PythonLexer(stripnl=False).get_tokens(clean(sample.source))
+    text = io.StringIO()
+    formatter.format(tokens, text)
+    lines = text.getvalue().split("\n")
+    marked = [
+        f'<span class="differs">{_DIFFERS}{line}\n</span>' if differs else f"<span>{line}\n</span>"
+        for line, differs in zip(lines, sample.differs, strict=False)
+    ]
+    if sample.cut:
+        marked.append(f"<span>… and {sample.cut} more lines</span>")
+    return Markup("".join(marked))
+
+
+def _mistake_numbers(results: ClassResults, learner: LearnerResult) -> list[int]:
+    """Return which of the class's misconceptions a learner has, by their place."""
+    made = {(exercise, name) for exercise, result in learner.exercises.items() for name in result.misconceptions}
+    return [place for place, mistake in enumerate(results.misconceptions) if (mistake.exercise, mistake.name) in made]
 
 
 def _full_marks(learner: LearnerResult, results: ClassResults) -> bool:
@@ -289,5 +236,5 @@ def _full_marks(learner: LearnerResult, results: ClassResults) -> bool:
 def _by_hand(result: ExerciseResult) -> bool:
     """Whether the points are other than the judge's state would give."""
     if result.state in (CLEAN, CARRIED):
-        return not _solved(result)
-    return result.earned > 0 if result.state != PARTLY else _solved(result) or result.earned <= 0
+        return not solved(result)
+    return result.earned > 0 if result.state != PARTLY else solved(result) or result.earned <= 0

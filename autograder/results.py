@@ -5,14 +5,13 @@ The table that `autograder grade` prints and the page that `autograder report` w
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nbgrader.api import Gradebook, MissingEntry
-
 from .chapter import Chapter
 from .class_folder import ClassFolder
+from .history import Grading, noticed
+from .marks import Mark, enrolled, marks
 from .record import GRADED, NEEDS_REVIEW, Record, read_record
 from .repair import sentences
 from .verdict import PASSED, Verdict
@@ -61,6 +60,8 @@ class LearnerResult:
         changed_by_hand: whether an instructor has changed a score.
         repairs: what was mended in the notebook before it was graded, a sentence each.
         sealed: False where the submission ran without the sandbox.
+        history: how the score came about, the oldest first; a change by hand since the last grading stands last.
+        hand_to_check: exercises in which a score set by hand stands over a newer judgement.
     """
 
     student: str
@@ -71,11 +72,13 @@ class LearnerResult:
     changed_by_hand: bool = False
     repairs: tuple[str, ...] = ()
     sealed: bool = True
+    history: tuple[Grading, ...] = ()
+    hand_to_check: tuple[str, ...] = ()
 
     @property
     def needs_a_look(self) -> bool:
         """Whether a person should open this submission."""
-        return self.outcome != GRADED
+        return self.outcome != GRADED or bool(self.hand_to_check)
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class ClassResults:
         points: by exercise, in the lesson's order.
         learners: sorted by student id.
         misconceptions: the commonest first.
+        missing: whom the gradebook knows and who have handed in nothing for this assignment.
     """
 
     assignment: str
@@ -112,6 +116,7 @@ class ClassResults:
     points: Mapping[str, float]
     learners: tuple[LearnerResult, ...]
     misconceptions: tuple[MisconceptionCount, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def max_score(self) -> float:
@@ -139,60 +144,58 @@ def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
     """Gather the results of `assignment`."""
     chapter = folder.chapter(assignment)
     points = {name: sum(cell.points for cell in chapter.cells_of(name)) for name in chapter.exercises}
-    with Gradebook(folder.gradebook_url) as gradebook:
-        learners = tuple(
-            _learner(folder, gradebook, chapter, student, points) for student in folder.students(assignment)
-        )
-    made = Counter(
-        (name, mistake)
-        for learner in learners
-        for name, result in learner.exercises.items()
-        for mistake in result.misconceptions
-    )
+    students = folder.students(assignment)
+    given = marks(folder.gradebook_url, assignment)
+    learners = tuple(_learner(folder, given.get(student), chapter, student, points) for student in students)
+    missing = tuple(sorted(set(enrolled(folder.gradebook_url)) - set(students)))
+    return ClassResults(assignment, chapter.title, points, learners, _misconceptions(chapter, learners), missing)
+
+
+def _misconceptions(chapter: Chapter, learners: tuple[LearnerResult, ...]) -> tuple[MisconceptionCount, ...]:
+    """Gather who made which known mistake, the commonest first."""
+    made: dict[tuple[str, str], list[str]] = {}
+    for learner in learners:
+        for exercise, result in learner.exercises.items():
+            for mistake in result.misconceptions:
+                made.setdefault((exercise, mistake), []).append(learner.student)
     hints = {(e.name, mistake.name): mistake.hint for e, mistake in chapter.misconceptions()}
-    misconceptions = tuple(
-        MisconceptionCount(
-            exercise,
-            mistake,
-            hints.get((exercise, mistake), ""),
-            tuple(
-                learner.student
-                for learner in learners
-                if exercise in learner.exercises and mistake in learner.exercises[exercise].misconceptions
-            ),
-        )
-        for (exercise, mistake), _ in made.most_common()
+    return tuple(
+        MisconceptionCount(exercise, mistake, hints.get((exercise, mistake), ""), tuple(students))
+        for (exercise, mistake), students in sorted(made.items(), key=lambda item: -len(item[1]))
     )
-    return ClassResults(assignment, chapter.title, points, learners, misconceptions)
 
 
 def _learner(
-    folder: ClassFolder, gradebook: Gradebook, chapter: Chapter, student: str, points: Mapping[str, float]
+    folder: ClassFolder, given: Mapping[str, Mark] | None, chapter: Chapter, student: str, points: Mapping[str, float]
 ) -> LearnerResult:
     assignment = chapter.name
     record = read_record(folder.record_path(student, assignment))
     if record is None:
         return LearnerResult(student, NOT_GRADED, f"run: autograder grade {folder.root.name}", None)
     if not record.verdicts:
-        return LearnerResult(student, record.outcome, record.reason, None, sealed=record.sealed)
-    try:
-        submission = gradebook.find_submission(assignment, student)
-    except MissingEntry:
+        return LearnerResult(
+            student, record.outcome, record.reason, None, sealed=record.sealed, history=record.gradings
+        )
+    if given is None:
         return LearnerResult(student, NEEDS_REVIEW, "it was judged, and the gradebook has no entry for it", None)
-    grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
-    exercises = {}
+    exercises, to_check = {}, []
     for name in chapter.exercises:
-        earned = sum(grades[cell.grade_id].score for cell in chapter.cells_of(name) if cell.grade_id in grades)
-        exercises[name] = _exercise(record, name, points[name], earned)
+        here = [given[cell.grade_id] for cell in chapter.cells_of(name) if cell.grade_id in given]
+        exercises[name] = _exercise(record, name, points[name], sum(mark.points for mark in here))
+        if any(mark.waits for mark in here):
+            to_check.append(name)
+    score = sum(mark.points for mark in given.values())
     return LearnerResult(
         student,
         record.outcome,
         record.reason,
-        submission.score,
+        score,
         exercises,
-        any(grade.manual_score is not None for grade in grades.values()),
+        any(mark.changed for mark in given.values()),
         tuple(sentences(record.repairs)),
         record.sealed,
+        noticed(record.gradings, score, ""),
+        tuple(to_check),
     )
 
 

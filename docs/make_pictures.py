@@ -100,8 +100,9 @@ def _shoot(page: Page, address: str, shot: Shot) -> None:
 
 def _report(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "autograder", "demo", str(folder / "demo-class")], check=True)
-    with browser_page(1180, 1150) as page:
+    with browser_page(1180, 1480) as page:
         page.goto((folder / "demo-class" / "report.html").as_uri())
+        page.get_by_role("button", name="attention_scores").click()
         page.screenshot(path=PICTURES / "report.png")
 
 

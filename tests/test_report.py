@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections import Counter
 from dataclasses import replace
@@ -14,8 +16,14 @@ from bs4 import BeautifulSoup, Tag
 
 from autograder import report
 from autograder.class_folder import ClassFolder
+from autograder.clean_text import clean
+from autograder.concerns import ADVICE, BY_HAND, concerns
+from autograder.histogram import axis, histogram, number
+from autograder.history import Grading
+from autograder.misunderstood import exercise_shares, pairs
+from autograder.movement import movement
 from autograder.record import CRASHED, GRADED, NEEDS_REVIEW, OUTCOMES, TIMEOUT, UNREADABLE
-from autograder.report import OUTCOME_MEANS, axis, clean, concerns, histogram, number, render, write_report
+from autograder.report import render, write_report
 from autograder.results import (
     CARRIED,
     CLEAN,
@@ -29,10 +37,15 @@ from autograder.results import (
     LearnerResult,
     MisconceptionCount,
 )
+from autograder.wrong_code import CodeSample
 
 NOON = datetime(2026, 9, 28, 12, 5, tzinfo=UTC)
 POINTS = {"attention_scores": 2.0, "causal_mask": 3.0, "MultiHeadAttention": 5.0}
 HINT = "Your scores are √d_head times too large."
+ASSETS = {
+    name: (Path(report.__file__).parent / "templates" / file).read_text(encoding="utf-8")
+    for name, file in (("script", "report.js"), ("style", "report.css"))
+}
 HOSTILE = (
     '<script>document.title = "pwned"</script><img src=x onerror="document.title=\'pwned\'">'
     "\"'><svg onload=document.title='pwned'>\x1b[31mred\x1b[0m\x1b]8;;file:///etc/passwd\x07link\x1b]8;;\x07"
@@ -97,6 +110,10 @@ def hostile_class() -> ClassResults:
     )
 
 
+def hash_of(element: Tag) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(element.get_text().encode()).digest()).decode()}'"
+
+
 def page(*shown: ClassResults, class_name: str = "Attention 2026") -> BeautifulSoup:
     return BeautifulSoup(render(shown, class_name, NOON), "html.parser")
 
@@ -122,7 +139,9 @@ def section(soup: BeautifulSoup, heading: str) -> Tag:
 
 def row(soup: BeautifulSoup, student: str) -> Tag:
     """Return a learner's row of the table."""
-    rows = [th.find_parent("tr") for th in soup.select(".grid-table tbody th") if words(only(th, "bdi")) == student]
+    rows = [
+        th.find_parent("tr") for th in soup.select(".grid-table tbody th") if words(only(th, "bdi.name")) == student
+    ]
     assert len(rows) == 1
     assert isinstance(rows[0], Tag)
     return rows[0]
@@ -201,25 +220,29 @@ def test_each_chart_says_its_numbers_in_words_too(small_class: ClassResults) -> 
 def test_the_pass_rates_are_sentences_with_their_numbers(small_class: ClassResults) -> None:
     lines = [words(line) for line in section(page(small_class), "Pass rate by exercise").select(".bars > li")]
     assert len(lines) == 3
-    assert "attention_ scores 80% 4 of 5 solved this; 1 wrong bo" in lines[0]
-    assert "causal_ mask 80% 4 of 5 solved this; 1 not written emeka" in lines[1]
-    assert "40% 2 of 5 solved this, 1 of them carried; 1 partly, 1 wrong, 1 none chen dora emeka" in lines[2]
+    assert "attention_ scores 80% 4 of 5 solved this; 1 wrong" in lines[0]
+    assert "causal_ mask 80% 4 of 5 solved this; 1 not written; 1 stuck here" in lines[1]
+    assert "40% 2 of 5 solved this, 1 of them carried; 1 partly, 1 wrong, 1 none; 2 stuck here" in lines[2]
 
 
 def test_a_bar_is_as_long_as_its_share(small_class: ClassResults) -> None:
     soup = page(small_class)
-    assert [bar["style"] for bar in soup.select(".solved")] == ["width: 80.0%", "width: 80.0%", "width: 40.0%"]
-    assert [bar["style"] for bar in soup.select(".mistaken")] == ["width: 40.0%", "width: 20.0%"]
+    assert [bar["width"] for bar in soup.select(".solved")] == ["80.0%", "80.0%", "40.0%"]
+    known = section(soup, "Misconceptions").select_one("ol")
+    assert known
+    assert [bar["width"] for bar in known.select(".mistaken")] == ["40.0%", "20.0%"]
 
 
 def test_misconceptions_stand_in_the_order_given_with_count_exercise_hint_and_names(small_class: ClassResults) -> None:
-    first, second = section(page(small_class), "Misconceptions").select(".bars > li")
+    first, second = section(page(small_class), "Misconceptions").select(
+        ".bars > li[data-mistake]:not([data-mistake=none])"
+    )
     assert "left out the projection in Multi Head Attention 2 of 5" in words(first)
     assert "The heads never mix." in words(only(first, ".hint"))
     assert "forgot to scale in attention_ scores 1 of 5" in words(second)
     assert HINT in words(only(second, ".hint"))
     who = only(first, "details")
-    assert [words(name) for name in who.select(".names li")] == ["chen", "dora"]
+    assert sorted(words(name) for name in who.select(".names .name")) == ["chen", "dora"]
     assert not who.has_attr("open"), "names stay folded on a projector"
 
 
@@ -242,11 +265,6 @@ def test_each_learner_s_row_has_score_and_the_state_of_each_exercise_in_words(sm
     }
 
 
-def test_learners_stand_in_the_order_given(small_class: ClassResults) -> None:
-    names = [words(th).split(" ")[0] for th in page(small_class).select(".grid-table tbody th")]
-    assert names == ["ada", "bo", "chen", "dora", "emeka", "fay", "gus"]
-
-
 def test_points_that_an_instructor_changed_are_shown_where_the_state_does_not_tell_them() -> None:
     right, wrong = learner("ada", CLEAN, CLEAN, CLEAN, hand=True), learner("bo", FAILED, CLEAN, CLEAN, hand=True)
     lowered = replace(right, exercises={**right.exercises, "causal_mask": ExerciseResult(1.5, 3.0, CLEAN)})
@@ -264,7 +282,7 @@ def test_the_mark_of_a_hand_stands_only_where_one_was_at_work(small_class: Class
 def test_the_messages_that_a_learner_got_stand_below_their_row(small_class: ClassResults) -> None:
     soup = page(small_class)
     toggle = only(row(soup, "emeka"), "details summary")
-    assert words(toggle) == "2 messages for emeka, in the row below"
+    assert re.fullmatch(r"2 messages for Learner \d emeka , in the row below", words(toggle))
     below = only(soup, f"#{toggle['aria-controls']}")
     assert below.find_previous_sibling("tr") is row(soup, "emeka")
     assert [pre.get_text() for pre in below.select("pre")] == [
@@ -294,6 +312,7 @@ def test_no_two_states_share_their_symbol_or_their_words() -> None:
 def test_the_submissions_that_need_a_look_stand_before_everything_else(small_class: ClassResults) -> None:
     soup = page(small_class)
     assert [words(h3) for h3 in soup.select("h3")] == [
+        "Filters",
         "Submissions that need a look",
         "Scores",
         "Pass rate by exercise",
@@ -329,7 +348,7 @@ def test_the_most_pressing_outcome_comes_first_and_equal_reasons_together() -> N
 
 
 def test_every_outcome_but_graded_is_explained() -> None:
-    assert set(OUTCOME_MEANS) == {*OUTCOMES, NOT_GRADED} - {GRADED}
+    assert set(ADVICE) == {*OUTCOMES, NOT_GRADED, BY_HAND} - {GRADED}
 
 
 def test_an_outcome_unknown_to_the_page_is_shown_first_not_dropped() -> None:
@@ -341,6 +360,168 @@ def test_a_class_in_which_all_went_well_reads_a_calm_none() -> None:
     soup = page(results(learner("ada", CLEAN, CLEAN, CLEAN), learner("bo", CLEAN, CLEAN, PARTLY)))
     text = words(section(soup, "Submissions that need a look"))
     assert "None. All 2 submissions were run to the end and graded." in text
+
+
+def test_every_concern_says_what_to_do(small_class: ClassResults) -> None:
+    with_hand = replace(learner("hal", CLEAN, CLEAN, CLEAN, hand=True), hand_to_check=("causal_mask",))
+    shown = replace(small_class, learners=(*small_class.learners, with_hand))
+    text = words(section(page(shown), "Submissions that need a look"))
+    assert text.startswith("Submissions that need a look 1 needs review, 1 timeout, 1 unreadable, 1 score by hand:")
+    assert text.count("What to do:") == 4
+    assert "autograder collect --update" in text
+    assert "in causal_mask" in text
+    assert all(advice.do for advice in ADVICE.values())
+
+
+# Names
+
+
+def test_a_learner_is_a_number_and_the_name_stands_beside_it_hidden_by_the_style(small_class: ClassResults) -> None:
+    soup = page(small_class)
+    for who in soup.select(".who"):
+        assert re.fullmatch(r"Learner \d+", words(only(who, ".alias")))
+        assert who.select(".name")
+    assert ".name { display: none; }" in ASSETS["style"]
+    switch = only(soup, "#show-names")
+    assert not switch.has_attr("checked")
+    assert switch["autocomplete"] == "off", "a browser must not bring names back when it reloads the page"
+    outside = BeautifulSoup(str(soup), "html.parser")
+    for name in outside.select(".name"):
+        name.decompose()
+    assert not re.search(r"\b(ada|bo|chen|dora|emeka|fay|gus)\b", words(outside))
+
+
+def test_numbers_are_shuffled_by_the_secret_the_same_in_each_chapter_and_the_table_follows_them() -> None:
+    crowd = results(*(learner(f"s{place:02}", CLEAN, CLEAN, CLEAN) for place in range(30)))
+
+    def order(secret: str, chapter: int) -> list[str]:
+        html = render([crowd, crowd], "class", NOON, secret=secret)
+        article = BeautifulSoup(html, "html.parser").select("article")[chapter]
+        numbers = [words(alias) for alias in article.select("tbody th .alias")]
+        assert numbers == [f"Learner {place}" for place in range(1, 31)]
+        return [words(name) for name in article.select("tbody th .name")]
+
+    assert order("one", 0) == order("one", 1)
+    assert order("one", 0) != order("two", 0)
+    assert order("one", 0) != sorted(order("one", 0))
+
+
+def test_an_anonymous_page_holds_no_name_and_nothing_that_a_learner_may_have_signed(small_class: ClassResults) -> None:
+    absent = replace(small_class, missing=("zoe",))
+    html = render([absent], "class", NOON, secret="s", anonymous=True)
+    soup = BeautifulSoup(html, "html.parser")
+    for own in ASSETS.values():
+        html = html.replace(own, "")
+    assert not re.search(r"\b(ada|bo|chen|dora|emeka|fay|gus|zoe)\b", html)
+    assert "what came" not in html, "a message may quote the learner"
+    assert "no notebook inside" not in html, "a reason may quote a file's name"
+    assert "data-place" not in html, "nor does the order tell"
+    assert "Anonymous: no names are in this file" in html
+    assert not soup.select("#show-names")
+    assert len(soup.select(".grid-table tbody th[scope=row]")) == 7
+
+
+# What the class misunderstood
+
+
+def test_the_code_behind_a_mistake_says_how_many_wrote_it_and_marks_what_the_reference_has_not(
+    small_class: ClassResults,
+) -> None:
+    sample = CodeSample(("def f(q):", "    return q * '<b>'"), (False, True), wrote_it=3, of=5, cut=2)
+    html = render([small_class], "class", NOON, [{("attention_scores", "forgot to scale"): sample}])
+    found = only(BeautifulSoup(html, "html.parser"), ".code")
+    assert words(only(found, "summary")) == "The code behind it: 3 of 5 wrote it so"
+    lines = only(found, "pre").get_text()
+    assert lines == "def f(q):\ndiffers:     return q * '<b>'\n… and 2 more lines"
+    assert [line.get_text() for line in found.select(".differs")] == ["differs:     return q * '<b>'\n"]
+    assert not found.select("b")
+    assert found.select(".k")
+
+
+def test_wrong_answers_without_a_name_are_counted_apart(small_class: ClassResults) -> None:
+    lines = section(page(small_class), "Misconceptions").select("[data-mistake=none]")
+    assert [words(line).partition(" Who")[0] for line in lines] == [
+        "in Multi Head Attention 2 of 5",
+        "in attention_ scores 1 of 5",
+    ]
+
+
+def test_a_mistake_made_in_several_chapters_is_named_with_its_places(small_class: ClassResults) -> None:
+    more = replace(
+        small_class,
+        title="Many heads",
+        misconceptions=(MisconceptionCount("causal_mask", "forgot to scale", "", ("bo", "dora")),),
+    )
+    table = only(page(small_class, more), ".across table")
+    assert [words(line) for line in table.select("tbody tr")] == [
+        "forgot to scale 2 1 One head: attention_ scores 1; Many heads: causal_ mask 2"
+    ]
+    assert not page(small_class).select(".across")
+
+
+def test_mistakes_made_together_need_two_learners() -> None:
+    def both(student: str) -> LearnerResult:
+        exercises = {
+            "attention_scores": ExerciseResult(0, 2, FAILED, ("forgot to scale",)),
+            "causal_mask": ExerciseResult(0, 3, FAILED, ("off by one",)),
+        }
+        return LearnerResult(student, GRADED, "", 0.0, exercises)
+
+    assert pairs(results(both("ada"))) == []
+    [pair] = pairs(results(both("ada"), both("bo")))
+    assert (pair.one, pair.other, pair.count) == (
+        ("attention_scores", "forgot to scale"),
+        ("causal_mask", "off by one"),
+        2,
+    )
+
+
+def test_stuck_is_who_solves_nothing_from_an_exercise_on(small_class: ClassResults) -> None:
+    assert [share.stuck for share in exercise_shares(small_class)] == [(), ("emeka",), ("chen", "dora")]
+
+
+def test_who_has_handed_in_nothing_is_listed(small_class: ClassResults) -> None:
+    soup = page(replace(small_class, missing=("yan", "zoe")))
+    assert "Missing 2" in [words(tile) for tile in soup.select(".tile")]
+    assert sorted(words(name) for name in section(soup, "Nothing handed in").select(".name")) == ["yan", "zoe"]
+    assert "Nothing handed in" not in words(page(small_class))
+
+
+# How scores moved
+
+
+def moving(student: str, *scores: float | None, why: str = "resubmitted") -> LearnerResult:
+    whys = ("first graded", *[why] * len(scores))
+    history = tuple(
+        Grading(f"2026-09-{day:02}T10:00:00+00:00", score, GRADED, why)
+        for day, (score, why) in enumerate(zip(scores, whys, strict=False), 1)
+    )
+    return replace(learner(student, CLEAN, CLEAN, CLEAN), history=history)
+
+
+def test_each_step_is_counted_by_its_cause_and_each_learner_from_first_to_now() -> None:
+    shown = results(
+        moving("ada", 4, 7, 10), moving("bo", 10, 8, why="regraded"), moving("chen", 10), moving("dora", 5, None, 5)
+    )
+    found = movement(shown)
+    assert [(move.student, move.first, move.now) for move in found.moves] == [
+        ("ada", 4, 10),
+        ("dora", 5, 5),
+        ("bo", 10, 8),
+    ]
+    assert [(cause.why, cause.rose, cause.same, cause.fell, cause.mean) for cause in found.causes] == [
+        ("resubmitted", 2, 1, 0, 2),
+        ("regraded", 0, 0, 1, -2),
+    ]
+    soup = page(shown)
+    text = words(section(soup, "How scores moved"))
+    assert "3 learners have more than one score: 1 rose, 1 stayed, 1 fell." in text
+    assert "4 (first graded, 1 September, 10:00) → 7 (resubmitted, 2 September, 10:00) → 10" in text
+    assert [len(soup.select(f".slopes .{kind}")) for kind in ("rose", "stayed", "fell")] == [1, 1, 1]
+
+
+def test_a_class_that_was_graded_once_has_no_movement(small_class: ClassResults) -> None:
+    assert "How scores moved" not in words(page(small_class))
 
 
 # Unusual classes
@@ -428,7 +609,8 @@ def test_every_id_is_there_once_and_every_reference_arrives(any_page: BeautifulS
 
 def test_no_text_of_a_class_becomes_markup() -> None:
     soup = page(hostile_class(), class_name=HOSTILE)
-    assert not soup.select("script, img, iframe, object, embed, form, base, svg[onload]")
+    assert not soup.select("img, iframe, object, embed, form, base, svg[onload], [style]")
+    assert [script.get_text() for script in soup.select("script")] == [ASSETS["script"]]
     handlers = [name for element in soup.find_all(True) for name in element.attrs if name.startswith("on")]
     assert handlers == []
     assert words(only(soup, "h1")).startswith('<script>document.title = "pwned"</script><img src=x onerror=')
@@ -485,13 +667,16 @@ def test_the_page_names_no_address_and_loads_nothing(small_class: ClassResults) 
     assert loaded == []
 
 
-def test_the_content_policy_allows_no_script_and_stands_before_everything_it_governs(small_class: ClassResults) -> None:
-    soup = page(small_class)
+def test_the_content_policy_allows_this_script_and_style_alone_and_stands_before_all_it_governs(
+    small_class: ClassResults,
+) -> None:
+    soup = page(small_class, hostile_class())
     policy = only(soup, 'meta[http-equiv="Content-Security-Policy"]')
     directives = dict(part.strip().split(" ", 1) for part in str(policy["content"]).split(";"))
     assert directives == {
         "default-src": "'none'",
-        "style-src": "'unsafe-inline'",
+        "script-src": hash_of(only(soup, "script")),
+        "style-src": hash_of(only(soup, "style")),
         "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -502,6 +687,38 @@ def test_the_content_policy_allows_no_script_and_stands_before_everything_it_gov
 @pytest.mark.parametrize(("value", "text"), [(12, "12"), (12.5, "12.5"), (1 / 3, "0.33"), (0, "0"), (100.0, "100")])
 def test_scores_are_written_as_people_write_them(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_texts_and_their_papers_differ_enough_in_both_themes(theme: str) -> None:
+    """WCAG 2.2 AA: 4.5 to 1 for text, 3 to 1 for what is drawn and for the edge of a control."""
+    blocks = re.findall(r":root \{(.*?)\}", ASSETS["style"], re.DOTALL)
+    colours = {
+        name: value
+        for block in blocks[: 1 + (theme == "dark")]
+        for name, value in re.findall(r"--([\w-]+): (#\w+)", block)
+    }
+    texts = [(ink, paper) for paper in ("paper", "panel") for ink in ("ink", "soft", "link", "look", "hand-ink")]
+    texts += [(f"{state}-ink", state) for state in ("right", "carried", "partly", "wrong", "blank", "pressed")]
+    texts += [(f"code-{kind}", paper) for kind in ("word", "value", "name") for paper in ("panel", "partly")]
+    texts += [("ink", "look-paper"), ("look", "look-paper"), ("soft", "look-paper"), ("ink", "partly")]
+    drawn = [("data", "paper"), ("mistake", "paper"), ("control", "paper"), ("control", "panel"), ("data", "track")]
+    for both, least in ((texts, 4.5), (drawn, 3.0)):
+        for ink, paper in both:
+            assert contrast(colours[ink], colours[paper]) >= least, f"{ink} on {paper}"
+
+
+def contrast(one: str, other: str) -> float:
+    """Return WCAG's contrast ratio of two colours, each #rgb or #rrggbb."""
+
+    def luminance(colour: str) -> float:
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
 
 
 # The file
@@ -515,6 +732,8 @@ def gathered(monkeypatch: pytest.MonkeyPatch, small_class: ClassResults) -> None
         return replace(small_class, assignment=assignment, title=f"Title of {assignment}")
 
     monkeypatch.setattr(report, "class_results", gather)
+    monkeypatch.setattr(report, "code_samples", lambda folder, results: {})
+    monkeypatch.setattr(ClassFolder, "seed", lambda folder: "the class's secret")
 
 
 @pytest.mark.usefixtures("gathered")
@@ -543,76 +762,3 @@ def test_a_report_that_fails_leaves_the_old_page_as_it_was(tmp_path: Path, monke
         write_report(ClassFolder(tmp_path), ["01_a"])
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path], "the half-written page is gone"
-
-
-# In a browser
-
-
-@pytest.mark.browser
-@pytest.mark.slow
-def test_in_a_browser_the_page_is_quiet_fits_and_is_worked_by_keyboard(
-    tmp_path: Path, small_class: ClassResults
-) -> None:
-    from playwright.sync_api import sync_playwright
-
-    crowd = results(*(learner(f"s{place:03}-{'x' * (place % 9) * 20}", CLEAN, UNSOLVED, FAILED) for place in range(60)))
-    path = tmp_path / "report.html"
-    path.write_text(render([small_class, hostile_class(), crowd], HOSTILE, NOON), encoding="utf-8")
-    said: list[str] = []
-    requested: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on("dialog", lambda dialog: said.append(dialog.message))
-        tab.on("request", lambda request: requested.append(request.url))
-        tab.goto(path.as_uri())
-
-        # Quiet, and as wide as its window.
-        assert tab.title().startswith("<script>"), "the hostile name is shown as text, and did not run"
-        assert tab.evaluate("document.images.length + document.scripts.length") == 0
-        for width in (1280, 400):
-            tab.set_viewport_size({"width": width, "height": 900})
-            assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        tab.set_viewport_size({"width": 1280, "height": 900})
-
-        # Tab reaches the filter, the table and its rows' messages; Enter opens them.
-        tab.locator("#a1 .show-all").focus()
-        tab.keyboard.press("Tab")
-        assert tab.evaluate("document.activeElement.className").strip() == "scroller"
-        tab.keyboard.press("Tab")
-        assert tab.evaluate("document.activeElement.textContent").startswith("1 message")
-        messages = tab.locator("#a1-2-told")
-        assert not messages.is_visible()
-        tab.keyboard.press("Enter")
-        assert messages.is_visible()
-        assert "attention_scores: what came" in messages.inner_text()
-        tab.keyboard.press("Enter")
-        assert not messages.is_visible()
-
-        # The arrows choose whom the table shows.
-        tab.locator("#a1 .show-all").focus()
-        tab.keyboard.press("ArrowRight")
-        shown = tab.locator("#a1 .grid-table tbody th:visible")
-        assert [name.split()[0] for name in shown.all_inner_texts()] == ["bo", "chen", "dora", "emeka", "fay", "gus"]
-        tab.keyboard.press("ArrowRight")
-        assert [name.split()[0] for name in shown.all_inner_texts()] == ["chen", "fay", "gus"]
-
-        # In a long table the header and the names stay in view.
-        tab.set_viewport_size({"width": 400, "height": 900})
-        stays = tab.locator("#a3 .scroller").evaluate(
-            """scroller => {
-                scroller.scrollTop = 900; scroller.scrollLeft = 120;
-                const at = element => element.getBoundingClientRect(), frame = at(scroller);
-                const [corner, header] = scroller.querySelectorAll("thead th");
-                const name = scroller.querySelector("tbody th");
-                return [scroller.scrollTop, scroller.scrollLeft,
-                        at(header).top - frame.top, at(corner).left - frame.left, at(name).left - frame.left];
-            }"""
-        )
-        assert stays[:2] == [900, 120]
-        assert all(abs(distance) <= 2 for distance in stays[2:])
-        browser.close()
-    assert said == []
-    assert requested == [path.as_uri()] or requested == [path.as_uri(), "data:,"]
