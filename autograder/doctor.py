@@ -7,14 +7,23 @@ system's settings, and on the container that one may be in.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
+import os
 import platform
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psutil
+
+from manyheads.checkpoint import PACKAGE
+
 from . import layers, namespaces, sandbox
+from .chapter import LESSON, REPOSITORY_ROOT
 from .problems import Problem
 
 _FIXES = {
@@ -23,7 +32,17 @@ _FIXES = {
     "profile that allows unshare and mount",
     layers.PROCESSES: "in a container, leave /proc unmasked (docker: --security-opt systempaths=unconfined)",
 }
-_PACKAGES = ("torch", "nbgrader", "nbclient", "jupyter_client", "ipykernel", "ipywidgets", "matplotlib", "safetensors")
+_PACKAGES = (
+    "torch",
+    "nbgrader",
+    "nbclient",
+    "jupyter_client",
+    "ipykernel",
+    "ipywidgets",
+    "matplotlib",
+    "safetensors",
+    "distributed",
+)
 
 
 @dataclass(frozen=True)
@@ -83,9 +102,30 @@ def report(found: Sequence[Layer]) -> str:
     rows = [f"{'✗' if layer.missing else '✓'} {layer.name}{_why(layer)}" for layer in found]
     sealed = not any(layer.missing for layer in found)
     rows.append("Submissions are sealed off." if sealed else "`autograder grade` refuses here, unless --no-sandbox.")
-    rows += ["", f"  GPU: {_gpu()} (submissions are graded on the CPU)", f"  Python {platform.python_version()}"]
-    rows += [f"  {name} {importlib.metadata.version(name)}" for name in _PACKAGES]
+    rows += ["", *(f"  {row}" for row in _surroundings()), "", f"  Python {platform.python_version()}"]
+    rows += [f"  {name} {_version(name)}" for name in _PACKAGES]
     return "\n".join(rows)
+
+
+def _surroundings() -> list[str]:
+    """Return what grading would like to find here, a row each; nothing of it is a must."""
+    chapters = len(list((REPOSITORY_ROOT / "solutions").glob(f"*/{LESSON}")))
+    memory, disk = psutil.virtual_memory().available, shutil.disk_usage(tempfile.gettempdir()).free
+    weights = importlib.util.find_spec(PACKAGE.replace("-", "_")) is not None
+    return [
+        f"GPU: {_gpu()} (submissions are graded on the CPU)",
+        f"cores: {os.cpu_count()}; memory free: {memory / 2**30:.1f} GB; a worker process takes about 1 GB",
+        f"temporary folder: {disk / 2**30:.1f} GB free",
+        f"chapters in solutions/: {chapters}" + ("" if chapters else ": `autograder new-class` needs them"),
+        "weights of MiniLM: " + ("here" if weights else "not here; chapter 6 shows a small random model instead"),
+    ]
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "is missing: pip install 'manyheads[grading]'"
 
 
 def _why(layer: Layer) -> str:
