@@ -140,7 +140,7 @@ def test_doctor_says_what_is_there_and_fails_where_grading_would_refuse(without_
     well = autograder("doctor")
     assert well.returncode == 0, well.stdout
     assert "✗" not in well.stdout
-    for word in ("bubblewrap", "namespaces", "/proc", "limits", "GPU", "torch", "nbgrader"):
+    for word in ("bubblewrap", "namespaces", "/proc", "limits", "GPU", "memory", "weights", "torch", "nbgrader"):
         assert word in well.stdout
     ill = autograder("doctor", env=without_bubblewrap)
     assert ill.returncode == 1
