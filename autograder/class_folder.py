@@ -175,6 +175,7 @@ def configure(config: Any, config_file: str) -> None:
         SaveAutoGrades,
     )
 
+    from .inert import MakeInert
     from .nbgrader_steps import Execute, KeepRecord, Realign
 
     root = Path(config_file).resolve().parent
@@ -183,6 +184,11 @@ def configure(config: Any, config_file: str) -> None:
     config.Execute.seed = (root / SEED).read_text(encoding="utf-8").strip()
     config.KeepRecord.class_folder = str(root)
     config.Realign.solutions = str(root / "solutions")
+    # Pages of what learners wrote: feedback, and the formgrader's.
+    config.HTMLExporter.sanitize_html = True
+    config.HTMLExporter.filters = {
+        name: f"autograder.inert.{name}" for name in ("markdown2html", "clean_html", "strip_files_prefix")
+    }
     config.OverwriteCells.add_missing_cells = True
     config.Autograde.sanitize_preprocessors = [
         ClearOutput,
@@ -193,6 +199,7 @@ def configure(config: Any, config_file: str) -> None:
     ]
     config.Autograde.autograde_preprocessors = [
         Execute,
+        MakeInert,
         IgnorePattern,
         LimitOutput,
         SaveAutoGrades,

@@ -24,6 +24,8 @@ from .grade import Run
 from .grade import grade as grade_assignment
 from .problems import Problem
 from .results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult, class_results
+from .safe_text import clean
+
 
 app = typer.Typer(
     help="Build the course, and grade a class.",
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=list(arguments) if arguments is not None else None)
     except (Problem, OSError) as problem:
-        print(f"autograder: {problem}", file=sys.stderr)
+        print(f"autograder: {clean(str(problem))}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -168,7 +170,7 @@ def _grade(folder: ClassFolder, assignment: str, workers: int, regrade: bool, sa
     results = class_results(folder, assignment)
     _out.print(_table(results))
     if results.unsealed:
-        print(f"{_UNSEALED}: {', '.join(results.unsealed)}.")
+        print(f"{_UNSEALED}: {clean(', '.join(results.unsealed))}.")
     print("✓ right   ✓* right, but for what it builds on   ◐ partly   ✗ wrong   · not written")
     print(_summary(run))
 
@@ -182,9 +184,9 @@ def _report(folder: ClassFolder, assignments: list[str]) -> None:
 def _print_collected(collected: Collected) -> None:
     print(f"{len(collected.taken)} submissions taken in, {len(collected.same)} unchanged.")
     if collected.kept:
-        print(f"Kept as they were (--update replaces them): {', '.join(collected.kept)}")
+        print(f"Kept as they were (--update replaces them): {clean(', '.join(collected.kept))}")
     if collected.left_alone:
-        print(f"Left alone, no notebooks: {', '.join(collected.left_alone)}")
+        print(f"Left alone, no notebooks: {clean(', '.join(collected.left_alone))}")
 
 
 def _summary(run: Run) -> str:
@@ -201,13 +203,17 @@ def _table(results: ClassResults) -> Table:
     for learner in results.learners:
         if learner.score is None:
             cells = [Text("–", style="dim")] * len(results.points)
-            table.add_row(Text(learner.student), *cells, Text("–", style="dim"))
+            table.add_row(Text(clean(learner.student)), *cells, Text("–", style="dim"))
             continue
         cells = [_cell(learner.exercises[name]) for name in results.points]
-        table.add_row(Text(learner.student), *cells, f"{learner.score:g}")
+        table.add_row(Text(clean(learner.student)), *cells, f"{learner.score:g}")
     # Text, not a string: rich would take brackets in a learner's words for markup.
     table.caption = Text(
-        "\n".join(f"{who.student} · {who.outcome}: {who.reason}" for who in results.learners if who.reason)
+        "\n".join(
+            clean(f"{who.student} · {who.outcome}: {who.reason}").replace("\n", " ")
+            for who in results.learners
+            if who.reason
+        )
     )
     table.caption_justify = "left"
     return table

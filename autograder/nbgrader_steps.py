@@ -23,7 +23,6 @@ from traitlets import Unicode
 from manyheads import wire
 from manyheads.call import Answer, Failure
 from manyheads.exam import Exam
-from manyheads.sources import defines
 
 from .chapter import read_chapter
 from .class_folder import ClassFolder
@@ -34,9 +33,10 @@ from .record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
 from .released import release_of
 from .repair import keep, kept, note
 from .run_cells import RunCells
-from .source_notebook import EXERCISE_MARK, grade_id
+from .source_notebook import grade_id
 from .triage import refuse_other_chapters
 from .verdict import Verdict
+from .written import source_of
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
@@ -48,7 +48,7 @@ class Marked:
 
     Args:
         outcome: one of `autograder.record.OUTCOMES`.
-        reason: why, for a person; "" for graded.
+        reason: why, for a person; for graded "", or what a person should look at.
         verdicts: of the graded cells, in the notebook's order.
         seconds: wall time from the kernel's start to its end.
         sealed: whether it ran in the sandbox.
@@ -80,6 +80,7 @@ class Execute(RunCells):
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         self._judge = Judge(chapter, self.seed)
         self._timed_out_cell: int | None = None
+        self._odd_messages = 0
         outcome, reason = GRADED, ""
         try:
             nb, resources = super().preprocess(nb, resources, km)
@@ -94,6 +95,9 @@ class Execute(RunCells):
         if outcome == GRADED and self._timed_out_cell is not None:
             outcome = TIMEOUT
             reason = f"cell {self._timed_out_cell + 1} ran longer than {self.timeout} s and was stopped"
+        if self._odd_messages:
+            odd = f"its kernel sent {self._odd_messages} messages that no kernel sends; they were left out"
+            reason = f"{reason}; {odd}" if reason else odd
         resources["manyheads"] = Marked(
             outcome,
             reason,
@@ -105,6 +109,12 @@ class Execute(RunCells):
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell, or judge a graded one."""
+        try:
+            return self._run_or_judge(cell, resources, index)
+        finally:
+            self._odd_messages = self.odd_messages()
+
+    def _run_or_judge(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         graded = self._judge.chapter.graded_cell(grade_id(cell))
         if graded is None:
             cell, resources = super().preprocess_cell(cell, resources, index)
@@ -113,7 +123,7 @@ class Execute(RunCells):
         verdict = self._judge.mark(
             graded,
             ask=lambda exam, stand_ins: self._ask(exam, stand_ins, index),
-            source=_source_of(self.nb, graded.exercise),
+            source=source_of(self.nb, graded.exercise, self._judge.chapter.exercises),
         )
         cell.outputs = verdict.outputs()
         cell.execution_count = None
@@ -126,10 +136,12 @@ class Execute(RunCells):
         document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
         packer = wire.Packer()
         document["calls"] = [packer.call(trial.call) for trial in exam.trials]
+        document["forbids"] = list(exam.forbids)
         cell = new_code_cell(_PROBE.format(request=letters.request_path, answer=letters.answer_path))
         try:
             letters.ask(wire.dumps(document, packer.tensors))
-            self.execute_cell(cell, index, store_history=False)
+            with self.silence():  # what is shown now has no place: the verdict stands in this cell
+                self.execute_cell(cell, index, store_history=False)
             if self._note_timeout(cell, index):
                 return _no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
             most = self.kernel.limits.file_mb * MB
@@ -201,14 +213,3 @@ class KeepRecord(NbGraderPreprocessor):
 
 def _no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:
     return [Answer(failure=Failure(kind, why))] * len(exam.trials)
-
-
-def _source_of(notebook: NotebookNode, exercise: str) -> str:
-    """Return the source of every cell in which the learner writes `exercise`, wherever it stands."""
-    mark = f"{EXERCISE_MARK}{exercise}\n"
-    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    return "\n".join(
-        cell.source
-        for cell in cells
-        if grade_id(cell) == exercise or cell.source.startswith(mark) or defines(cell.source, exercise)
-    )

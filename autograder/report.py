@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .class_folder import ClassFolder
-from .record import CRASHED, NEEDS_REVIEW, TIMEOUT, UNREADABLE
+from .record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, UNREADABLE
 from .results import (
     CARRIED,
     CLEAN,
@@ -35,18 +34,11 @@ from .results import (
     LearnerResult,
     class_results,
 )
+from .safe_text import clean
 
 REPORT = "report.html"
 _MOST_BARS, _MOST_RANGES = 12, 8  # of a histogram, full marks apart: as many as have room for their labels
 _STEPS = tuple(step * 10**power for power in range(9) for step in (1, 2, 4, 5))
-_LONGEST_TEXT = 4000  # characters of one text: a message ends in print, whatever a learner's repr holds
-_ESCAPES = re.compile(
-    r"(?:\x1b\]|\x9d).*?(?:\x07|\x1b\\|\x9c)"  # operating system commands: titles, links
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor moves
-    r"|\x1b[ -/]*[0-~]",  # all others
-    re.DOTALL,
-)
-_REORDERING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True)
@@ -83,6 +75,7 @@ OUTCOME_MEANS = {
     TIMEOUT: "A cell ran too long and was stopped. What could be judged has its points.",
     UNREADABLE: "The file could not be read as a notebook, so there is no score.",
     NOT_GRADED: "It was handed in, and has not been graded yet.",
+    GRADED: "It has its score, and what happened while it ran is worth a look.",
 }
 
 
@@ -223,18 +216,6 @@ def concerns(results: ClassResults) -> list[Concern]:
         for (outcome, reason), students in groups.items()
     ]
     return sorted(found, key=lambda concern: (order.get(concern.outcome, -1), concern.students))
-
-
-def clean(text: str) -> str:
-    """Return `text` without what could act on a reader's screen: terminal escapes, control characters, and marks
-    that turn the reading direction. Very long text is cut.
-    """
-    kept = "".join(
-        "\ufffd" if unicodedata.category(char) == "Cs" else char  # half a character: UTF-8 cannot hold it
-        for char in _ESCAPES.sub("", text)
-        if char in "\n\t" or (unicodedata.category(char) != "Cc" and char not in _REORDERING)
-    )
-    return kept if len(kept) <= _LONGEST_TEXT else f"{kept[:_LONGEST_TEXT]}… (cut: {len(kept)} characters)"
 
 
 def number(value: float) -> str:

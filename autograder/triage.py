@@ -6,6 +6,7 @@ A file that cannot be gets an outcome and a reason that its author understands; 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -16,9 +17,16 @@ from .outline import outline
 from .problems import one_line
 from .released import Release, marker, release_of
 from .repair import presentable
+from .safe_text import clean
 from .source_notebook import grade_id
 
 MAX_BYTES = 50 * 2**20  # of a submitted notebook, outputs included
+# What a file may hold, whatever it weighs: a few bytes can stand for an object of hundreds, or for code that takes
+# seconds to read. A chapter has less than a hundredth of any of these.
+_MOST_VALUES = 400_000  # lists and objects
+_MOST_CELLS = 3_000
+_MOST_CODE = 500_000  # characters
+_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069<>&\"'`/\\]")
 
 
 class Unreadable(Exception):
@@ -31,6 +39,8 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
     Raises:
         Unreadable: if there is none, or it is not a notebook of `chapter`.
     """
+    _refuse_names(path)
+    _refuse_links(path)
     if not path.is_file():
         raise Unreadable(_what_is_there(path))
     size = path.stat().st_size
@@ -39,7 +49,10 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
     if size > MAX_BYTES:
         raise Unreadable(f"the file has {size / 2**20:.0f} MB; clear its outputs and hand it in again")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        if content.count(b"[") + content.count(b"{") > _MOST_VALUES:
+            raise Unreadable("the file holds more values than any notebook of this course; clear its outputs")
+        text = content.decode("utf-8-sig")
         data = json.loads(text)
         json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored again
     except UnicodeError:
@@ -58,13 +71,38 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises of many kinds on a file that is almost a notebook
         raise Unreadable(f"the notebook is damaged: {one_line(error)}") from error
+    _refuse_size(notebook)
     refuse_other_chapters(notebook, release_of(chapter), chapter.name)
     return notebook
 
 
+def _refuse_names(path: Path) -> None:
+    """Refuse a student's folder whose name would act on a terminal or a web page: nbgrader writes it on many."""
+    student = path.parent.parent.name
+    if _UNSAFE_NAME.search(student):
+        shown = _UNSAFE_NAME.sub("?", clean(student))[:100]
+        raise Unreadable(f"its folder's name holds characters that no name may have ({shown}): rename the folder")
+
+
+def _refuse_links(path: Path) -> None:
+    """Refuse links: they would be followed to other people's work, or to the class's secrets."""
+    folder = path.parent
+    for place in (folder.parent, folder, *(folder.rglob("*") if folder.is_dir() else ())):
+        if place.is_symlink():
+            raise Unreadable(f"{clean(place.name)} is a link, and not a file of its author's")
+
+
+def _refuse_size(notebook: NotebookNode) -> None:
+    if len(notebook.cells) > _MOST_CELLS:
+        raise Unreadable(f"the notebook has {len(notebook.cells)} cells, and {_MOST_CELLS} is the most that is read")
+    code = sum(len(cell.source) for cell in notebook.cells)
+    if code > _MOST_CODE:
+        raise Unreadable(f"the notebook has {code} characters of code and prose, and {_MOST_CODE} is the most")
+
+
 def _what_is_there(path: Path) -> str:
     found = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
-    there = f"there is only {', '.join(found[:5])}" if found else "the folder is empty"
+    there = f"there is only {', '.join(clean(name) for name in found[:5])}" if found else "the folder is empty"
     return f"{path.name} is missing: {there}"
 
 
