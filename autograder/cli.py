@@ -26,7 +26,6 @@ from .problems import Problem
 from .results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult, class_results
 from .safe_text import clean
 
-
 app = typer.Typer(
     help="Build the course, and grade a class.",
     no_args_is_help=True,

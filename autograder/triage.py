@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -66,12 +67,12 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
             f"the notebook is of format {str(data['nbformat'])[:20]}, and format 4 is needed: "
             "open it in JupyterLab, save it, and hand it in again"
         )
+    _refuse_size(data)
     try:
         notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises of many kinds on a file that is almost a notebook
         raise Unreadable(f"the notebook is damaged: {one_line(error)}") from error
-    _refuse_size(notebook)
     refuse_other_chapters(notebook, release_of(chapter), chapter.name)
     return notebook
 
@@ -92,12 +93,16 @@ def _refuse_links(path: Path) -> None:
             raise Unreadable(f"{clean(place.name)} is a link, and not a file of its author's")
 
 
-def _refuse_size(notebook: NotebookNode) -> None:
-    if len(notebook.cells) > _MOST_CELLS:
-        raise Unreadable(f"the notebook has {len(notebook.cells)} cells, and {_MOST_CELLS} is the most that is read")
-    code = sum(len(cell.source) for cell in notebook.cells)
-    if code > _MOST_CODE:
-        raise Unreadable(f"the notebook has {code} characters of code and prose, and {_MOST_CODE} is the most")
+def _refuse_size(data: dict[str, Any]) -> None:
+    cells = data.get("cells")
+    cells = cells if isinstance(cells, list) else []
+    if len(cells) > _MOST_CELLS:
+        raise Unreadable(f"the notebook has {len(cells)} cells, and {_MOST_CELLS} is the most that is read")
+    sources = [cell.get("source") for cell in cells if isinstance(cell, dict)]
+    # a list of lines, or one text
+    length = sum(len("".join(map(str, source)) if isinstance(source, list) else str(source)) for source in sources)
+    if length > _MOST_CODE:
+        raise Unreadable(f"the notebook has {length} characters of code and prose, and {_MOST_CODE} is the most")
 
 
 def _what_is_there(path: Path) -> str:

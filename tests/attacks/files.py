@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -40,8 +39,7 @@ def _pipe(path: Path) -> None:
 
 
 def _folder(path: Path) -> None:
-    path.mkdir()
-    (path / "\x1b[2J\x1b[31mnothing to see\x07.ipynb").touch()
+    (path.parent / "\x1b[2J\x1b[31mnothing to see\x07.ipynb").mkdir()
 
 
 def _text(content: str) -> bytes:
@@ -69,10 +67,10 @@ def _much_code(notebook: NotebookNode) -> None:
 
 # Sources on which Python's own parser has given up, or crashed, in one version or another.
 _CRASHING = (
-    "-" * 40_000 + "1",
-    "(" * 40_000,
-    "a." * 20_000 + "a",
-    "1+" * 20_000 + "1",
+    "-" * 15_000 + "1",
+    "(" * 15_000,
+    "a." * 10_000 + "a",
+    "1+" * 10_000 + "1",
     "[" * 199 + "]" * 199,
     "f'" + "{" * 3000 + "}" * 3000 + "'",
     "\n".join(" " * depth + "if 1:" for depth in range(99)),
@@ -81,11 +79,11 @@ _CRASHING = (
     "%%bash\n" * 200,
     "!" * 5000,
     "lambda: " * 10_000 + "0",
-    "not " * 12_000 + "1",
+    "not " * 8_000 + "1",
     "x if x else " * 4_000 + "x",
-    "*" * 20_000,
-    "9" * 40_000,
-    "0x" + "f" * 40_000,
+    "*" * 10_000,
+    "9" * 15_000,
+    "0x" + "f" * 15_000,
     "@a\n" * 10_000,
     "\u202e\u2066" * 5000,
 )
@@ -168,7 +166,7 @@ ATTACKS = (
         "nest a file until the reader falls over",
         outcome=UNREADABLE,
         score=None,
-        told="not JSON",
+        told="more values",
         put=_put(_text("[" * 1_000_000)),
     ),
     Attack(
