@@ -124,12 +124,7 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     with standing_in(namespace, document["stand_ins"]):
         for packed in document["calls"]:
             if document["exercise"] in namespace:
-                given = run(
-                    namespace[document["exercise"]],
-                    unpacker.call(packed),
-                    document["probe"],
-                    document.get("forbids", ()),
-                )
+                given = run(namespace[document["exercise"]], unpacker.call(packed), probe, forbids)
             else:
                 given = Answer(failure=missing(document["exercise"]))
             answers.append(packer.answer(given))

@@ -5,21 +5,13 @@ from __future__ import annotations
 from .attack import WRONG, Attack
 
 _SEND = """
-import time, json
+import time
 kernel = get_ipython().kernel
 session, iopub = kernel.session, kernel.iopub_socket
 def send(kind, content, parent=None, metadata=None, buffers=()):
-    # the parent header of the cell that runs
+    # by default as an answer to the cell that runs
     session.send(iopub, kind, content, parent=parent or kernel.get_parent("shell"), metadata=metadata or {},
                  buffers=list(buffers), ident=b"forged")
-"""
-
-_REPLY = """
-def reply(content):
-    stream = kernel.shell_stream.socket if kernel.shell_stream else kernel.shell_socket
-    session.send(stream, "execute_reply", content, parent=kernel.get_parent("shell"), ident=kernel._shell_parent.get()[0]
-                 if hasattr(kernel, "_shell_parent") and isinstance(kernel._shell_parent.get(), tuple) else
-                 kernel.get_parent("shell").get("_ident", []))
 """
 
 # Well-formed messages with contents that no kernel sends, each of which nbclient or nbformat would stumble over.

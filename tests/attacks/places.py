@@ -18,7 +18,7 @@ _READ = (
     + """
 home = [os.path.dirname(path) for path in (os.__file__, sys.prefix, "/root/x", "/home/x", "/work/x", "/srv/x")]
 for start in {*home, "/", "/tmp", "/var", "/mnt", os.getcwd()}:
-    for pattern in ("*/.judge-seed", "*/*/.judge-seed", "*/solutions/*/lesson.py", "*/gradebook.db", "*/submitted/*/*/*"):
+    for pattern in ("*/.judge-seed", "*/*/.judge-seed", "*/solutions/*/lesson.py", "*/gradebook.db", "*/submitted/*/*"):
         for path in glob.glob(os.path.join(start, pattern)):
             look(path, lambda: open(path, errors="replace").read())
 for up in range(1, 12):

@@ -28,7 +28,8 @@ def scale_rows(x, factors):
 
 
 def _signal(whom: str, what: str) -> str:
-    return f"import os, signal\ntry:\n    {whom.replace('WHAT', f'signal.{what}')}\nexcept OSError as error:\n    print(error)"
+    act = whom.replace("WHAT", f"signal.{what}")
+    return f"import os, signal\ntry:\n    {act}\nexcept OSError as error:\n    print(error)"
 
 
 _KILLS_ALL_AROUND = """

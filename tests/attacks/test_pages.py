@@ -1,4 +1,4 @@
-"""What a browser does with the pages that show learners' work: feedback, the formgrader's, the report. It only draws."""
+"""What a browser does with pages that show learners' work: feedback, the formgrader's, the report. It only draws."""
 
 from __future__ import annotations
 
@@ -114,9 +114,6 @@ def test_feedback_runs_nothing_loads_nothing_and_shows_the_score(visit: Visit, f
             " return document.elementFromPoint(box.x + 20, box.y + box.height / 2) === h }"
         )
         assert on_top, name
-        assert visit.page.locator("h4", has_text="(Score").count() == 1 + (
-            name != EARLIER and "9.0 / 9.0" in path.read_text() and name in ("hostile-prose", "hostile-outputs")
-        )
 
 
 def test_the_formgraders_page_runs_nothing_of_theirs(
@@ -152,7 +149,8 @@ def test_the_report_runs_nothing_and_loads_nothing(attacked: Graded, visit: Visi
 
 def test_what_is_harmless_is_still_shown(visit: Visit, tmp_path: Path) -> None:
     prose = (
-        "# Title\n\nText with **bold**, `code`, $\\sqrt{d_k}$, H<sub>2</sub>O, 1 < 2 & 3.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
+        "# Title\n\nText with **bold**, `code`, $\\sqrt{d_k}$, H<sub>2</sub>O, 1 < 2 & 3.\n\n"
+        "| a | b |\n|---|---|\n| 1 | 2 |\n\n"
         "<details><summary>A hint</summary>\n\nIt helps.\n\n</details>\n\n```python\ndef f(x):\n    return x\n```\n\n"
         "![a picture](attachment:a.png) [a link](https://pytorch.org/docs)"
     )

@@ -107,7 +107,8 @@ from IPython.display import display, update_display
 _KEEPS_THE_STAND_IN = """
 def row_sums(x, factors):
     global kept
-    kept = scale_rows
+    if scale_rows.__module__ == "manyheads.stand_in":
+        kept = scale_rows
     y = scale_rows(x, factors)
     return y, y.sum(1)
 """
