@@ -30,9 +30,9 @@ except RuntimeError as error:
 _MEMORY = "hoard = []\nwhile True:\n    hoard.append(bytearray(b'x') * 2**24)"
 _MEMORY_TOGETHER = """
 import os, time
-for _ in range(8):
+for _ in range(4):
     if os.fork() == 0:
-        hoard = [bytearray(b"x") * 2**20 for _ in range(250)]
+        hoard = bytearray(b"x") * (500 * 2**20)
         time.sleep(600)
 time.sleep(600)
 """
@@ -53,7 +53,7 @@ for place in ("/tmp", "/dev/shm", "/run/letters", "."):
         print(place, number, error)
 """
 _SPARSE = "import os\nwith open('/tmp/large', 'wb') as file:\n    os.truncate(file.fileno(), 2**40)"
-_GIGABYTE = "for _ in range(1024):\n    print('x' * 2**20)"
+_GIGABYTES = "while True:\n    print('x' * 2**20)"
 _LINES = "while True:\n    print('y')"
 _UPDATES = """
 from IPython.display import display
@@ -86,7 +86,14 @@ ATTACKS = (
     ),
     Attack("disk-filler", "fill the disk, with bytes and with names", ONE_POINT, last=_DISK),
     Attack("sparse-file", "write a terabyte of nothing", ONE_POINT, last=_SPARSE),
-    Attack("gigabyte-of-output", "print a gigabyte", ONE_POINT, last=_GIGABYTE),
+    Attack(
+        "gigabytes-of-output",
+        "print gigabytes",
+        ONE_POINT,
+        last=_GIGABYTES,
+        outcome=TIMEOUT,
+        told="ran longer",
+    ),
     Attack("endless-lines", "print for ever", ONE_POINT, last=_LINES, outcome=TIMEOUT, told="ran longer"),
     Attack(
         "endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=TIMEOUT, told="ran longer"

@@ -96,8 +96,7 @@ for name in list(sys.modules):
 _BUILTINS = """
 import builtins
 builtins.__import__ = lambda *a, **k: type("M", (), {"respond": staticmethod(lambda *a: print("✓ passed"))})
-builtins.isinstance = lambda *a: True
-builtins.len = lambda thing: 0
+builtins.open = builtins.compile = builtins.exec = lambda *a, **k: None
 """
 
 _IMPORT_HOOK = """

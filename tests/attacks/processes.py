@@ -135,7 +135,14 @@ ATTACKS = (
         told="ended its own",
     ),
     Attack("kills-everybody", "kill every process there is", ONE_POINT, last=_signal("os.kill(-1, WHAT)", "SIGKILL")),
-    Attack("kills-by-number", "kill processes by guessing", ONE_POINT, last=_KILLS_ALL_AROUND),
+    Attack(
+        "kills-by-number",
+        "kill processes by guessing",  # a number that it finds is that of a thread of its own
+        ONE_POINT,
+        last=_KILLS_ALL_AROUND,
+        outcome=CRASHED,
+        told="ended its own",
+    ),
     Attack("daemon", "leave a process that writes files", ONE_POINT, last=_DAEMON),
     Attack(
         "overwrites-answers",
