@@ -45,7 +45,10 @@ _ATTRIBUTES = {
 }
 # TeX that loads, links, or places things anywhere on the page. MathJax's safe mode refuses most of it, not all.
 _TEX = re.compile(r"\\(require|href|url|class|cssId|style|unicode|mmlToken|bbox|includegraphics|def|newcommand|let)\b")
-_LONGEST = 500_000  # characters of HTML or prose that is read; longer ones are shown as text
+_LONGEST = 200_000  # characters of HTML or prose that is read; longer ones are shown as text
+_MOST_TAGS, _DEEPEST = 10_000, 300
+_TAG = re.compile(r"<(/?)([A-Za-z]\w*)")
+_VOID = ("br", "hr", "img", "input", "wbr", "col")
 _SHOWN = ("text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 _LARGEST = 5000  # pixels of a picture's side
@@ -68,7 +71,7 @@ def markdown2html(context: Any, source: str) -> str:
 def clean_html(element: Any) -> str:
     """Return HTML without anything that acts, loads, or covers what is not its own."""
     text = element.decode(errors="replace") if isinstance(element, bytes) else str(element)
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or not _is_shallow(text):
         return _as_text(text)
     try:
         soup = BeautifulSoup(text, "html.parser")
@@ -149,6 +152,17 @@ def _is_allowed(tag: str, name: str, value: str) -> bool:
 
 def _joined(text: Any) -> str:
     return "".join(text) if isinstance(text, list) else text if isinstance(text, str) else str(text)
+
+
+def _is_shallow(text: str) -> bool:
+    """Return whether HTML can be read in little time: what is nested deeply takes the square of its depth."""
+    if text.count("<") > _MOST_TAGS:
+        return False
+    depth = deepest = 0
+    for closes, name in _TAG.findall(text):
+        depth = max(0, depth - 1) if closes else depth + (name.lower() not in _VOID)
+        deepest = max(deepest, depth)
+    return deepest <= _DEEPEST
 
 
 def _as_text(text: str) -> str:
