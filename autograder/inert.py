@@ -45,8 +45,11 @@ _ATTRIBUTES = {
 }
 # TeX that loads, links, or places things anywhere on the page. MathJax's safe mode refuses most of it, not all.
 _TEX = re.compile(r"\\(require|href|url|class|cssId|style|unicode|mmlToken|bbox|includegraphics|def|newcommand|let)\b")
-_LONGEST = 200_000  # characters of HTML or prose that is read; longer ones are shown as text
-_MOST_TAGS, _DEEPEST = 10_000, 300
+_LONGEST, _LONGEST_PROSE = (
+    200_000,
+    50_000,
+)  # characters of HTML and of prose that are read; longer ones are shown as text
+_MOST_MARKS, _DEEPEST = 20_000, 300
 _TAG = re.compile(r"<(/?)([A-Za-z]\w*)")
 _VOID = ("br", "hr", "img", "input", "wbr", "col")
 _SHOWN = ("text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
@@ -57,7 +60,7 @@ _LARGEST = 5000  # pixels of a picture's side
 @pass_context
 def markdown2html(context: Any, source: str) -> str:
     """Return prose as HTML that shows it and does nothing else."""
-    if len(source) > _LONGEST:
+    if len(source) > _LONGEST_PROSE:
         return _as_text(source)
     attachments = context.get("cell", {}).get("attachments", {})
     renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
@@ -71,7 +74,7 @@ def markdown2html(context: Any, source: str) -> str:
 def clean_html(element: Any) -> str:
     """Return HTML without anything that acts, loads, or covers what is not its own."""
     text = element.decode(errors="replace") if isinstance(element, bytes) else str(element)
-    if len(text) > _LONGEST or not _is_shallow(text):
+    if len(text) > _LONGEST or not _is_quick(text):
         return _as_text(text)
     try:
         soup = BeautifulSoup(text, "html.parser")
@@ -154,9 +157,9 @@ def _joined(text: Any) -> str:
     return "".join(text) if isinstance(text, list) else text if isinstance(text, str) else str(text)
 
 
-def _is_shallow(text: str) -> bool:
-    """Return whether HTML can be read in little time: what is nested deeply takes the square of its depth."""
-    if text.count("<") > _MOST_TAGS:
+def _is_quick(text: str) -> bool:
+    """Return whether HTML can be read in little time: that takes the square of its depth, and of its marks."""
+    if sum(map(text.count, "<>&")) > _MOST_MARKS:
         return False
     depth = deepest = 0
     for closes, name in _TAG.findall(text):

@@ -193,7 +193,8 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<div>" * 50_000, "<" * 400_000, "> " * 100_000, "&" * 400_000, "<a b=" * 60_000, "*_" * 100_000]
+    "text",
+    ["<div>" * 40_000, "<div>" * 290, "<" * 190_000, "> " * 90_000, "&" * 190_000, "&" * 19_000, "<a b=" * 6_000],
 )
 def test_text_made_to_be_slow_is_not(text: str) -> None:
     assert clean_html(text)
