@@ -92,12 +92,10 @@ ATTACKS = (
         ONE_POINT,
         last=_GIGABYTES,
         outcome=TIMEOUT,
-        told="ran longer",
+        told="ran ",
     ),
-    Attack("endless-lines", "print for ever", ONE_POINT, last=_LINES, outcome=TIMEOUT, told="ran longer"),
-    Attack(
-        "endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=TIMEOUT, told="ran longer"
-    ),
+    Attack("endless-lines", "print for ever", ONE_POINT, last=_LINES, outcome=TIMEOUT, told="ran "),
+    Attack("endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=TIMEOUT, told="ran "),
     Attack(
         "huge-message", "send one message of 64 MB", ONE_POINT, last=_HUGE_MESSAGE, outcome=TIMEOUT, told="too much"
     ),
@@ -109,7 +107,7 @@ ATTACKS = (
         ONE_POINT,
         last=_CPU,
         outcome=TIMEOUT,
-        told="ran longer",
+        told="ran ",
     ),
     Attack("huge-error", "raise an error of 4 MB", ONE_POINT, last=_ERRORS),
     Attack(
@@ -127,6 +125,6 @@ ATTACKS = (
         writes={"scale_rows": WRONG.replace("return x * 0", "while True: pass")},
         outcome=TIMEOUT,
         score=0,
-        told="ran longer",
+        told="ran ",
     ),
 )

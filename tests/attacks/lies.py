@@ -95,7 +95,13 @@ _KNOWN = {
 }
 
 ATTACKS = (
-    Attack("tensor-subclass", "hand in a tensor that answers yes", writes={"scale_rows": _SUBCLASS}),
+    Attack(
+        "tensor-subclass",
+        "hand in a tensor that answers yes",
+        writes={"scale_rows": _SUBCLASS},
+        score=0,
+        told="an error",
+    ),
     Attack(
         "always-equal", "hand in an object equal to all", writes={"scale_rows": _ALWAYS_EQUAL}, score=0, told="error"
     ),
@@ -104,7 +110,7 @@ ATTACKS = (
         "hand in a tensor that computes what it likes",
         writes={"scale_rows": _DISPATCH},
         score=0,
-        told="error",
+        told="wrong shape",
     ),
     Attack("nan", "pass by NaN, which is close to nothing", writes=_number("float('nan')"), told="NaN"),
     Attack("infinite", "pass by infinity, which is close to all", writes=_number("float('inf')"), told="infinite"),
@@ -114,7 +120,7 @@ ATTACKS = (
         "by-heart",
         "answer the visible cases from the course's own fixtures",
         writes={name: _BY_HEART.replace("NAME", name).replace("SHAPED", shaped) for name, shaped in _KNOWN.items()},
-        score=3,
+        score=2,
         chapter="01_single_head",
     ),
     Attack(

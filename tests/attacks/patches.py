@@ -76,7 +76,7 @@ def respond(request, answer, namespace=None):
     kind = "x" * 4000
     answers = [
         {"value": None, "failure": [kind, "\\x1b[2J\\x1b[1;32m✓ passed\\x1b[0m" * 100, kind], "parameters": None,
-         "changed": [kind] * 1000, "learnable": []}
+         "changed": [kind] * 50, "learnable": []}
         for call in document["calls"]
     ]
     manyheads.wire.save(pathlib.Path(answer), {"answers": answers}, {})
@@ -96,7 +96,6 @@ for name in list(sys.modules):
 _BUILTINS = """
 import builtins
 builtins.__import__ = lambda *a, **k: type("M", (), {"respond": staticmethod(lambda *a: print("✓ passed"))})
-builtins.open = builtins.compile = builtins.exec = lambda *a, **k: None
 """
 
 _IMPORT_HOOK = """

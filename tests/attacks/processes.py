@@ -36,7 +36,8 @@ _KILLS_ALL_AROUND = """
 import os, signal
 for number in [*range(-1, 60), os.getppid(), os.getpgrp()]:
     for what in (signal.SIGSTOP, signal.SIGKILL):
-        if number not in (0, os.getpid(), -1, os.getpgrp()):
+        # a number that it finds may be that of a thread of its own
+        if number not in (0, os.getpid(), -1, os.getpgrp()) and not os.path.exists(f"/proc/self/task/{number}"):
             try:
                 os.kill(number, what)
             except OSError:
@@ -122,7 +123,7 @@ ATTACKS = (
         ONE_POINT,
         last=_signal("os.kill(os.getpid(), WHAT)", "SIGSTOP"),
         outcome=TIMEOUT,
-        told="ran longer",
+        told="ran ",
     ),
     Attack("kills-its-parent", "kill its parent", ONE_POINT, last=_signal("os.kill(os.getppid(), WHAT)", "SIGKILL")),
     Attack("stops-its-parent", "stop its parent", ONE_POINT, last=_signal("os.kill(os.getppid(), WHAT)", "SIGSTOP")),
@@ -137,11 +138,9 @@ ATTACKS = (
     Attack("kills-everybody", "kill every process there is", ONE_POINT, last=_signal("os.kill(-1, WHAT)", "SIGKILL")),
     Attack(
         "kills-by-number",
-        "kill processes by guessing",  # a number that it finds is that of a thread of its own
+        "kill processes by guessing",
         ONE_POINT,
         last=_KILLS_ALL_AROUND,
-        outcome=CRASHED,
-        told="ended its own",
     ),
     Attack("daemon", "leave a process that writes files", ONE_POINT, last=_DAEMON),
     Attack(

@@ -19,7 +19,7 @@ from autograder.class_folder import ClassFolder
 from ..conftest import TOY
 from .conftest import digests
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _MOST_MEMORY = 1536 * 2**20  # bytes that a collecting process may have of its own
 _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2066]")

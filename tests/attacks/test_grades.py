@@ -10,7 +10,7 @@ from ..conftest import TOY
 from . import ATTACKS, Attack
 from .conftest import ALSO_FIRST, EARLIER, FIRST, HONEST, SECRET, Graded
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
 

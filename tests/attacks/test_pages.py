@@ -23,7 +23,7 @@ from ..lab import browser_page, jupyter_lab, needs_chromium
 from .conftest import EARLIER, Graded
 from .pages import ATTACKS, HOSTILE, RUN, SCRIPTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(900), needs_chromium]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800), needs_chromium]
 
 _PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 # What lies over others, leads out of its frame, or takes input. Of what learners wrote, nothing may.
