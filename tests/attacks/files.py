@@ -8,7 +8,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder.record import UNREADABLE
+from autograder.record import TIMEOUT, UNREADABLE
 
 from .attack import ONE_POINT, TOY, Attack
 
@@ -202,14 +202,21 @@ ATTACKS = (
         told="code",
         change=_much_code,
     ),
-    Attack("crashing-sources", "crash the process that reads the code", ONE_POINT, change=_crashing_sources),
+    Attack(
+        "crashing-sources",
+        "crash the process that reads the code",
+        ONE_POINT,
+        change=_crashing_sources,
+        outcome=TIMEOUT,
+        told="ran ",
+    ),
     Attack(
         "crashing-names",
         "crash the judge's look for forbidden names",
         ONE_POINT,
         change=_crashing_names,
-        score=0,
-        told="x",
+        outcome=TIMEOUT,
+        told="ran ",
     ),
     Attack("odd-metadata", "send metadata that means something elsewhere", ONE_POINT, change=_odd_metadata),
     Attack(

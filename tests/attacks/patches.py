@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autograder.record import TIMEOUT
+
 from .attack import Attack
 
 _COMPARISON = """
@@ -73,7 +75,7 @@ _LONG_NAMES = """
 import manyheads.probe, manyheads.wire, pathlib
 def respond(request, answer, namespace=None):
     document, tensors = manyheads.wire.load(pathlib.Path(request))
-    kind = "x" * 4000
+    kind = "E"
     answers = [
         {"value": None, "failure": [kind, "\\x1b[2J\\x1b[1;32m✓ passed\\x1b[0m" * 100, kind], "parameters": None,
          "changed": [kind] * 50, "learnable": []}
@@ -125,6 +127,13 @@ ATTACKS = (
     Attack("answer-bomb", "fill the judge's memory by a small answer", first=_ANSWER_BOMB, score=0, told=_NOTHING),
     Attack("escapes-in-an-answer", "show a pass by terminal escapes", first=_LONG_NAMES, score=0, told="✓ passed"),
     Attack("sys-modules", "put impostors into sys.modules", first=_MODULES, score=0, told=_NOTHING),
-    Attack("builtins", "replace builtins", first=_BUILTINS, score=0, told=_NOTHING),
+    Attack(
+        "builtins",
+        "replace builtins",
+        first=_BUILTINS,
+        outcome=TIMEOUT,
+        score=0,
+        told="could not be stopped",
+    ),
     Attack("import-hook", "load its own modules by an import hook", first=_IMPORT_HOOK, score=0, told=_NOTHING),
 )
