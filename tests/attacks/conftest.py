@@ -125,9 +125,10 @@ def processes() -> set[str]:
     """Return this process's descendants. One that lost its parent is among them, see `_orphans_come_here`."""
     found = set()
     for child in psutil.Process().children(recursive=True):
-        with_words = " ".join(child.cmdline()) or child.name()
-        if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in with_words:
-            found.add(f"{child.pid} {with_words}")
+        if child.status() != psutil.STATUS_ZOMBIE:  # ended; what it was called is gone
+            words = " ".join(child.cmdline()) or child.name()
+            if "resource_tracker" not in words:
+                found.add(f"{child.pid} {words}")
     return found
 
 
