@@ -170,6 +170,7 @@ def configure(config: Any, config_file: str) -> None:
     )
 
     from .gradebook import OverwriteReleased, SaveGrades
+    from .inert import MakeInert
     from .nbgrader_steps import Execute, KeepRecord, Realign
 
     root = Path(config_file).resolve().parent
@@ -178,11 +179,17 @@ def configure(config: Any, config_file: str) -> None:
     config.Execute.seed = (root / SEED).read_text(encoding="utf-8").strip()
     config.KeepRecord.class_folder = str(root)
     config.Realign.solutions = str(root / "solutions")
+    # Pages of what learners wrote: feedback, and the formgrader's.
+    config.HTMLExporter.sanitize_html = True
+    config.HTMLExporter.filters = {
+        name: f"autograder.inert.{name}" for name in ("markdown2html", "clean_html", "strip_files_prefix")
+    }
     config.OverwriteCells.add_missing_cells = True
     # nbgrader would check cells' metadata after each half; what Realign leaves is the release's own.
     config.Autograde.sanitize_preprocessors = [ClearOutput, Realign, OverwriteKernelspec, OverwriteReleased]
     config.Autograde.autograde_preprocessors = [
         Execute,
+        MakeInert,
         IgnorePattern,
         LimitOutput,
         SaveGrades,

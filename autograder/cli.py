@@ -29,6 +29,7 @@ from .lms_commands import print_collected
 from .package_commands import commands as package_commands
 from .problems import Problem
 from .results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult, class_results
+from .safe_text import clean
 
 app = typer.Typer(
     help="Build the course, and grade a class.",
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=list(arguments) if arguments is not None else None)
     except (Problem, OSError) as problem:
-        print("\n".join([f"autograder: {problem}", *getattr(problem, "__notes__", ())]), file=sys.stderr)
+        lines = [f"autograder: {problem}", *getattr(problem, "__notes__", ())]
+        print("\n".join(map(clean, lines)), file=sys.stderr)
         sys.exit(2)
 
 
@@ -192,7 +194,7 @@ def _grade(
     results = class_results(folder, assignment)
     _out.print(_table(results))
     if results.unsealed:
-        print(f"{_UNSEALED}: {', '.join(results.unsealed)}.")
+        print(f"{_UNSEALED}: {clean(', '.join(results.unsealed))}.")
     print("✓ right   ✓* right, but for what it builds on   ◐ partly   ✗ wrong   · not written")
     print(_summary(run))
 
@@ -217,13 +219,17 @@ def _table(results: ClassResults) -> Table:
     for learner in results.learners:
         if learner.score is None:
             cells = [Text("–", style="dim")] * len(results.points)
-            table.add_row(Text(learner.student), *cells, Text("–", style="dim"))
+            table.add_row(Text(clean(learner.student)), *cells, Text("–", style="dim"))
             continue
         cells = [_cell(learner.exercises[name]) for name in results.points]
-        table.add_row(Text(learner.student), *cells, f"{learner.score:g}")
+        table.add_row(Text(clean(learner.student)), *cells, f"{learner.score:g}")
     # Text, not a string: rich would take brackets in a learner's words for markup.
     table.caption = Text(
-        "\n".join(f"{who.student} · {who.outcome}: {who.reason}" for who in results.learners if who.reason)
+        "\n".join(
+            clean(f"{who.student} · {who.outcome}: {who.reason}").replace("\n", " ")
+            for who in results.learners
+            if who.reason
+        )
     )
     table.caption_justify = "left"
     return table

@@ -43,6 +43,10 @@ ADVICE = {
         "A score that was set by hand stands over a newer judgement.",
         "Open it in the formgrader, where it waits for a grade, and keep or change the score.",
     ),
+    GRADED: Advice(
+        "It has its score, and what happened while it ran is worth a look.",
+        "Open it in the formgrader, read what it runs, and talk to the learner where it was no accident.",
+    ),
     NOT_GRADED: Advice("It was handed in, and has not been graded yet.", "Run autograder grade."),
 }
 
@@ -61,7 +65,7 @@ def concerns(results: ClassResults) -> list[Concern]:
     """Gather the submissions that a person should open, the most pressing first."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for learner in results.learners:
-        if learner.outcome != GRADED:
+        if learner.outcome != GRADED or learner.reason:
             groups[learner.outcome, learner.reason].append(learner.student)
         if learner.hand_to_check:
             groups[BY_HAND, f"in {', '.join(learner.hand_to_check)}"].append(learner.student)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from nbgrader.api import Gradebook, MissingEntry
 
 from .class_folder import ClassFolder
+from .record import GRADED
 from .results import class_results
 from .roster import Person, roster
 
@@ -77,7 +78,7 @@ def class_grades(folder: ClassFolder, assignment: str) -> Grades:
         for learner in results.learners:
             person = people.get(learner.student) or Person(learner.student, listed=False)
             score, reason = learner.score, learner.reason
-            if score is not None and learner.needs_a_look and not learner.changed_by_hand:
+            if score is not None and learner.outcome != GRADED and not learner.changed_by_hand:
                 score = None  # until a person has looked, and has set a score in the formgrader
             if score is not None:
                 score = max(0.0, score - _penalty(gradebook, assignment, learner.student))

@@ -7,11 +7,13 @@ compares what comes back. Expected values, reference code and scores never leave
 from __future__ import annotations
 
 from manyheads import diagnosis
+from manyheads.call import missing
 from manyheads.diagnosis import Ask, Finding
 from manyheads.exam import CHECKS, Exam
 
 from .chapter import Chapter, GradedCell
 from .examiner import set_exams
+from .safe_text import clean
 from .verdict import PASSED, Verdict
 
 
@@ -27,6 +29,7 @@ class Judge:
         self.chapter = chapter
         self.exams = set_exams(chapter, seed)
         self.verdicts: list[Verdict] = []
+        self._settled: dict[tuple[str, str], tuple[Finding | None, tuple[str, ...]]] = {}  # by exercise and check
 
     def mark(self, cell: GradedCell, ask: Ask, source: str) -> Verdict:
         """Judge one graded cell and remember the verdict.
@@ -41,8 +44,20 @@ class Judge:
             judged = [v for v in self.verdicts if v.exercise == other.exercise]
             if len(judged) == len(CHECKS):
                 return any(verdict.stage != PASSED or verdict.carried for verdict in judged)
-            return diagnosis.fails(other, ask(other, {}))  # its checks stand below this one, or were moved there
+            # Its checks stand below this one. Where a working one is lent, they are decided before: what is lent could
+            # be kept, and handed in as the learner's own.
+            answers = ask(other, {})
+            if not diagnosis.fails(other, answers) or all(a.failure == missing(other.exercise) for a in answers):
+                return False
+            for check in CHECKS:
+                if (other.exercise, check) not in self._settled:
+                    decided = diagnosis.decide(self.exams, other, check, "", ask, failing)
+                    self._settled[other.exercise, check] = decided
+            return True
 
+        settled = self._settled.get((cell.exercise, cell.check))
+        if settled and diagnosis.forbidden_in(exam, source) is None:
+            return self._remember(cell, *settled)
         finding, carried = diagnosis.decide(self.exams, exam, cell.check, source, ask, failing)
         return self._remember(cell, finding, carried)
 
@@ -60,7 +75,7 @@ class Judge:
             stage=PASSED if finding is None else finding.stage,
             message=diagnosis.passed_line(self.exams[cell.exercise], cell.check, carried)
             if finding is None
-            else finding.message,
+            else clean(finding.message),
             misconception=None if finding is None else finding.misconception,
             carried=carried,
         )

@@ -27,6 +27,7 @@ from traitlets import Type, Unicode
 
 from .letters import Letters
 from .limits import MB, Limits
+from .messages import SoundChannel
 from .provisioner import WarmProvisioner
 from .watch import KERNEL_ENDED
 
@@ -36,6 +37,9 @@ _QUEUED, _MESSAGE_MB = 20, 32  # messages that wait here to be read, and the siz
 
 class SubmissionClient(AsyncKernelClient):
     """A client that waits for nothing but its kernel: jupyter_client's own spends 0.2 s to be sure of silence."""
+
+    shell_channel_class = Type(SoundChannel)
+    iopub_channel_class = Type(SoundChannel)
 
     def start_channels(
         self, shell: bool = True, iopub: bool = True, stdin: bool = False, hb: bool = False, control: bool = False

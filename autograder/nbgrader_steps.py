@@ -32,16 +32,16 @@ from .judge import Judge
 from .limits import MB
 from .marks import marks
 from .needed import left_out
-from .outline import outline
 from .realign import realign
 from .record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
 from .released import release_of
 from .repair import keep, kept, note
 from .run_cells import RunCells
-from .source_notebook import EXERCISE_MARK, grade_id
+from .source_notebook import grade_id
 from .triage import refuse_other_chapters
 from .verdict import Verdict
 from .warm import begin_warming
+from .written import source_of
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
@@ -58,7 +58,7 @@ class Marked:
 
     Args:
         outcome: one of `autograder.record.OUTCOMES`.
-        reason: why, for a person; "" for graded.
+        reason: why, for a person; for graded "", or what a person should look at.
         verdicts: of the graded cells, in the notebook's order.
         seconds: wall time from the kernel's start to its end.
         sealed: whether it ran in the sandbox.
@@ -111,6 +111,7 @@ class Execute(RunCells):
             begin_warming(frozenset(self.hidden_folders()))  # the first time, setting the exams takes as long
         self._judge = Judge(chapter, self.seed)
         self._timed_out_cell: int | None = None
+        self._odd_messages = 0
         self._answers: dict[tuple[str, tuple[str, ...]], Sequence[Answer]] = {}
         outcome, reason = GRADED, ""
         try:
@@ -126,6 +127,9 @@ class Execute(RunCells):
         if outcome == GRADED and self._timed_out_cell is not None:
             outcome = TIMEOUT
             reason = f"cell {self._timed_out_cell + 1} ran longer than {self.timeout} s and was stopped"
+        if self._odd_messages:
+            odd = f"its kernel sent {self._odd_messages} messages that no kernel sends; they were left out"
+            reason = f"{reason}; {odd}" if reason else odd
         return nb, outcome, reason
 
     def _misses_a_name(self, nb: NotebookNode) -> bool:
@@ -135,6 +139,12 @@ class Execute(RunCells):
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell, or judge a graded one."""
+        try:
+            return self._run_or_judge(cell, resources, index)
+        finally:
+            self._odd_messages = self.odd_messages()
+
+    def _run_or_judge(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         if index in self._left_out:
             cell.outputs = [nbformat.from_dict(_NOT_RUN)]
             return cell, resources
@@ -147,7 +157,7 @@ class Execute(RunCells):
         verdict = self._judge.mark(
             graded,
             ask=lambda exam, stand_ins: self._ask(exam, stand_ins, index),
-            source=_source_of(self.nb, graded.exercise),
+            source=source_of(self.nb, graded.exercise, self._judge.chapter.exercises),
         )
         cell.outputs = verdict.outputs()
         cell.execution_count = None
@@ -167,10 +177,12 @@ class Execute(RunCells):
         document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
         packer = wire.Packer()
         document["calls"] = [packer.call(trial.call) for trial in exam.trials]
+        document["forbids"] = list(exam.forbids)
         cell = new_code_cell(_PROBE.format(request=letters.request_path, answer=letters.answer_path))
         try:
             letters.ask(wire.dumps(document, packer.tensors))
-            self.execute_cell(cell, index, store_history=False)
+            with self.silence():  # what is shown now has no place: the verdict stands in this cell
+                self.execute_cell(cell, index, store_history=False)
             if self._note_timeout(cell, index):
                 return _no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
             most = self.kernel.limits.file_mb * MB
@@ -243,14 +255,3 @@ class KeepRecord(NbGraderPreprocessor):
 
 def _no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:
     return [Answer(failure=Failure(kind, why))] * len(exam.trials)
-
-
-def _source_of(notebook: NotebookNode, exercise: str) -> str:
-    """Return the source of every cell in which the learner writes `exercise`, wherever it stands."""
-    mark = f"{EXERCISE_MARK}{exercise}\n"
-    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
-    return "\n".join(
-        cell.source
-        for cell in cells
-        if grade_id(cell) == exercise or cell.source.startswith(mark) or exercise in outline(cell.source).binds
-    )

@@ -111,5 +111,5 @@ def _code(tree: ast.Module) -> str:
             node.body = node.body[1:] or [ast.Pass()]
     try:
         return ast.dump(tree)
-    except RecursionError:
+    except (RecursionError, ValueError):  # nested too deeply; a number of more digits than Python writes out
         return ""

@@ -1,5 +1,7 @@
 """How trouble is told: the exception that ends a command with a clear line, and other exceptions in one line."""
 
+from .safe_text import clean
+
 
 class Problem(Exception):
     """Something the person at the command line can mend. Its text says what is wrong and what to do."""
@@ -7,5 +9,5 @@ class Problem(Exception):
 
 def one_line(error: BaseException) -> str:
     """Return an exception's kind and the first line of its text, for a reason that a person reads."""
-    lines = str(error).strip().splitlines()
+    lines = clean(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -35,7 +35,7 @@ class Record:
         student: nbgrader's student id.
         assignment: the chapter.
         outcome: one of `OUTCOMES`. "needs review" means that the fault is the grader's: never a zero.
-        reason: what happened, for a person; "" for a plain grade.
+        reason: what happened, for a person; for a grade "", or what should be looked at.
         fingerprint: of the submission and what it was judged by; the same one need not be graded again.
         graded_at: UTC, ISO 8601.
         seconds: wall time of the submission's run.

@@ -26,7 +26,6 @@ from pygments.lexers import PythonLexer
 
 from .aliases import aliases
 from .class_folder import ClassFolder
-from .clean_text import clean
 from .concerns import concerns
 from .histogram import axis, histogram, number
 from .history import BY_HAND, RESUBMITTED
@@ -44,6 +43,7 @@ from .results import (
     LearnerResult,
     class_results,
 )
+from .safe_text import clean
 from .wrong_code import UNRECOGNISED, CodeSample, code_samples, unrecognised
 
 REPORT, ANONYMOUS_REPORT = "report.html", "report-anonymous.html"

@@ -54,7 +54,7 @@ class LearnerResult:
     Args:
         student: nbgrader's student id.
         outcome: how the submission ended, or "not graded yet".
-        reason: why, where it did not end as "graded".
+        reason: why, where it did not end as "graded"; else "", or what a person should look at.
         score: points in the gradebook; None where there is no grade.
         exercises: by exercise, in the lesson's order; empty where there is no grade.
         changed_by_hand: whether an instructor has changed a score.
@@ -77,8 +77,8 @@ class LearnerResult:
 
     @property
     def needs_a_look(self) -> bool:
-        """Whether a person should open this submission."""
-        return self.outcome != GRADED or bool(self.hand_to_check)
+        """Whether a person should open this submission: it did not end well, or something about it is odd."""
+        return self.outcome != GRADED or bool(self.reason) or bool(self.hand_to_check)
 
 
 @dataclass(frozen=True)

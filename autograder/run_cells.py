@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,12 @@ from traitlets import Bool, Dict, Integer, Type
 
 from .kernel import OrdinaryKernel, SealedKernel, SubmissionKernel
 from .limits import MB, Limits
+from .messages import SoundChannel
 from .other_user import OtherUserKernel
 from .record import CRASHED, TIMEOUT
 from .watch import OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
 
-_OUTPUTS = {"stream", "display_data", "execute_result", "update_display_data", "error", "comm_open", "comm_msg"}
+_OUTPUTS = {"stream", "display_data", "execute_result", "update_display_data", "error"}
 
 
 class RunCells(nbgrader.preprocessors.Execute):
@@ -36,6 +39,8 @@ class RunCells(nbgrader.preprocessors.Execute):
         super().__init__(kernel_manager_class=SubmissionKernel, **kwargs)
         self.skip_cells_with_tag = ""  # a learner's tag must not keep a cell from running
         self.shutdown_kernel = "immediate"  # there is nothing in it to save
+        self.store_widget_state = False  # nobody sees a widget of a submission
+        self._silent = False
 
     def hidden_folders(self) -> list[Path]:
         """Return folders that a notebook must not see, wherever they lie."""
@@ -75,6 +80,8 @@ class RunCells(nbgrader.preprocessors.Execute):
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Take an output as nbclient does, as long as there is room."""
         if msg["msg_type"] in _OUTPUTS:
+            if self._silent:
+                return None
             before, most = self._shown, self.kernel.limits.output_mb * MB
             self._shown += len(str(msg["content"])) + sum(len(buffer) for buffer in msg["buffers"])
             if self._shown > most:
@@ -83,6 +90,20 @@ class RunCells(nbgrader.preprocessors.Execute):
                     cell.outputs.append(new_output("stream", name="stdout", text=note))
                 return None
         return super().process_message(msg, cell, cell_index)
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Take no outputs for a while, neither new ones nor changes of earlier ones."""
+        self._silent = True
+        try:
+            yield
+        finally:
+            self._silent = False
+
+    def odd_messages(self) -> int:
+        """Return how many messages came that no kernel sends."""
+        channels = (self.kc.shell_channel, self.kc.iopub_channel) if self.kc is not None else ()
+        return sum(channel.left_out for channel in channels if isinstance(channel, SoundChannel))
 
     def close_kernel(self) -> None:
         """Delete all that the notebook left. To be called in the end, however it went."""

@@ -6,7 +6,9 @@ A file that cannot be gets an outcome and a reason that its author understands; 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -16,9 +18,16 @@ from .outline import outline
 from .problems import one_line
 from .released import Release, marker, release_of
 from .repair import presentable
+from .safe_text import clean
 from .source_notebook import grade_id
 
 MAX_BYTES = 50 * 2**20  # of a submitted notebook, outputs included
+# What a file may hold, whatever it weighs: a few bytes can stand for an object of hundreds, or for code that takes
+# seconds to read. A chapter has less than a hundredth of any of these.
+_MOST_VALUES = 400_000  # lists and objects
+_MOST_CELLS = 3_000
+_MOST_CODE = 500_000  # characters
+_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069<>&\"'`/\\]")
 
 
 class Unreadable(Exception):
@@ -31,6 +40,8 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
     Raises:
         Unreadable: if there is none, or it is not a notebook of `chapter`.
     """
+    _refuse_names(path)
+    _refuse_links(path)
     if not path.is_file():
         raise Unreadable(_what_is_there(path))
     size = path.stat().st_size
@@ -39,7 +50,10 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
     if size > MAX_BYTES:
         raise Unreadable(f"the file has {size / 2**20:.0f} MB; clear its outputs and hand it in again")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        if content.count(b"[") + content.count(b"{") > _MOST_VALUES:
+            raise Unreadable("the file holds more values than any notebook of this course; clear its outputs")
+        text = content.decode("utf-8-sig")
         data = json.loads(text)
         json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored again
     except UnicodeError:
@@ -53,6 +67,7 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
             f"the notebook is of format {str(data['nbformat'])[:20]}, and format 4 is needed: "
             "open it in JupyterLab, save it, and hand it in again"
         )
+    _refuse_size(data)
     try:
         notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
@@ -62,9 +77,37 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
     return notebook
 
 
+def _refuse_names(path: Path) -> None:
+    """Refuse a student's folder whose name would act on a terminal or a web page: nbgrader writes it on many."""
+    student = path.parent.parent.name
+    if _UNSAFE_NAME.search(student):
+        shown = _UNSAFE_NAME.sub("?", clean(student))[:100]
+        raise Unreadable(f"its folder's name holds characters that no name may have ({shown}): rename the folder")
+
+
+def _refuse_links(path: Path) -> None:
+    """Refuse links: they would be followed to other people's work, or to the class's secrets."""
+    folder = path.parent
+    for place in (folder.parent, folder, *(folder.rglob("*") if folder.is_dir() else ())):
+        if place.is_symlink():
+            raise Unreadable(f"{clean(place.name)} is a link, and not a file of its author's")
+
+
+def _refuse_size(data: dict[str, Any]) -> None:
+    cells = data.get("cells")
+    cells = cells if isinstance(cells, list) else []
+    if len(cells) > _MOST_CELLS:
+        raise Unreadable(f"the notebook has {len(cells)} cells, and {_MOST_CELLS} is the most that is read")
+    sources = [cell.get("source") for cell in cells if isinstance(cell, dict)]
+    # a list of lines, or one text
+    length = sum(len("".join(map(str, source)) if isinstance(source, list) else str(source)) for source in sources)
+    if length > _MOST_CODE:
+        raise Unreadable(f"the notebook has {length} characters of code and prose, and {_MOST_CODE} is the most")
+
+
 def _what_is_there(path: Path) -> str:
     found = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
-    there = f"there is only {', '.join(found[:5])}" if found else "the folder is empty"
+    there = f"there is only {', '.join(clean(name) for name in found[:5])}" if found else "the folder is empty"
     return f"{path.name} is missing: {there}"
 
 

@@ -58,6 +58,11 @@ class Failure:
     line: str = ""
 
 
+def missing(exercise: str) -> Failure:
+    """Return the failure of a call where nothing of the exercise's name is there."""
+    return Failure("NameError", f"there is no {exercise} here")
+
+
 @dataclass(frozen=True)
 class Answer:
     """What one call gave.

@@ -15,12 +15,14 @@ from torch import Tensor
 from .call import Answer, Call
 from .comparison import Divergence, first_divergence, same
 from .exam import CHECKS, Exam, Trial, foundations
+from .forbidden import FORBIDDEN
 from .sources import forbidden_name
 
 # Carries out an exam's calls next to the learner's code, with stand-ins (source by name) in place, and returns the
 # answers: one a trial, whatever happens there.
 Ask = Callable[[Exam, Mapping[str, str]], Sequence[Answer]]
 
+_LONGEST_NAME = 100  # characters
 _WIDTH = 84  # characters of a line in a message
 
 
@@ -64,10 +66,14 @@ def decide(
     Returns:
         (finding, carried): why it fails, or None; and the exercises that stand-ins worked for.
     """
-    used = forbidden_name(source, exam.forbids)
+    finding = forbidden_in(exam, source)
+    if finding is not None:
+        return finding, ()
+    answers = ask(exam, {})
+    used = _forbidden_call(answers)
     if used:
         return _forbidden(exam, used), ()
-    finding = examine(exam, ask(exam, {}), check)
+    finding = examine(exam, answers, check)
     if finding is None:
         return None, ()
     stand_ins = {
@@ -77,7 +83,11 @@ def decide(
     }
     if not stand_ins:
         return finding, ()
-    finding = examine(exam, ask(exam, stand_ins), check)
+    answers = ask(exam, stand_ins)
+    used = _forbidden_call(answers)
+    if used:
+        return _forbidden(exam, used), ()
+    finding = examine(exam, answers, check)
     if finding is not None:
         note = f"(Checked with a working {_and(tuple(stand_ins))}: what is wrong here is in {exam.exercise} itself.)"
         finding = replace(finding, message=f"{finding.message}\n\n{textwrap.fill(note, _WIDTH)}")
@@ -87,6 +97,18 @@ def decide(
 def fails(exam: Exam, answers: Sequence[Answer]) -> bool:
     """Return whether `answers` fail any of the exercise's checks."""
     return any(examine(exam, answers, check) is not None for check in CHECKS)
+
+
+def forbidden_in(exam: Exam, source: str) -> Finding | None:
+    """Return the finding for source that uses a name which the exercise forbids, None for any other source."""
+    used = forbidden_name(source, exam.forbids)
+    return _forbidden(exam, used) if used else None
+
+
+def _forbidden_call(answers: Sequence[Answer]) -> str:
+    """Return the forbidden name that was called when the answers were made, or ""."""
+    failures = (answer.failure for answer in answers if answer.failure is not None)
+    return next((failure.message[:_LONGEST_NAME] for failure in failures if failure.kind == FORBIDDEN), "")
 
 
 def _forbidden(exam: Exam, name: str) -> Finding:

@@ -11,29 +11,47 @@ import linecache
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from . import wire
-from .call import Answer, Call, Failure, Value
+from .call import Answer, Call, Failure, Value, missing
+from .forbidden import FORBIDDEN, code_of, watching
 
+_lent: set[CodeType] = set()  # code of the stand-ins that are in place
 _PACKAGE = str(Path(__file__).parent)
 MESSAGE_LENGTH = 600  # characters kept of an exception's text
 _responded = False  # whether a judge has asked
 
 
-def run(target: Any, call: Call, probe: str = "") -> Answer:
+def run(target: Any, call: Call, probe: str = "", forbids: Collection[str] = ()) -> Answer:
     """Call the learner's `target` as `call` says and return what came.
 
     Args:
         target: a function, or a class derived from `nn.Module` where `call.init` is given.
         call: the inputs. They are copied first, so that the call cannot change them for anybody else.
         probe: source of `probe(target, *inputs)` to call in place of the target itself.
+        forbids: names of torch's that may not be called. The answer to such a call is the failure `FORBIDDEN`.
     """
+    given, called = _run(target, call, probe, forbids)
+    if called:  # whatever was made of the exception
+        return Answer(failure=Failure(FORBIDDEN, called[0]), parameters=given.parameters)
+    return given
+
+
+def _run(target: Any, call: Call, probe: str, forbids: Collection[str]) -> tuple[Answer, list[str]]:
+    compiled = compile(probe, "<probe>", "exec") if probe else None
+    ours = _lent | (code_of(compiled) if compiled else set())
+    with watching(forbids, ours) as called:
+        return _call(target, call, compiled), called
+
+
+def _call(target: Any, call: Call, probe: CodeType | None) -> Answer:
     inputs = {name: _copy(value) for name, value in call.inputs.items()}
     parameters = None
     learnable: tuple[bool, ...] = ()
@@ -75,11 +93,14 @@ def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str
     before = {name: namespace.get(name, missing) for name in stand_ins}
     for name, source in stand_ins.items():
         scope: dict[str, Any] = {"__name__": "manyheads.stand_in"}
-        exec(compile(source, f"<stand-in for {name}>", "exec"), scope)
+        compiled = compile(source, f"<stand-in for {name}>", "exec")
+        _lent.update(code_of(compiled))
+        exec(compiled, scope)
         namespace[name] = scope[name]
     try:
         yield
     finally:
+        _lent.clear()
         for name, value in before.items():
             if value is missing:
                 namespace.pop(name, None)
@@ -101,13 +122,14 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
         namespace = sys._getframe(1).f_globals
     document, tensors = wire.load(Path(request))
     unpacker, packer = wire.Unpacker(tensors), wire.Packer()
+    probe, forbids = document["probe"], document.get("forbids", ())
     answers = []
     with standing_in(namespace, document["stand_ins"]):
         for packed in document["calls"]:
             if document["exercise"] in namespace:
-                given = run(namespace[document["exercise"]], unpacker.call(packed), document["probe"])
+                given = run(namespace[document["exercise"]], unpacker.call(packed), probe, forbids)
             else:
-                given = Answer(failure=Failure("NameError", f"there is no {document['exercise']} here"))
+                given = Answer(failure=missing(document["exercise"]))
             answers.append(packer.answer(given))
     wire.save(Path(answer), {"answers": answers}, packer.tensors)
 
@@ -117,9 +139,9 @@ def has_responded() -> bool:
     return _responded
 
 
-def _probe_function(source: str, target: Any) -> Callable[..., Value]:
+def _probe_function(compiled: CodeType, target: Any) -> Callable[..., Value]:
     scope: dict[str, Any] = {"__name__": "manyheads.probe"}
-    exec(compile(source, "<probe>", "exec"), scope)
+    exec(compiled, scope)
     return lambda *inputs: scope["probe"](target, *inputs)
 
 

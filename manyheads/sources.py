@@ -11,18 +11,26 @@ from collections.abc import Iterable
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+_DEEPEST = 20  # of strings put together
+_MOST_CHARACTERS = 200_000  # of source that is parsed
+
 
 def forbidden_name(source: str, forbids: Iterable[str]) -> str | None:
     """Return the first name of `forbids` that `source` uses, or None.
 
-    A name counts when it is read, imported, an attribute (`F.name`) or a whole string (`getattr(F, "name")`).
-    In source that does not parse, every word counts.
+    A name counts when it is read, imported, an attribute (`F.name`), a whole string (`getattr(F, "name")`), also one
+    put together from constants, or a word of a string that is run as code. In source that does not parse, every word
+    counts. What a program can still hide, `manyheads.forbidden` sees when it is called.
     """
     forbidden = set(forbids)
+    if not forbidden:
+        return None
     try:
+        if len(source) > _MOST_CHARACTERS:
+            raise ValueError("more than anybody writes for an exercise")
         tree = ast.parse(TransformerManager().transform_cell(source))  # magics and shell lines become Python
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        # What does not parse does not run either, so a word is as good as a use.
+        # What does not parse rarely runs, so a word is as good as a use.
         return next((word for word in re.findall(r"\w+", source) if word in forbidden), None)
     for node in ast.walk(tree):
         for name in _names(node):
@@ -38,24 +46,55 @@ def _names(node: ast.AST) -> list[str]:
         return [node.attr]
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return [part for alias in node.names for part in alias.name.split(".")]
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return [node.value]
-    return []
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("exec", "eval", "compile"):
+        return [word for argument in node.args for word in re.findall(r"\w+", _text(argument) or "")]
+    text = _text(node)
+    return [text] if text is not None else []
 
 
-def defines(source: str, name: str) -> bool:
-    """Return whether a cell gives `name` a meaning at its top level: by def, class, import or assignment."""
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name == name:
-            return True
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and any((a.asname or a.name) == name for a in node.names):
-            return True
-        if isinstance(node, (ast.Assign, ast.AnnAssign)):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(part, ast.Name) and part.id == name for t in targets for part in ast.walk(t)):
-                return True
-    return False
+def _text(node: ast.AST, depth: int = 0) -> str | None:
+    """Return the string that `node` stands for where that can be read off: a constant, or one that is put together
+    from constants by `+`, an f-string, join, format or a slice. None for anything else.
+    """
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if depth > _DEEPEST:
+        return None
+    parts: list[str | None] = []
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts = [_text(node.left, depth + 1), _text(node.right, depth + 1)]
+    elif isinstance(node, ast.JoinedStr):
+        parts = [_text(part.value if isinstance(part, ast.FormattedValue) else part, depth + 1) for part in node.values]
+    elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        whole = _text(node.value, depth + 1)
+        bounds = [_integer(bound) for bound in (node.slice.lower, node.slice.upper, node.slice.step)]
+        return whole[slice(*bounds)] if whole is not None and bounds[2] != 0 else None
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return _joined(node.func, node.args, depth + 1)
+    return "".join(part for part in parts if part is not None) if parts and None not in parts else None
+
+
+def _joined(function: ast.Attribute, arguments: list[ast.expr], depth: int) -> str | None:
+    """Return what `"…".join([…])` or `"{}…".format(…)` gives, where all of it is constant."""
+    start = _text(function.value, depth)
+    if start is None or not arguments:
+        return None
+    items = arguments
+    if function.attr == "join" and isinstance(arguments[0], (ast.List, ast.Tuple)):
+        items = arguments[0].elts
+    texts = [_text(item, depth) for item in items]
+    known = [text for text in texts if text is not None]
+    if len(known) < len(texts):
+        return None
+    if function.attr == "join":
+        return start.join(known if items is not arguments else known[0])
+    if function.attr == "format" and start.count("{") == start.count("{}") == len(known):
+        return "".join(part for pair in zip(start.split("{}"), [*known, ""], strict=True) for part in pair)
+    return None
+
+
+def _integer(node: ast.AST | None) -> int | None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = _integer(node.operand)
+        return None if value is None else -value
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is int else None

@@ -21,6 +21,7 @@ from torch import Tensor
 from .call import Answer, Call, Failure, Opaque, Value
 
 MAX_BYTES = 256 * 2**20  # of one file
+MAX_DOCUMENT = 4 * 2**20  # of what is not a tensor in it: a few bytes of JSON can stand for a large object
 MAX_DEPTH = 8  # of nested tuples, lists and dicts
 MAX_ITEMS = 10_000  # of one tuple, list or dict
 MAX_TEXT = 4_000  # characters of one string
@@ -211,9 +212,13 @@ def loads(data: bytes, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tenso
     if len(data) > max_bytes:
         raise WireError(f"more came back than the limit of {max_bytes / 2**20:.0f} MB")
     try:
+        if int.from_bytes(data[:8], "little") > MAX_DOCUMENT:
+            raise WireError(f"what is not a tensor in it is larger than {MAX_DOCUMENT / 2**20:.0f} MB")
         tensors = safetensors.torch.load(data)  # it checks the header
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         return json.loads(header["__metadata__"][_DOCUMENT]), tensors
+    except WireError:
+        raise
     except (SafetensorError, KeyError, ValueError, TypeError, RecursionError) as error:
         raise WireError(f"it cannot be read: {error}") from error
 

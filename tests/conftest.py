@@ -59,10 +59,16 @@ def toy() -> Chapter:
     return read_chapter(TOY_COURSE / "solutions" / TOY)
 
 
+@pytest.fixture(scope="session")
+def new_toy_class(built_toy: Path, tmp_path_factory: pytest.TempPathFactory) -> ClassFolder:
+    """A class of the toy course as it was made. Read only."""
+    return new_class(tmp_path_factory.mktemp("made") / "class", built_toy / "solutions")
+
+
 @pytest.fixture
-def toy_class(built_toy: Path, tmp_path: Path) -> ClassFolder:
-    """A fresh class of the toy course."""
-    return new_class(tmp_path / "class", built_toy / "solutions")
+def toy_class(new_toy_class: ClassFolder, tmp_path: Path) -> ClassFolder:
+    """A class of the toy course that a test may change."""
+    return ClassFolder(shutil.copytree(new_toy_class.root, tmp_path / "class"))
 
 
 HandIn = Callable[[ClassFolder, str, Mapping[str, str]], Path]

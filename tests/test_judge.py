@@ -134,3 +134,19 @@ def test_the_same_seed_asks_the_same_questions(toy: Chapter) -> None:
 def test_a_verdict_comes_back_from_json_as_it_was(toy: Chapter) -> None:
     for verdict in judge_all(toy, scale_rows="def scale_rows(x, factors): return x").values():
         assert Verdict.from_json(verdict.to_json()) == verdict
+
+
+def test_what_is_lent_cannot_be_handed_in(toy: Chapter) -> None:
+    keeps = (
+        "def row_sums(x, factors):\n    if scale_rows.__module__ == 'manyheads.stand_in':\n"
+        "        globals()['kept'] = scale_rows\n    return 0"
+    )
+    delegates = "def scale_rows(x, factors):\n    return globals().get('kept', lambda x, f: x * 0)(x, factors)"
+    judge = Judge(toy, "secret")
+    namespace = toy.namespace({"scale_rows": delegates, "row_sums": keeps})
+    for cell in reversed(toy.graded_cells):  # what builds on it is judged first
+        judge.mark(cell, asking(namespace), "")
+    earned = {verdict.grade_id: verdict.earned for verdict in judge.verdicts}
+    assert "kept" in namespace
+    assert earned["scale_rows-outputs"] == 0
+    assert earned["scale_rows-shapes"] == 1

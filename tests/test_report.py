@@ -16,7 +16,6 @@ from bs4 import BeautifulSoup, Tag
 
 from autograder import report
 from autograder.class_folder import ClassFolder
-from autograder.clean_text import clean
 from autograder.concerns import ADVICE, BY_HAND, concerns
 from autograder.histogram import axis, histogram, number
 from autograder.history import Grading
@@ -37,6 +36,7 @@ from autograder.results import (
     LearnerResult,
     MisconceptionCount,
 )
+from autograder.safe_text import clean
 from autograder.wrong_code import CodeSample
 
 NOON = datetime(2026, 9, 28, 12, 5, tzinfo=UTC)

@@ -1,4 +1,7 @@
-"""Takes out of a text what could act on the screen of whoever reads it. The report writes no other."""
+"""Takes out of a learner's text what could act on a screen: terminal escapes, control characters, turned directions.
+
+Whatever puts a learner's words on a terminal, into a message, a notebook or a page passes them through here.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import unicodedata
 
 _LONGEST_TEXT = 4000  # characters of one text: a message ends in print, whatever a learner's repr holds
 _ESCAPES = re.compile(
-    r"(?:\x1b\]|\x9d).*?(?:\x07|\x1b\\|\x9c)"  # operating system commands: titles, links
+    r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*(?:\x07|\x1b\\|\x9c)"  # operating system commands: titles, links
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor moves
     r"|\x1b[ -/]*[0-~]",  # all others
-    re.DOTALL,
 )
 _REORDERING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_COLOUR = re.compile(r"\x1b\[[0-9;]{0,40}m")
 
 
 def clean(text: str) -> str:
@@ -25,3 +29,17 @@ def clean(text: str) -> str:
         if char in "\n\t" or (unicodedata.category(char) != "Cc" and char not in _REORDERING)
     )
     return kept if len(kept) <= _LONGEST_TEXT else f"{kept[:_LONGEST_TEXT]}… (cut: {len(kept)} characters)"
+
+
+def without_controls(text: str) -> str:
+    """Return `text` without control characters and terminal escapes, colours apart: notebooks show those."""
+    parts: list[str] = []
+    end = 0
+    for found in _COLOUR.finditer(text):
+        parts += [_plain(text[end : found.start()]), found[0]]
+        end = found.end()
+    return "".join([*parts, _plain(text[end:])])
+
+
+def _plain(text: str) -> str:
+    return _CONTROLS.sub("", _ESCAPES.sub("", text))

@@ -1,0 +1,50 @@
+"""What a learner wrote for one exercise, wherever in the notebook it stands: what the look for forbidden names reads.
+
+`autograder.nbgrader_steps.Execute` calls it for each graded cell. It reads source and never runs it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Collection, Sequence
+
+from nbformat import NotebookNode
+
+from .outline import outline
+from .source_notebook import EXERCISE_MARK, grade_id
+
+
+def source_of(notebook: NotebookNode, exercise: str, exercises: Collection[str]) -> str:
+    """Return the source of every cell in which the learner writes `exercise`, wherever it stands, and of the helpers
+    that it calls from other cells. Another exercise is no helper: it has its own rules.
+    """
+    mark = f"{EXERCISE_MARK}{exercise}\n"
+    own: list[str] = []
+    others: list[str] = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            written = (
+                grade_id(cell) == exercise or cell.source.startswith(mark) or exercise in outline(cell.source).binds
+            )
+            (own if written else others).append(cell.source)
+    return "\n".join([*own, *_helpers(own, others, exercises)])
+
+
+def _helpers(own: Sequence[str], others: Sequence[str], exercises: Collection[str]) -> list[str]:
+    """Return the statements of `others` that give a meaning to a name that `own` reads, directly or through others."""
+    wanted = {name for source in own for name in outline(source).uses} - set(exercises)
+    found: dict[tuple[int, int], str] = {}
+    again = True
+    while again:
+        again = False
+        for place, source in enumerate(others):
+            if not outline(source).binds & wanted:
+                continue
+            lines = source.splitlines()
+            for first, last in outline(source).spans:
+                statement = textwrap.dedent("\n".join(lines[first - 1 : last]))
+                if (place, first) not in found and outline(statement).binds & wanted:
+                    found[place, first] = statement
+                    wanted |= outline(statement).uses - set(exercises)
+                    again = True
+    return list(found.values())

@@ -1,0 +1,111 @@
+"""Sees forbidden calls when they are made, under whatever name the code found them.
+
+`manyheads.probe` runs a learner's code under `watching`. It completes `manyheads.sources`, which reads the code
+before: a name made at run time, a reference kept from elsewhere. It lives in the learner's own process, where code
+that wants to can switch it off; so it proves a use, and never that there was none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+FORBIDDEN = "ForbiddenCall"  # the kind of failure that a forbidden call ends in
+_TORCH = str(Path(torch.__file__).parent)
+_CARRIERS = {str(Path(__file__).with_name(name)) for name in ("probe.py", "wire.py")}  # they copy and pack tensors
+_OPERATORS = str(Path(torch.__file__).parent / "_ops.py")  # what is called through torch.ops is called from here
+# What torch runs behind a function, and can be called in its place.
+_BEHIND = {
+    "scaled_dot_product_attention": (
+        "_scaled_dot_product_attention_math",
+        "_scaled_dot_product_efficient_attention",
+        "_scaled_dot_product_flash_attention",
+        "_scaled_dot_product_flash_attention_for_cpu",
+        "_scaled_dot_product_cudnn_attention",
+        "_scaled_dot_product_fused_attention_overrideable",
+        "flex_attention",
+    ),
+    "multi_head_attention_forward": ("_native_multi_head_attention", "_transformer_encoder_layer_fwd"),
+}
+
+
+class ForbiddenCall(RuntimeError):
+    """A call that the exercise forbids. Its text is the forbidden name."""
+
+
+@contextmanager
+def watching(forbids: Collection[str], ours: Collection[CodeType] = ()) -> Iterator[list[str]]:
+    """Refuse the functions and layers of torch that are named in `forbids`, and note which were called.
+
+    Args:
+        ours: code that may call them: a stand-in's, a probe's.
+
+    Yields:
+        the forbidden names that were called, in order; empty as long as there were none.
+    """
+    called: list[str] = []
+    if not forbids:
+        yield called
+        return
+    watch = _Watch(forbids, frozenset(ours), called)
+    with ExitStack() as stack:
+        for name in forbids:
+            layer = getattr(nn, name, None)
+            if isinstance(layer, type) and issubclass(layer, nn.Module):
+                stack.enter_context(mock.patch.object(layer, "forward", watch.layer(name, layer.forward)))
+        stack.enter_context(watch)
+        yield called
+
+
+class _Watch(TorchFunctionMode):
+    def __init__(self, forbids: Collection[str], ours: frozenset[CodeType], called: list[str]) -> None:
+        super().__init__()
+        self._names = {other: name for name in forbids for other in (name, *_BEHIND.get(name, ()))}
+        self._ours, self._called = ours, called
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        # An operator of torch.ops is called "name.overload".
+        name = self._names.get(str(getattr(function, "__name__", "")).partition(".")[0])
+        if name:
+            frame: FrameType | None = sys._getframe(1)
+            while frame is not None and frame.f_code.co_filename == _OPERATORS:
+                frame = frame.f_back
+            # torch's own code may use what it likes: printing a tensor counts its entries.
+            if frame is not None and not _is_torchs(frame):
+                self.refuse(name, frame)
+        return function(*args, **(kwargs or {}))
+
+    def layer(self, name: str, forward: Any) -> Any:
+        def refused(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            self.refuse(name, sys._getframe(1))
+            return forward(layer, *args, **kwargs)
+
+        return refused
+
+    def refuse(self, name: str, frame: FrameType | None) -> None:
+        """Raise, unless the nearest code that is not torch's is ours."""
+        while frame is not None and _is_torchs(frame):
+            frame = frame.f_back
+        if frame is not None and (frame.f_code in self._ours or frame.f_code.co_filename in _CARRIERS):
+            return
+        self._called.append(name)
+        raise ForbiddenCall(name)
+
+
+def code_of(compiled: CodeType) -> set[CodeType]:
+    """Return `compiled` and every function's code in it."""
+    inner = [code_of(constant) for constant in compiled.co_consts if isinstance(constant, CodeType)]
+    return {compiled}.union(*inner)
+
+
+def _is_torchs(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_TORCH)

@@ -1,0 +1,58 @@
+"""What an attack is: what it tries, what it hands in, and what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from autograder.record import GRADED
+
+TOY = "00_rows"
+
+# The toy chapter has three exercises of 3 points: scale_rows, row_sums and RowLayer, each 1 for the shapes and 2 for
+# the numbers. This one has the right shapes and the wrong numbers: 1 point, honestly earned.
+WRONG = "def scale_rows(x, factors):\n    return x * 0\n"
+ONE_POINT = {"scale_rows": WRONG}
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One hostile notebook.
+
+    Args:
+        name: short, and a student's id.
+        tries: what it would gain or break, completing "It tries to …".
+        writes: the learner's source, by exercise; what is missing stays the stub.
+        first: a cell above all others.
+        last: a cell below all others.
+        change: what else is done to the notebook before it is handed in.
+        outcome: how it must end.
+        score: the points that it has earned. None where there must be no grade at all.
+        told: words that the instructor must find in the record: its reason, its repairs or what the learner is told.
+        chapter: which notebook it is.
+        student: whose it is; the name, unless the id itself is the attack.
+        put: puts something else where the notebook is expected, and gets that path.
+        beside: adds files to the folder that holds the notebook, and gets the notebook's path.
+    """
+
+    name: str
+    tries: str
+    writes: Mapping[str, str] = field(default_factory=lambda: ONE_POINT)
+    first: str = ""
+    last: str = ""
+    change: Callable[[NotebookNode], None] | None = None
+    outcome: str = GRADED
+    score: float | None = 1
+    told: str = "wrong numbers"
+    chapter: str = TOY
+    student: str = ""
+    put: Callable[[Path], object] | None = None
+    beside: Callable[[Path], object] | None = None
+
+    @property
+    def by(self) -> str:
+        """The student's id."""
+        return self.student or self.name

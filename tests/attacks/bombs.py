@@ -1,0 +1,130 @@
+"""Attacks by quantity: processes, memory, disk, output, time."""
+
+from __future__ import annotations
+
+from autograder.record import CRASHED, TIMEOUT
+
+from .attack import ONE_POINT, WRONG, Attack
+
+_FORKS = """
+import os, time
+try:
+    while True:
+        if os.fork() == 0:
+            while True:
+                try:
+                    os.fork()
+                except OSError:
+                    time.sleep(60)
+except OSError as error:
+    print(error)
+"""
+_THREADS = """
+import threading, time
+try:
+    while True:
+        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+except RuntimeError as error:
+    print(error)
+"""
+_MEMORY = "hoard = []\nwhile True:\n    hoard.append(bytearray(b'x') * 2**24)"
+_MEMORY_TOGETHER = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        hoard = bytearray(b"x") * (500 * 2**20)
+        time.sleep(600)
+time.sleep(600)
+"""
+_DISK = """
+import os
+for place in ("/tmp", "/dev/shm", "/run/letters", "."):
+    try:
+        for number in range(10_000):
+            with open(f"{place}/{number}", "wb") as file:
+                for _ in range(4):
+                    file.write(bytes(2**20))
+    except OSError as error:
+        print(place, number, error)
+    try:
+        for number in range(100_000):
+            os.mkdir(f"{place}/folder-{number}")
+    except OSError as error:
+        print(place, number, error)
+"""
+_SPARSE = "import os\nwith open('/tmp/large', 'wb') as file:\n    os.truncate(file.fileno(), 2**40)"
+_GIGABYTES = "while True:\n    print('x' * 2**20)"
+_LINES = "while True:\n    print('y')"
+_UPDATES = """
+from IPython.display import display
+handle = display("x", display_id=True)
+while True:
+    handle.update("x" * 1000)
+"""
+_HUGE_MESSAGE = "from IPython.display import display\ndisplay({'text/plain': 'x' * 2**26}, raw=True)"
+_BACKSPACES = "print('a' * 400_000 + chr(8) * 400_000)\nprint('b' * 100_000 + chr(13) + chr(27) + '[1m' * 1000)"
+_PICTURES = """
+from IPython.display import display
+picture = "iVBORw0KGgo" + "A" * 200_000
+for _ in range(100):
+    display({"image/png": picture}, raw=True)
+"""
+_CPU = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nx = 0\nwhile True:\n    x += 1"
+_ERRORS = "raise RuntimeError('e' * 2**22)"
+
+ATTACKS = (
+    Attack("fork-bomb", "fill the machine with processes", ONE_POINT, last=_FORKS),
+    Attack("thread-bomb", "fill the machine with threads", ONE_POINT, last=_THREADS),
+    Attack("memory-bomb", "use up the memory", ONE_POINT, last=_MEMORY),
+    Attack(
+        "memory-bomb-of-many",
+        "use up the memory together",
+        ONE_POINT,
+        last=_MEMORY_TOGETHER,
+        outcome=CRASHED,
+        told="MB of memory",
+    ),
+    Attack("disk-filler", "fill the disk, with bytes and with names", ONE_POINT, last=_DISK),
+    Attack("sparse-file", "write a terabyte of nothing", ONE_POINT, last=_SPARSE),
+    Attack(
+        "gigabytes-of-output",
+        "print gigabytes",
+        ONE_POINT,
+        last=_GIGABYTES,
+        outcome=TIMEOUT,
+        told="ran ",
+    ),
+    Attack("endless-lines", "print for ever", ONE_POINT, last=_LINES, outcome=TIMEOUT, told="ran "),
+    Attack("endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=TIMEOUT, told="ran "),
+    Attack(
+        "huge-message", "send one message of 64 MB", ONE_POINT, last=_HUGE_MESSAGE, outcome=TIMEOUT, told="too much"
+    ),
+    Attack("backspaces", "keep the grader busy taking back characters", ONE_POINT, last=_BACKSPACES),
+    Attack("many-pictures", "fill the gradebook's notebooks with pictures", ONE_POINT, last=_PICTURES),
+    Attack(
+        "cpu-bomb",
+        "compute for ever and ignore the limit's signal",
+        ONE_POINT,
+        last=_CPU,
+        outcome=TIMEOUT,
+        told="ran ",
+    ),
+    Attack("huge-error", "raise an error of 4 MB", ONE_POINT, last=_ERRORS),
+    Attack(
+        "huge-answer",
+        "answer with more than the judge can hold",
+        writes={
+            "scale_rows": "import torch\ndef scale_rows(x, factors):\n    return torch.zeros(1).expand(10**6, 10**6)"
+        },
+        score=0,
+        told="too large to compare",
+    ),
+    Attack(
+        "endless-answer",
+        "never answer",
+        writes={"scale_rows": WRONG.replace("return x * 0", "while True: pass")},
+        outcome=TIMEOUT,
+        score=0,
+        told="ran ",
+    ),
+)

@@ -1,0 +1,196 @@
+"""The class that is attacked: all hostile notebooks, graded in one go among honest ones, once for all tests."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
+
+from autograder.build import REPOSITORY_ROOT
+from autograder.chapter import read_chapter
+from autograder.class_folder import ClassFolder, new_class
+from autograder.grade import grade
+from autograder.record import Record, read_record
+from autograder.results import LearnerResult, class_results
+from autograder.source_notebook import read_text, set_solution
+
+from ..conftest import TOY, Chapter
+from . import ATTACKS, Attack
+from .files import NEIGHBOUR
+
+FIRST = "01_single_head"
+SECRET = "swordfish-5f3a"
+# Small, so that bombs end quickly. A cell of an honest notebook takes a tenth of a second.
+SETTINGS = """
+c.Execute.timeout = 5
+c.Execute.limits = {
+    "seconds": 30, "cpu_seconds": 8, "memory_mb": 1024, "file_mb": 8, "scratch_mb": 32, "output_mb": 1, "processes": 60,
+}
+"""
+EARLIER = "graded-before"  # honest, and graded before any attack
+HONEST = (NEIGHBOUR, "d-honest", "h-honest", "l-honest", "p-honest", "z-honest")
+ALSO_FIRST = HONEST[3]  # has handed in the first chapter too
+_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+
+
+@dataclass
+class Graded:
+    """What is left of a class after the attacks.
+
+    Args:
+        folder: the class.
+        before, after: a digest of each file that a run must not change, around the run.
+        left: processes and files that were there afterwards and not before.
+    """
+
+    folder: ClassFolder
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    left: list[str]
+
+    def row(self, student: str, chapter: str = TOY) -> LearnerResult:
+        return self.rows[chapter][student]
+
+    def record(self, attack: Attack) -> Record:
+        record = read_record(self.folder.record_path(attack.by, attack.chapter))
+        assert record is not None
+        return record
+
+    def __post_init__(self) -> None:
+        self.rows = {
+            chapter: {row.student: row for row in class_results(self.folder, chapter).learners}
+            for chapter in (TOY, FIRST)
+        }
+
+
+def hand_in(folder: ClassFolder, attack: Attack) -> None:
+    """Write the attack's notebook where `autograder collect` would."""
+    path = folder.notebook(attack.by, attack.chapter)
+    path.parent.mkdir(parents=True)
+    if attack.put is not None:
+        attack.put(path)
+        return
+    notebook = read_text(folder.root / "release" / attack.chapter / f"{attack.chapter}.ipynb")
+    for exercise, source in attack.writes.items():
+        set_solution(notebook, exercise, source)
+    if attack.change is not None:
+        attack.change(notebook)
+    for place, source in ((0, attack.first), (len(notebook.cells) + 1, attack.last)):
+        if source:
+            notebook.cells.insert(place, new_code_cell(source, id=f"own-{place}"))
+    path.write_text(nbformat.writes(notebook, version=nbformat.NO_CONVERT), encoding="utf-8")
+    if attack.beside is not None:
+        attack.beside(path)
+
+
+def honest(name: str, chapter: Chapter) -> Attack:
+    words = f"print('the own words of {name}, {SECRET}')"
+    return Attack(name, "pass by its work", chapter.reference, last=words, chapter=chapter.name, told="")
+
+
+def digests(root: Path) -> dict[str, str]:
+    """Return a digest of each file below `root` but the gradebook, which is compared row by row."""
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != "gradebook.db" and "__pycache__" not in path.parts
+    }
+
+
+def gradebook_rows(folder: ClassFolder, student: str) -> list[tuple[object, ...]]:
+    with Gradebook(folder.gradebook_url) as gradebook:
+        return [
+            (submission.assignment.name, grade.name, grade.auto_score, grade.manual_score, grade.extra_credit)
+            for submission in gradebook.student_submissions(student)
+            for notebook in submission.notebooks
+            for grade in sorted(notebook.grades, key=lambda grade: grade.name)
+        ]
+
+
+def processes() -> set[str]:
+    """Return this process's descendants. One that lost its parent is among them, see `_orphans_come_here`."""
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        if child.status() != psutil.STATUS_ZOMBIE:  # ended; what it was called is gone
+            words = " ".join(child.cmdline()) or child.name()
+            if "resource_tracker" not in words:
+                found.add(f"{child.pid} {words}")
+    return found
+
+
+def left_files() -> set[str]:
+    """Return the files in the places that everybody may write to. Those of other programs are none of ours."""
+    own = Path(tempfile.gettempdir())
+    found = {str(path) for path in own.rglob("*")}
+    for place in (Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path("/run"), REPOSITORY_ROOT):
+        found |= {str(path) for path in place.glob("*by-a-learner*")}
+        found |= {str(path) for path in place.glob("opened-by-the-judge")}
+    return found
+
+
+@pytest.fixture(scope="session")
+def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Graded:
+    """A class of all attacks and some honest submissions, graded in one go. Parallel test processes share it."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "attacked"
+    root.mkdir(exist_ok=True)
+    found = root / "found.json"
+    with (root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not found.exists():
+            found.write_text(json.dumps(_attack(root / "all", built_toy, tmp_path_factory.mktemp("temporary"))))
+    return Graded(ClassFolder(root / "all" / "class"), **json.loads(found.read_text()))
+
+
+def _attack(root: Path, built_toy: Path, temporary: Path) -> dict[str, object]:
+    """Make the class at `root`, grade it, and return what a `Graded` holds beside the folder."""
+    solutions = shutil.copytree(built_toy / "solutions", root / "solutions")
+    shutil.copytree(REPOSITORY_ROOT / "solutions" / FIRST, solutions / FIRST)
+    folder = new_class(root / "class", solutions)
+    config = folder.root / "nbgrader_config.py"
+    config.write_text(config.read_text() + SETTINGS)
+    chapters = [read_chapter(folder.solutions / name) for name in (TOY, FIRST)]
+    for chapter in chapters:
+        hand_in(folder, honest(EARLIER, chapter))
+        grade(folder, chapter.name, workers=1, progress=False)
+    for attack in ATTACKS:
+        hand_in(folder, attack)
+    for name in HONEST:
+        hand_in(folder, honest(name, chapters[0]))
+    hand_in(folder, honest(ALSO_FIRST, chapters[1]))
+    with pytest.MonkeyPatch.context() as patch, _orphans_come_here():
+        patch.setenv("TMPDIR", str(temporary))
+        patch.setattr(tempfile, "tempdir", None)
+        patch.setenv("GRADERS_SECRET", SECRET)
+        before, rows, here, files = digests(root), gradebook_rows(folder, EARLIER), processes(), left_files()
+        for chapter in chapters:
+            grade(folder, chapter.name, workers=2, progress=False)
+        left = sorted((processes() - here) | (left_files() - files))
+    after = {path: digest for path, digest in digests(root).items() if path in before}
+    before["rows of " + EARLIER], after["rows of " + EARLIER] = str(rows), str(gradebook_rows(folder, EARLIER))
+    return {"before": before, "after": after, "left": left}
+
+
+@contextmanager
+def _orphans_come_here() -> Iterator[None]:
+    """Become the parent of every descendant that loses its own: none can hide by outliving who started it."""
+    library = ctypes.CDLL(None)
+    library.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        library.prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0)

@@ -1,0 +1,81 @@
+"""Attacks on `forbids`: the call that does the whole exercise, under another name. Each gives the right numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .attack import Attack
+
+FIRST = "01_single_head"
+_SDPA = "scaled_dot_product_attention"
+
+
+def _diag(expression: str, before: str = "") -> Mapping[str, str]:
+    return {"scale_rows": f"import torch\n{before}\ndef scale_rows(x, factors):\n    return {expression} @ x\n"}
+
+
+# (name, how the call is hidden, what it hands in)
+_TOY = (
+    ("by-getattr", "getattr and a name in pieces", _diag("getattr(torch, 'di' + 'ag')(factors)")),
+    ("by-format", "a name made by format", _diag("getattr(torch, '{}{}'.format('di', chr(97)) + 'g')(factors)")),
+    ("by-exec", "exec of a string", _diag("d(factors)", "exec('d = torch.' + 'gaid'[::-1])")),
+    ("by-importlib", "importlib", _diag("vars(__import__('importlib').import_module('torch'))['gaid'[::-1]](factors)")),
+    ("by-ops", "torch.ops", _diag("getattr(torch.ops.aten, bytes([100, 105, 97, 103]).decode())(factors)")),
+    ("by-c", "torch._C", _diag("vars(torch._C._VariableFunctions)['gaid'[::-1]](factors)")),
+    ("by-method", "the tensor's own method", _diag("getattr(factors, 'gaid'[::-1])()")),
+    (
+        "by-dir",
+        "its place in dir()",
+        _diag("[getattr(torch, n) for n in dir(torch) if n[:3] == 'dia' and len(n) == 4][0](factors)"),
+    ),
+    (
+        "by-reference",
+        "a reference kept in a default argument",
+        {
+            "scale_rows": "import torch\nD = [v for k, v in vars(torch).items() if hash(k) == hash('gaid'[::-1])][0]\n"
+            "def scale_rows(x, factors, call=D):\n    return call(factors) @ x\n"
+        },
+    ),
+    (
+        "by-compile",
+        "code compiled under the name of a stand-in",
+        _diag("f(factors)", "f = eval(compile('lambda v: torch.di' 'ag(v)', '<stand-in for scale_rows>', 'eval'))"),
+    ),
+)
+
+# The helper stands in a cell of its own, where no exercise is written.
+_HELPER = Attack(
+    "helper-in-another-cell",
+    "make a forbidden call from a helper that stands in another cell",
+    writes={"scale_rows": "def scale_rows(x, factors):\n    return helper(factors) @ x\n"},
+    first="import torch\n\ndef deeper(v):\n    return torch.diag(v)\n\nhelper = lambda v: deeper(v)",
+    score=0,
+    told="uses diag",
+)
+
+_ATTEND = "def attention(q, k, v, mask=None):\n    return CALL, attention_weights(attention_scores(q, k), mask)\n"
+
+_REAL = (
+    ("sdpa-by-getattr", "getattr(torch.nn.functional, 'scaled_dot_' + 'product_attention')(q, k, v, attn_mask=mask)"),
+    ("sdpa-by-ops", "getattr(torch.ops.aten, 'scaled_dot_' + 'product_attention')(q, k, v, attn_mask=mask)"),
+    ("sdpa-by-c", "vars(torch._C._nn)['_'.join(['scaled', 'dot', 'product', 'attention'])](q, k, v, attn_mask=mask)"),
+)
+
+ATTACKS = (
+    *(
+        Attack(f"forbidden-{name}", f"make a forbidden call by {how}", writes=writes, score=0, told="uses diag")
+        for name, how, writes in _TOY
+    ),
+    _HELPER,
+    *(
+        Attack(
+            name,
+            "have torch do the whole exercise",
+            writes={"attention": "import torch\n" + _ATTEND.replace("CALL", call)},
+            score=0,
+            told=f"uses {_SDPA}",
+            chapter=FIRST,
+        )
+        for name, call in _REAL
+    ),
+)

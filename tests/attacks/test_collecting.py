@@ -1,0 +1,144 @@
+"""Hostile archives and file names, given to `autograder collect` as an LMS would."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import stat
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autograder.class_folder import ClassFolder
+
+from ..conftest import TOY
+from .conftest import digests
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+_MOST_MEMORY = 1536 * 2**20  # bytes that a collecting process may have of its own
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2066]")
+_NOTEBOOK = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}'
+
+
+def _members(*names: str) -> Callable[[zipfile.ZipFile], None]:
+    def write(archive: zipfile.ZipFile) -> None:
+        for name in names:
+            archive.writestr(name, _NOTEBOOK)
+
+    return write
+
+
+def _links(archive: zipfile.ZipFile) -> None:
+    for name, target in (("ada.ipynb", "/etc/passwd"), ("bo", "../../.."), ("bo/bo.ipynb", ".judge-seed")):
+        member = zipfile.ZipInfo(name)
+        member.create_system = 3  # Unix
+        member.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(member, target)
+
+
+def _bomb(archive: zipfile.ZipFile) -> None:
+    with archive.open("ada.ipynb", "w", force_zip64=True) as file:
+        for _ in range(1024):
+            file.write(bytes(2**20))
+
+
+def _many_bombs(archive: zipfile.ZipFile) -> None:
+    for number in range(40):
+        with archive.open(f"student-{number}.ipynb", "w") as file:
+            for _ in range(49):
+                file.write(bytes(2**20))
+
+
+def _many_names(archive: zipfile.ZipFile) -> None:
+    for number in range(20_000):
+        archive.writestr(f"folder-{number}/notes.txt", "")
+
+
+def _lies_about_its_size(archive: zipfile.ZipFile) -> None:
+    archive.writestr("ada.ipynb", bytes(2**20))
+    archive.filelist[0].file_size = 10
+
+
+ARCHIVES: dict[str, Callable[[zipfile.ZipFile], None]] = {
+    "absolute": _members("/etc/escaped.ipynb", "//server/escaped.ipynb", "C:\\escaped.ipynb", "/absolute/..ipynb"),
+    "dots": _members("../../../escaped.ipynb", "eve/../../.ipynb", "..\\..\\escaped.ipynb", "../.ipynb", "...ipynb"),
+    "links": _links,
+    "bomb": _bomb,
+    "many bombs": _many_bombs,
+    "many names": _many_names,
+    "false size": _lies_about_its_size,
+    "escapes": _members("\x1b[2J\x1b]0;owned\x07ada.ipynb", "bo\r\n9 of 9.ipynb", "\x1b[31mnotes.txt", "\u202ee.ipynb"),
+    "markup": _members("<img src=x onerror=alert(1)>.ipynb", "[bold red]eve[/].ipynb", "$(touch x);`id`.ipynb"),
+    "own names": _members("nbgrader_config.py", ".judge-seed", "gradebook.db", "submitted/x.ipynb", "-rf.ipynb"),
+    "long names": _members("x" * 240 + ".ipynb", "/".join(["deep"] * 2000) + "/y.ipynb", "é" * 200 + ".ipynb"),
+    "same names": _members("ada.ipynb", "ada/ada.ipynb", "ADA.ipynb"),
+    "empty names": _members(".ipynb", " .ipynb", "_.ipynb", "/.ipynb", ".ipynb_checkpoints/eve.ipynb"),
+}
+
+
+def collecting(folder: ClassFolder, source: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command, with little memory."""
+    return subprocess.run(
+        [sys.executable, "-m", "autograder", "collect", str(folder.root), TOY, str(source)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY)),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def collected_safely(folder: ClassFolder, source: Path, root: Path) -> str:
+    """Collect `source`, check that nothing was harmed, and return what was printed."""
+    before = digests(root)
+    done = collecting(folder, source)
+    assert done.returncode in (0, 2), done.stderr[-2000:]  # 2: refused, with a reason
+    assert "Traceback" not in done.stderr
+    printed = done.stdout + done.stderr
+    assert _CONTROLS.search(printed) is None, printed[:500]
+    after = digests(root)
+    assert {path: after.get(path) for path in before} == before
+    here = f"{folder.root.relative_to(root)}/"
+    assert [path for path in after if path not in before and not path.startswith(here)] == []
+    for path in folder.root.rglob("*"):
+        assert not path.is_symlink()
+        assert _CONTROLS.search(path.name) is None
+    for path in (folder.root / "submitted").rglob("*"):
+        assert len(path.relative_to(folder.root / "submitted").parts) <= 3  # STUDENT/ASSIGNMENT/FILE
+        assert path.is_dir() or path.stat().st_size <= 50 * 2**20 + 1
+    return printed
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_an_archive_harms_nothing(toy_class: ClassFolder, tmp_path: Path, kind: str) -> None:
+    source = tmp_path / "handed-in.zip"
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
+        ARCHIVES[kind](archive)
+    collected_safely(toy_class, source, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"PK\x05\x06" + b"\xff" * 18])
+def test_a_damaged_archive_is_refused_or_empty(toy_class: ClassFolder, tmp_path: Path, content: bytes) -> None:
+    source = tmp_path / "handed-in.zip"
+    source.write_bytes(content)
+    collected_safely(toy_class, source, tmp_path)
+
+
+def test_a_folder_of_links_and_pipes_harms_nothing(toy_class: ClassFolder, tmp_path: Path) -> None:
+    source = tmp_path / "handed-in"
+    (source / "eve").mkdir(parents=True)
+    (source / "ada.ipynb").symlink_to(toy_class.root / ".judge-seed")
+    (source / "eve" / "up.ipynb").symlink_to("../../class/source/00_rows/00_rows.ipynb")
+    (source / "loop").symlink_to(".")
+    os.mkfifo(source / "bo.ipynb")
+    (source / "\x1b[2Jcy.ipynb").write_text(_NOTEBOOK)
+    collected_safely(toy_class, source, tmp_path)
+    assert not toy_class.notebook("ada", TOY).exists()
+    assert not toy_class.notebook("eve", TOY).exists()
+    assert not toy_class.notebook("bo", TOY).exists()

@@ -1,0 +1,61 @@
+"""Hostile notebooks, graded in one class among honest ones. README.md says what this proves."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.record import GRADED
+
+from ..conftest import TOY
+from . import ATTACKS, Attack
+from .conftest import ALSO_FIRST, EARLIER, FIRST, HONEST, SECRET, Graded
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+
+
+@every_attack
+def test_an_attack_ends_as_it_must_and_earns_nothing(attacked: Graded, attack: Attack) -> None:
+    row = attacked.row(attack.by, attack.chapter)
+    assert (row.outcome, row.score) == (attack.outcome, attack.score), attacked.record(attack)
+
+
+@every_attack
+def test_the_instructor_is_told(attacked: Graded, attack: Attack) -> None:
+    record = attacked.record(attack)
+    told = [record.reason, *(repair.sentence for repair in record.repairs)]
+    told += [verdict.message for verdict in record.verdicts]
+    assert any(attack.told in " ".join(text.split()) for text in told), told
+
+
+def test_no_other_file_changed(attacked: Graded) -> None:
+    assert attacked.after == attacked.before
+
+
+def test_the_honest_have_their_scores(attacked: Graded) -> None:
+    for chapter in (TOY, FIRST):
+        points = sum(cell.points for cell in attacked.folder.chapter(chapter).graded_cells)
+        rows = attacked.rows[chapter]
+        here = [EARLIER, *HONEST] if chapter == TOY else [EARLIER, ALSO_FIRST]
+        assert {name: (rows[name].outcome, rows[name].score) for name in here} == dict.fromkeys(here, (GRADED, points))
+
+
+def test_nothing_is_left_behind(attacked: Graded) -> None:
+    assert attacked.left == []
+
+
+def test_nobody_saw_what_is_not_theirs(attacked: Graded) -> None:
+    folder = attacked.folder
+    secrets = {folder.seed(), SECRET, str(folder.root), "return x * factors[:, None]"}
+    for attack in ATTACKS:
+        path = folder.autograded(attack.by, attack.chapter)
+        shown = path.read_text(encoding="utf-8") if path.is_file() else ""
+        assert [secret for secret in secrets if secret in shown] == [], attack.name
+        for word in ("CONNECTED", "RESOLVED", "FETCHED", "changed'"):
+            assert f"'{word}" not in shown, attack.name
+
+
+def test_there_are_attacks_of_every_kind() -> None:
+    names = [attack.by for attack in ATTACKS]
+    assert len(set(names)) == len(names) >= 45

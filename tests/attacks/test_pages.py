@@ -1,0 +1,203 @@
+"""What a browser does with pages that show learners' work: feedback, the formgrader's, the report. It only draws."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbgrader.api import Gradebook
+from playwright.sync_api import Page
+
+from autograder.inert import MakeInert, clean_html, markdown2html
+from autograder.report import write_report
+
+from ..conftest import TOY
+from ..lab import browser_page, jupyter_lab, needs_chromium
+from .conftest import EARLIER, Graded
+from .pages import ATTACKS, HOSTILE, RUN, SCRIPTS
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800), needs_chromium]
+
+_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+# What lies over others, leads out of its frame, or takes input. Of what learners wrote, nothing may.
+_OUT_OF_PLACE = """
+() => [...document.querySelectorAll('#notebook-container *')].filter(element => {
+    const style = getComputedStyle(element);
+    return ['fixed', 'sticky', 'absolute'].includes(style.position)
+        || ['IFRAME', 'OBJECT', 'EMBED', 'FORM', 'BASE', 'META', 'LINK', 'STYLE', 'SCRIPT', 'VIDEO', 'AUDIO']
+            .includes(element.tagName)
+        || [...element.attributes].some(({name, value}) => name.startsWith('on')
+            || /^\\s*(javascript|vbscript|data:text)/i.test(value));
+}).map(element => element.outerHTML.slice(0, 200))
+"""
+
+
+class Visit:
+    """A page in a browser that has no network, and what it tried there."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.dialogs, self.asked = page, list[str](), set[str]()
+        page.on("dialog", self._dialog)
+        page.on("request", lambda request: self.asked.add(request.url))
+        page.route(lambda url: not url.startswith(("file:", "http://127.0.0.1")), lambda route: route.abort())
+
+    def _dialog(self, dialog: object) -> None:
+        self.dialogs.append(dialog.message)  # type: ignore[attr-defined]
+        dialog.dismiss()  # type: ignore[attr-defined]
+
+    def open(self, address: str) -> None:
+        self.asked.clear()
+        self.page.goto(address, wait_until="load")
+        for link in self.page.get_by_text("click me").all():  # who reads it may click
+            if link.is_visible():
+                link.evaluate(
+                    "element => element.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))"
+                )
+
+    def acted(self) -> list[str]:
+        """Return what ran or was shown that should not have been."""
+        owned = self.page.evaluate("() => [window.owned ? 'owned' : '', document.title === 'owned' ? 'title' : '']")
+        return [*filter(None, owned), *self.dialogs]
+
+
+@pytest.fixture(scope="module")
+def visit() -> Iterator[Visit]:
+    with browser_page() as page:
+        yield Visit(page)
+
+
+@pytest.fixture(scope="module")
+def feedback(attacked: Graded) -> dict[str, Path]:
+    """The feedback pages of the learners who attack them, and of an honest one."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    for students in ("hostile-*", EARLIER):
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", "generate_feedback", TOY, "--student", students, "--force"],
+            cwd=attacked.folder.root,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
+    root = attacked.folder.root / "feedback"
+    return {name: root / name / TOY / f"{TOY}.html" for name in [EARLIER, *(attack.name for attack in ATTACKS)]}
+
+
+def test_the_attacks_would_work_on_a_page_that_is_not_ours(visit: Visit, tmp_path: Path) -> None:
+    cells = [new_markdown_cell(text) for text in SCRIPTS]
+    path = tmp_path / "page.html"
+    path.write_text(HTMLExporter().from_notebook_node(new_notebook(cells=cells))[0])
+    visit.open(path.as_uri())
+    assert {"owned", "title", "1"} <= set(visit.acted())
+    visit.dialogs.clear()
+
+
+def test_feedback_runs_nothing_loads_nothing_and_shows_the_score(visit: Visit, feedback: dict[str, Path]) -> None:
+    visit.open(feedback[EARLIER].as_uri())
+    pages_own = visit.asked - {feedback[EARLIER].as_uri()}  # nbgrader's template asks for MathJax
+    assert all("mathjax" in address for address in pages_own)
+    for name, path in feedback.items():
+        visit.open(path.as_uri())
+        assert visit.acted() == [], name
+        assert visit.asked - {path.as_uri()} == pages_own, name
+        assert visit.page.evaluate(_OUT_OF_PLACE) == [], name
+        heading = visit.page.locator("h4").first
+        assert "(Score: " in heading.inner_text()
+        on_top = heading.evaluate(
+            "h => { const box = h.getBoundingClientRect();"
+            " return document.elementFromPoint(box.x + 20, box.y + box.height / 2) === h }"
+        )
+        assert on_top, name
+
+
+def test_the_formgraders_page_runs_nothing_of_theirs(
+    attacked: Graded, visit: Visit, tmp_path: Path, feedback: dict[str, Path]
+) -> None:
+    with Gradebook(attacked.folder.gradebook_url) as gradebook:
+        ids = {name: gradebook.find_submission_notebook(TOY, TOY, name).id for name in feedback}
+    with jupyter_lab(attacked.folder.root, tmp_path) as address:
+        for name, number in ids.items():
+            visit.open(f"{address}/formgrader/submissions/{number}/?index=0")
+            visit.page.locator("input.score").first.wait_for()
+            assert visit.acted() == [], name
+            strangers = {url for url in visit.asked if not url.startswith(address) and "mathjax" not in url}
+            assert strangers == set(), name
+            own = f"{address}/formgrader/"
+            assert {url for url in visit.asked if url.startswith(address) and not url.startswith(own)} == set(), name
+            assert visit.page.evaluate(_OUT_OF_PLACE) == [], name
+        for place in (f"manage_submissions/{TOY}", f"gradebook/{TOY}/{TOY}", "manage_students"):
+            visit.open(f"{address}/formgrader/{place}")
+            visit.page.get_by_text(EARLIER).first.wait_for(state="attached")
+            assert visit.acted() == [], place
+
+
+def test_the_report_runs_nothing_and_loads_nothing(attacked: Graded, visit: Visit) -> None:
+    path = write_report(attacked.folder, [TOY])
+    visit.open(path.as_uri())
+    assert visit.acted() == []
+    assert visit.asked == {path.as_uri()}
+    text = visit.page.content()
+    assert "\x1b" not in text
+    assert "messages that no kernel sends" in text
+
+
+def test_what_is_harmless_is_still_shown(visit: Visit, tmp_path: Path) -> None:
+    prose = (
+        "# Title\n\nText with **bold**, `code`, $\\sqrt{d_k}$, H<sub>2</sub>O, 1 < 2 & 3.\n\n"
+        "| a | b |\n|---|---|\n| 1 | 2 |\n\n"
+        "<details><summary>A hint</summary>\n\nIt helps.\n\n</details>\n\n```python\ndef f(x):\n    return x\n```\n\n"
+        "![a picture](attachment:a.png) [a link](https://pytorch.org/docs)"
+    )
+    cells = [new_markdown_cell(prose, attachments={"a.png": {"image/png": _PNG}}), new_code_cell("x")]
+    cells[1].outputs = [
+        new_output(
+            "display_data",
+            data={"image/png": _PNG, "text/plain": "<Figure>"},
+            metadata={"image/png": {"width": 30, "height": 20}},
+        ),
+        new_output("display_data", data={"text/html": "<table><tr><td>cell of a table</td></tr></table>"}),
+        new_output(
+            "display_data", data={"image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"}
+        ),
+        new_output("stream", name="stdout", text="\x1b[1;31mred\x1b[0m\n"),
+        new_output("error", ename="E", evalue="v", traceback=["\x1b[1;31m✗ f.outputs\x1b[0m", "", "Expected  1"]),
+    ]
+    notebook = new_notebook(cells=cells)
+    nbformat.validate(notebook)
+    notebook, _ = MakeInert().preprocess(notebook, {})
+    exporter = HTMLExporter(sanitize_html=True, filters={"markdown2html": markdown2html, "clean_html": clean_html})
+    path = tmp_path / "page.html"
+    path.write_text(exporter.from_notebook_node(notebook)[0])
+    visit.open(path.as_uri())
+    page = visit.page
+    for words in ("Title", "bold", "1 < 2 & 3", "A hint", "cell of a table", "red", "✗ f.outputs", "Expected  1"):
+        assert page.get_by_text(words).first.is_visible(), words
+    pictures = page.locator("img").evaluate_all("all => all.map(image => image.complete && image.naturalWidth > 0)")
+    assert pictures == [True, True, True]
+    assert page.locator("table td").count() == 3
+    assert page.locator("a[href='https://pytorch.org/docs']").count() == 1
+    assert page.locator("span.k").count() > 0  # the code is still in colour
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+    once = clean_html(text)
+    assert clean_html(once) == once
+    assert RUN not in once or "<" not in once.partition(RUN)[0][-1:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<div>" * 40_000, "<div>" * 290, "<" * 190_000, "> " * 90_000, "&" * 190_000, "&" * 19_000, "<a b=" * 6_000],
+)
+def test_text_made_to_be_slow_is_not(text: str) -> None:
+    assert clean_html(text)
+    assert markdown2html({}, text)

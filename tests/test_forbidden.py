@@ -1,0 +1,121 @@
+"""What an exercise forbids is found in the source and when it is called, and nobody is accused of what they did not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from manyheads import probe
+from manyheads.call import Answer, Call
+from manyheads.forbidden import FORBIDDEN
+from manyheads.sources import forbidden_name
+
+SDPA = "scaled_dot_product_attention"
+FORBIDS = (SDPA, "MultiheadAttention", "numel")
+X = torch.arange(24.0).reshape(1, 2, 3, 4)
+
+
+def asked(function: object, source: str = "") -> Answer:
+    return probe.run(function, Call({"x": X}), source, FORBIDS)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"F.{SDPA}(q, k, v)",
+        f"from torch.nn.functional import {SDPA} as s",
+        "getattr(F, 'scaled_dot_' + 'product' '_attention')",
+        "getattr(F, f\"scaled_{'dot'}_product_attention\")",
+        "getattr(F, '_'.join(['scaled', 'dot', 'product', 'attention']))",
+        "getattr(F, 'noitnetta_tcudorp_tod_delacs'[::-1])",
+        "getattr(F, 'scaled_{}_{}_attention'.format('dot', 'product'))",
+        "exec('f = torch.nn.functional.scaled_dot_product_attention')",
+        "eval('torch.nn.' + 'MultiheadAttention')(4, 2)",
+    ],
+)
+def test_a_name_is_found_however_it_is_written(source: str) -> None:
+    assert forbidden_name(source, FORBIDS) is not None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f'def f(x):\n    """Do what {SDPA} does."""\n    # no numel here\n    return x',
+        "print('numel: ' + str(3), f'{x.shape} {y}', 'a'[::-1], ','.join(map(str, x)), '{}'.format(x))",
+        "names = 'scaled dot product attention'.split()",
+        "x['a' + 'b'][1:2][::0]",
+    ],
+)
+def test_words_in_prose_are_no_use(source: str) -> None:
+    assert forbidden_name(source, FORBIDS) is None
+
+
+@pytest.mark.parametrize(
+    "source", ["'a' + " * 5000 + "'b'", "f(" * 500 + ")" * 500, "'{}'.format('{}')", "''.join([])"]
+)
+def test_source_that_is_hard_to_read_is_read(source: str) -> None:
+    assert forbidden_name(source, FORBIDS) is None
+
+
+kept = functional.scaled_dot_product_attention
+layer = nn.MultiheadAttention(4, 2, batch_first=True)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: kept(x, x, x),
+        lambda x: getattr(torch.ops.aten, SDPA)(x, x, x),
+        lambda x: torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(x, x, x)[0],
+        lambda x: vars(torch._C._nn)[SDPA](x, x, x),
+        lambda x: layer(x[0], x[0], x[0])[0],
+        lambda x: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)(x[0]),
+        lambda x: x * x.numel(),
+    ],
+)
+def test_a_forbidden_call_is_seen_under_any_name(call: object) -> None:
+    failure = asked(call).failure
+    assert failure is not None
+    assert failure.kind == FORBIDDEN
+    assert failure.message in FORBIDS
+
+
+def test_swallowing_the_refusal_does_not_help() -> None:
+    def learner(x: Tensor) -> Tensor:
+        try:
+            return kept(x, x, x)
+        except Exception:
+            return x
+
+    failure = asked(learner).failure
+    assert failure is not None
+    assert failure.kind == FORBIDDEN
+
+
+def test_printing_a_tensor_and_using_other_layers_is_nobodys_fault() -> None:
+    def learner(x: Tensor) -> Tensor:
+        str(x)  # torch counts the entries of what it prints
+        return nn.Linear(4, 4)(x).softmax(-1) @ nn.Dropout(0.1)(x).transpose(-2, -1)
+
+    assert asked(learner).failure is None
+
+
+def test_stand_ins_and_probes_may_call_what_learners_may_not() -> None:
+    source = f"from torch.nn.functional import {SDPA}\ndef attend(x):\n    return {SDPA}(x, x, x)"
+    namespace: dict[str, object] = {}
+    with probe.standing_in(namespace, {"attend": source}):
+        assert asked(lambda x: namespace["attend"](x)).failure is None  # type: ignore[operator]
+    assert (
+        asked(
+            lambda x: x, f"import torch\ndef probe(target, x):\n    return torch.nn.functional.{SDPA}(x, x, x)"
+        ).failure
+        is None
+    )
+
+
+def test_afterwards_everything_is_allowed_again() -> None:
+    asked(lambda x: layer(x[0], x[0], x[0]))
+    assert layer(X[0], X[0], X[0])[0].shape == (2, 3, 4)
+    assert kept(X, X, X).shape == X.shape
