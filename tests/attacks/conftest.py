@@ -20,6 +20,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
+from autograder import cluster
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import read_chapter
 from autograder.class_folder import ClassFolder, new_class
@@ -176,9 +177,11 @@ def _attack(root: Path, built_toy: Path, temporary: Path) -> dict[str, object]:
         patch.setenv("TMPDIR", str(temporary))
         patch.setattr(tempfile, "tempdir", None)
         patch.setenv("GRADERS_SECRET", SECRET)
+        cluster.end_kept()  # those that start now have this environment
         before, rows, here, files = digests(root), gradebook_rows(folder, EARLIER), processes(), left_files()
         for chapter in chapters:
             grade(folder, chapter.name, workers=2, progress=False)
+        cluster.end_kept()
         left = sorted((processes() - here) | (left_files() - files))
     after = {path: digest for path, digest in digests(root).items() if path in before}
     before["rows of " + EARLIER], after["rows of " + EARLIER] = str(rows), str(gradebook_rows(folder, EARLIER))
