@@ -21,6 +21,7 @@ from distributed.security import Security
 from .doctor import require_sandbox
 from .problems import Problem, one_line
 
+_NO_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # Ctrl-C is for the command alone
 THREADS = 4  # submissions at once in one process: one warm process and one Python serve about two cores well
 _WAIT = 60  # seconds for the first worker of somebody's cluster
 # A worker's end is told at once, and blamed on every submission that it had: `autograder.fan_out` finds out which.
@@ -90,6 +91,7 @@ def started(workers: int) -> Iterator[Client]:
             security=Security.temporary(),
             dashboard_address="127.0.0.1:0",
             local_directory=folder,
+            preload=[_NO_INTERRUPTS],
             memory_limit=0,  # type: ignore[arg-type]  # memory is the sandbox's business
             silence_logs=logging.CRITICAL,
         ) as cluster,
