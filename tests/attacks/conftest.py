@@ -43,6 +43,7 @@ c.Execute.limits = {
 }
 """
 EARLIER = "graded-before"  # honest, and graded before any attack
+_ENDING = 30  # seconds that the last processes of a run may take to end
 HONEST = (NEIGHBOUR, "d-honest", "h-honest", "l-honest", "p-honest", "z-honest")
 ALSO_FIRST = HONEST[3]  # has handed in the first chapter too
 _SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
@@ -122,21 +123,22 @@ def gradebook_rows(folder: ClassFolder, student: str) -> list[tuple[object, ...]
         ]
 
 
-def processes() -> set[str]:
+def running() -> list[psutil.Process]:
     """Return this process's descendants. One that lost its parent is among them, see `_orphans_come_here`."""
-    found = set()
-    for child in psutil.Process().children(recursive=True):
-        if child.status() != psutil.STATUS_ZOMBIE:  # ended; what it was called is gone
-            words = " ".join(child.cmdline()) or child.name()
-            if "resource_tracker" not in words:
-                found.add(f"{child.pid} {words}")
-    return found
+    children = psutil.Process().children(recursive=True)
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]  # ended, and without a name
+    return [child for child in alive if "resource_tracker" not in " ".join(child.cmdline())]  # multiprocessing's own
+
+
+def processes() -> set[str]:
+    return {f"{child.pid} {' '.join(child.cmdline()) or child.name()}" for child in running()}
 
 
 def left_files() -> set[str]:
     """Return the files in the places that everybody may write to. Those of other programs are none of ours."""
     own = Path(tempfile.gettempdir())
-    found = {str(path) for path in own.rglob("*")}
+    # torch makes a cache for the grader itself
+    found = {str(path) for path in own.rglob("*") if not path.name.startswith("torchinductor")}
     for place in (Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"), Path("/run"), REPOSITORY_ROOT):
         found |= {str(path) for path in place.glob("*by-a-learner*")}
         found |= {str(path) for path in place.glob("opened-by-the-judge")}
@@ -182,6 +184,7 @@ def _attack(root: Path, built_toy: Path, temporary: Path) -> dict[str, object]:
         for chapter in chapters:
             grade(folder, chapter.name, workers=2, progress=False)
         cluster.end_kept()
+        psutil.wait_procs(running(), timeout=_ENDING)  # the warm processes end when they notice that nobody asks
         left = sorted((processes() - here) | (left_files() - files))
     after = {path: digest for path, digest in digests(root).items() if path in before}
     before["rows of " + EARLIER], after["rows of " + EARLIER] = str(rows), str(gradebook_rows(folder, EARLIER))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.class_folder import ClassFolder
+from autograder.class_folder import ClassFolder, new_class
 
 from ..conftest import TOY
 from .conftest import digests
@@ -115,30 +115,35 @@ def collected_safely(folder: ClassFolder, source: Path, root: Path) -> str:
     return printed
 
 
+@pytest.fixture(scope="module")
+def folder(built_toy: Path, tmp_path_factory: pytest.TempPathFactory) -> ClassFolder:
+    return new_class(tmp_path_factory.mktemp("collecting") / "class", built_toy / "solutions")
+
+
 @pytest.mark.parametrize("kind", ARCHIVES)
-def test_an_archive_harms_nothing(toy_class: ClassFolder, tmp_path: Path, kind: str) -> None:
+def test_an_archive_harms_nothing(folder: ClassFolder, tmp_path: Path, kind: str) -> None:
     source = tmp_path / "handed-in.zip"
-    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         ARCHIVES[kind](archive)
-    collected_safely(toy_class, source, tmp_path)
+    collected_safely(folder, source, folder.root.parent)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"PK\x05\x06" + b"\xff" * 18])
-def test_a_damaged_archive_is_refused_or_empty(toy_class: ClassFolder, tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_archive_is_refused_or_empty(folder: ClassFolder, tmp_path: Path, content: bytes) -> None:
     source = tmp_path / "handed-in.zip"
     source.write_bytes(content)
-    collected_safely(toy_class, source, tmp_path)
+    collected_safely(folder, source, folder.root.parent)
 
 
-def test_a_folder_of_links_and_pipes_harms_nothing(toy_class: ClassFolder, tmp_path: Path) -> None:
+def test_a_folder_of_links_and_pipes_harms_nothing(folder: ClassFolder, tmp_path: Path) -> None:
     source = tmp_path / "handed-in"
-    (source / "eve").mkdir(parents=True)
-    (source / "ada.ipynb").symlink_to(toy_class.root / ".judge-seed")
-    (source / "eve" / "up.ipynb").symlink_to("../../class/source/00_rows/00_rows.ipynb")
+    (source / "upward").mkdir(parents=True)
+    (source / "linked.ipynb").symlink_to(folder.root / ".judge-seed")
+    (source / "upward" / "up.ipynb").symlink_to(folder.root / "source" / TOY / f"{TOY}.ipynb")
     (source / "loop").symlink_to(".")
-    os.mkfifo(source / "bo.ipynb")
+    os.mkfifo(source / "piped.ipynb")
     (source / "\x1b[2Jcy.ipynb").write_text(_NOTEBOOK)
-    collected_safely(toy_class, source, tmp_path)
-    assert not toy_class.notebook("ada", TOY).exists()
-    assert not toy_class.notebook("eve", TOY).exists()
-    assert not toy_class.notebook("bo", TOY).exists()
+    collected_safely(folder, source, folder.root.parent)
+    assert not folder.notebook("linked", TOY).exists()
+    assert not folder.notebook("upward", TOY).exists()
+    assert not folder.notebook("piped", TOY).exists()
