@@ -37,6 +37,11 @@ def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[s
     Raises:
         Problem: if a program that it needs is not installed.
     """
+    for folder in (Path(sys.prefix), Path(manyheads.__file__)):
+        if folder.is_relative_to(SCRATCH):
+            raise Problem(
+                f"{folder} lies in {SCRATCH}, where learners' code sees a folder of its own; move it elsewhere"
+            )
     program = shutil.which("bwrap")
     if program is None:
         raise Problem("there is no program bwrap; install it, for example: apt install bubblewrap")

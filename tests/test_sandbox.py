@@ -19,9 +19,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
 import manyheads
-from autograder import warm
+from autograder import sandbox, warm
 from autograder.kernel import SealedKernel
 from autograder.limits import MB, Limits
+from autograder.problems import Problem
 from autograder.watch import KERNEL_ENDED, OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
 
 pytestmark = pytest.mark.slow
@@ -328,3 +329,9 @@ def test_a_folder_to_hide_is_hidden_even_inside_one_that_is_shown(tmp_path: Path
     NotebookClient(notebook, km=kernel, shutdown_kernel="immediate").execute(cleanup_kc=True)
     kernel.close()
     assert _text(notebook.cells[0]) == "[]\n"
+
+
+def test_a_python_that_would_be_out_of_sight_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.prefix", "/tmp/course/.venv")
+    with pytest.raises(Problem, match=r"/tmp/course/\.venv lies in /tmp.*move it elsewhere"):
+        sandbox.command("autograder.layers")
