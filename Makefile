@@ -23,6 +23,7 @@ bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py
 	$(BIN)/python benchmarks/attention.py
 	$(BIN)/python benchmarks/kernel.py
+	$(BIN)/python benchmarks/grading.py
 
 # The announcements extension is JupyterLab's pop-up that asks about news.
 $(READY): pyproject.toml constraints.txt real-model.txt
