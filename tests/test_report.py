@@ -328,8 +328,8 @@ def test_the_most_pressing_outcome_comes_first_and_equal_reasons_together() -> N
     ]
 
 
-def test_every_outcome_but_graded_is_explained() -> None:
-    assert set(OUTCOME_MEANS) == {*OUTCOMES, NOT_GRADED} - {GRADED}
+def test_every_outcome_is_explained() -> None:
+    assert set(OUTCOME_MEANS) == {*OUTCOMES, NOT_GRADED}
 
 
 def test_an_outcome_unknown_to_the_page_is_shown_first_not_dropped() -> None:
