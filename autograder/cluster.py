@@ -82,7 +82,7 @@ def started(workers: int) -> Iterator[Client]:
     processes = math.ceil(workers / THREADS)
     with (
         tempfile.TemporaryDirectory(prefix="workers-") as folder,
-        config.set(_SETTINGS),
+        config.set({**_SETTINGS, "temporary-directory": folder}),
         LocalCluster(
             n_workers=processes,
             threads_per_worker=math.ceil(workers / processes),

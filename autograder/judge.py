@@ -15,6 +15,7 @@ from .chapter import Chapter, GradedCell
 from .examiner import set_exams
 from .safe_text import clean
 from .verdict import PASSED, Verdict
+from .written import ready_made
 
 
 class Judge:
@@ -55,6 +56,10 @@ class Judge:
                     self._settled[other.exercise, check] = decided
             return True
 
+        taken = ready_made(source, self.chapter.exercises)
+        if taken:
+            why = f"Your code takes {taken} ready-made from the course itself.\nWrite {cell.exercise} on your own."
+            return self._remember(cell, Finding(why, "forbidden"), ())
         settled = self._settled.get((cell.exercise, cell.check))
         if settled and diagnosis.forbidden_in(exam, source) is None:
             return self._remember(cell, *settled)

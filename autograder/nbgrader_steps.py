@@ -177,7 +177,7 @@ class Execute(RunCells):
         document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
         packer = wire.Packer()
         document["calls"] = [packer.call(trial.call) for trial in exam.trials]
-        document["forbids"] = list(exam.forbids)
+        document["forbids"], document["withheld"] = list(exam.forbids), list(self._judge.chapter.exercises)
         cell = new_code_cell(_PROBE.format(request=letters.request_path, answer=letters.answer_path))
         try:
             letters.ask(wire.dumps(document, packer.tensors))

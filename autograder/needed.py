@@ -87,7 +87,7 @@ def _names(source: str) -> _Names:
         return _Names(frozenset(), frozenset(re.findall(r"\w+", source)))
     try:
         table = symtable.symtable(ast.unparse(tree), "<cell>", "exec")
-    except (SyntaxError, RecursionError):  # `return` outside a function: it parses, and does not compile
+    except (SyntaxError, ValueError, RecursionError):  # `return` outside a function: it parses, and does not compile
         return _Names(frozenset(), frozenset(re.findall(r"\w+", source)))
     symbols = list(_of_the_notebook(table))
     uses = {symbol.get_name() for symbol in symbols}

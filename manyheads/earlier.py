@@ -17,6 +17,7 @@ from typing import Any
 
 from . import diagnosis, probe
 from .fixtures import all_exams
+from .forbidden import is_the_courses
 
 # What the chapters' first cells import: a kept exercise is one cell, and relies on them.
 _PRELUDE = """
@@ -93,7 +94,7 @@ def __getattr__(name: str) -> Any:
     if source is None:
         raise AttributeError(f"no earlier chapter has an exercise {name}")
     scope = _module(f"manyheads.stand_in_for_{name}")
-    exec(compile(source, f"<stand-in for {name}>", "exec"), scope)
+    _run_stand_in(name, source, scope)
     return scope[name]
 
 
@@ -104,6 +105,12 @@ def _module(name: str) -> dict[str, Any]:
     """
     sys.modules[name] = ModuleType(name)
     return vars(sys.modules[name])
+
+
+def _run_stand_in(name: str, source: str, scope: dict[str, Any]) -> None:
+    compiled = compile(source, f"<stand-in for {name}>", "exec")
+    is_the_courses(name, compiled)
+    exec(compiled, scope)
 
 
 def _stand_ins() -> dict[str, str]:
@@ -128,8 +135,8 @@ def _kept_scope(name: str) -> dict[str, Any]:
     """Return the names that the kept exercise `name` finds: stand-ins, and all that is kept, in lesson order."""
     scope = _module(f"manyheads.own_{name}")
     exec(_PRELUDE, scope)
-    for source in _stand_ins().values():
-        exec(source, scope)
+    for other, source in _stand_ins().items():
+        _run_stand_in(other, source, scope)
     scope.pop(name, None)
     for other in all_exams():  # one exercise may call another, and each may be rewritten at any time
         kept = kept_in() / f"{other}.py"

@@ -38,6 +38,9 @@ _BEHIND = {
 }
 
 
+_course: dict[str, set[CodeType]] = {}  # code of stand-ins for earlier chapters' exercises, by exercise
+
+
 class ForbiddenCall(RuntimeError):
     """A call that the exercise forbids. Its text is the forbidden name."""
 
@@ -99,6 +102,16 @@ class _Watch(TorchFunctionMode):
             return
         self._called.append(name)
         raise ForbiddenCall(name)
+
+
+def is_the_courses(exercise: str, compiled: CodeType) -> None:
+    """Remember that `compiled` is the course's stand-in for an exercise: what it calls is no learner's doing."""
+    _course.setdefault(exercise, set()).update(code_of(compiled))
+
+
+def the_courses(withheld: Collection[str]) -> set[CodeType]:
+    """Return the code of all stand-ins that were given out, but for those of the exercises `withheld`."""
+    return {code for name, codes in _course.items() if name not in withheld for code in codes}
 
 
 def code_of(compiled: CodeType) -> set[CodeType]:

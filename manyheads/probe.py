@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from . import wire
 from .call import Answer, Call, Failure, Value, missing
-from .forbidden import FORBIDDEN, code_of, watching
+from .forbidden import FORBIDDEN, code_of, the_courses, watching
 
 _lent: set[CodeType] = set()  # code of the stand-ins that are in place
 _PACKAGE = str(Path(__file__).parent)
@@ -29,7 +29,9 @@ MESSAGE_LENGTH = 600  # characters kept of an exception's text
 _responded = False  # whether a judge has asked
 
 
-def run(target: Any, call: Call, probe: str = "", forbids: Collection[str] = ()) -> Answer:
+def run(
+    target: Any, call: Call, probe: str = "", forbids: Collection[str] = (), withheld: Collection[str] = ()
+) -> Answer:
     """Call the learner's `target` as `call` says and return what came.
 
     Args:
@@ -37,16 +39,19 @@ def run(target: Any, call: Call, probe: str = "", forbids: Collection[str] = ())
         call: the inputs. They are copied first, so that the call cannot change them for anybody else.
         probe: source of `probe(target, *inputs)` to call in place of the target itself.
         forbids: names of torch's that may not be called. The answer to such a call is the failure `FORBIDDEN`.
+        withheld: exercises whose stand-ins may not call them either: those that are being learnt.
     """
-    given, called = _run(target, call, probe, forbids)
+    given, called = _run(target, call, probe, forbids, withheld)
     if called:  # whatever was made of the exception
         return Answer(failure=Failure(FORBIDDEN, called[0]), parameters=given.parameters)
     return given
 
 
-def _run(target: Any, call: Call, probe: str, forbids: Collection[str]) -> tuple[Answer, list[str]]:
+def _run(
+    target: Any, call: Call, probe: str, forbids: Collection[str], withheld: Collection[str]
+) -> tuple[Answer, list[str]]:
     compiled = compile(probe, "<probe>", "exec") if probe else None
-    ours = _lent | (code_of(compiled) if compiled else set())
+    ours = _lent | the_courses(withheld) | (code_of(compiled) if compiled else set())
     with watching(forbids, ours) as called:
         return _call(target, call, compiled), called
 
@@ -122,12 +127,13 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
         namespace = sys._getframe(1).f_globals
     document, tensors = wire.load(Path(request))
     unpacker, packer = wire.Unpacker(tensors), wire.Packer()
-    probe, forbids = document["probe"], document.get("forbids", ())
+    probe = document["probe"]
+    forbids, withheld = document.get("forbids", ()), document.get("withheld", ())
     answers = []
     with standing_in(namespace, document["stand_ins"]):
         for packed in document["calls"]:
             if document["exercise"] in namespace:
-                given = run(namespace[document["exercise"]], unpacker.call(packed), probe, forbids)
+                given = run(namespace[document["exercise"]], unpacker.call(packed), probe, forbids, withheld)
             else:
                 given = Answer(failure=missing(document["exercise"]))
             answers.append(packer.answer(given))

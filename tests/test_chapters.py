@@ -18,7 +18,7 @@ seeds = pytest.mark.parametrize("seed", [VISIBLE_SEED, *SECRET_SEEDS])
 
 
 def answers(exam: Exam, target: object) -> list[Answer]:
-    return [probe.run(target, trial.call, exam.probe) for trial in exam.trials]
+    return [probe.run(target, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
 
 
 def _numbers(call: Call) -> tuple[str, list[list[float]]]:

@@ -347,8 +347,8 @@ def test_the_most_pressing_outcome_comes_first_and_equal_reasons_together() -> N
     ]
 
 
-def test_every_outcome_but_graded_is_explained() -> None:
-    assert set(ADVICE) == {*OUTCOMES, NOT_GRADED, BY_HAND} - {GRADED}
+def test_every_outcome_is_explained() -> None:
+    assert set(ADVICE) == {*OUTCOMES, NOT_GRADED, BY_HAND}
 
 
 def test_an_outcome_unknown_to_the_page_is_shown_first_not_dropped() -> None:

@@ -61,7 +61,35 @@ _REAL = (
     ("sdpa-by-c", "vars(torch._C._nn)['_'.join(['scaled', 'dot', 'product', 'attention'])](q, k, v, attn_mask=mask)"),
 )
 
+# The course's own stand-ins, meant for chapters that build on these exercises.
+_READY_MADE = (
+    ("ready-made", "attention ready-made", "from manyheads.earlier import attention as ready\n"),
+    (
+        "ready-made-by-module",
+        "manyheads.earlier ready-made",
+        "import manyheads.earlier\nready = getattr(manyheads.earlier, 'atten' + 'tion')\n",
+    ),
+    (
+        "ready-made-from-fixtures",
+        f"uses {_SDPA}",
+        "from manyheads.fixtures import all_exams\nscope = {}\n"
+        "exec(all_exams()['attention'].stand_in, scope)\nready = scope['attention']\n",
+    ),
+)
+
 ATTACKS = (
+    *(
+        Attack(
+            name,
+            "hand in the course's own stand-in",
+            writes={"attention": "def attention(q, k, v, mask=None):\n    return ready(q, k, v, mask)\n"},
+            first=first,
+            score=0,
+            told=told,
+            chapter=FIRST,
+        )
+        for name, told, first in _READY_MADE
+    ),
     *(
         Attack(f"forbidden-{name}", f"make a forbidden call by {how}", writes=writes, score=0, told="uses diag")
         for name, how, writes in _TOY
