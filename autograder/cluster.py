@@ -22,7 +22,7 @@ from .doctor import require_sandbox
 from .problems import Problem, one_line
 
 _NO_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # Ctrl-C is for the command alone
-THREADS = 4  # submissions at once in one process: one warm process and one Python serve about two cores well
+THREADS = 8  # submissions at once in one process: more than the cores that one Python and one warm process can feed
 _WAIT = 60  # seconds for the first worker of somebody's cluster
 # A worker's end is told at once, and blamed on every submission that it had: `autograder.fan_out` finds out which.
 _SETTINGS = {

@@ -74,6 +74,9 @@ def main(control: socket.socket) -> None:
         raise RuntimeError(f"the warm process has {threads} threads: a fork of it would not be whole")
     gc.collect()
     gc.freeze()  # forks share these pages as long as nobody counts references in them
+    # Its children are taken away by the system, so that the next request need not wait until this one's namespaces are
+    # made: the system takes its time for them.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control.send(b"warm")
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
@@ -82,9 +85,9 @@ def main(control: socket.socket) -> None:
         child = os.fork()
         if child == 0:
             control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _first_child(json.loads(message), socket.socket(fileno=descriptors[0]))
         os.close(descriptors[0])
-        os.waitpid(child, 0)
 
 
 def _warm_up() -> None:

@@ -169,9 +169,9 @@ def test_a_worker_with_another_version_is_refused(
 
 def test_workers_of_this_machine_listen_to_nobody_else_and_leave_nothing_behind() -> None:
     before = psutil.Process().children(recursive=True)
-    with cluster.started(6) as client:
+    with cluster.started(12) as client:
         assert len(client.nthreads()) == 2
-        assert sum(client.nthreads().values()) == 6
+        assert sum(client.nthreads().values()) == 12
         workers = [child for child in psutil.Process().children(recursive=True) if child not in before]
         listening = [c for p in (psutil.Process(), *workers) for c in p.net_connections("inet") if c.status == "LISTEN"]
         assert {connection.laddr.ip for connection in listening} == {"127.0.0.1"}
