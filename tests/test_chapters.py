@@ -63,7 +63,9 @@ def test_stand_ins_work_for_those_who_build_on_them(chapter: Chapter) -> None:
         if exam.stand_in:
             scope: dict[str, object] = {}
             exec(exam.stand_in, scope)
-            for trial, given in zip(exam.trials, answers(exam, scope[exam.exercise]), strict=True):
+            # The course's own may call what learners may not.
+            given_out = [probe.run(scope[exam.exercise], trial.call, exam.probe) for trial in exam.trials]
+            for trial, given in zip(exam.trials, given_out, strict=True):
                 assert comparison.same(exam, trial, trial.right, given), f"{exam.exercise}, {trial.name}"
 
 
