@@ -15,8 +15,8 @@ from distributed import Client, Future, KilledWorker, as_completed
 
 from . import cluster
 from .jobs import Executed, Job, run_job
-from .problems import Problem, one_line
-from .record import CRASHED, NEEDS_REVIEW
+from .problems import Problem
+from .record import CRASHED
 
 _AHEAD = 2  # submissions handed over for each that runs: a worker that is done finds the next one there
 
@@ -93,8 +93,7 @@ class FanOut:
                 reason = "it ended the process that was grading it, twice: there is no score"
                 yield Executed.without_grade(job, CRASHED, reason)
             elif error is not None:
-                reason = f"the grader failed ({one_line(error)}); grade it again"
-                yield Executed.without_grade(job, NEEDS_REVIEW, reason)
+                yield Executed.of_our_fault(job, error)
             else:
                 yield Executed(job, *future.result())
 

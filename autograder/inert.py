@@ -118,10 +118,8 @@ def _inert(output: NotebookNode) -> NotebookNode:
         output.ename, output.evalue = without_controls(output.ename), without_controls(output.evalue)
         output.traceback = [without_controls(line) for line in output.traceback]
     else:
-        output.metadata = NotebookNode(
-            {name: _sizes(output.metadata.get(name)) for name in ("image/png", "image/jpeg")}
-        )
-        output.metadata = NotebookNode({name: sizes for name, sizes in output.metadata.items() if sizes})
+        sizes = {name: _sizes(output.metadata.get(name)) for name in ("image/png", "image/jpeg")}
+        output.metadata = NotebookNode({name: found for name, found in sizes.items() if found})
         shown = {name: _harmless(name, _joined(output.data[name])) for name in _SHOWN if name in output.data}
         output.data = NotebookNode({name: text for name, text in shown.items() if text is not None})
         output.data.setdefault("text/plain", "[something that cannot be shown here]")

@@ -57,6 +57,11 @@ class Executed:
         """Return what became of a job that has no notebook to show for it."""
         return cls(job, "", Marked(outcome, reason, (), 0.0, job.settings.get("sandbox", True)))
 
+    @classmethod
+    def of_our_fault(cls, job: Job, error: BaseException) -> Executed:
+        """Return what became of a job on which the grader itself failed."""
+        return cls.without_grade(job, NEEDS_REVIEW, f"the grader failed ({one_line(error)}); grade it again")
+
 
 def run_job(job: Job) -> tuple[str, Marked]:
     """Run and judge one submission in this process. Return the executed notebook's text, and what became of it.
@@ -70,5 +75,4 @@ def run_job(job: Job) -> tuple[str, Marked]:
         notebook, resources = step.preprocess(notebook, resources)
         return nbformat.writes(notebook), resources["manyheads"]
     except Exception as error:
-        reason = f"the grader failed ({one_line(error)}); grade it again"
-        return "", Marked(NEEDS_REVIEW, reason, (), 0.0, job.settings.get("sandbox", True))
+        return "", Executed.of_our_fault(job, error).marked

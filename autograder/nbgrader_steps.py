@@ -90,8 +90,8 @@ class Execute(RunCells):
             return nb, resources
         started = time.monotonic()
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
-        untouched = copy.deepcopy(nb)
         self._left_out = frozenset() if self.everything else left_out(nb.cells, chapter)
+        untouched = copy.deepcopy(nb) if self._left_out else nb  # a second run is for what was left out alone
         nb, outcome, reason = self._run_and_judge(nb, resources, chapter)
         if self._left_out and self._misses_a_name(nb):
             self._left_out = frozenset()
