@@ -1,5 +1,19 @@
-"""`python -m autograder`."""
+"""The command `autograder`, also as `python -m autograder`."""
 
-from .cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+from . import fork_server
+
+
+def main() -> None:
+    """Run the command line; where it will grade, what takes seconds to get ready begins first."""
+    fork_server.begin_for(sys.argv[1:])
+    from .cli import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

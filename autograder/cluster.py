@@ -18,6 +18,7 @@ from dask import config
 from distributed import Client, LocalCluster
 from distributed.security import Security
 
+from . import fork_server
 from .doctor import require_sandbox
 from .problems import Problem, one_line
 
@@ -28,6 +29,7 @@ _WAIT = 60  # seconds for the first worker of somebody's cluster
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.worker.daemon": True,
+    "distributed.worker.multiprocessing-method": "forkserver",
     # Web pages for whoever finds the port: there is nothing on them.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
@@ -55,9 +57,10 @@ def kept() -> Iterator[None]:
 
 
 def end_kept() -> None:
-    """End the workers that were kept: the next `local` starts others."""
+    """End the workers that were kept, and what they were forks of: the next `local` starts others."""
     _Kept.client = None
     _Kept.stack.close()
+    fork_server.end()
 
 
 @contextlib.contextmanager
@@ -79,6 +82,7 @@ def local(workers: int) -> Iterator[Client]:
 @contextlib.contextmanager
 def started(workers: int) -> Iterator[Client]:
     """Do what `local` does, with workers of this block's own."""
+    fork_server.begin()
     processes = math.ceil(workers / THREADS)
     with (
         tempfile.TemporaryDirectory(prefix="workers-") as folder,

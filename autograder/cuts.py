@@ -32,7 +32,7 @@ def cut_at_definitions(pieces: list[Piece], release: Release, repairs: list[Repa
 
 def _writes(piece: Piece, slot: Slot) -> bool:
     """Return whether the exercise of `slot` is really written here: more than the stub that was handed out."""
-    return piece.is_code and slot.exercise in piece.outline.binds and piece.outline.code != slot.stub
+    return piece.is_code and slot.exercise in piece.outline.binds and not slot.is_stub_in(piece.source)
 
 
 def _cut(
@@ -89,18 +89,19 @@ def _fits(part: Piece, slot: Slot) -> bool:
 
 
 def _marker_lines(piece: Piece, release: Release) -> Iterator[int]:
-    """Where a marker stands within a piece, and where something else follows a check."""
+    """Where a marker stands within a piece, and where something else follows a check or an unwritten exercise."""
     lines = piece.source.splitlines()
     for number, line in enumerate(lines):
         slot = release.marked(line)
         if slot is None or (piece.is_code and piece.outline.within(number + 1)):
             continue
         yield number
-        if slot.checks:
-            body = slot.body.splitlines()
-            start = next((n for n in range(number + 1, len(lines)) if lines[n].strip()), number + 1)
-            end = start + len(body)
-            if [line.rstrip() for line in lines[start:end]] == body and _binds("\n".join(lines[end:])):
+        body = slot.body.splitlines()
+        start = next((n for n in range(number + 1, len(lines)) if lines[n].strip()), number + 1)
+        end = start + len(body)
+        if slot.exercise and [line.rstrip() for line in lines[start:end]] == body:
+            rest = "\n".join(lines[end:])
+            if _binds(rest) if slot.checks else slot.exercise not in outline(rest).binds:
                 yield end
 
 

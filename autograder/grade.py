@@ -7,10 +7,11 @@ table: it never stops the others.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tqdm import tqdm
 from .class_folder import ClassFolder
 from .course import pack
 from .fan_out import FanOut
-from .gradebook import kept_open
+from .gradebook import kept_open, roll_back
 from .jobs import Executed, Job
 from .problems import one_line
 from .record import NEEDS_REVIEW, UNREADABLE, Record, read_record
@@ -141,6 +142,7 @@ class Steps:
             with _converter(self.config, job.student, self.assignment) as converter:
                 converter.finish(self.folder.notebook(job.student, self.assignment), executed)
         except Exception as error:
+            roll_back()
             reason = f"its grade could not be saved: {one_line(error)}"
             return self._record(job.student, NEEDS_REVIEW, reason, job.fingerprint, marked.sealed)
         return marked.outcome
@@ -162,11 +164,9 @@ class _Autograde(Autograde):
     coursedir: Any  # nbgrader declares it optional; here it is always set
 
     def sanitise(self, path: Path, notebook: NotebookNode) -> Any:
-        """Do what comes before running, and return the notebook's text. Nothing is written yet."""
-        resources = self._resources(path)
-        self._init_preprocessors()
-        text, _ = self.exporter.from_notebook_node(notebook, resources=resources)
-        return text
+        """Do what comes before running, and return the notebook as JSON. Nothing is written yet."""
+        notebook, _ = self._through(self.sanitize_preprocessors, notebook, self._resources(path))
+        return json.dumps(notebook)
 
     def finish(self, path: Path, executed: Executed) -> None:
         """Do the rest: the gradebook's rows, scores, late penalties, the autograded file, the record."""
@@ -177,13 +177,17 @@ class _Autograde(Autograde):
         self.notebooks = [str(path)]
         self.init_destination(assignment, student)
         self.init_assignment(assignment, student)
-        self._sanitizing = False
-        self._init_preprocessors()
-        notebook = nbformat.reads(executed.notebook, as_version=4)
-        output: Any
-        output, resources = self.exporter.from_notebook_node(notebook, resources=resources)
-        self.write_single_notebook(output, resources)
+        notebook: Any = nbformat.from_dict(json.loads(executed.notebook))
+        notebook, resources = self._through(self.autograde_preprocessors, notebook, resources)
+        resources["output_extension"] = ".ipynb"
+        self.write_single_notebook(nbformat.writes(notebook), resources)
         self.set_permissions(assignment, student)
+
+    def _through(self, steps: Iterable[Any], notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Take a notebook through nbgrader's `steps`, without the copies and checks that an exporter makes of it."""
+        for step in steps:
+            notebook, resources = step(parent=self.exporter)(notebook, resources)
+        return notebook, resources
 
     def _resources(self, path: Path) -> Any:
         self._sanitizing = True  # nbgrader: the submission is the input, and its path has the names

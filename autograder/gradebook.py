@@ -2,7 +2,7 @@
 
 nbgrader opens the database in every step, and asks and commits for every cell: a third of a second a submission. The
 steps here do what nbgrader's of the same names do, by nbgrader's own code. `autograder.class_folder.configure` enters
-them; `autograder.grade` keeps the gradebook open.
+them; `autograder.grade` keeps the gradebook open, and then all that a submission changes in it is one transaction.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .problems import Problem, one_line
 
+_kept: list[Gradebook] = []  # the gradebook that is kept open, while one is
+_held: list[Any] = []  # what was last read of a release: SQLAlchemy forgets, and asks again, what nobody holds
+
 
 @contextlib.contextmanager
 def kept_open(url: str) -> Iterator[None]:
-    """Have every `Gradebook(url)` within the block be one and the same. What a step leaves uncommitted is undone.
+    """Have every `Gradebook(url)` within the block be one and the same, and leave it to `commit` to write.
 
     Raises:
         Problem: if the gradebook cannot be opened, or not be written.
@@ -34,6 +37,7 @@ def kept_open(url: str) -> Iterator[None]:
         shared.db.rollback()
     except SQLAlchemyError as error:
         raise Problem(f"the gradebook {url} cannot be written, so nothing is graded: {one_line(error)}") from error
+    shared.db().expire_on_commit = False  # what was read of the release stays as it is
     known = {shared.course_id}
     open_another, close_another = Gradebook.__init__, Gradebook.close
 
@@ -41,22 +45,36 @@ def kept_open(url: str) -> Iterator[None]:
         if db_url != url:
             open_another(self, db_url, course_id, authenticator)
             return
-        self.__dict__.update(vars(shared), course_id=course_id, authenticator=authenticator)
+        session = _Uncommitted(shared.db)
+        self.__dict__.update(vars(shared), db=session, course_id=course_id, authenticator=authenticator)
         if course_id not in known:
             self.check_course(course_id=course_id)
             known.add(course_id)
 
     def close(self: Any) -> None:
-        if self.db is not shared.db:
+        if not isinstance(self.db, _Uncommitted):
             close_another(self)
-        elif shared.db.new or shared.db.dirty or shared.db.deleted or not shared.db.is_active:
-            shared.db.rollback()
 
+    _kept.append(shared)
     try:
         with mock.patch.multiple(Gradebook, __init__=open_, close=close):
             yield
     finally:
+        _kept.remove(shared)
+        _held.clear()
         shared.close()
+
+
+def commit() -> None:
+    """Write what the steps have changed in the gradebook that is kept open. Where none is, they have done so."""
+    for gradebook in _kept:
+        gradebook.db.commit()
+
+
+def roll_back() -> None:
+    """Undo what the steps have changed in the gradebook that is kept open, back to the last `commit`."""
+    for gradebook in _kept:
+        gradebook.db.rollback()
 
 
 class OverwriteReleased(OverwriteCells):
@@ -72,10 +90,13 @@ class OverwriteReleased(OverwriteCells):
         )
         with Gradebook(self.db_url) as gradebook:
             notebook: Any = gradebook.find_notebook(self.notebook_id, self.assignment_id)
+            sources, graded = list(notebook.source_cells), [*notebook.grade_cells, *notebook.task_cells]
+            if _kept:
+                _held[:] = [notebook, *sources, *graded]
             self.gradebook: Any = _Loaded(
                 gradebook,
-                find_source_cell={cell.name: cell for cell in notebook.source_cells},
-                find_graded_cell={cell.name: cell for cell in (*notebook.grade_cells, *notebook.task_cells)},
+                find_source_cell={cell.name: cell for cell in sources},
+                find_graded_cell={cell.name: cell for cell in graded},
             )
             nb, resources = super(OverwriteCells, self).preprocess(nb, resources)
             if self.add_missing_cells:
@@ -108,6 +129,8 @@ class SaveGrades(SaveAutoGrades):
             )
             nb, resources = super(SaveAutoGrades, self).preprocess(nb, resources)
             gradebook.db.commit()
+            gradebook.db.expire(submission)  # its score is a sum that the database makes
+            gradebook.db.expire(submission.assignment)
         return nb, resources
 
 
@@ -121,7 +144,7 @@ class _Loaded:
 
     def __init__(self, gradebook: Gradebook, **finders: Mapping[str, Any]) -> None:
         self._gradebook, self._finders = gradebook, finders
-        self.db = _Uncommitted(gradebook.db)
+        self.db = _Unsent(gradebook.db)
 
     def __getattr__(self, method: str) -> Any:
         entries = self._finders.get(method)
@@ -137,13 +160,23 @@ class _Loaded:
 
 
 class _Uncommitted:
-    """A session that leaves committing to who made it."""
+    """A session that leaves committing to somebody else. What was to be committed is checked, and asked for, all the
+    same.
+    """
 
     def __init__(self, session: Any) -> None:
         self._session = session
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
+
+    def commit(self) -> None:
+        """Send what has changed, for the session's next commit."""
+        self._session.flush()
+
+
+class _Unsent(_Uncommitted):
+    """A session to which a step commits cell by cell, and that does it when the step is over."""
 
     def commit(self) -> None:
         """Do nothing yet."""

@@ -5,6 +5,8 @@ A job is bytes and names: a worker needs the installed package, and nothing of t
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +26,7 @@ class Job:
     Args:
         student: nbgrader's student id.
         assignment: the chapter.
-        notebook: the sanitised notebook's text.
+        notebook: the sanitised notebook as JSON; between us and a worker nobody checks its format again.
         course: the class's chapters, see `autograder.course.pack`.
         settings: what `Execute` is configured with.
         fingerprint: of the submission as it was read.
@@ -44,7 +46,7 @@ class Executed:
 
     Args:
         job: what was asked.
-        notebook: the executed notebook's text, verdicts in its graded cells; "" where the grader failed.
+        notebook: the executed notebook as JSON, verdicts in its graded cells; "" where the grader failed.
         marked: outcome and verdicts.
     """
 
@@ -64,15 +66,22 @@ class Executed:
 
 
 def run_job(job: Job) -> tuple[str, Marked]:
-    """Run and judge one submission in this process. Return the executed notebook's text, and what became of it.
+    """Run and judge one submission in this process. Return the executed notebook as JSON, and what became of it.
 
-    It never raises: a fault of the grader's own is an outcome, too, and costs one submission.
+    It never raises: a fault of the grader's own is an outcome, too, and costs one submission. It runs once more before
+    that, for most faults are the machine's: a sandbox that somebody ended, a file that could not be opened.
     """
     try:
-        notebook = nbformat.reads(job.notebook, as_version=4)
-        step = Execute(config=Config({"Execute": {**job.settings, "solutions": str(unpack(job.course))}}))
-        resources: dict[str, Any] = {"nbgrader": {"student": job.student, "assignment": job.assignment}}
-        notebook, resources = step.preprocess(notebook, resources)
-        return nbformat.writes(notebook), resources["manyheads"]
+        with contextlib.suppress(Exception):
+            return _run(job)
+        return _run(job)
     except Exception as error:
         return "", Executed.of_our_fault(job, error).marked
+
+
+def _run(job: Job) -> tuple[str, Marked]:
+    notebook: Any = nbformat.from_dict(json.loads(job.notebook))
+    step = Execute(config=Config({"Execute": {**job.settings, "solutions": str(unpack(job.course))}}))
+    resources: dict[str, Any] = {"nbgrader": {"student": job.student, "assignment": job.assignment}}
+    notebook, resources = step.preprocess(notebook, resources)
+    return json.dumps(notebook), resources["manyheads"]

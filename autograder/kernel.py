@@ -32,6 +32,7 @@ from .provisioner import WarmProvisioner
 from .watch import KERNEL_ENDED
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "SYSTEMROOT", "TMPDIR")
+_SEND_SECONDS = 10
 _QUEUED, _MESSAGE_MB = 20, 32  # messages that wait here to be read, and the size of the largest
 
 
@@ -86,6 +87,7 @@ class SubmissionKernel(AsyncKernelManager):
         # For every socket made in it: a larger message ends the connection, before it is read into memory.
         self.context.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_MB * MB)
         self.context.setsockopt(zmq.RCVHWM, _QUEUED)
+        self.context.setsockopt(zmq.SNDTIMEO, 1000 * _SEND_SECONDS)  # to one that is gone it would take forever
 
     def client(self, **kwargs: Any) -> AsyncKernelClient:
         """Return a client that shares this manager's sockets' settings."""

@@ -11,13 +11,13 @@ import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import NbGraderPreprocessor
 from safetensors import SafetensorError
 from traitlets import Bool, List, Unicode
@@ -28,6 +28,7 @@ from manyheads.exam import Exam
 
 from .chapter import Chapter, read_chapter
 from .class_folder import ClassFolder
+from .gradebook import commit
 from .judge import Judge
 from .limits import MB
 from .marks import marks
@@ -174,13 +175,10 @@ class Execute(RunCells):
     def _carry_out(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
         """Have the exam's calls carried out in the learner's kernel."""
         letters = self.kernel.letters
-        document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
-        packer = wire.Packer()
-        document["calls"] = [packer.call(trial.call) for trial in exam.trials]
-        document["forbids"], document["withheld"] = list(exam.forbids), list(self._judge.chapter.exercises)
-        cell = new_code_cell(_PROBE.format(request=letters.request_path, answer=letters.answer_path))
+        source = _PROBE.format(request=letters.request_path, answer=letters.answer_path)
+        cell = NotebookNode(cell_type="code", execution_count=None, metadata=NotebookNode(), outputs=[], source=source)
         try:
-            letters.ask(wire.dumps(document, packer.tensors))
+            letters.ask(_letter(exam, tuple(stand_ins.items()), tuple(self._judge.chapter.exercises)))
             with self.silence():  # what is shown now has no place: the verdict stands in this cell
                 self.execute_cell(cell, index, store_history=False)
             if self._note_timeout(cell, index):
@@ -248,9 +246,25 @@ class KeepRecord(NbGraderPreprocessor):
             repairs=kept(nb),
             sealed=marked.sealed if marked else True,
         )
+        commit()  # first the grade, then the word that it is there
         given = marks(names["db_url"], names["assignment"], names["student"]).get(names["student"], {})
         record.write(folder.record_path(names["student"], names["assignment"]), given)
         return nb, resources
+
+
+@lru_cache(maxsize=64)
+def _letter(exam: Exam, stand_ins: tuple[tuple[str, str], ...], withheld: tuple[str, ...]) -> bytes:
+    """Return an exam's questions as `manyheads.probe` reads them: the same for every submission.
+
+    Args:
+        stand_ins: source by exercise, for what is lent.
+        withheld: exercises of which the course's own stand-ins are not to be had.
+    """
+    document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
+    packer = wire.Packer()
+    document["calls"] = [packer.call(trial.call) for trial in exam.trials]
+    document["forbids"], document["withheld"] = list(exam.forbids), list(withheld)
+    return wire.dumps(document, packer.tensors)
 
 
 def _no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:

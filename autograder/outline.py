@@ -75,6 +75,17 @@ def outline(source: str) -> Outline:
     )
 
 
+@lru_cache(maxsize=2048)
+def meaning(source: str, name: str) -> str:
+    """Return the `Outline.code` of the last statement in a cell's source that gives `name` a meaning, or ""."""
+    lines = source.splitlines()
+    for first, last in reversed(outline(source).spans):
+        statement = outline("\n".join(lines[first - 1 : last]))
+        if name in statement.binds:
+            return statement.code
+    return ""
+
+
 def starts_indented(source: str) -> bool:
     """Return whether the first line with text is indented: such a cell goes on with another one."""
     return next((line for line in source.splitlines() if line.strip()), "")[:1] in (" ", "\t")

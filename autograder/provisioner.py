@@ -22,6 +22,7 @@ from .zygote import SOCKETS
 
 _CHANNELS = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
 _KILL_SECONDS = 5
+_GOING_SECONDS = 2
 
 
 class WarmProvisioner(KernelProvisionerBase):
@@ -58,9 +59,11 @@ class WarmProvisioner(KernelProvisionerBase):
             "key": self._key,
             "signature_scheme": "hmac-sha256",
         }
+        warm = warm_process(self._hidden)
         try:
-            self._process = warm_process(self._hidden).start_kernel(connection, self._limits)
-        except OSError:  # the warm process may have been killed: once more with a new one
+            self._process = warm.start_kernel(connection, self._limits)
+        except OSError:  # the warm process may be about to end: once more, then with a new one
+            warm.is_alive(_GOING_SECONDS)
             self._process = warm_process(self._hidden).start_kernel(connection, self._limits)
         # This process finds the same sockets through the folder it was handed: no path of theirs exists out here.
         outside = f"/proc/self/fd/{self._process.sockets}/socket"

@@ -107,7 +107,7 @@ def _rank(piece: Piece, slot: Slot, release: Release) -> int:
     if not own and slot.exercise not in outline.defines:
         return 0
     if slot.exercise in outline.binds:
-        if outline.code == slot.stub:
+        if slot.is_stub_in(piece.source):
             return 3 if piece.is_code else 2
         return (9 if own else 8) if piece.is_code else (7 if own else 6)
     if piece.is_blank:

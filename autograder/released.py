@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from nbformat import NotebookNode
 
 from .chapter import Chapter
-from .outline import outline
+from .outline import meaning, outline
 from .source_notebook import EXERCISE_MARK, GRADE_MARK, grade_id, released_notebook, solved_notebook
 
 _CHECK_NAME = re.compile(r"\s*#*\s*\w{0,12}\s*:?\s*([A-Za-z_]\w*\.\w+)\s*$")
@@ -41,6 +41,11 @@ class Slot:
     def body(self) -> str:
         """Its source without the marker."""
         return _without_marker(self.cell.source) if self.name else self.cell.source.strip()
+
+    def is_stub_in(self, source: str) -> bool:
+        """Whether the exercise still is what was handed out in `source`, whatever else stands there."""
+        written = meaning(source, self.exercise)
+        return bool(written) and written == meaning(self.cell.source, self.exercise)
 
     @cached_property
     def stub(self) -> str:
@@ -89,10 +94,17 @@ class Release:
 
     def marked(self, line: str) -> Slot | None:
         """Return the cell whose marker comment `line` is, written as it was or a little damaged."""
-        found = marker(line)
-        if found is None and len(line) < 200 and (name := _CHECK_NAME.match(line)):
-            found = ("grade", name[1])
-        return self._by_marker.get((found[0], found[1].lower())) if found else None
+        found = _marks(line)
+        return self._by_marker.get(found) if found else None
+
+
+@lru_cache(maxsize=4096)  # most lines of a submission stand in every other one, too
+def _marks(line: str) -> tuple[str, str] | None:
+    """Return what `line` marks, as `marker` does with the name in small letters, also where only that was left."""
+    found = marker(line)
+    if found is None and len(line) < 200 and (name := _CHECK_NAME.match(line)):
+        found = ("grade", name[1])
+    return (found[0], found[1].lower()) if found else None
 
 
 def marker(line: str) -> tuple[str, str] | None:

@@ -25,6 +25,10 @@ from .watch import OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
 _OUTPUTS = {"stream", "display_data", "execute_result", "update_display_data", "error"}
 
 
+class EndedFromOutside(OSError):
+    """A kernel is gone, and no submission's code can have done it."""
+
+
 class RunCells(nbgrader.preprocessors.Execute):
     """Runs a notebook's cells in a kernel of its own."""
 
@@ -64,12 +68,19 @@ class RunCells(nbgrader.preprocessors.Execute):
         return super().preprocess_cell(cell, resources, index) if cell.cell_type == "code" else (cell, resources)
 
     def why_it_ended(self) -> tuple[str, str]:
-        """Return the outcome and the reason of a submission whose kernel is gone."""
+        """Return the outcome and the reason of a submission whose kernel is gone.
+
+        Raises:
+            EndedFromOutside: if nothing in there ended it.
+        """
+        why = self.kernel.why_it_ended()
+        if not why:
+            raise EndedFromOutside("the sandbox that it ran in was ended from outside")
         return {
             OUT_OF_TIME: (TIMEOUT, f"it ran longer than {self.kernel.limits.seconds:g} s in all"),
             OUT_OF_CPU: (TIMEOUT, f"it computed longer than {self.kernel.limits.cpu_seconds:g} s in all"),
             OUT_OF_MEMORY: (CRASHED, f"it used more than {self.kernel.limits.memory_mb} MB of memory"),
-        }.get(self.kernel.why_it_ended(), (CRASHED, "the notebook ended its own kernel"))
+        }.get(why, (CRASHED, "the notebook ended its own kernel"))
 
     async def _async_poll_kernel_alive(self) -> None:
         """Notice at once that the kernel is gone: nbclient looks once a second."""

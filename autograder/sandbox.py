@@ -7,15 +7,13 @@ environment variable of the grader's. Of this repository, `manyheads` and the fe
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import os
 import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-
-import matplotlib
-
-import manyheads
 
 from .problems import Problem
 from .zygote import HOME, LETTERS, SCRATCH, SOCKETS
@@ -37,7 +35,7 @@ def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[s
     Raises:
         Problem: if a program that it needs is not installed.
     """
-    for folder in (Path(sys.prefix), Path(manyheads.__file__)):
+    for folder in (Path(sys.prefix), _manyheads()):
         if folder.is_relative_to(SCRATCH):
             raise Problem(
                 f"{folder} lies in {SCRATCH}, where learners' code sees a folder of its own; move it elsewhere"
@@ -120,11 +118,21 @@ def _python() -> set[str]:
     """Return the folders that hold this Python, its packages, and `manyheads`."""
     folders = {sys.base_prefix, os.path.realpath(sys.base_prefix), sys.prefix, os.path.realpath(sys.prefix)}
     folders |= {path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")}
-    folders |= {os.path.dirname(os.path.abspath(manyheads.__file__))}
+    folders |= {str(_manyheads())}
     return {folder for folder in folders if folder not in ("/", "/usr")}
 
 
+def _manyheads() -> Path:
+    """Return the folder of the course's package. Importing it would take seconds, and the warm process starts first."""
+    spec = importlib.util.find_spec("manyheads")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).absolute().parent
+
+
+@functools.cache
 def _font_list_file() -> Path:
+    import matplotlib
     from matplotlib.font_manager import FontManager
 
     return Path(matplotlib.get_cachedir(), f"fontlist-v{FontManager.__version__}.json")

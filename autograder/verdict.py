@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
 from manyheads import diagnosis
 
@@ -51,7 +50,7 @@ class Verdict:
     def outputs(self) -> list[NotebookNode]:
         """Return the graded cell's outputs: what nbgrader scores and the feedback shows."""
         if self.stage == PASSED:
-            return [new_output("stream", name="stdout", text=self.message + "\n")]
+            return [NotebookNode(output_type="stream", name="stdout", text=self.message + "\n")]
         title = diagnosis.failed_title(self.exercise, self.check)
         lines = diagnosis.failed_lines(title, self.message)
-        return [new_output("error", ename="CheckFailed", evalue=title, traceback=lines)]
+        return [NotebookNode(output_type="error", ename="CheckFailed", evalue=title, traceback=lines)]

@@ -1,7 +1,7 @@
 """The grader's end of the warm process: starts it, and has it fork a sealed kernel for each submission.
 
-`autograder.kernel` asks `warm_process()` for kernels. One warm process serves one grading process; it ends with it,
-and is started again where it is gone.
+`autograder.kernel` asks `warm_process()` for kernels. A warm process serves the process that started it, and ends
+with it; one that `lend` started serves all forks of that process, too. Where it is gone, another is started.
 """
 
 from __future__ import annotations
@@ -81,46 +81,16 @@ class SealedProcess:
             os.close(descriptor)
 
 
-class WarmProcess:
-    """A zygote in bubblewrap.
+class _Zygote:
+    """The way to a zygote: a socket on which it is asked for kernels.
 
     Args:
-        hidden: folders that it must not see, wherever they lie.
-
-    Raises:
-        Problem: if this machine does not offer what sealing needs.
+        control: that socket. Several processes may hold it and ask, at the same time.
+        patience: seconds that it may take to answer.
     """
 
-    def __init__(self, hidden: Iterable[Path] = ()) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        words = sandbox.command("autograder.zygote", str(theirs.fileno()), hidden=hidden)
-        self._error = b""
-        started = threading.Event()
-
-        def keep() -> None:
-            # The process is killed when the thread that started it ends: this one stays as long as the process.
-            with subprocess.Popen(
-                words,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env={},
-            ) as process:
-                theirs.close()
-                started.set()
-                assert process.stderr is not None
-                for row in process.stderr:
-                    self._error = (self._error + row)[-2000:]
-
-        self._keeper = threading.Thread(target=keep, name="warm process", daemon=True)
-        self._keeper.start()
-        started.wait()
-        self._control.settimeout(_WARM_UP_SECONDS)
-        if self._control.recv(MAX_MESSAGE) != b"warm":
-            self._keeper.join(5)
-            last = self._error.decode(errors="replace").strip().rpartition("\n")[2]
-            raise Problem(f"no sandbox could be started here ({last}); `autograder doctor` says what is missing")
+    def __init__(self, control: socket.socket, patience: float) -> None:
+        self._control, self._patience = control, patience
 
     def start_kernel(self, connection: dict[str, Any], limits: Limits) -> SealedProcess:
         """Have a kernel forked, and return once it listens.
@@ -132,7 +102,7 @@ class WarmProcess:
             OSError: if the warm process is gone, or could not seal the kernel.
         """
         line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        line.settimeout(_START_SECONDS)
+        line.settimeout(self._patience)
         request = json.dumps({"connection": connection, "limits": asdict(limits)}).encode()
         descriptors: dict[str, list[int]] = {}
         try:
@@ -154,23 +124,91 @@ class WarmProcess:
         letters = Letters(request_file, answer_file, LETTERS)
         return SealedProcess(line, pidfd, sockets, letters)
 
-    def is_alive(self) -> bool:
-        """Whether it can be asked for another kernel."""
-        return self._keeper.is_alive()
+    def is_alive(self, seconds: float = 0) -> bool:
+        """Return whether it can be asked for another kernel, False also where it ends within `seconds`."""
+        poll = select.poll()
+        poll.register(self._control, 0)  # no event but the other end's closing
+        return not poll.poll(1000 * seconds)
+
+    def close(self) -> None:
+        """Ask it no more. Where nobody else holds the socket, it ends, and every kernel that it has forked."""
+        self._control.close()
+
+
+class WarmProcess(_Zygote):
+    """A zygote in bubblewrap, of this process's own.
+
+    Args:
+        hidden: folders that it must not see, wherever they lie.
+
+    Raises:
+        Problem: if this machine does not offer what sealing needs.
+    """
+
+    def __init__(self, hidden: Iterable[Path] = ()) -> None:
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        super().__init__(control, _START_SECONDS)
+        words = _command(theirs, hidden)
+        self._error = b""
+        started = threading.Event()
+
+        def keep() -> None:
+            # The process is killed when the thread that started it ends: this one stays as long as the process.
+            with subprocess.Popen(words, stderr=subprocess.PIPE, **_alone(theirs)) as process:
+                theirs.close()
+                started.set()
+                assert process.stderr is not None
+                for row in process.stderr:
+                    self._error = (self._error + row)[-2000:]
+
+        self._keeper = threading.Thread(target=keep, name="warm process", daemon=True)
+        self._keeper.start()
+        started.wait()
+        self._control.settimeout(_WARM_UP_SECONDS)
+        if self._control.recv(MAX_MESSAGE) != b"warm":
+            self._keeper.join(5)
+            last = self._error.decode(errors="replace").strip().rpartition("\n")[2]
+            raise Problem(f"no sandbox could be started here ({last}); `autograder doctor` says what is missing")
 
     def close(self) -> None:
         """End it, and every kernel that it has forked."""
-        self._control.close()
+        super().close()
         self._keeper.join()
+
+
+def _command(theirs: socket.socket, hidden: Iterable[Path] = ()) -> list[str]:
+    return sandbox.command("autograder.zygote", str(theirs.fileno()), hidden=hidden)
+
+
+def _alone(theirs: socket.socket) -> dict[str, Any]:
+    """Return how a zygote is started: with one socket, and nothing of ours."""
+    nothing = subprocess.DEVNULL
+    return {"pass_fds": (theirs.fileno(),), "stdin": nothing, "stdout": nothing, "env": {}}
 
 
 _lock = threading.Lock()
 _processes: dict[tuple[int, frozenset[Path]], WarmProcess] = {}  # by process id: a fork of this process has none yet
+_lent: _Zygote | None = None
 
 
-def warm_process(hidden: frozenset[Path] = frozenset()) -> WarmProcess:
-    """Return this process's warm process, started if need be."""
+def lend() -> None:
+    """Start a warm process that this process's forks share, and do not wait for it.
+
+    To be called in the main thread, with which it ends. Where it cannot be started, each fork tries for itself, and
+    tells.
+    """
+    global _lent
+    control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, contextlib.suppress(Problem, OSError):
+        subprocess.Popen(_command(theirs), stderr=subprocess.DEVNULL, **_alone(theirs))
+        _lent = _Zygote(control, _WARM_UP_SECONDS + _START_SECONDS)
+
+
+def warm_process(hidden: frozenset[Path] = frozenset()) -> _Zygote:
+    """Return the warm process that was lent to this process or its own, started if need be."""
     key = (os.getpid(), sandbox.covered(hidden))
+    if _lent is not None and not key[1] and _lent.is_alive():
+        return _lent
     with _lock:
         process = _processes.get(key)
         if process is None or not process.is_alive():
@@ -182,7 +220,7 @@ def warm_process(hidden: frozenset[Path] = frozenset()) -> WarmProcess:
 
 def begin_warming(hidden: frozenset[Path] = frozenset()) -> None:
     """Start this process's warm process if there is none, and do not wait for it."""
-    if (os.getpid(), sandbox.covered(hidden)) not in _processes:
+    if _lent is None and (os.getpid(), sandbox.covered(hidden)) not in _processes:
         threading.Thread(target=_warm, args=(hidden,), name="warming", daemon=True).start()
 
 

@@ -191,7 +191,7 @@ def _kernel(limits: dict[str, Any], tell_ready: int) -> NoReturn:
         from ipykernel.kernelapp import IPKernelApp
 
         app = IPKernelApp.instance(connection_file=CONNECTION_FILE)
-        app.initialize(["--HistoryManager.enabled=False"])
+        app.initialize(["--HistoryManager.enabled=False", "--log-level=ERROR"])
         os.write(3, b"1")
         os.close(3)
         app.start()

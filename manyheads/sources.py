@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -22,9 +23,12 @@ def forbidden_name(source: str, forbids: Iterable[str]) -> str | None:
     put together from constants, or a word of a string that is run as code. In source that does not parse, every word
     counts. What a program can still hide, `manyheads.forbidden` sees when it is called.
     """
-    forbidden = set(forbids)
-    if not forbidden:
-        return None
+    forbidden = frozenset(forbids)
+    return _first(source, forbidden) if forbidden else None
+
+
+@lru_cache(maxsize=32)  # an exercise's two checks read the same source
+def _first(source: str, forbidden: frozenset[str]) -> str | None:
     try:
         if len(source) > _MOST_CHARACTERS:
             raise ValueError("more than anybody writes for an exercise")

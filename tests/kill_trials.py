@@ -83,8 +83,13 @@ def find(victim: str, command: psutil.Popen) -> psutil.Process | None:
     """Return a process to kill, None where there is none of that kind yet."""
     if victim == COMMAND:
         return command
-    words = {WORKER: "spawn_main", WARM: "autograder.zygote"}[victim]
-    found = [child for child in command.children(recursive=True) if words in " ".join(child.cmdline())]
+    children = {child: " ".join(child.cmdline()) for child in command.children(recursive=True)}
+    if victim == WARM:  # or what holds it, or one submission's init; not a learner's own process
+        found = [child for child, words in children.items() if "autograder.zygote" in words]
+        found = [child for child in found if (parent := child.parent()) and parent.name() != child.name()]
+    else:  # a fork of the fork server, with its command line
+        found = [child for child, words in children.items() if words and words == children.get(child.parent())]
+        found = [child for child in found if "forkserver" in children[child]]
     return random.choice(found) if found else None
 
 

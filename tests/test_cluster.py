@@ -144,7 +144,7 @@ def test_a_worker_needs_nothing_but_the_job(toy_class: ClassFolder, hand_in: Han
     notebook, marked = run_job(job)
     assert marked.outcome == GRADED
     assert sum(verdict.earned for verdict in marked.verdicts) == 9
-    assert "✓ scale_rows.outputs" in notebook
+    assert "✓ scale_rows.outputs" in str(json.loads(notebook))
 
 
 def test_a_scheduler_that_is_not_there_is_named() -> None:

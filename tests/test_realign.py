@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import nbformat
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
@@ -290,6 +290,7 @@ def _lines(notebook: NotebookNode) -> list[str]:
 
 
 @given(some(*KEEPING))
+@example([(insert_empty, 13, 0), (paste_stub, 50, 0), (merge, 12, 0)])  # a stub pasted below, in one cell with more
 @many
 def test_every_exercise_still_meets_its_checks_after_accidents(accidents: list[tuple[Accident, int, int]]) -> None:
     assert judged(mend(happen(solved(), accidents)).notebook) == FULL

@@ -179,7 +179,7 @@ def _attack(root: Path, built_toy: Path, temporary: Path) -> dict[str, object]:
         patch.setenv("TMPDIR", str(temporary))
         patch.setattr(tempfile, "tempdir", None)
         patch.setenv("GRADERS_SECRET", SECRET)
-        cluster.end_kept()  # those that start now have this environment
+        cluster.end_kept()  # all that starts now has this environment
         before, rows, here, files = digests(root), gradebook_rows(folder, EARLIER), processes(), left_files()
         for chapter in chapters:
             grade(folder, chapter.name, workers=2, progress=False)
