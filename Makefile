@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+TESTERS ?= $(shell $(PYTHON) -c "import os; print(min(4, 1 + os.cpu_count()))")  # tests wait for kernels and browsers
 COLAB := .venv-colab
 COLAB_READY := $(COLAB)/ready
 
@@ -17,7 +18,7 @@ test: $(READY) $(COLAB_READY)  ## everything that must hold before a change is s
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/autograder build --check
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+	$(BIN)/pytest --numprocesses=$(TESTERS) --dist=worksteal
 
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py

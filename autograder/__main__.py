@@ -10,9 +10,12 @@ from . import fork_server
 def main() -> None:
     """Run the command line; where it will grade, what takes seconds to get ready begins first."""
     fork_server.begin_for(sys.argv[1:])
-    from .cli import main as run
+    try:
+        from .cli import main as run
 
-    run()
+        run()
+    finally:
+        fork_server.end()
 
 
 if __name__ == "__main__":

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import io
 import shutil
 import tempfile
 import threading
 import zipfile
+from multiprocessing.util import Finalize
 from pathlib import Path
+
+from dask import config
 
 from .chapter import EXERCISES, LESSON
 
@@ -37,8 +39,9 @@ def unpack(course: bytes) -> Path:
     digest = hashlib.sha256(course).hexdigest()
     with _lock:
         if digest not in _unpacked:
-            folder = Path(tempfile.mkdtemp(prefix="course-"))
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            # In the folder of this machine's workers, which goes with them; elsewhere it goes with this process.
+            folder = Path(tempfile.mkdtemp(prefix="course-", dir=config.get("temporary-directory")))
+            Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)
             with zipfile.ZipFile(io.BytesIO(course)) as archive:
                 archive.extractall(folder)
             _unpacked[digest] = folder

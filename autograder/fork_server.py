@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Sequence
 from multiprocessing import forkserver
+from pathlib import Path
 from typing import Any
 
 _WORKER, _AND_WARM = "autograder.preload", "autograder.preload_warm"
@@ -28,8 +29,9 @@ def begin(sandbox: bool = True) -> None:
 def begin_for(arguments: Sequence[str]) -> None:
     """Start it if the command line given by `arguments` will run submissions in workers of this machine's."""
     command, options = (arguments[0], set(arguments[1:])) if arguments else ("", set[str]())
-    elsewhere = any(option.startswith("--scheduler") for option in options)
-    if command in ("grade", "demo") and not elsewhere and "--help" not in options:
+    elsewhere = any(option.startswith("--scheduler") for option in options) or "--help" in options
+    handed_in = command == "grade" and any(Path(option, "submitted").is_dir() for option in options)
+    if (handed_in or command == "demo") and not elsewhere:
         begin(sandbox="--no-sandbox" not in options)
 
 

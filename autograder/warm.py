@@ -127,7 +127,10 @@ class _Zygote:
     def is_alive(self, seconds: float = 0) -> bool:
         """Return whether it can be asked for another kernel, False also where it ends within `seconds`."""
         poll = select.poll()
-        poll.register(self._control, 0)  # no event but the other end's closing
+        try:
+            poll.register(self._control, 0)  # no event but the other end's closing
+        except ValueError:  # another thread has found out, and closed this end
+            return False
         return not poll.poll(1000 * seconds)
 
     def close(self) -> None:

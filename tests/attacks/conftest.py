@@ -182,7 +182,7 @@ def _attack(root: Path, built_toy: Path, temporary: Path) -> dict[str, object]:
         cluster.end_kept()  # all that starts now has this environment
         before, rows, here, files = digests(root), gradebook_rows(folder, EARLIER), processes(), left_files()
         for chapter in chapters:
-            grade(folder, chapter.name, workers=2, progress=False)
+            grade(folder, chapter.name, workers=4, progress=False)
         cluster.end_kept()
         psutil.wait_procs(running(), timeout=_ENDING)  # the warm processes end when they notice that nobody asks
         left = sorted((processes() - here) | (left_files() - files))
