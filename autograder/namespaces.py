@@ -26,6 +26,7 @@ _NEW = {
     "network": 0x40000000,
 }
 READ_ONLY, NO_SUID, NO_DEVICES, NO_PROGRAMS, _REMOUNT, _RECURSIVE, _PRIVATE = 1, 2, 4, 8, 32, 16384, 1 << 18
+_LARGE, _COLLAPSE = 2 << 20, 25  # bytes, and <asm-generic/mman-common.h>'s MADV_COLLAPSE
 _SET_DUMPABLE, _BOUNDING_DROP, _SET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _AMBIENT_CLEAR = 4, 24, 22, 38, 47, 4
 _CAPABILITY_VERSION = 0x20080522
 _FILTER, _ALLOW, _REFUSE = 2, 0x7FFF0000, 0x00050000
@@ -61,6 +62,7 @@ class SealError(OSError):
 def _c_library() -> ctypes.CDLL:
     library = ctypes.CDLL(None, use_errno=True)
     library.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+    library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     library.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
     return library
 
@@ -107,6 +109,21 @@ def make_read_only(where: str) -> None:
 def hide_memory() -> None:
     """Keep processes without this one's capabilities from reading its memory, environment and open files."""
     _checked(_c_library().prctl(_SET_DUMPABLE, 0, 0, 0, 0), "hiding a process's memory")
+
+
+def use_large_pages() -> None:
+    """Gather this process's memory in pages of 2 MB where the system can: a fork has that many fewer to note down.
+
+    Linux can since 6.1; elsewhere nothing changes.
+    """
+    with open("/proc/self/maps") as file:
+        rows = [row.split() for row in file]
+    for row in rows:
+        if row[1] == "rw-p" and (len(row) == 5 or row[5] == "[heap]"):
+            first, last = (int(address, 16) for address in row[0].split("-"))
+            first, last = -(-first // _LARGE) * _LARGE, last // _LARGE * _LARGE
+            if first < last:
+                _c_library().madvise(first, last - first, _COLLAPSE)
 
 
 def give_up_privileges() -> None:

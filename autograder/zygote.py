@@ -74,6 +74,7 @@ def main(control: socket.socket) -> None:
         raise RuntimeError(f"the warm process has {threads} threads: a fork of it would not be whole")
     gc.collect()
     gc.freeze()  # forks share these pages as long as nobody counts references in them
+    namespaces.use_large_pages()
     # Its children are taken away by the system, so that the next request need not wait until this one's namespaces are
     # made: the system takes its time for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -7,6 +7,9 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -342,3 +345,19 @@ def test_a_python_that_would_be_out_of_sight_is_named(monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.prefix", "/tmp/course/.venv")
     with pytest.raises(Problem, match=r"/tmp/course/\.venv lies in /tmp.*move it elsewhere"):
         sandbox.command("autograder.layers")
+
+
+def test_a_processs_memory_is_gathered_in_large_pages_where_linux_can() -> None:
+    told = """
+        from autograder.namespaces import use_large_pages
+        held = bytearray(64 << 20)
+        use_large_pages()
+        [row] = [row for row in open("/proc/self/smaps_rollup") if row.startswith("AnonHugePages")]
+        print(row.split()[1], sum(held))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(told)], capture_output=True, text=True, check=True)
+    kilobytes, total = map(int, done.stdout.split())
+    assert total == 0, "what stands there stays"
+    if kilobytes == 0:
+        pytest.skip("this Linux is older than 6.1")
+    assert kilobytes > 60 * 1024
