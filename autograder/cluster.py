@@ -64,25 +64,26 @@ def end_kept() -> None:
 
 
 @contextlib.contextmanager
-def local(workers: int) -> Iterator[Client]:
+def local(workers: int, sandbox: bool = True) -> Iterator[Client]:
     """Start worker processes that run `workers` submissions at once, and end them.
 
     Args:
         workers: how many submissions run at once, in all processes together. Within `kept`, the first call decides.
+        sandbox: whether they will need a warm process.
     """
     if not _Kept.blocks:
-        with started(workers) as client:
+        with started(workers, sandbox) as client:
             yield client
         return
     if _Kept.client is None:
-        _Kept.client = _Kept.stack.enter_context(started(workers))
+        _Kept.client = _Kept.stack.enter_context(started(workers, sandbox))
     yield _Kept.client
 
 
 @contextlib.contextmanager
-def started(workers: int) -> Iterator[Client]:
+def started(workers: int, sandbox: bool = True) -> Iterator[Client]:
     """Do what `local` does, with workers of this block's own."""
-    fork_server.begin()
+    fork_server.begin(sandbox)
     processes = math.ceil(workers / THREADS)
     with (
         tempfile.TemporaryDirectory(prefix="workers-") as folder,

@@ -27,7 +27,7 @@ class FanOut:
     Args:
         workers: how many submissions run at once on this machine.
         scheduler: the address of a Dask scheduler whose workers run them instead.
-        sandbox: whether those workers need one.
+        sandbox: whether the workers need one.
     """
 
     def __init__(self, workers: int, scheduler: str | None = None, sandbox: bool = True) -> None:
@@ -63,7 +63,7 @@ class FanOut:
     def _client(self, alone: bool = False) -> contextlib.AbstractContextManager[Client]:
         if self.scheduler:
             return cluster.running(self.scheduler, self.sandbox)
-        return cluster.started(1) if alone else cluster.local(self.workers)
+        return cluster.started(1, self.sandbox) if alone else cluster.local(self.workers, self.sandbox)
 
     def _run_together(self, client: Client, source: Iterator[Job], suspects: list[Job] | None) -> Iterator[Executed]:
         """Yield what becomes of the jobs in `source`, all of them or, on this machine, until a worker is lost.
