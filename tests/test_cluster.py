@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder import cluster
+from autograder import cluster, fork_server
 from autograder.class_folder import ClassFolder
 from autograder.grade import Steps, grade
 from autograder.jobs import run_job
@@ -168,8 +168,10 @@ def test_a_worker_with_another_version_is_refused(
 
 
 def test_workers_of_this_machine_listen_to_nobody_else_and_leave_nothing_behind() -> None:
+    cluster.end_kept()
+    fork_server.begin(sandbox=False)
     before = psutil.Process().children(recursive=True)
-    with cluster.started(12) as client:
+    with cluster.started(12, sandbox=False) as client:
         assert len(client.nthreads()) == 2
         assert sum(client.nthreads().values()) == 12
         workers = [child for child in psutil.Process().children(recursive=True) if child not in before]
