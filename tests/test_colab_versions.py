@@ -27,7 +27,7 @@ from autograder.chapter import Chapter
 from autograder.home import read_home
 
 from .conftest import CHAPTERS, chapters
-from .test_notebooks import cells_with_widgets, errors, is_graded, streams
+from .test_notebooks import cells_with_widgets, errors, is_graded, read_quicker, released, solved, streams
 from .test_wheel import build_wheel
 
 ENVIRONMENT = REPOSITORY_ROOT / ".venv-colab"
@@ -92,8 +92,8 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Runtime:
         "PIP_FIND_LINKS": str(ENVIRONMENT / "wheels"),
     }
     before = packages(python, variables)
-    released = nbformat.read(notebook_of(CHAPTERS[0], "notebooks"), as_version=4)
-    cell = next(cell for cell in released.cells if cell.get("id") == "set-up")
+    notebook = nbformat.read(released(CHAPTERS[0]), as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.get("id") == "set-up")
     assert cell.source.count(HOME.requirement) == 1
     cell.source = cell.source.replace(HOME.requirement, f"manyheads @ {wheel.as_uri()}")
     run(nbformat.v4.new_notebook(cells=[cell]), folder, python, variables)
@@ -105,10 +105,6 @@ def packages(python: Path, variables: Mapping[str, str]) -> dict[str, str]:
     command = [python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
     listed = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=120)
     return {package["name"].lower(): package["version"] for package in json.loads(listed.stdout)}
-
-
-def notebook_of(chapter: Chapter, folder: str) -> Path:
-    return REPOSITORY_ROOT / folder / chapter.name / f"{chapter.name}.ipynb"
 
 
 def run(notebook: NotebookNode, folder: Path, python: Path, variables: Mapping[str, str]) -> NotebookNode:
@@ -168,7 +164,7 @@ def test_the_set_up_cell_says_what_runs_and_how_to_get_a_gpu(runtime: Runtime) -
 @pytest.mark.timeout(600)
 @chapters
 def test_the_solved_notebook_runs_and_shows_its_widgets(chapter: Chapter, tmp_path: Path, runtime: Runtime) -> None:
-    notebook = nbformat.read(notebook_of(chapter, "solutions"), as_version=4)
+    notebook = read_quicker(solved(chapter))
 
     run(notebook, tmp_path, runtime.python, runtime.variables)
 
@@ -190,7 +186,7 @@ def test_the_solved_notebook_runs_and_shows_its_widgets(chapter: Chapter, tmp_pa
 def test_the_released_notebook_runs_and_only_its_checks_fail(
     chapter: Chapter, tmp_path: Path, runtime: Runtime
 ) -> None:
-    notebook = nbformat.read(notebook_of(chapter, "notebooks"), as_version=4)
+    notebook = read_quicker(released(chapter))
 
     run(notebook, tmp_path, runtime.python, runtime.variables)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -17,9 +20,9 @@ from autograder.class_folder import ClassFolder
 from autograder.record import GRADED, read_record
 from autograder.results import class_results
 
-from .conftest import TOY, HandIn, chapters
+from .conftest import CHAPTERS, TOY, HandIn, chapters
 from .lab import browser_page, jupyter_lab, needs_chromium
-from .test_notebooks import cells_with_widgets
+from .test_notebooks import cells_with_widgets, read_quicker, solved
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_chromium]
 
@@ -36,6 +39,47 @@ CONTROLS = {
 }
 
 
+@dataclass(frozen=True)
+class Press:
+    """What a person does to a control of a widget, and what stands below the picture then.
+
+    Args:
+        name: how the control is read aloud; None for the widget's first of that role. A slider has no name.
+    """
+
+    role: Any
+    name: str | None
+    key: str
+    then: str
+
+
+# By chapter: a control by which its widget is found (role and name), and what is done to that widget.
+PRESSES: dict[str, tuple[tuple[Any, str | None], list[Press]]] = {
+    "02_why_many_heads": (
+        ("button", "4 heads"),
+        [
+            Press("button", "4 heads", "Space", "head 3 looks at"),
+            Press("slider", None, "ArrowRight", "Answers: what is it like?"),
+        ],
+    ),
+    "03_a_head_each": (
+        ("slider", None),
+        [
+            Press("slider", None, "ArrowRight", "In each of the 16 heads: q, k, v (1, 10, 32)"),
+            Press("checkbox", None, "Space", "head_width(512, 15) says: ValueError: d_model 512"),
+        ],
+    ),
+    "04_all_heads_at_once": (
+        ("checkbox", "padding in front"),
+        [
+            Press("slider", None, "ArrowLeft", "56 of 64 scores survive. Blocked are 8 on padding."),
+            Press("checkbox", "causal", "Space", "21 in the future, 1 on padding, 7 on both."),
+            Press("checkbox", "padding in front", "Space", "Row 0, framed, has nothing left to look at"),
+        ],
+    ),
+}
+
+
 def run_all(page: Page) -> None:
     page.get_by_text("| Idle").wait_for()
     page.get_by_text("Run", exact=True).first.click()
@@ -48,6 +92,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("home")
     for folder in ("notebooks", "solutions"):
         shutil.copytree(REPOSITORY_ROOT / folder, home / "course" / folder)
+    for chapter in CHAPTERS:
+        nbformat.write(
+            read_quicker(solved(chapter)), home / "course" / "solutions" / chapter.name / solved(chapter).name
+        )
     settings = home / ".jupyter" / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
     (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
@@ -71,7 +119,7 @@ def move(page: Page, widget: Locator) -> None:
 @pytest.mark.timeout(600)
 @chapters
 def test_the_solved_notebook_runs_and_its_widgets_follow_the_keyboard(lab: str, chapter: Chapter) -> None:
-    notebook = nbformat.read(chapter.folder / f"{chapter.name}.ipynb", as_version=4)
+    notebook = read_quicker(solved(chapter))
     with browser_page() as page:
         faults: list[str] = []
         page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
@@ -80,23 +128,45 @@ def test_the_solved_notebook_runs_and_its_widgets_follow_the_keyboard(lab: str, 
         page.locator(".jp-Notebook h1").first.wait_for()
         run_all(page)
         page.wait_for_function(EVERY_CELL_HAS_RUN, timeout=400_000)
-        for picture in page.locator(".jp-MarkdownCell img").all():
-            assert picture.evaluate("image => image.naturalWidth") > 100
+        for picture in page.locator(".jp-OutputArea-output img:not(.widget-image), .jp-MarkdownCell img").all():
+            assert picture.evaluate(DECODED_WIDTH) > 100
+
+        if chapter.name in PRESSES:
+            (role, name), presses = PRESSES[chapter.name]
+            found = page.locator(".jp-OutputArea-output").filter(has=page.get_by_role(role, name=name))
+            for press in presses:
+                work(page, found.first, press)
 
         widgets = page.locator(".jp-OutputArea-output").filter(has=page.locator("img.widget-image"))
         expect(widgets).to_have_count(len(cells_with_widgets(notebook)))
         for widget in widgets.all():
             if widget.locator(".widget-hprogress").count():
-                continue  # it shows how training goes, and moves by itself
+                # It shows how training goes, and moves by itself.
+                expect(widget).to_contain_text(re.compile(r"step (\d+) of \1"))
+                continue
             widget.scroll_into_view_if_needed()
             picture, words = widget.locator("img.widget-image"), widget.locator("[role=status]")
             before, said = picture.get_attribute("src") or "", words.inner_text()
             move(page, widget)
             expect(picture).not_to_have_attribute("src", before)
             expect(words).not_to_have_text(said)
-            assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 500
+            assert picture.evaluate(DECODED_WIDTH) > 500
         assert faults == []
 
+
+def work(page: Page, widget: Locator, press: Press) -> None:
+    """Do to a widget what `press` says, and see that picture and words follow."""
+    picture, control = widget.locator("img.widget-image"), widget.get_by_role(press.role, name=press.name).first
+    before = picture.get_attribute("src") or ""
+    control.scroll_into_view_if_needed()
+    control.focus()
+    page.keyboard.press(press.key)
+    widget.get_by_text(press.then).wait_for()
+    expect(picture).not_to_have_attribute("src", before)
+    assert picture.evaluate(DECODED_WIDTH) > 500
+
+
+DECODED_WIDTH = "image => image.decode().then(() => image.naturalWidth)"
 
 # The number in front of a cell stands there once it has run; a folded cell has none.
 EVERY_CELL_HAS_RUN = r"""() => {

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -27,7 +25,6 @@ from manyheads.widgets import mask_painter
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.mask_painter import BOTH, FUTURE, NUM_HEADS, PAD, PADDING, SENTENCE, SEQ, Painting, paint
 
-from .lab import browser_page, jupyter_lab, needs_chromium
 from .test_widgets import assert_readable, hides_its_picture, shown, texts
 
 CHAPTER = "04_all_heads_at_once"
@@ -361,38 +358,3 @@ class TestUnfinishedCode:
 
         written = True
         assert shown(set_to(explorer, causal=True))
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-@needs_chromium
-def test_in_jupyterlab_it_follows_the_keyboard(tmp_path: Path) -> None:
-    course = tmp_path / "course"
-    shutil.copytree(REPOSITORY_ROOT / "solutions" / CHAPTER, course / CHAPTER)
-    with jupyter_lab(course, tmp_path) as address, browser_page() as page:
-        faults: list[str] = []
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("requestfailed", lambda request: faults.append(request.url))
-        page.goto(f"{address}/lab/tree/{CHAPTER}/{CHAPTER}.ipynb")
-        page.get_by_role("heading", name="4 · All heads at once").wait_for()
-        page.get_by_text("| Idle").wait_for()
-        page.get_by_text("Run", exact=True).first.click()
-        page.get_by_text("Run All Cells", exact=True).click()
-
-        front = page.get_by_role("checkbox", name="padding in front")
-        front.wait_for()
-        front.scroll_into_view_if_needed()
-        widget = page.locator(".jp-OutputArea-output").filter(has=front).first
-        for control, key, words in (
-            (widget.get_by_role("slider"), "ArrowLeft", "56 of 64 scores survive. Blocked are 8 on padding."),
-            (widget.get_by_role("checkbox", name="causal"), "Space", "21 in the future, 1 on padding, 7 on both."),
-            (front, "Space", "Row 0, framed, has nothing left to look at"),
-        ):
-            picture = widget.locator("img").element_handle()
-            before = picture.get_attribute("src")
-            control.focus()
-            page.keyboard.press(key)
-            widget.get_by_text(words).wait_for()
-            page.wait_for_function("([image, before]) => image.src !== before", arg=[picture, before])
-            assert picture.evaluate("image => image.naturalWidth") > 500
-        assert faults == []

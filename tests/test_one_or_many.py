@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -17,7 +15,6 @@ from matplotlib.patches import Rectangle
 from PIL.Image import open as open_picture
 from torch import Tensor
 
-from autograder.chapter import REPOSITORY_ROOT
 from manyheads import style
 from manyheads.ready_heads import ReadyHeads
 from manyheads.toy_grammar import NUMBER, ONE_ASKS, THREE_ASK, VOCABULARY, Game, Sentences, sentence, sentences
@@ -27,7 +24,6 @@ from manyheads.widgets.one_or_many import Run, draw_runs, percent
 from manyheads.widgets.one_sentence import describe_reading, draw_reading, read
 from manyheads.widgets.relation_map import describe_relation_maps, draw_relation_maps
 
-from .lab import browser_page, jupyter_lab, needs_chromium
 from .test_widgets import assert_readable, texts
 
 CHAPTER = "02_why_many_heads"
@@ -243,40 +239,3 @@ class TestEveryPicture:
     def test_every_control_has_a_name(self) -> None:
         for control in explorer_of_untrained_models().controls.values():
             assert control.description
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-@needs_chromium
-def test_in_jupyterlab_the_race_is_drawn_and_the_sentence_follows_the_keyboard(tmp_path: Path) -> None:
-    course = tmp_path / "course"
-    shutil.copytree(REPOSITORY_ROOT / "solutions" / CHAPTER, course / CHAPTER)
-    with jupyter_lab(course, tmp_path) as address, browser_page() as page:
-        page.set_default_timeout(200_000)  # four models are trained before the sentences can be shown
-        faults: list[str] = []
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("requestfailed", lambda request: faults.append(request.url))
-        page.goto(f"{address}/lab/tree/{CHAPTER}/{CHAPTER}.ipynb")
-        page.get_by_role("heading", name="2 · What one head cannot do").wait_for()
-        page.get_by_text("| Idle").wait_for()
-        page.get_by_text("Run", exact=True).first.click()
-        page.get_by_text("Run All Cells", exact=True).click()
-
-        button = page.get_by_role("button", name="4 heads")
-        button.wait_for()
-        button.scroll_into_view_if_needed()
-        widget = page.locator(".jp-OutputArea-output").filter(has=button).first
-        for control, key, words in (
-            (button, "Space", "head 3 looks at"),
-            (widget.get_by_role("slider"), "ArrowRight", "Answers: what is it like?"),
-        ):
-            picture = widget.locator("img").element_handle()
-            before = picture.get_attribute("src")
-            control.focus()
-            page.keyboard.press(key)
-            page.wait_for_function("([image, before]) => image.src !== before", arg=[picture, before])
-            widget.get_by_text(words).wait_for()
-            assert picture.evaluate("image => image.naturalWidth") > 500
-        race = page.locator(".jp-OutputArea-output").filter(has_text="4 heads: step 250 of 250")
-        assert "after 250 steps" in (race.first.text_content() or "")
-        assert faults == []

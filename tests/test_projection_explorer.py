@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,7 +32,6 @@ from manyheads.widgets.projection_explorer import (
 )
 from manyheads.widgets.projection_flow import Flow, draw_flow, draw_remainder, in_bytes, in_words
 
-from .lab import browser_page, jupyter_lab, needs_chromium
 from .test_widgets import assert_readable, hides_its_picture, shown, texts
 
 CHAPTER = "03_a_head_each"
@@ -467,37 +464,3 @@ class TestUnfinishedCode:
         right = True
         explorer.controls["seq"].value = 40
         assert explorer.view.warning == ""
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-@needs_chromium
-def test_in_jupyterlab_it_follows_the_keyboard(tmp_path: Path) -> None:
-    course = tmp_path / "course"
-    shutil.copytree(REPOSITORY_ROOT / "solutions" / CHAPTER, course / CHAPTER)
-    with jupyter_lab(course, tmp_path) as address, browser_page() as page:
-        faults: list[str] = []
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("requestfailed", lambda request: faults.append(request.url))
-        page.goto(f"{address}/lab/tree/{CHAPTER}/{CHAPTER}.ipynb")
-        page.get_by_role("heading", name="3 · A head each").wait_for()
-        page.get_by_text("| Idle").wait_for()
-        page.get_by_text("Run", exact=True).first.click()
-        page.get_by_text("Run All Cells", exact=True).click()
-
-        slider = page.get_by_role("slider").first
-        slider.wait_for()
-        slider.scroll_into_view_if_needed()
-        widget = page.locator(".jp-OutputArea-output").filter(has=slider).first
-        for control, key, words in (
-            (slider, "ArrowRight", "In each of the 16 heads: q, k, v (1, 10, 32)"),
-            (page.get_by_role("checkbox"), "Space", "head_width(512, 15) says: ValueError: d_model 512"),
-        ):
-            picture = widget.locator("img").element_handle()
-            before = picture.get_attribute("src")
-            control.focus()
-            page.keyboard.press(key)
-            widget.get_by_text(words).wait_for()
-            page.wait_for_function("([image, before]) => image.src !== before", arg=[picture, before])
-            assert picture.evaluate("image => image.naturalWidth") > 500
-        assert faults == []
