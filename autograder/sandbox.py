@@ -21,7 +21,14 @@ from .zygote import HOME, LETTERS, SCRATCH, SOCKETS
 NOBODY = 65534  # the user that root becomes
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys/devices/system/cpu")
 _SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")  # of /etc
-_INSIDE = ("__init__", "layers", "namespaces", "watch", "zygote")  # this package's modules that run in there
+_INSIDE = (
+    "__init__",
+    "half_kernel",
+    "layers",
+    "namespaces",
+    "watch",
+    "zygote",
+)  # this package's modules that run in there
 _MATPLOTLIB = f"{SCRATCH}/matplotlib"
 _PLACES = ("/dev", "/proc", SCRATCH, SOCKETS, LETTERS)  # where something is mounted inside
 

@@ -1,0 +1,65 @@
+"""A Jupyter kernel made in two steps: settings and shell first, sockets and threads later.
+
+The warm process takes the first, once; `autograder.zygote`'s forks, one for each submission, take the second. Together
+they are ipykernel's `initialize`, of which the first step is two thirds.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+from IPython.core.application import BaseIPythonApplication
+
+
+class _Configured(BaseIPythonApplication):
+    """What comes first in IPython's own `initialize`. It is done once, however often it is asked for."""
+
+    _done = False
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        """Read the command line and the files of settings."""
+        if not self._done:
+            super().initialize(argv)
+            self._done = True
+
+
+class _Kernel(IPythonKernel):
+    """A kernel that is there before its sockets are."""
+
+    @classmethod
+    def instance(cls, *args: Any, **parts: Any) -> _Kernel:
+        """Return the kernel, made the first time; at any other, what it is to be made with is set."""
+        kernel = super().instance(*args, **parts)
+        for name, value in parts.items():
+            if value is not None:
+                setattr(kernel, name, value)
+        kernel._stdout, kernel._stderr = sys.stdout, sys.stderr
+        shell: Any = kernel.shell
+        for part in (shell.displayhook, shell.display_pub):
+            part.session, part.pub_socket = kernel.session, kernel.iopub_socket
+        return kernel
+
+
+class HalfKernel(IPKernelApp, _Configured):
+    """The application of a kernel that is made in two steps."""
+
+    kernel_class = _Kernel  # type: ignore[assignment]
+
+    @classmethod
+    def begin(cls, options: list[str]) -> None:
+        """Take the first step: no socket is opened and no thread is started.
+
+        Args:
+            options: the kernel's command line.
+        """
+        app = cls.instance()
+        _Configured.initialize(app, options)
+        _Kernel.instance(parent=app, log=app.log, profile_dir=app.profile_dir)
+
+    def complete(self, connection_file: str) -> None:
+        """Take the second step. The connection file must be there."""
+        self.connection_file = connection_file
+        self.initialize([])
