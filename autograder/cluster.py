@@ -30,6 +30,7 @@ _SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.worker.daemon": True,
     "distributed.worker.multiprocessing-method": "forkserver",
+    "distributed.worker.profile.enabled": False,  # it looks at every thread a hundred times a second
     # Web pages for whoever finds the port: there is nothing on them.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],

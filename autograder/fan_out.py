@@ -82,10 +82,10 @@ class FanOut:
             if not running:
                 return
             future, job = running.pop(next(finished).key)
-            if future.status in ("cancelled", "lost"):
+            if future.status == "cancelled":
                 raise self._scheduler_is_gone()
             error: Any = future.exception() if future.status == "error" else None
-            if isinstance(error, KilledWorker):
+            if future.status == "lost" or isinstance(error, KilledWorker):  # lost: done, but not fetched yet
                 lost = True
                 if suspects is not None:
                     suspects.append(job)

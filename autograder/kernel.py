@@ -41,6 +41,12 @@ class SubmissionClient(AsyncKernelClient):
 
     shell_channel_class = Type(SoundChannel)
     iopub_channel_class = Type(SoundChannel)
+    afterwards = ""  # an expression that the kernel is to evaluate after each cell that raises nothing
+
+    def execute(self, code: str, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Ask for a cell to be run, and then for `afterwards`: with one message in place of two."""
+        expressions = {"afterwards": self.afterwards} if self.afterwards else {}
+        return super().execute(code, user_expressions=expressions, **kwargs)
 
     def start_channels(
         self, shell: bool = True, iopub: bool = True, stdin: bool = False, hb: bool = False, control: bool = False

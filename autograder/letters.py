@@ -37,6 +37,10 @@ class Letters:
         while written < len(request):
             written += os.pwrite(self._request, request[written:], written)
 
+    def is_answered(self) -> bool:
+        """Return whether anything came back, be it the beginning of an answer."""
+        return os.fstat(self._answer).st_size > 0
+
     def answer(self, max_bytes: int) -> bytes:
         """Return what came back, at most one byte more than `max_bytes`. It may be anything."""
         parts: list[bytes] = []

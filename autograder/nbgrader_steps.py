@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any
 import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import NbGraderPreprocessor
 from safetensors import SafetensorError
 from traitlets import Bool, List, Unicode
@@ -26,7 +28,7 @@ from manyheads import wire
 from manyheads.call import Answer, Failure
 from manyheads.exam import Exam
 
-from .chapter import Chapter, read_chapter
+from .chapter import Chapter, GradedCell, read_chapter
 from .class_folder import ClassFolder
 from .gradebook import commit
 from .judge import Judge
@@ -152,9 +154,7 @@ class Execute(RunCells):
         graded = self._judge.chapter.graded_cell(grade_id(cell))
         if graded is None:
             self._answers.clear()  # what this cell defines may answer otherwise
-            cell, resources = super().preprocess_cell(cell, resources, index)
-            self._note_timeout(cell, index)
-            return cell, resources
+            return self._run(cell, resources, index)
         verdict = self._judge.mark(
             graded,
             ask=lambda exam, stand_ins: self._ask(exam, stand_ins, index),
@@ -165,6 +165,34 @@ class Execute(RunCells):
         self.nb.cells[index] = cell
         return cell, resources
 
+    def _run(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+        """Run an ordinary cell. What the next graded cell will ask is asked with it: a message costs milliseconds."""
+        place, graded = self._next_graded(index)
+        if graded is None:
+            cell, resources = super().preprocess_cell(cell, resources, index)
+            self._note_timeout(cell, index)
+            return cell, resources
+        exam, letters = self._judge.exams[graded.exercise], self.kernel.letters
+        with contextlib.suppress(OSError):  # there is no room: the question is put later, and this met again
+            letters.ask(self._letter(exam, {}))
+        with self.followed_by(self._probe()):
+            cell, resources = super().preprocess_cell(cell, resources, index)
+        begun = letters.is_answered()
+        timed_out = self._note_timeout(cell, place if begun else index)
+        if begun:
+            self._answers[exam.exercise, ()] = self._too_slow(exam) if timed_out else self._read(exam)
+        if begun and timed_out:  # not the cell itself
+            cell.outputs = [output for output in cell.outputs if output.get("ename") != _TIMED_OUT]
+        return cell, resources
+
+    def _next_graded(self, index: int) -> tuple[int, GradedCell | None]:
+        """Return the place of the next cell that does something, and what is graded there."""
+        for place in range(index + 1, len(self.nb.cells)):
+            cell = self.nb.cells[place]
+            if cell.cell_type == "code" and place not in self._left_out:
+                return place, self._judge.chapter.graded_cell(grade_id(cell))
+        return len(self.nb.cells), None
+
     def _ask(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
         """Return what the learner's code answers. Between two cells that run, it is asked once."""
         asked = (exam.exercise, tuple(stand_ins))
@@ -174,23 +202,37 @@ class Execute(RunCells):
 
     def _carry_out(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
         """Have the exam's calls carried out in the learner's kernel."""
-        letters = self.kernel.letters
-        source = _PROBE.format(request=letters.request_path, answer=letters.answer_path)
-        cell = NotebookNode(cell_type="code", execution_count=None, metadata=NotebookNode(), outputs=[], source=source)
+        cell = new_code_cell(self._probe())
         try:
-            letters.ask(_letter(exam, tuple(stand_ins.items()), tuple(self._judge.chapter.exercises)))
-            with self.silence():  # what is shown now has no place: the verdict stands in this cell
-                self.execute_cell(cell, index, store_history=False)
-            if self._note_timeout(cell, index):
-                return _no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
-            most = self.kernel.limits.file_mb * MB
-            given, tensors = wire.loads(letters.answer(most), most)
+            self.kernel.letters.ask(self._letter(exam, stand_ins))
+        except OSError as error:
+            return _nothing_came(exam, error)
+        with self.silence():  # what is shown now has no place: the verdict stands in this cell
+            self.execute_cell(cell, index, store_history=False)
+        return self._too_slow(exam) if self._note_timeout(cell, index) else self._read(exam)
+
+    def _probe(self) -> str:
+        """Return the expression that has a letter read and answered."""
+        letters = self.kernel.letters
+        return _PROBE.format(request=letters.request_path, answer=letters.answer_path)
+
+    def _letter(self, exam: Exam, stand_ins: Mapping[str, str]) -> bytes:
+        return _letter(exam, tuple(stand_ins.items()), tuple(self._judge.chapter.exercises))
+
+    def _read(self, exam: Exam) -> Sequence[Answer]:
+        """Return the answers that came back. They may be anything."""
+        most = self.kernel.limits.file_mb * MB
+        try:
+            given, tensors = wire.loads(self.kernel.letters.answer(most), most)
             answers = [wire.Unpacker(tensors).answer(packed) for packed in given["answers"]]
         except (wire.WireError, SafetensorError, OSError, LookupError, TypeError) as error:
-            return _no_answer(exam, "NoAnswer", f"nothing that can be judged came back ({error})")
+            return _nothing_came(exam, error)
         if len(answers) != len(exam.trials):
             return _no_answer(exam, "NoAnswer", f"{len(answers)} answers came to {len(exam.trials)} questions")
         return answers
+
+    def _too_slow(self, exam: Exam) -> Sequence[Answer]:
+        return _no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
 
     def _note_timeout(self, cell: NotebookNode, index: int) -> bool:
         timed_out = any(output.get("ename") == _TIMED_OUT for output in cell.get("outputs", ()))
@@ -265,6 +307,10 @@ def _letter(exam: Exam, stand_ins: tuple[tuple[str, str], ...], withheld: tuple[
     document["calls"] = [packer.call(trial.call) for trial in exam.trials]
     document["forbids"], document["withheld"] = list(exam.forbids), list(withheld)
     return wire.dumps(document, packer.tensors)
+
+
+def _nothing_came(exam: Exam, error: Exception) -> Sequence[Answer]:
+    return _no_answer(exam, "NoAnswer", f"nothing that can be judged came back ({error})")
 
 
 def _no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:

@@ -111,6 +111,16 @@ class RunCells(nbgrader.preprocessors.Execute):
         finally:
             self._silent = False
 
+    @contextmanager
+    def followed_by(self, expression: str) -> Iterator[None]:
+        """Have an expression evaluated after each cell that is run within the block and raises nothing."""
+        client: Any = self.kc
+        client.afterwards = expression
+        try:
+            yield
+        finally:
+            client.afterwards = ""
+
     def odd_messages(self) -> int:
         """Return how many messages came that no kernel sends."""
         channels = (self.kc.shell_channel, self.kc.iopub_channel) if self.kc is not None else ()

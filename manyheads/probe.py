@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import os
 import sys
 import traceback
 import warnings
@@ -26,6 +27,7 @@ from .forbidden import FORBIDDEN, code_of, the_courses, watching
 _lent: set[CodeType] = set()  # code of the stand-ins that are in place
 _PACKAGE = str(Path(__file__).parent)
 MESSAGE_LENGTH = 600  # characters kept of an exception's text
+_BEGUN = b"?"  # what stands in an answer while the calls are made
 _responded = False  # whether a judge has asked
 
 
@@ -116,7 +118,8 @@ def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str
 def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | None = None) -> None:
     """Carry out the calls in the file `request` and write the answers to the file `answer`.
 
-    Called in the learner's kernel by the judge, which does not believe anything but the numbers in `answer`.
+    Called in the learner's kernel by the judge, which does not believe anything but the numbers in `answer`. There is
+    something in it as soon as the calls begin. What is printed meanwhile is shown nowhere.
 
     Args:
         namespace: where the learner's names are looked up; the caller's own by default.
@@ -126,11 +129,12 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     if namespace is None:
         namespace = sys._getframe(1).f_globals
     document, tensors = wire.load(Path(request))
+    Path(answer).write_bytes(_BEGUN)
     unpacker, packer = wire.Unpacker(tensors), wire.Packer()
     probe = document["probe"]
     forbids, withheld = document.get("forbids", ()), document.get("withheld", ())
     answers = []
-    with standing_in(namespace, document["stand_ins"]):
+    with standing_in(namespace, document["stand_ins"]), _nothing_shown():
         for packed in document["calls"]:
             if document["exercise"] in namespace:
                 given = run(namespace[document["exercise"]], unpacker.call(packed), probe, forbids, withheld)
@@ -138,6 +142,16 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
                 given = Answer(failure=missing(document["exercise"]))
             answers.append(packer.answer(given))
     wire.save(Path(answer), {"answers": answers}, packer.tensors)
+
+
+@contextlib.contextmanager
+def _nothing_shown() -> Iterator[None]:
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        yield
 
 
 def has_responded() -> bool:

@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from autograder import cluster, fork_server
+from autograder import cluster, fan_out, fork_server
 from autograder.class_folder import ClassFolder
 from autograder.grade import Steps, grade
 from autograder.jobs import run_job
@@ -118,6 +119,37 @@ def test_a_worker_that_is_lost_halfway_takes_no_grade_with_it(
         f"{kind}{n}": {"right": 9, "wrong": 7}[kind] for kind in ("right", "wrong") for n in range(8)
     }
     assert started.workers[1].poll() is None, "the worker is somebody's, and stays"
+
+
+def test_a_result_that_is_lost_with_its_worker_is_computed_again(
+    toy_class: ClassFolder, hand_in: HandIn, toy, start: Callable[[int], Started], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker ends when the submission is done, and nobody has fetched what became of it."""
+    killed: list[int] = []
+
+    class KillOnce(fan_out.as_completed):  # type: ignore[misc]
+        def __next__(self) -> Any:
+            future = super().__next__()
+            if not killed:
+                holder = future.client.who_has(future)[future.key][0]
+                killed.append(future.client.run(os.getpid)[holder])
+                os.kill(killed[0], signal.SIGKILL)
+                for _ in range(1000):
+                    if future.status == "lost":
+                        break
+                    threading.Event().wait(0.01)
+                assert future.status == "lost"
+            return future
+
+    monkeypatch.setattr(fan_out, "as_completed", KillOnce)
+    for number in range(4):
+        hand_in(toy_class, f"learner{number}", dict(toy.reference))
+
+    run = grade(toy_class, TOY, workers=1, progress=False, scheduler=start(2).address)
+
+    assert len(killed) == 1
+    assert run.outcomes == {GRADED: 4}
+    assert set(scores(toy_class).values()) == {9}
 
 
 def test_a_run_whose_scheduler_is_lost_says_so_and_the_next_one_goes_on(
