@@ -135,5 +135,13 @@ ATTACKS = (
         score=0,
         told="could not be stopped",
     ),
-    Attack("import-hook", "load its own modules by an import hook", first=_IMPORT_HOOK, score=0, told=_NOTHING),
+    # Its kernel does not answer any more.
+    Attack(
+        "import-hook",
+        "load its own modules by an import hook",
+        first=_IMPORT_HOOK,
+        score=0,
+        told=_NOTHING,
+        outcome=TIMEOUT,
+    ),
 )
