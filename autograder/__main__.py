@@ -8,11 +8,15 @@ from . import fork_server
 
 
 def main() -> None:
-    """Run the command line; where it will grade, what takes seconds to get ready begins first."""
-    fork_server.begin_for(sys.argv[1:])
+    """Run the command line. Where it will grade, what takes longest to get ready begins first."""
+    grades = fork_server.is_for(sys.argv[1:])
     try:
+        if grades:
+            fork_server.prepare(sandbox="--no-sandbox" not in sys.argv)
         from .cli import main as run
 
+        if grades:
+            fork_server.fork()
         run()
     finally:
         fork_server.end()

@@ -1,23 +1,81 @@
-"""The process that this machine's workers are forks of. It imports, once, what each of them would import by itself.
+"""The process that this machine's workers are forks of: what they all import is imported once.
 
-It is `multiprocessing`'s fork server; Dask starts its workers in it, see `autograder.cluster`. The command line begins
-it before its own imports, so that the two, and the warm process, get ready side by side.
+It is `multiprocessing`'s fork server; Dask starts its workers in it, see `autograder.cluster`. For the command line it
+is itself a fork of the command, and the warm process, which takes longest, gets ready while the command imports.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
-from multiprocessing import forkserver
+import traceback
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from unittest import mock
+
+from . import warm
 
 _WORKER, _AND_WARM = "autograder.preload", "autograder.preload_warm"
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+
+
+def is_for(arguments: Sequence[str]) -> bool:
+    """Return whether the command line given by `arguments` will run submissions in workers of this machine's."""
+    command, options = (arguments[0], set(arguments[1:])) if arguments else ("", set[str]())
+    elsewhere = any(option.startswith("--scheduler") for option in options) or "--help" in options
+    handed_in = command == "grade" and any(Path(option, "submitted").is_dir() for option in options)
+    return (handed_in or command == "demo") and not elsewhere
+
+
+def prepare(sandbox: bool) -> None:
+    """Do what comes before the imports of a command that will call `fork`.
+
+    Args:
+        sandbox: whether a warm process is to be started, which all workers then share.
+    """
+    for name, value in ONE_THREAD.items():
+        os.environ.setdefault(name, value)  # a fork has no other threads, and this process computes nothing
+    if sandbox:
+        warm.lend()
+
+
+def fork() -> None:
+    """Start it as a fork of this process, which must have one thread, and has imported what workers need."""
+    resource_tracker.ensure_running()  # it is started in the same way, and is to be a Python of its own
+    with mock.patch.object(util, "spawnv_passfds", _fork):
+        begin(sandbox=False)
+
+
+def _fork(_program: str, command: Sequence[str], descriptors: Sequence[int]) -> int:
+    """Take the place of `spawnv_passfds`: run `python -c …` in a fork in place of a new Python."""
+    child = os.fork()
+    if child == 0:
+        _be(command[-1], descriptors)
+    return child
+
+
+def _be(code: str, descriptors: Sequence[int]) -> NoReturn:
+    try:
+        _close_all_but({0, 1, 2, *descriptors, *warm.lent_descriptors()})
+        exec(code, {})
+    except BaseException:
+        traceback.print_exc()  # as a new Python would
+    finally:
+        os._exit(0)  # nothing that the command has to do at its end is done here
+
+
+def _close_all_but(kept: Collection[int]) -> None:
+    """Close what a new Python would not have got. One of it tells, by closing, that the command has ended."""
+    for before, after in pairwise([*sorted(kept), os.sysconf("SC_OPEN_MAX")]):
+        if before + 1 < after:  # closerange(0, 0) closes everything
+            os.closerange(before + 1, after)
 
 
 def begin(sandbox: bool = True) -> None:
-    """Start it if it does not run, and do not wait for it.
+    """Start it, in a new Python, if it does not run, and do not wait for it.
 
     Args:
         sandbox: whether it is to start a warm process, which all workers then share.
@@ -26,17 +84,9 @@ def begin(sandbox: bool = True) -> None:
     forkserver.ensure_running()
 
 
-def begin_for(arguments: Sequence[str]) -> None:
-    """Start it if the command line given by `arguments` will run submissions in workers of this machine's."""
-    command, options = (arguments[0], set(arguments[1:])) if arguments else ("", set[str]())
-    elsewhere = any(option.startswith("--scheduler") for option in options) or "--help" in options
-    handed_in = command == "grade" and any(Path(option, "submitted").is_dir() for option in options)
-    if (handed_in or command == "demo") and not elsewhere:
-        begin(sandbox="--no-sandbox" not in options)
-
-
 def end() -> None:
-    """End it, with its warm process. The next worker starts another, in the environment of that time."""
+    """End it, with the warm process. The next worker starts another, in the environment of that time."""
+    warm.take_back()
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]  # there is no other way to its process
     if server._forkserver_pid is not None:
         os.kill(server._forkserver_pid, signal.SIGTERM)  # left alone, it would wait for workers that do not end

@@ -7,9 +7,11 @@ import os
 import signal
 import warnings
 
+from .fork_server import ONE_THREAD
+
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command alone
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # a fork has no other threads, and there are as many submissions as cores
+for _name, _value in ONE_THREAD.items():
+    os.environ.setdefault(_name, _value)  # a fork has no other threads, and there are as many submissions as cores
 # A warm process that has ended is not one of its workers; whoever needs it finds out and starts another.
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
 

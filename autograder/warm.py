@@ -133,6 +133,10 @@ class _Zygote:
             return False
         return not poll.poll(1000 * seconds)
 
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._control.fileno()
+
     def close(self) -> None:
         """Ask it no more. Where nobody else holds the socket, it ends, and every kernel that it has forked."""
         self._control.close()
@@ -205,6 +209,19 @@ def lend() -> None:
     with theirs, contextlib.suppress(Problem, OSError):
         subprocess.Popen(_command(theirs), stderr=subprocess.DEVNULL, **_alone(theirs))
         _lent = _Zygote(control, _WARM_UP_SECONDS + _START_SECONDS)
+
+
+def take_back() -> None:
+    """Let go of the warm process that this process has lent. It ends when the last fork does so."""
+    global _lent
+    if _lent is not None:
+        _lent.close()
+        _lent = None
+
+
+def lent_descriptors() -> list[int]:
+    """Return what a fork must keep open to use the warm process that is lent to it."""
+    return [] if _lent is None else [_lent.fileno()]
 
 
 def warm_process(hidden: frozenset[Path] = frozenset()) -> _Zygote:

@@ -87,9 +87,10 @@ def find(victim: str, command: psutil.Popen) -> psutil.Process | None:
     if victim == WARM:  # or what holds it, or one submission's init; not a learner's own process
         found = [child for child, words in children.items() if "autograder.zygote" in words]
         found = [child for child in found if (parent := child.parent()) and parent.name() != child.name()]
-    else:  # a fork of the fork server, with its command line
+    else:  # a fork of the fork server, with its command line, which can be the command's
         found = [child for child, words in children.items() if words and words == children.get(child.parent())]
-        found = [child for child in found if "forkserver" in children[child]]
+        servers = (" ".join(command.cmdline()), "multiprocessing.forkserver")
+        found = [child for child in found if any(server in children[child] for server in servers)]
     return random.choice(found) if found else None
 
 
