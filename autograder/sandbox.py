@@ -78,6 +78,7 @@ def _environment() -> list[str]:
         "TMPDIR": SCRATCH,
         "IPYTHONDIR": f"{HOME}/.ipython",
         "MPLCONFIGDIR": _MATPLOTLIB,
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # ipykernel sets it after the first picture is drawn
         # One thread: the warm process must have no other, and there are as many submissions at once as cores.
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",

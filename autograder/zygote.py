@@ -40,7 +40,6 @@ _FILES = 20_000  # in the scratch folder
 _WARM = (
     "torch",
     "matplotlib.pyplot",
-    "matplotlib_inline.backend_inline",
     "IPython.core.completer",
     "IPython.core.completerlib",
     "IPython.core.debugger",
@@ -98,7 +97,11 @@ def _warm_up() -> None:
 
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    # Two that cost a second and more the first time: tensors without data, and a picture with its fonts.
+    from .half_kernel import HalfKernel
+
+    HalfKernel.begin(["--HistoryManager.enabled=False", "--log-level=ERROR"])
+    # Two that cost a second and more the first time: tensors without data, and a picture with its fonts. The first
+    # picture decides for all of them who shows them: the kernel's shell, which must be there.
     torch.ones(2, 2, device="meta").tril()
     from matplotlib import pyplot
 
@@ -107,9 +110,6 @@ def _warm_up() -> None:
     axes.set_title(r"$\sqrt{d}$")
     figure.savefig(io.BytesIO(), format="png")
     pyplot.close(figure)
-    from .half_kernel import HalfKernel
-
-    HalfKernel.begin(["--HistoryManager.enabled=False", "--log-level=ERROR"])
 
 
 def _first_child(request: dict[str, Any], line: socket.socket) -> NoReturn:

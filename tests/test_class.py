@@ -136,18 +136,31 @@ def test_a_kernel_that_dies_and_one_that_hangs_keep_what_was_earned_and_stop_nob
     hand_in(toy_class, "ada", right)
     hand_in(toy_class, "dead", {**right, "row_sums": "import os\nos._exit(1)"})
     hand_in(toy_class, "hangs", {**right, "row_sums": "def row_sums(x, factors):\n    while True: pass"})
+    talks = "def scale_rows(x, factors):\n    print('called')\n    return x * factors[:, None]\nprint('defined')"
+    hand_in(toy_class, "talks", {**right, "scale_rows": talks})
     config = toy_class.root / "nbgrader_config.py"
     config.write_text(config.read_text() + "\nc.Execute.timeout = 4\n")
 
     run = grade(toy_class, TOY, workers=2, progress=False)
 
-    assert run.outcomes == {GRADED: 1, CRASHED: 1, TIMEOUT: 1}
+    assert run.outcomes == {GRADED: 2, CRASHED: 1, TIMEOUT: 1}
     rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
+
+    def autograded(student: str) -> list[nbformat.NotebookNode]:
+        return read_text(toy_class.autograded(student, TOY)).cells
+
     assert rows["ada"].score == 9
     assert rows["dead"].score == 3
     assert "ended its own kernel" in rows["dead"].reason
     assert rows["hangs"].score == 6
-    assert "longer than 4 s" in rows["hangs"].reason
+    cells = [cell.get("metadata", {}).get("nbgrader", {}).get("grade_id") for cell in autograded("hangs")]
+    check = 1 + cells.index("row_sums-shapes")  # not the cell that defines it: that one ended at once
+    assert rows["hangs"].reason == f"cell {check} ran longer than 4 s and was stopped"
+    assert autograded("hangs")[cells.index("row_sums")].outputs == []
+    assert "your code ran longer than 4 s" in str(autograded("hangs")[check - 1].outputs)
+    assert rows["talks"].score == 9
+    shown = [output for cell in autograded("talks") for output in cell.get("outputs", ())]
+    assert [output.text for output in shown if "called" in output.text or "defined" in output.text] == ["defined\n"]
 
 
 def test_odd_metadata_and_duplicated_cells_are_mended_and_graded(

@@ -28,9 +28,9 @@ pytestmark = pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_killed_anywhere_the_gradebook_is_that_of_an_undisturbed_run(tmp_path: Path) -> None:
     """Three of the trials that `python -m tests.kill_trials` makes twenty of, with a hundred submissions each."""
-    victims = [(kill_trials.WORKER, 4), (kill_trials.WARM, 7), (kill_trials.COMMAND, 5)]
+    victims = [(kill_trials.WORKER, 3), (kill_trials.WARM, 6), (kill_trials.COMMAND, 4)]
     told: list[str] = []
-    kill_trials.run_trials(tmp_path, 15, victims, told.append)
+    kill_trials.run_trials(tmp_path, 12, victims, told.append)
     assert len(told) == 3
 
 

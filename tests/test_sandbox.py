@@ -20,10 +20,11 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
 
 import manyheads
 from autograder import sandbox, warm
-from autograder.kernel import SealedKernel
+from autograder.kernel import OrdinaryKernel, SealedKernel, SubmissionKernel
 from autograder.limits import MB, Limits
 from autograder.problems import Problem
 from autograder.watch import KERNEL_ENDED, OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
@@ -193,6 +194,39 @@ def test_ordinary_notebooks_work() -> None:
     assert [output.strip() for output in outputs[4:]] == [
         *("mine", "kept", "42", "shell", "torch.Size([3, 4])", "thread", "/tmp/home /tmp/home", "fine")
     ]
+
+
+# What depends on how a kernel was made: its channels, its shell, and what it knows of itself.
+CELLS = (
+    "import sys\nprint('out')\nprint('err', file=sys.stderr)",
+    "1 + 1",
+    "_ + _1 if False else (_, __name__, sys.modules['__main__'].__dict__ is globals())",
+    "from IPython.display import HTML, display\ndisplay(HTML('<b>bold</b>'))",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+    "def f():\n    return 1 / 0\nf()",
+    "%unknown_magic",
+    "s = get_ipython()\ns.kernel.shell is s, s.parent is s.kernel, s.kernel.parent.kernel is s.kernel",
+    "s.execution_count, type(s).__name__, In[2]",
+    "from ipywidgets import IntSlider\nslider = IntSlider(value=3)\nslider.comm is not None, slider.value",
+    "input('?')",
+    "import asyncio\nawait asyncio.sleep(0)\n'awaited'",
+    "from tqdm.auto import tqdm\ntqdm.__mro__[1].__name__",
+)
+
+
+def test_a_sealed_kernel_shows_what_an_ordinary_one_shows() -> None:
+    def shown(kernel: SubmissionKernel) -> list[list[NotebookNode]]:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+        client = NotebookClient(notebook, km=kernel, allow_errors=True, shutdown_kernel="immediate")
+        client.execute(cleanup_kc=True)
+        kernel.close()
+        return [sorted(cell.outputs, key=lambda output: output.get("name", "")) for cell in notebook.cells]
+
+    ordinary = shown(OrdinaryKernel(kernel_name="python3", limits=GENEROUS))
+    for cell, sealed, expected in zip(CELLS, shown(SealedKernel(limits=GENEROUS)), ordinary, strict=True):
+        assert sealed == expected, cell
+    assert "image/png" in ordinary[4][0].data
+    assert ordinary[7][0].data["text/plain"] == "(True, True, True)"
 
 
 def test_two_submissions_share_neither_random_numbers_nor_files() -> None:
