@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbformat import NotebookNode
+from nbformat import NotebookNode, v4
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
@@ -180,7 +180,7 @@ class _Autograde(Autograde):
         notebook: Any = nbformat.from_dict(json.loads(executed.notebook))
         notebook, resources = self._through(self.autograde_preprocessors, notebook, resources)
         resources["output_extension"] = ".ipynb"
-        self.write_single_notebook(nbformat.writes(notebook), resources)
+        self.write_single_notebook(v4.writes_json(notebook), resources)
         self.set_permissions(assignment, student)
 
     def _through(self, steps: Iterable[Any], notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:

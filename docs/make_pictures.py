@@ -51,7 +51,7 @@ SHOTS = (
         (880, 500),
         mistake=("attention_scores", "forgot to scale"),
     ),
-    Shot("projection-explorer", "03_a_head_each", "projection_explorer(head_width", (900, 860)),
+    Shot("projection-explorer", "03_a_head_each", "projection_explorer(head_width", (900, 846)),
 )
 
 
