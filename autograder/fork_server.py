@@ -61,7 +61,7 @@ def _be(code: str, descriptors: Sequence[int]) -> NoReturn:
     try:
         _close_all_but({0, 1, 2, *descriptors, *warm.lent_descriptors()})
         exec(code, {})
-    except BaseException:
+    except Exception:
         traceback.print_exc()  # as a new Python would
     finally:
         os._exit(0)  # nothing that the command has to do at its end is done here

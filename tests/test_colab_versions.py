@@ -121,7 +121,8 @@ def run(notebook: NotebookNode, folder: Path, python: Path, variables: Mapping[s
         kernel_name="colab", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder / "kernels")])
     )
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, km=manager, timeout=240, allow_errors=True, resources=resources).execute()
+    client = NotebookClient(notebook, km=manager, timeout=240, allow_errors=True, resources=resources)
+    client.execute(cleanup_kc=True)  # and the kernel ends
     return notebook
 
 
