@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 from unittest import mock
 
 from . import warm
+from .sandbox import ONE_THREAD
 
 _WORKER, _AND_WARM = "autograder.preload", "autograder.preload_warm"
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
 def is_for(arguments: Sequence[str]) -> bool:
@@ -36,10 +36,18 @@ def prepare(sandbox: bool) -> None:
     Args:
         sandbox: whether a warm process is to be started, which all workers then share.
     """
-    for name, value in ONE_THREAD.items():
-        os.environ.setdefault(name, value)  # a fork has no other threads, and this process computes nothing
+    keep_to_one_thread()
     if sandbox:
         warm.lend()
+
+
+def keep_to_one_thread() -> None:
+    """Have libraries that are imported from here on start no threads, unless somebody has set how many.
+
+    A fork would not have them, and there are as many submissions as cores.
+    """
+    for name, value in ONE_THREAD.items():
+        os.environ.setdefault(name, value)
 
 
 def fork() -> None:

@@ -3,15 +3,13 @@
 Nothing else imports it: it changes the process that it is in.
 """
 
-import os
 import signal
 import warnings
 
-from .fork_server import ONE_THREAD
+from .fork_server import keep_to_one_thread
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command alone
-for _name, _value in ONE_THREAD.items():
-    os.environ.setdefault(_name, _value)  # a fork has no other threads, and there are as many submissions as cores
+keep_to_one_thread()
 # A warm process that has ended is not one of its workers; whoever needs it finds out and starts another.
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
 

@@ -21,14 +21,9 @@ from .zygote import HOME, LETTERS, SCRATCH, SOCKETS
 NOBODY = 65534  # the user that root becomes
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys/devices/system/cpu")
 _SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")  # of /etc
-_INSIDE = (
-    "__init__",
-    "half_kernel",
-    "layers",
-    "namespaces",
-    "watch",
-    "zygote",
-)  # this package's modules that run in there
+# This package's modules that run in there.
+_INSIDE = ("__init__", "half_kernel", "layers", "namespaces", "watch", "zygote")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _MATPLOTLIB = f"{SCRATCH}/matplotlib"
 _PLACES = ("/dev", "/proc", SCRATCH, SOCKETS, LETTERS)  # where something is mounted inside
 
@@ -80,9 +75,7 @@ def _environment() -> list[str]:
         "MPLCONFIGDIR": _MATPLOTLIB,
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # ipykernel sets it after the first picture is drawn
         # One thread: the warm process must have no other, and there are as many submissions at once as cores.
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
+        **ONE_THREAD,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": str(Path(__file__).parent.parent),

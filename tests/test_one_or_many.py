@@ -26,7 +26,6 @@ from manyheads.widgets.relation_map import describe_relation_maps, draw_relation
 
 from .test_widgets import assert_readable, texts
 
-CHAPTER = "02_why_many_heads"
 OURS = sentence("The black cat sat on the mat.")
 LONG = sentence("Yesterday the hungry spider happily danced beside the sleepy carpet.")
 EXAMPLES = [OURS, LONG, *(sentences(200, seed=5)[row : row + 1] for row in range(200))]

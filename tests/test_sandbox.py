@@ -200,7 +200,7 @@ def test_ordinary_notebooks_work() -> None:
 CELLS = (
     "import sys\nprint('out')\nprint('err', file=sys.stderr)",
     "1 + 1",
-    "_ + _1 if False else (_, __name__, sys.modules['__main__'].__dict__ is globals())",
+    "_, __name__, sys.modules['__main__'].__dict__ is globals()",
     "from IPython.display import HTML, display\ndisplay(HTML('<b>bold</b>'))",
     "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
     "def f():\n    return 1 / 0\nf()",
