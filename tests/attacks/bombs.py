@@ -32,7 +32,7 @@ _MEMORY_TOGETHER = """
 import os, time
 for _ in range(4):
     if os.fork() == 0:
-        hoard = bytearray(b"x") * (500 * 2**20)
+        hoard = bytearray(b"x") * (250 * 2**20)
         time.sleep(600)
 time.sleep(600)
 """
