@@ -16,10 +16,16 @@ def main() -> None:
         from .cli import main as run
 
         if grades:
+            _import_all()
             fork_server.fork()
         run()
     finally:
         fork_server.end()
+
+
+def _import_all() -> None:
+    """Import what grading takes, here and in workers: whatever is imported before the fork is imported once."""
+    from . import cluster, collect, doctor, grade, results, score_table  # noqa: F401
 
 
 if __name__ == "__main__":

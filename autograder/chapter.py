@@ -13,16 +13,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jupytext
-from nbformat import NotebookNode
-
-from manyheads import earlier
 from manyheads.exam import CHECKS
 
-from .declare import Alternative, Exercise, Misconception
 from .problems import Problem, one_line
+
+if TYPE_CHECKING:  # each takes seconds to import, and not everything that knows of chapters reads one
+    from nbformat import NotebookNode
+
+    from .declare import Alternative, Exercise, Misconception
 
 REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 LESSON, EXERCISES = "lesson.py", "exercises.py"
@@ -116,6 +116,8 @@ class Chapter:
         Args:
             changed: source by exercise, in place of the reference's.
         """
+        from manyheads import earlier
+
         names: dict[str, Any] = {"__name__": f"{self.name}.reference"}
         sources = {"imports": self.imports, **self.reference, **(changed or {})}
         with earlier.given(self.earlier):
@@ -163,6 +165,8 @@ def read_chapter(folder: Path) -> Chapter:
 
 @lru_cache(maxsize=32)
 def _read_chapter(folder: Path, stamps: tuple[int, ...]) -> Chapter:
+    import jupytext
+
     notebook = jupytext.read(folder / LESSON, fmt="py:percent")
     declared = _declarations(folder / EXERCISES)
     chapter = Chapter(folder, tuple(notebook.cells), {exercise.name: exercise for exercise in declared})

@@ -6,30 +6,19 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from . import build as builder
-from . import cluster
-from . import demo as sample
-from . import doctor as examination
-from .chapter import LESSON
-from .class_folder import ClassFolder, open_class
-from .class_folder import new_class as make_class
-from .collect import collect as take_in
-from .grade import Run
-from .grade import grade as grade_assignment
-from .home import move as set_home
 from .lms_commands import commands as lms_commands
 from .lms_commands import print_collected
 from .package_commands import commands as package_commands
 from .problems import Problem
-from .results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult, class_results
 from .safe_text import clean
+
+if TYPE_CHECKING:
+    from .class_folder import ClassFolder
+    from .grade import Run
 
 app = typer.Typer(
     help="Build the course, and grade a class.",
@@ -37,9 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-# A pipe has no width of its own: rich would wrap the table at 80 columns.
-_out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-
 _Class = Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")]
 _WORKERS = 2 * (os.cpu_count() or 1)  # a submission waits for its kernel half of the time
 _Workers = Annotated[int, typer.Option(min=1, help="How many submissions run at once on this machine.")]
@@ -50,13 +36,6 @@ _NoSandbox = Annotated[
     bool, typer.Option("--no-sandbox", help="Run learners' code with all your rights, where there is no sandbox.")
 ]
 _UNSEALED = "WARNING: learners' code ran without the sandbox, with all your rights"
-_SYMBOLS = {
-    CLEAN: ("✓", "green"),
-    CARRIED: ("✓*", "green"),
-    PARTLY: ("◐", "yellow"),
-    FAILED: ("✗", "red"),
-    UNSOLVED: ("·", "dim"),
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -75,6 +54,8 @@ def build(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if anything is stale.")] = False,
 ) -> None:
     """Make notebooks and fixtures from solutions/."""
+    from . import build as builder
+
     root = builder.REPOSITORY_ROOT
     if check:
         stale = builder.stale(root, chapters or ())
@@ -98,10 +79,14 @@ def configure(
     ] = None,
 ) -> None:
     """Point badges, set-up cells and links at a fork, and build what is derived from them."""
+    from . import build as builder
+    from .chapter import LESSON
+    from .home import move
+
     root = builder.REPOSITORY_ROOT
     if not list((root / "solutions").glob(f"*/{LESSON}")):
         raise Problem(f"{root / 'solutions'} holds no chapter to build notebooks from: do this in a copy that has them")
-    home = set_home(root, repo, tag)
+    home = move(root, repo, tag)
     written = builder.build(root)
     for path in written:
         print(f"wrote {path.relative_to(root)}")
@@ -110,9 +95,12 @@ def configure(
 
 
 @app.command("new-class")
-def new_class(folder: _Class) -> None:
+def make_new_class(folder: _Class) -> None:
     """Make a class folder, ready for nbgrader's commands and these."""
-    made = make_class(folder, builder.REPOSITORY_ROOT / "solutions")
+    from .chapter import REPOSITORY_ROOT
+    from .class_folder import new_class
+
+    made = new_class(folder, REPOSITORY_ROOT / "solutions")
     print(f"{folder} is ready: {', '.join(made.assignments())}.")
     print(f"Hand out {folder}/release, then: autograder collect {folder} ASSIGNMENT FILES")
 
@@ -131,10 +119,14 @@ def grade(
     no_sandbox: _NoSandbox = False,
 ) -> None:
     """Grade what is new or changed, and print the table of learner by exercise."""
+    from . import cluster
+    from .class_folder import open_class
+    from .doctor import require_sandbox
+
     opened, names = open_class(folder, assignments or [])
     sandbox = not no_sandbox and opened.config().Execute.get("sandbox", True)
     if sandbox and not scheduler and any(map(opened.students, names)):
-        examination.require_sandbox()
+        require_sandbox()
     with cluster.kept():
         for name in names:
             if opened.students(name):
@@ -150,6 +142,8 @@ def report(
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Leave names out of the file altogether.")] = False,
 ) -> None:
     """Write one self-contained page about the class's results. Names are hidden until you ask for them."""
+    from .class_folder import open_class
+
     opened, names = open_class(folder, assignments or [])
     _report(opened, names, anonymous)
 
@@ -164,10 +158,15 @@ def demo(
 
     Its submissions are made here, so where there is no sandbox it goes on without, and says so.
     """
-    sandbox = not no_sandbox and not any(layer.missing for layer in examination.find_layers())
-    opened, assignment, handed_in = sample.make_class(folder, builder.REPOSITORY_ROOT / "solutions")
+    from .chapter import REPOSITORY_ROOT
+    from .collect import collect
+    from .demo import make_class
+    from .doctor import find_layers
+
+    sandbox = not no_sandbox and not any(layer.missing for layer in find_layers())
+    opened, assignment, handed_in = make_class(folder, REPOSITORY_ROOT / "solutions")
     print(f"A class was made in {folder}; its learners have handed in {assignment}.")
-    print_collected(take_in(opened, assignment, handed_in))
+    print_collected(collect(opened, assignment, handed_in))
     _grade(opened, assignment, workers, regrade=False, sandbox=sandbox)
     _report(opened, [assignment])
 
@@ -175,8 +174,10 @@ def demo(
 @app.command()
 def doctor() -> None:
     """Say what this machine offers: the sandbox's layers, the GPU, versions. Fails where grading would refuse."""
-    found = examination.find_layers()
-    print(examination.report(found))
+    from .doctor import find_layers, report
+
+    found = find_layers()
+    print(report(found))
     if any(layer.missing for layer in found):
         raise typer.Exit(1)
 
@@ -184,18 +185,22 @@ def doctor() -> None:
 def _grade(
     folder: ClassFolder, assignment: str, workers: int, regrade: bool, sandbox: bool, scheduler: str | None = None
 ) -> None:
+    from . import score_table
+    from .grade import grade
+    from .results import class_results
+
     if not sandbox:
         print(f"{_UNSEALED.replace(' ran ', ' runs ')}.", file=sys.stderr)
     try:
-        run = grade_assignment(folder, assignment, workers, regrade, True, sandbox, scheduler)
+        run = grade(folder, assignment, workers, regrade, True, sandbox, scheduler)
     except KeyboardInterrupt as stop:
         print(" ".join(["Stopped.", *getattr(stop, "__notes__", ())]), file=sys.stderr)
         raise typer.Exit(130) from None
     results = class_results(folder, assignment)
-    _out.print(_table(results))
+    score_table.show(results)
     if results.unsealed:
         print(f"{_UNSEALED}: {clean(', '.join(results.unsealed))}.")
-    print("✓ right   ✓* right, but for what it builds on   ◐ partly   ✗ wrong   · not written")
+    print(score_table.LEGEND)
     print(_summary(run))
 
 
@@ -208,33 +213,3 @@ def _report(folder: ClassFolder, assignments: list[str], anonymous: bool = False
 def _summary(run: Run) -> str:
     done = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.most_common()) or "nothing new"
     return f"{done}." + (f" {run.unchanged} had not changed and kept their grade." if run.unchanged else "")
-
-
-def _table(results: ClassResults) -> Table:
-    table = Table(title=Text(f"{results.assignment} · {results.title}"), title_justify="left", pad_edge=False)
-    table.add_column("learner", no_wrap=True)
-    for exercise, points in results.points.items():
-        table.add_column(f"{exercise}\n{points:g} points", justify="center", overflow="fold")
-    table.add_column(f"score\nof {results.max_score:g}", justify="right")
-    for learner in results.learners:
-        if learner.score is None:
-            cells = [Text("–", style="dim")] * len(results.points)
-            table.add_row(Text(clean(learner.student)), *cells, Text("–", style="dim"))
-            continue
-        cells = [_cell(learner.exercises[name]) for name in results.points]
-        table.add_row(Text(clean(learner.student)), *cells, f"{learner.score:g}")
-    # Text, not a string: rich would take brackets in a learner's words for markup.
-    table.caption = Text(
-        "\n".join(
-            clean(f"{who.student} · {who.outcome}: {who.reason}").replace("\n", " ")
-            for who in results.learners
-            if who.reason
-        )
-    )
-    table.caption_justify = "left"
-    return table
-
-
-def _cell(result: ExerciseResult) -> Text:
-    symbol, style = _SYMBOLS.get(result.state, ("–", "dim"))
-    return Text(f"{symbol} {result.earned:g}", style=style)

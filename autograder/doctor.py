@@ -20,8 +20,6 @@ from dataclasses import dataclass
 
 import psutil
 
-from manyheads.checkpoint import PACKAGE
-
 from . import layers, namespaces, sandbox
 from .chapter import LESSON, REPOSITORY_ROOT
 from .problems import Problem
@@ -109,6 +107,8 @@ def report(found: Sequence[Layer]) -> str:
 
 def _surroundings() -> list[str]:
     """Return what grading would like to find here, a row each; nothing of it is a must."""
+    from manyheads.checkpoint import PACKAGE
+
     chapters = len(list((REPOSITORY_ROOT / "solutions").glob(f"*/{LESSON}")))
     memory, disk = psutil.virtual_memory().available, shutil.disk_usage(tempfile.gettempdir()).free
     weights = importlib.util.find_spec(PACKAGE.replace("-", "_")) is not None

@@ -7,6 +7,7 @@ they are ipykernel's `initialize`, of which the first step is two thirds.
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
@@ -26,8 +27,21 @@ class _Configured(BaseIPythonApplication):
             self._done = True
 
 
+class _NoThread:
+    """Stands where ipykernel has a thread that reads the shell channel. It asks which thread runs cells even then."""
+
+    parent_thread = threading.main_thread()
+
+    def __bool__(self) -> bool:
+        return False
+
+
 class _Kernel(IPythonKernel):
     """A kernel that is there before its sockets are."""
+
+    @property
+    def _supports_kernel_subshells(self) -> bool:
+        return False
 
     @classmethod
     def instance(cls, *args: Any, **parts: Any) -> _Kernel:
@@ -63,3 +77,16 @@ class HalfKernel(IPKernelApp, _Configured):
         """Take the second step. The connection file must be there."""
         self.connection_file = connection_file
         self.initialize([])
+
+    def init_heartbeat(self) -> None:
+        """Do nothing: whether it is alive is seen from its process."""
+
+    def init_control(self, context: Any) -> None:
+        """Open the control channel, and have the main thread read the shell channel.
+
+        ipykernel's own thread for that serves those who run several cells at once, and costs each message two hops.
+        """
+        super().init_control(context)
+        thread: Any = self.shell_channel_thread
+        thread.io_loop.close()
+        self.shell_channel_thread = _NoThread()

@@ -44,8 +44,8 @@ class Letters:
     def answer(self, max_bytes: int) -> bytes:
         """Return what came back, at most one byte more than `max_bytes`. It may be anything."""
         parts: list[bytes] = []
-        size = 0
-        while size <= max_bytes and (part := os.pread(self._answer, max_bytes + 1 - size, size)):
+        size, most = 0, min(max_bytes + 1, os.fstat(self._answer).st_size)
+        while size < most and (part := os.pread(self._answer, most - size, size)):
             parts.append(part)
             size += len(part)
         return b"".join(parts)

@@ -6,19 +6,16 @@ import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .class_folder import open_class
-from .collect import Collected
-from .collect import collect as take_in
-from .export import Exported
-from .export import export as write_grades
-from .feedback import in_words, write_feedback
-from .feedback_zip import pack
-from .handed_in import Skipped
 from .problems import Problem
+
+if TYPE_CHECKING:
+    from .collect import Collected
+    from .export import Exported
+    from .handed_in import Skipped
 
 commands = typer.Typer()
 
@@ -37,8 +34,11 @@ def collect(
     update: Annotated[bool, typer.Option("--update", help="Replace submissions that differ.")] = False,
 ) -> None:
     """Take handed-in notebooks in."""
+    from . import collect
+    from .class_folder import open_class
+
     opened, _ = open_class(folder, [assignment])
-    print_collected(take_in(opened, assignment, source, update, roster, progress=True))
+    print_collected(collect.collect(opened, assignment, source, update, roster, progress=True))
 
 
 class _Gradebook(StrEnum):
@@ -66,6 +66,9 @@ def export(
     scale: Annotated[bool, typer.Option("--scale", help="Turn points into points of the LMS's column.")] = False,
 ) -> None:
     """Write the grades as Canvas's or Moodle's gradebook imports them, or as a plain table."""
+    from . import export
+    from .class_folder import open_class
+
     for given, name in ((canvas_file, "canvas"), (moodle_file, "moodle")):
         if given is not None and kind.value != name:
             raise Problem(f"--{name}-file goes with --format {name}")
@@ -76,7 +79,7 @@ def export(
         names = [name for name in names if opened.students(name)]
         if not names:
             raise Problem(f"nothing was handed in yet; first: autograder collect {folder} ASSIGNMENT FILES")
-    _print_exported(write_grades(opened, names, kind.value, canvas_file or moodle_file, output, column, scale))
+    _print_exported(export.export(opened, names, kind.value, canvas_file or moodle_file, output, column, scale))
 
 
 @commands.command()
@@ -86,6 +89,10 @@ def feedback(
     lms: Annotated[_Lms | None, typer.Option("--zip", help="Also pack them for this LMS's bulk upload.")] = None,
 ) -> None:
     """Make one feedback page a learner, and a zip that Canvas's or Moodle's bulk upload takes."""
+    from .class_folder import open_class
+    from .feedback import in_words, write_feedback
+    from .feedback_zip import pack
+
     opened, names = open_class(folder, assignments or [])
     for name in names:
         if not opened.students(name):

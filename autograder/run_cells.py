@@ -44,6 +44,8 @@ class RunCells(nbgrader.preprocessors.Execute):
         self.skip_cells_with_tag = ""  # a learner's tag must not keep a cell from running
         self.shutdown_kernel = "immediate"  # there is nothing in it to save
         self.store_widget_state = False  # nobody sees a widget of a submission
+        # What a cell showed may take as long to come as the cell: nbclient's 4 s are short on a busy machine.
+        self.iopub_timeout = max(self.iopub_timeout, self.timeout or 0)
         self._silent = False
 
     def hidden_folders(self) -> list[Path]:

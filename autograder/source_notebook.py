@@ -15,15 +15,6 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from nbgrader.preprocessors import (
-    CheckCellMetadata,
-    ClearHiddenTests,
-    ClearMarkScheme,
-    ClearOutput,
-    ClearSolutions,
-    ComputeChecksums,
-    LockCells,
-)
 
 from .chapter import Chapter
 from .home import BADGE, Home
@@ -77,18 +68,20 @@ def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode
 
 def released_notebook(solved: NotebookNode) -> NotebookNode:
     """Return what learners open: nbgrader's own steps applied to `solved`, as `nbgrader generate_assignment` does."""
+    from nbgrader import preprocessors as steps  # it takes a second, and all else here does without
+
     notebook: Any = nbformat.from_dict(solved)
     resources: Any = {}
     for step in (
-        LockCells,
-        ClearSolutions,
-        ClearOutput,
-        CheckCellMetadata,
-        ComputeChecksums,
-        ClearHiddenTests,
-        ClearMarkScheme,
-        ComputeChecksums,
-        CheckCellMetadata,
+        steps.LockCells,
+        steps.ClearSolutions,
+        steps.ClearOutput,
+        steps.CheckCellMetadata,
+        steps.ComputeChecksums,
+        steps.ClearHiddenTests,
+        steps.ClearMarkScheme,
+        steps.ComputeChecksums,
+        steps.CheckCellMetadata,
     ):
         notebook, resources = step().preprocess(notebook, resources)
     return notebook

@@ -7,8 +7,6 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from manyheads import diagnosis
-
 PASSED = "passed"
 
 
@@ -51,6 +49,8 @@ class Verdict:
         """Return the graded cell's outputs: what nbgrader scores and the feedback shows."""
         if self.stage == PASSED:
             return [NotebookNode(output_type="stream", name="stdout", text=self.message + "\n")]
+        from manyheads import diagnosis  # with torch, which whoever only reads verdicts does without
+
         title = diagnosis.failed_title(self.exercise, self.check)
         lines = diagnosis.failed_lines(title, self.message)
         return [NotebookNode(output_type="error", ename="CheckFailed", evalue=title, traceback=lines)]

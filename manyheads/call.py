@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Anything that `manyheads.wire` can carry: None, bool, int, float, str, torch.dtype, torch.device,
 # Tensor, and tuples, lists and dicts of those.

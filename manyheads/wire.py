@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ _DTYPES = {
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
 }
 _DOCUMENT = "document"
+_SIZE = 8  # bytes that say how long what follows is, see safetensors' format
 
 
 class WireError(ValueError):
@@ -211,11 +213,13 @@ def loads(data: bytes, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tenso
     """
     if len(data) > max_bytes:
         raise WireError(f"more came back than the limit of {max_bytes / 2**20:.0f} MB")
+    if len(data) < _SIZE:
+        raise WireError("there is nothing in it")
     try:
-        if int.from_bytes(data[:8], "little") > MAX_DOCUMENT:
+        if int.from_bytes(data[:_SIZE], "little") > MAX_DOCUMENT:
             raise WireError(f"what is not a tensor in it is larger than {MAX_DOCUMENT / 2**20:.0f} MB")
         tensors = safetensors.torch.load(data)  # it checks the header
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        header = json.loads(data[_SIZE : _SIZE + int.from_bytes(data[:_SIZE], "little")])
         return json.loads(header["__metadata__"][_DOCUMENT]), tensors
     except WireError:
         raise
@@ -238,6 +242,7 @@ def load(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tensor]
         if not stat.S_ISREG(path.lstat().st_mode):
             raise WireError(f"{path.name} is no plain file")  # reading a pipe would wait for ever
         with path.open("rb") as file:
-            return loads(file.read(max_bytes + 1), max_bytes)
+            size = os.fstat(file.fileno()).st_size  # Python makes room for all that it is told to read
+            return loads(file.read(min(size, max_bytes + 1)), max_bytes)
     except OSError as error:
         raise WireError(f"{path.name} cannot be read: {error}") from error

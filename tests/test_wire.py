@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,16 @@ def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1000)}, tmp_path / "file", metadata={"document": "{}"})
     with pytest.raises(wire.WireError, match="limit"):
         wire.load(tmp_path / "file", max_bytes=1000)
+
+
+def test_reading_a_small_file_takes_little_memory(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1000)}, tmp_path / "file", metadata={"document": "{}"})
+    tracemalloc.start()
+    try:
+        wire.load(tmp_path / "file")
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
