@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from manyheads.exam import CHECKS
@@ -122,7 +123,7 @@ class Chapter:
         sources = {"imports": self.imports, **self.reference, **(changed or {})}
         with earlier.given(self.earlier):
             for label, source in sources.items():
-                exec(compile(source, f"<{self.name}: {label}>", "exec"), names)
+                exec(_compiled(source, f"<{self.name}: {label}>"), names)
         return names
 
     @cached_property
@@ -174,6 +175,11 @@ def _read_chapter(folder: Path, stamps: tuple[int, ...]) -> Chapter:
     if faults:
         raise Problem(f"{folder}:\n  " + "\n  ".join(faults))
     return chapter
+
+
+@lru_cache(maxsize=1024)  # the other exercises are the same for each mistake in one
+def _compiled(source: str, label: str) -> CodeType:
+    return compile(source, label, "exec")
 
 
 def read_chapters(folder: Path) -> list[Chapter]:

@@ -11,8 +11,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from . import diagnosis, probe
@@ -108,9 +109,14 @@ def _module(name: str) -> dict[str, Any]:
 
 
 def _run_stand_in(name: str, source: str, scope: dict[str, Any]) -> None:
-    compiled = compile(source, f"<stand-in for {name}>", "exec")
+    compiled = _compiled(name, source)
     is_the_courses(name, compiled)
     exec(compiled, scope)
+
+
+@lru_cache(maxsize=64)
+def _compiled(name: str, source: str) -> CodeType:
+    return compile(source, f"<stand-in for {name}>", "exec")
 
 
 def _stand_ins() -> dict[str, str]:

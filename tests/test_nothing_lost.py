@@ -18,6 +18,7 @@ from autograder.class_folder import ClassFolder
 from autograder.grade import grade
 from autograder.record import GRADED, read_record
 from autograder.results import class_results
+from autograder.source_notebook import read_text, set_solution, to_text
 
 from . import kill_trials
 from .conftest import TOY, HandIn
@@ -36,6 +37,12 @@ def test_killed_anywhere_the_gradebook_is_that_of_an_undisturbed_run(tmp_path: P
 
 def test_a_run_that_is_stopped_by_hand_says_what_was_done(tmp_path: Path) -> None:
     folder = kill_trials.make_class(tmp_path, 9)
+    for student in folder.students(TOY)[3:]:  # they take longer than this test to notice that some are done
+        notebook = read_text(folder.notebook(student, TOY))
+        set_solution(
+            notebook, "scale_rows", f"import time\ntime.sleep(3)\n{folder.chapter(TOY).reference['scale_rows']}"
+        )
+        folder.notebook(student, TOY).write_text(to_text(notebook), encoding="utf-8")
     command = kill_trials.start(folder)
     while len(list((folder.root / "outcomes").rglob("*.json"))) < 2:
         assert command.poll() is None, (tmp_path / "log").read_text()
