@@ -189,12 +189,11 @@ def lesson(chapter: Chapter) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_the_gap_is_as_plain_as_the_lesson_says(seed: int) -> None:
+def test_the_gap_is_as_plain_as_the_lesson_says() -> None:
     names = lesson(CHAPTER)
 
     def trained(num_heads: int, game: object, **how: object) -> float:
-        torch.manual_seed(seed)
+        torch.manual_seed(2)  # the lesson itself shows it with 1
         model = names["ToyModel"](num_heads, **how)
         names["train"](model, game, names["STEPS"], lambda step, accuracy: None)
         return names["accuracy"](model, game)
