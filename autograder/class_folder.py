@@ -161,18 +161,6 @@ def configure(config: Any, config_file: str) -> None:
         config: nbgrader's configuration object.
         config_file: path of the class's `nbgrader_config.py`.
     """
-    from nbgrader.preprocessors import (
-        AssignLatePenalties,
-        ClearOutput,
-        IgnorePattern,
-        LimitOutput,
-        OverwriteKernelspec,
-    )
-
-    from .gradebook import OverwriteReleased, SaveGrades
-    from .inert import MakeInert
-    from .nbgrader_steps import Execute, KeepRecord, Realign
-
     root = Path(config_file).resolve().parent
     config.CourseDirectory.course_id = "many-heads"
     config.Execute.solutions = str(root / "solutions")
@@ -185,16 +173,22 @@ def configure(config: Any, config_file: str) -> None:
         name: f"autograder.inert.{name}" for name in ("markdown2html", "clean_html", "strip_files_prefix")
     }
     config.OverwriteCells.add_missing_cells = True
-    # nbgrader would check cells' metadata after each half; what Realign leaves is the release's own.
-    config.Autograde.sanitize_preprocessors = [ClearOutput, Realign, OverwriteKernelspec, OverwriteReleased]
+    # nbgrader would check cells' metadata after each half; what Realign leaves is the release's own. Names in place of
+    # classes: importing them takes seconds, and most commands read this file and take none of these steps.
+    config.Autograde.sanitize_preprocessors = [
+        "nbgrader.preprocessors.ClearOutput",
+        "autograder.nbgrader_steps.Realign",
+        "nbgrader.preprocessors.OverwriteKernelspec",
+        "autograder.gradebook.OverwriteReleased",
+    ]
     config.Autograde.autograde_preprocessors = [
-        Execute,
-        MakeInert,
-        IgnorePattern,
-        LimitOutput,
-        SaveGrades,
-        AssignLatePenalties,
-        KeepRecord,
+        "autograder.nbgrader_steps.Execute",
+        "autograder.inert.MakeInert",
+        "nbgrader.preprocessors.IgnorePattern",
+        "nbgrader.preprocessors.LimitOutput",
+        "autograder.gradebook.SaveGrades",
+        "nbgrader.preprocessors.AssignLatePenalties",
+        "autograder.nbgrader_steps.KeepRecord",
     ]
 
 

@@ -22,6 +22,7 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
+from traitlets.utils.importstring import import_item
 
 from .class_folder import ClassFolder
 from .course import pack
@@ -185,7 +186,8 @@ class _Autograde(Autograde):
 
     def _through(self, steps: Iterable[Any], notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Take a notebook through nbgrader's `steps`, without the copies and checks that an exporter makes of it."""
-        for step in steps:
+        for step in steps:  # classes, or their names
+            step = import_item(step) if isinstance(step, str) else step
             notebook, resources = step(parent=self.exporter)(notebook, resources)
         return notebook, resources
 

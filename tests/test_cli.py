@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,32 @@ def test_a_command_that_does_not_exist_is_refused() -> None:
     done = autograder("frobnicate")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "without"),
+    [
+        (["--help"], {"torch", "distributed", "nbgrader", "nbformat"}),
+        (["collect", "{class}", TOY, "{tmp}/handed-in"], {"torch", "distributed"}),
+        (["export", "{class}", TOY], {"distributed"}),
+    ],
+)
+def test_a_command_imports_what_it_needs_and_no_more(
+    toy_class: ClassFolder, tmp_path: Path, arguments: list[str], without: set[str]
+) -> None:
+    handed_in = tmp_path / "handed-in" / "ada"
+    handed_in.mkdir(parents=True)
+    shutil.copy(toy_class.root / "release" / TOY / f"{TOY}.ipynb", handed_in)
+    filled = [argument.format(tmp=tmp_path, **{"class": toy_class.root}) for argument in arguments]
+    code = (
+        "import sys\nfrom autograder.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nfinally:\n    print()\n    print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *filled], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    imported = done.stdout.splitlines()[-1].split()
+    assert "autograder.cli" in imported
+    assert without & set(imported) == set()
 
 
 @pytest.mark.parametrize(
