@@ -20,7 +20,7 @@ from manyheads.exam import CHECKS
 
 from .problems import Problem, one_line
 
-if TYPE_CHECKING:  # each takes seconds to import, and not everything that knows of chapters reads one
+if TYPE_CHECKING:  # they take seconds to import, and not everything that knows of chapters reads one
     from nbformat import NotebookNode
 
     from .declare import Alternative, Exercise, Misconception

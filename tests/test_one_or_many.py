@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -87,15 +89,19 @@ class TestOneOrMany:
         assert "1 head:" not in live.words.value
 
     def test_the_last_step_is_always_drawn_and_others_only_now_and_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        module = sys.modules["manyheads.widgets.one_or_many"]
+        clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
+        monkeypatch.setattr(module, "time", clock)
         live = one_or_many([1], steps=1000)
         watch, drawn = live.watch(1), []
-        monkeypatch.setattr(live, "_redraw", lambda: drawn.append(live.bar.value))
+        live.image.observe(lambda _: drawn.append(live.bar.value), names="value")
 
-        for step in range(0, 1001):
+        for step in range(0, 1001, 25):
+            clock.now += 0.4 * module._PAUSE
             watch(step, 0.5)
 
         assert drawn[-1] == 1000
-        assert len(drawn) < 500
+        assert drawn[:-1] == list(range(50, 1000, 75))
 
     def test_a_run_that_starts_anew_forgets_its_old_curve(self) -> None:
         live = one_or_many([3], steps=10)
