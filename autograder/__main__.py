@@ -25,6 +25,10 @@ def main() -> None:
 
 def _import_all() -> None:
     """Import what grading takes, here and in workers: whatever is imported before the fork is imported once."""
+    import jupytext  # noqa: F401
+
+    import manyheads.check  # noqa: F401
+
     from . import cluster, collect, doctor, grade, results, score_table  # noqa: F401
 
 
