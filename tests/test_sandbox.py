@@ -11,7 +11,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def run(*cells: str, limits: Limits = GENEROUS, timeout: int | None = None) -> R
     process = kernel._warm.process
     assert not process.is_alive()
     kernel.close()
-    assert all(_is_warm_process(child) for child in set(_descendants()) - before)
+    assert all(_is_warm_process(child) or not child.is_running() for child in set(_descendants()) - before)
     return Ran([_text(cell) for cell in notebook.cells], ended)
 
 
@@ -66,7 +66,9 @@ def _descendants() -> list[psutil.Process]:
 
 
 def _is_warm_process(process: psutil.Process) -> bool:
-    return process.name() == "bwrap" or "autograder.zygote" in process.cmdline()
+    with suppress(psutil.NoSuchProcess):  # it has just ended
+        return process.name() == "bwrap" or "autograder.zygote" in process.cmdline()
+    return False
 
 
 def _text(cell: nbformat.NotebookNode) -> str:

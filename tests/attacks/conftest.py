@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,13 +125,20 @@ def gradebook_rows(folder: ClassFolder, student: str) -> list[tuple[object, ...]
 
 def running() -> list[psutil.Process]:
     """Return this process's descendants. One that lost its parent is among them, see `_orphans_come_here`."""
-    children = psutil.Process().children(recursive=True)
-    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]  # ended, and without a name
-    return [child for child in alive if "resource_tracker" not in " ".join(child.cmdline())]  # multiprocessing's own
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has just ended; a zombie has, too, and has no name
+            if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline()):
+                found.append(child)  # multiprocessing's own stays
+    return found
 
 
 def processes() -> set[str]:
-    return {f"{child.pid} {' '.join(child.cmdline()) or child.name()}" for child in running()}
+    found = set()
+    for child in running():
+        with suppress(psutil.NoSuchProcess):
+            found.add(f"{child.pid} {' '.join(child.cmdline()) or child.name()}")
+    return found
 
 
 def left_files() -> set[str]:
