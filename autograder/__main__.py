@@ -16,20 +16,12 @@ def main() -> None:
         from .cli import main as run
 
         if grades:
-            _import_all()
+            from . import cluster, grade  # noqa: F401  (what workers need too: before the fork it is imported once)
+
             fork_server.fork()
         run()
     finally:
         fork_server.end()
-
-
-def _import_all() -> None:
-    """Import what grading takes, here and in workers: whatever is imported before the fork is imported once."""
-    import jupytext  # noqa: F401
-
-    import manyheads.check  # noqa: F401
-
-    from . import cluster, collect, doctor, grade, results, score_table  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from manyheads.exam import CHECKS
@@ -118,12 +117,13 @@ class Chapter:
             changed: source by exercise, in place of the reference's.
         """
         from manyheads import earlier
+        from manyheads.forbidden import compiled
 
         names: dict[str, Any] = {"__name__": f"{self.name}.reference"}
         sources = {"imports": self.imports, **self.reference, **(changed or {})}
         with earlier.given(self.earlier):
             for label, source in sources.items():
-                exec(_compiled(source, f"<{self.name}: {label}>"), names)
+                exec(compiled(source, f"<{self.name}: {label}>"), names)
         return names
 
     @cached_property
@@ -175,11 +175,6 @@ def _read_chapter(folder: Path, stamps: tuple[int, ...]) -> Chapter:
     if faults:
         raise Problem(f"{folder}:\n  " + "\n  ".join(faults))
     return chapter
-
-
-@lru_cache(maxsize=1024)  # the other exercises are the same for each mistake in one
-def _compiled(source: str, label: str) -> CodeType:
-    return compile(source, label, "exec")
 
 
 def read_chapters(folder: Path) -> list[Chapter]:

@@ -10,8 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import jupytext  # noqa: F401  (reading a chapter imports it, and the next: a worker, a fork, is to find both here)
 import nbformat
 from traitlets.config import Config
+
+import manyheads.check  # noqa: F401
 
 from .course import unpack
 from .nbgrader_steps import Execute, Marked

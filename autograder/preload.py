@@ -15,10 +15,7 @@ warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpect
 
 import distributed.nanny  # noqa: E402
 import distributed.worker  # noqa: E402, F401
-import jupytext  # noqa: E402, F401
 import torch  # noqa: E402
-
-import manyheads.check  # noqa: E402, F401
 
 from . import jobs  # noqa: E402, F401
 

@@ -11,14 +11,13 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from . import diagnosis, probe
 from .fixtures import all_exams
-from .forbidden import is_the_courses
+from .forbidden import compiled, is_the_courses
 
 # What the chapters' first cells import: a kept exercise is one cell, and relies on them.
 _PRELUDE = """
@@ -109,14 +108,9 @@ def _module(name: str) -> dict[str, Any]:
 
 
 def _run_stand_in(name: str, source: str, scope: dict[str, Any]) -> None:
-    compiled = _compiled(name, source)
-    is_the_courses(name, compiled)
-    exec(compiled, scope)
-
-
-@lru_cache(maxsize=64)
-def _compiled(name: str, source: str) -> CodeType:
-    return compile(source, f"<stand-in for {name}>", "exec")
+    code = compiled(source, f"<stand-in for {name}>")
+    is_the_courses(name, code)
+    exec(code, scope)
 
 
 def _stand_ins() -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -104,9 +105,9 @@ class _Watch(TorchFunctionMode):
         raise ForbiddenCall(name)
 
 
-def is_the_courses(exercise: str, compiled: CodeType) -> None:
-    """Remember that `compiled` is the course's stand-in for an exercise: what it calls is no learner's doing."""
-    _course.setdefault(exercise, set()).update(code_of(compiled))
+def is_the_courses(exercise: str, code: CodeType) -> None:
+    """Remember that `code` is the course's stand-in for an exercise: what it calls is no learner's doing."""
+    _course.setdefault(exercise, set()).update(code_of(code))
 
 
 def the_courses(withheld: Collection[str]) -> set[CodeType]:
@@ -114,10 +115,16 @@ def the_courses(withheld: Collection[str]) -> set[CodeType]:
     return {code for name, codes in _course.items() if name not in withheld for code in codes}
 
 
-def code_of(compiled: CodeType) -> set[CodeType]:
-    """Return `compiled` and every function's code in it."""
-    inner = [code_of(constant) for constant in compiled.co_consts if isinstance(constant, CodeType)]
-    return {compiled}.union(*inner)
+@lru_cache(maxsize=1024)
+def compiled(source: str, name: str) -> CodeType:
+    """Return the course's `source` compiled under a file's `name`, once: most of it is run many times over."""
+    return compile(source, name, "exec")
+
+
+def code_of(code: CodeType) -> set[CodeType]:
+    """Return `code` and every function's code in it."""
+    inner = [code_of(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return {code}.union(*inner)
 
 
 def _is_torchs(frame: FrameType) -> bool:

@@ -13,7 +13,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
-from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 
 from . import wire
 from .call import Answer, Call, Failure, Value, missing
-from .forbidden import FORBIDDEN, code_of, the_courses, watching
+from .forbidden import FORBIDDEN, code_of, compiled, the_courses, watching
 
 _lent: set[CodeType] = set()  # code of the stand-ins that are in place
 _PACKAGE = str(Path(__file__).parent)
@@ -53,10 +52,10 @@ def run(
 def _run(
     target: Any, call: Call, probe: str, forbids: Collection[str], withheld: Collection[str]
 ) -> tuple[Answer, list[str]]:
-    compiled = _compiled(probe) if probe else None
-    ours = _lent | the_courses(withheld) | (code_of(compiled) if compiled else set())
+    code = compiled(probe, "<probe>") if probe else None
+    ours = _lent | the_courses(withheld) | (code_of(code) if code else set())
     with watching(forbids, ours) as called:
-        return _call(target, call, compiled), called
+        return _call(target, call, code), called
 
 
 def _call(target: Any, call: Call, probe: CodeType | None) -> Answer:
@@ -101,9 +100,9 @@ def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str
     before = {name: namespace.get(name, missing) for name in stand_ins}
     for name, source in stand_ins.items():
         scope: dict[str, Any] = {"__name__": "manyheads.stand_in"}
-        compiled = compile(source, f"<stand-in for {name}>", "exec")
-        _lent.update(code_of(compiled))
-        exec(compiled, scope)
+        code = compiled(source, f"<stand-in for {name}>")
+        _lent.update(code_of(code))
+        exec(code, scope)
         namespace[name] = scope[name]
     try:
         yield
@@ -160,11 +159,6 @@ def has_responded() -> bool:
     return _responded
 
 
-@lru_cache(maxsize=64)
-def _compiled(probe: str) -> CodeType:
-    return compile(probe, "<probe>", "exec")
-
-
 def _seed() -> None:
     """Do what torch.manual_seed(0) does for devices in use. For all others it notes whence it was called: 2 ms."""
     torch.default_generator.manual_seed(0)
@@ -172,9 +166,9 @@ def _seed() -> None:
         torch.cuda.manual_seed_all(0)
 
 
-def _probe_function(compiled: CodeType, target: Any) -> Callable[..., Value]:
+def _probe_function(code: CodeType, target: Any) -> Callable[..., Value]:
     scope: dict[str, Any] = {"__name__": "manyheads.probe"}
-    exec(compiled, scope)
+    exec(code, scope)
     return lambda *inputs: scope["probe"](target, *inputs)
 
 

@@ -128,8 +128,9 @@ def running() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # it has just ended; a zombie has, too, and has no name
+            # The resource tracker is multiprocessing's own, and stays.
             if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline()):
-                found.append(child)  # multiprocessing's own stays
+                found.append(child)
     return found
 
 
