@@ -39,7 +39,7 @@ SECRET = "swordfish-5f3a"
 SETTINGS = """
 c.Execute.timeout = 7
 c.Execute.limits = {
-    "seconds": 20, "cpu_seconds": 8, "memory_mb": 768, "file_mb": 8, "scratch_mb": 32, "output_mb": 1, "processes": 60,
+    "seconds": 30, "cpu_seconds": 8, "memory_mb": 768, "file_mb": 8, "scratch_mb": 32, "output_mb": 1, "processes": 60,
 }
 """
 EARLIER = "graded-before"  # honest, and graded before any attack
