@@ -94,10 +94,13 @@ class ClassFolder:
             config.CourseDirectory.db_url = f"sqlite:///{self.root / 'gradebook.db'}"
         return config
 
-    def fingerprint(self, assignment: str, *files: Path) -> str:
-        """Return a digest of a submission's `files`, a dash, and a digest of everything that it is judged by."""
-        judge = sorted((self.solutions / assignment).glob("*.py"))
-        return f"{_digest(files)}-{_digest(judge, self.seed())}"
+    def judged_by(self, assignment: str) -> str:
+        """Return a digest of everything that submissions of `assignment` are judged by."""
+        return _digest(sorted((self.solutions / assignment).glob("*.py")), self.seed())
+
+    def fingerprint(self, submission: Path, judged_by: str) -> str:
+        """Return a digest of the file `submission`, a dash, and what `judged_by` returned."""
+        return f"{_digest([submission])}-{judged_by}"
 
 
 def open_class(root: Path, assignments: Sequence[str] = ()) -> tuple[ClassFolder, list[str]]:

@@ -111,6 +111,8 @@ class Steps:
         self.chapter = folder.chapter(assignment)
         self.config = folder.config()
         self._course = pack(folder.solutions, assignment)
+        self._judged_by = folder.judged_by(assignment)
+        self._converter = _Autograde.for_class(self.config)
 
     def is_new(self, student: str) -> bool:
         """Whether a submission has changed since it was last graded, was not finished, or ended by a fault of ours."""
@@ -125,8 +127,7 @@ class Steps:
         fingerprint = self._fingerprint(student)  # now: the file may be replaced while it is being graded
         try:
             notebook = read_submission(path, self.chapter)
-            with _converter(self.config, student, self.assignment) as converter:
-                text = converter.sanitise(path, notebook)
+            text = self._converter.sanitise(path, notebook)
         except Unreadable as unreadable:
             return self._record(student, UNREADABLE, str(unreadable), fingerprint)
         except Exception as error:  # whatever it is, the other submissions go on
@@ -140,8 +141,7 @@ class Steps:
         if not executed.notebook:
             return self._record(job.student, marked.outcome, marked.reason, job.fingerprint, marked.sealed)
         try:
-            with _converter(self.config, job.student, self.assignment) as converter:
-                converter.finish(self.folder.notebook(job.student, self.assignment), executed)
+            self._converter.finish(self.folder.notebook(job.student, self.assignment), executed)
         except Exception as error:
             roll_back()
             reason = f"its grade could not be saved: {one_line(error)}"
@@ -156,33 +156,55 @@ class Steps:
         return outcome
 
     def _fingerprint(self, student: str) -> str:
-        return self.folder.fingerprint(self.assignment, self.folder.notebook(student, self.assignment))
+        return self.folder.fingerprint(self.folder.notebook(student, self.assignment), self._judged_by)
 
 
 class _Autograde(Autograde):
-    """nbgrader's `autograde` for one submission, in two halves."""
+    """nbgrader's `autograde` in two halves, for one submission after the other."""
 
     coursedir: Any  # nbgrader declares it optional; here it is always set
 
+    @classmethod
+    def for_class(cls, config: Any) -> _Autograde:
+        """Set it up for a class, as nbgrader's `start` does."""
+        from nbconvert.exporters import NotebookExporter
+        from nbconvert.writers.files import FilesWriter
+
+        converter = cls(coursedir=CourseDirectory(config=config), config=config, force=True)
+        converter.log = logging.getLogger("autograder.nbgrader")
+        converter.log.setLevel(logging.ERROR)
+        converter.writer = FilesWriter(parent=converter, config=converter.config)
+        converter.exporter = NotebookExporter(parent=converter, config=converter.config, optimistic_validation=True)
+        return converter
+
     def sanitise(self, path: Path, notebook: NotebookNode) -> Any:
         """Do what comes before running, and return the notebook as JSON. Nothing is written yet."""
-        notebook, _ = self._through(self.sanitize_preprocessors, notebook, self._resources(path))
+        with self._in_its_folder():
+            notebook, _ = self._through(self.sanitize_preprocessors, notebook, self._resources(path))
         return json.dumps(notebook)
 
     def finish(self, path: Path, executed: Executed) -> None:
         """Do the rest: the gradebook's rows, scores, late penalties, the autograded file, the record."""
-        student, assignment = self.coursedir.student_id, self.coursedir.assignment_id
-        resources: Any = self._resources(path)
-        resources["manyheads"] = executed.marked
-        resources["fingerprint"] = executed.job.fingerprint
-        self.notebooks = [str(path)]
-        self.init_destination(assignment, student)
-        self.init_assignment(assignment, student)
-        notebook: Any = nbformat.from_dict(json.loads(executed.notebook))
-        notebook, resources = self._through(self.autograde_preprocessors, notebook, resources)
-        resources["output_extension"] = ".ipynb"
-        self.write_single_notebook(v4.writes_json(notebook), resources)
-        self.set_permissions(assignment, student)
+        student, assignment = executed.job.student, executed.job.assignment
+        with self._in_its_folder():
+            resources: Any = self._resources(path)
+            resources["manyheads"] = executed.marked
+            resources["fingerprint"] = executed.job.fingerprint
+            self.notebooks = [str(path)]
+            self.init_destination(assignment, student)
+            self.init_assignment(assignment, student)
+            notebook: Any = nbformat.from_dict(json.loads(executed.notebook))
+            notebook, resources = self._through(self.autograde_preprocessors, notebook, resources)
+            resources["output_extension"] = ".ipynb"
+            self.write_single_notebook(v4.writes_json(notebook), resources)
+            self.set_permissions(assignment, student)
+
+    @contextlib.contextmanager
+    def _in_its_folder(self) -> Iterator[None]:
+        # nbgrader's paths are relative to the course's root; it adds a submission's rows in an order that SQLAlchemy
+        # warns of.
+        with contextlib.chdir(self.coursedir.root), warnings.catch_warnings(action="ignore", category=SAWarning):
+            yield
 
     def _through(self, steps: Iterable[Any], notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Take a notebook through nbgrader's `steps`, without the copies and checks that an exporter makes of it."""
@@ -194,21 +216,3 @@ class _Autograde(Autograde):
     def _resources(self, path: Path) -> Any:
         self._sanitizing = True  # nbgrader: the submission is the input, and its path has the names
         return self.init_single_notebook_resources(str(path))
-
-
-@contextlib.contextmanager
-def _converter(config: Any, student: str, assignment: str) -> Iterator[_Autograde]:
-    """Set up nbgrader's converter for one submission, as its `start` does."""
-    from nbconvert.exporters import NotebookExporter
-    from nbconvert.writers.files import FilesWriter
-
-    coursedir = CourseDirectory(config=config, student_id=student, assignment_id=assignment)
-    converter = _Autograde(coursedir=coursedir, config=config, force=True)
-    converter.log = logging.getLogger("autograder.nbgrader")
-    converter.log.setLevel(logging.ERROR)
-    converter.writer = FilesWriter(parent=converter, config=converter.config)
-    converter.exporter = NotebookExporter(parent=converter, config=converter.config, optimistic_validation=True)
-    # nbgrader's paths are relative to the course's root; it adds a submission's rows in an order that SQLAlchemy
-    # warns of.
-    with contextlib.chdir(coursedir.root), warnings.catch_warnings(action="ignore", category=SAWarning):
-        yield converter

@@ -6,10 +6,12 @@ they are ipykernel's `initialize`, of which the first step is two thirds.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Any
 
+from ipykernel import kernelapp
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core.application import BaseIPythonApplication
@@ -28,12 +30,22 @@ class _Configured(BaseIPythonApplication):
 
 
 class _NoThread:
-    """Stands where ipykernel has a thread that reads the shell channel. It asks which thread runs cells even then."""
+    """Stands where ipykernel has a thread that reads the shell channel; the main thread does.
+
+    That thread serves those who run several cells at once, and costs each message two hops. ipykernel asks the one
+    that it has made which thread runs cells, even where it counts as none.
+    """
 
     parent_thread = threading.main_thread()
 
+    def __init__(self, context: Any, daemon: bool) -> None:
+        """Start nothing."""
+
     def __bool__(self) -> bool:
         return False
+
+
+kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
 
 
 class _Kernel(IPythonKernel):
@@ -66,27 +78,39 @@ class HalfKernel(IPKernelApp, _Configured):
     def begin(cls, options: list[str]) -> None:
         """Take the first step: no socket is opened and no thread is started.
 
+        What is done here, no fork does again; most of what it does is to copy the pages that it touches.
+
         Args:
             options: the kernel's command line.
         """
         app = cls.instance()
         _Configured.initialize(app, options)
-        _Kernel.instance(parent=app, log=app.log, profile_dir=app.profile_dir)
+        app.log.setLevel(app.log_level)  # traitlets makes a record of every word, and has its handlers drop it
+        app.session.key = b"until the second step"
+        app.connection_dir  # noqa: B018 (works it out)
+        kernel = _Kernel.instance(parent=app, log=app.log, profile_dir=app.profile_dir)
+        app.shell = kernel.shell
+        IPKernelApp.init_extensions(app)
+        IPKernelApp.init_code(app)
 
     def complete(self, connection_file: str) -> None:
         """Take the second step. The connection file must be there."""
         self.connection_file = connection_file
+        self.session.pid = os.getpid()  # a fork's session would send nothing
         self.initialize([])
+
+    def init_connection_file(self) -> None:
+        """Read the connection file."""
+        self.load_connection_file()
+
+    def write_connection_file(self, **kwargs: Any) -> None:
+        """Do nothing: it is there."""
+
+    def init_extensions(self) -> None:
+        """Do nothing: the first step has loaded them."""
+
+    def init_code(self) -> None:
+        """Do nothing: the first step has run what is to be run before the first cell."""
 
     def init_heartbeat(self) -> None:
         """Do nothing: whether it is alive is seen from its process."""
-
-    def init_control(self, context: Any) -> None:
-        """Open the control channel, and have the main thread read the shell channel.
-
-        ipykernel's own thread for that serves those who run several cells at once, and costs each message two hops.
-        """
-        super().init_control(context)
-        thread: Any = self.shell_channel_thread
-        thread.io_loop.close()
-        self.shell_channel_thread = _NoThread()

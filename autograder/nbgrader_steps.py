@@ -276,21 +276,24 @@ class KeepRecord(NbGraderPreprocessor):
         marked: Marked | None = resources.get("manyheads")
         names = resources["nbgrader"]
         folder = ClassFolder(Path(self.class_folder))
-        submission = folder.notebook(names["student"], names["assignment"])
+        student, assignment = names["student"], names["assignment"]
+        fingerprint = resources.get("fingerprint") or folder.fingerprint(
+            folder.notebook(student, assignment), folder.judged_by(assignment)
+        )
         record = Record.of(
-            student=names["student"],
-            assignment=names["assignment"],
+            student=student,
+            assignment=assignment,
             outcome=marked.outcome if marked else NEEDS_REVIEW,
             reason=marked.reason if marked else "it was saved without being judged",
-            fingerprint=resources.get("fingerprint") or folder.fingerprint(names["assignment"], submission),
+            fingerprint=fingerprint,
             verdicts=marked.verdicts if marked else (),
             seconds=marked.seconds if marked else 0.0,
             repairs=kept(nb),
             sealed=marked.sealed if marked else True,
         )
         commit()  # first the grade, then the word that it is there
-        given = marks(names["db_url"], names["assignment"], names["student"]).get(names["student"], {})
-        record.write(folder.record_path(names["student"], names["assignment"]), given)
+        given = marks(names["db_url"], assignment, student).get(student, {})
+        record.write(folder.record_path(student, assignment), given)
         return nb, resources
 
 

@@ -38,6 +38,7 @@ MAX_MESSAGE = 65536  # bytes
 _MB = 2**20
 _FILES = 20_000  # in the scratch folder
 _WARM = (
+    "faulthandler",
     "torch",
     "matplotlib.pyplot",
     "IPython.core.completer",
