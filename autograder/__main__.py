@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from . import fork_server
@@ -10,6 +11,7 @@ from . import fork_server
 def main() -> None:
     """Run the command line. Where it will grade, what takes longest to get ready begins first."""
     grades = fork_server.is_for(sys.argv[1:])
+    gc.disable()  # imports make hundreds of thousands of objects, and none of them is garbage
     try:
         if grades:
             fork_server.prepare(sandbox="--no-sandbox" not in sys.argv)
@@ -18,7 +20,10 @@ def main() -> None:
         if grades:
             from . import cluster, grade  # noqa: F401  (what workers need too: before the fork it is imported once)
 
+            gc.freeze()
+            gc.enable()
             fork_server.fork()
+        gc.enable()
         run()
     finally:
         fork_server.end()

@@ -19,6 +19,7 @@ import contextlib
 import gc
 import importlib
 import io
+import itertools
 import json
 import os
 import random
@@ -37,6 +38,7 @@ CONNECTION_FILE = f"{SOCKETS}/connection.json"
 MAX_MESSAGE = 65536  # bytes
 _MB = 2**20
 _FILES = 20_000  # in the scratch folder
+_MANY = 20  # kernels: so many must be forked until large pages have saved what making them costs
 _WARM = (
     "faulthandler",
     "torch",
@@ -74,15 +76,17 @@ def main(control: socket.socket) -> None:
         raise RuntimeError(f"the warm process has {threads} threads: a fork of it would not be whole")
     gc.collect()
     gc.freeze()  # forks share these pages as long as nobody counts references in them
-    namespaces.use_large_pages()
+    gc.enable()
     # Its children are taken away by the system, so that the next request need not wait until this one's namespaces are
     # made: the system takes its time for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control.send(b"warm")
-    while True:
+    for number in itertools.count():
         message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
         if not message:
             return
+        if number == _MANY:
+            namespaces.use_large_pages()
         child = os.fork()
         if child == 0:
             control.close()
@@ -92,6 +96,7 @@ def main(control: socket.socket) -> None:
 
 
 def _warm_up() -> None:
+    gc.disable()  # next to nothing of what is made here is garbage
     sys.modules[_NO_DEBUGGER] = None  # type: ignore[assignment]  # importing it fails
     for name in _WARM:
         importlib.import_module(name)
