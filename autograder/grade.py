@@ -24,6 +24,7 @@ from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets.utils.importstring import import_item
 
+from . import interrupts
 from .class_folder import ClassFolder
 from .course import pack
 from .fan_out import FanOut
@@ -77,6 +78,7 @@ def grade(
     with (
         kept_open(folder.gradebook_url),
         tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar,
+        interrupts.counted() as interrupted,
     ):
 
         def count(outcome: str) -> None:
@@ -96,6 +98,8 @@ def grade(
         try:
             for executed in FanOut(workers, scheduler, sealed).run(jobs()):
                 count(steps.save(executed))
+                if interrupted():
+                    raise KeyboardInterrupt
         except BaseException as error:
             done = f"{outcomes.total()} of {len(waiting)} submissions of {assignment} were done, and are kept"
             error.add_note(f"{done}; the same command goes on with the rest.")

@@ -6,9 +6,11 @@ import copy
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -250,6 +252,30 @@ def test_a_regrade_that_is_stopped_loses_nothing_and_goes_on(
     toy_class.autograded("bo", TOY).unlink()  # as if it had been stopped while it was replaced
     assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {GRADED: 1}
     assert toy_class.autograded("bo", TOY).is_file()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_is_not_lost_where_python_drops_it(
+    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for student in ("ada", "bo", "cy"):
+        hand_in(toy_class, student, right)
+    save = Steps.save
+
+    class Doomed:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def interrupted(self: Steps, executed: Any) -> str:
+        doomed = Doomed()
+        del doomed
+        return save(self, executed)
+
+    monkeypatch.setattr(Steps, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        grade(toy_class, TOY, workers=1, progress=False)
+    assert "1 of 3 submissions" in stopped.value.__notes__[0]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_forbidden_call_is_found_wherever_the_exercise_is_written(toy_class: ClassFolder, hand_in: HandIn) -> None:

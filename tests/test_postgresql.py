@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,17 +31,20 @@ pytestmark = [
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder() -> Iterator[Path]:
+    """A folder that another user may reach; pytest's own are for this one alone."""
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[str]:
     """A server of this test's own: its address as SQLAlchemy writes it."""
     assert PROGRAMS is not None
-    folder = tmp_path_factory.mktemp("postgresql")
     data = folder / "data"
     # PostgreSQL refuses to run as root.
     user = "postgres" if os.getuid() == 0 else None
     if user:
-        for path in (folder, *folder.parents):
-            if path.owner() == "root" and path.stat().st_mode & 0o005 != 0o005:
-                path.chmod(path.stat().st_mode | 0o011)  # it must be able to pass through
         shutil.chown(folder, user)
     settings = {"user": user, "cwd": folder, "capture_output": True, "check": True}
     name = user or pwd.getpwuid(os.getuid()).pw_name
