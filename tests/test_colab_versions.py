@@ -39,9 +39,11 @@ PINNED = dict(
 AS_ON_COLAB = ("ipykernel", "IPython", "ipywidgets", "matplotlib", "numpy", "safetensors", "traitlets")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
-# The tests of what is drawn and moved. They import nothing of the grader, which has no place on Colab.
+# The tests of what is drawn and moved. They import nothing of the grader, which has no place on Colab. Of these the
+# ones that depend on versions: whether words fit is matplotlib's doing, how controls behave is ipywidgets'.
 DRAWING = re.compile(r"^from manyheads(\.widgets\S*| import .*\bstyle\b.*)", re.MULTILINE)
 GRADING = re.compile(r"^from (autograder\.build|\.conftest) ", re.MULTILINE)
+DEPENDS_ON_VERSIONS = "EveryWidget or readable or Readable"
 DRAWING_TESTS = [
     path
     for path in sorted(Path(__file__).parent.glob("test_*.py"))
@@ -183,11 +185,10 @@ def test_the_solved_notebook_runs_and_shows_its_widgets(chapter: Chapter, tmp_pa
 
 
 @pytest.mark.timeout(600)
-@chapters
-def test_the_released_notebook_runs_and_only_its_checks_fail(
-    chapter: Chapter, tmp_path: Path, runtime: Runtime
-) -> None:
-    notebook = read_quicker(released(chapter))
+def test_the_released_notebook_runs_and_only_its_checks_fail(tmp_path: Path, runtime: Runtime) -> None:
+    """Of one chapter: what a check says where nothing is written is the same in all."""
+    chapter = CHAPTERS[0]
+    notebook = nbformat.read(released(chapter), as_version=4)
 
     run(notebook, tmp_path, runtime.python, runtime.variables)
 
@@ -201,7 +202,7 @@ def test_the_released_notebook_runs_and_only_its_checks_fail(
 
 
 @pytest.mark.timeout(600)
-def test_the_widgets_own_tests_pass(runtime: Runtime, tmp_path: Path) -> None:
+def test_the_widgets_own_tests_that_depend_on_versions_pass(runtime: Runtime, tmp_path: Path) -> None:
     """These read the lessons, so they run in this working tree."""
     command = [
         str(runtime.python),
@@ -214,6 +215,8 @@ def test_the_widgets_own_tests_pass(runtime: Runtime, tmp_path: Path) -> None:
         "ignore",
         "-m",
         "not slow",
+        "-k",
+        DEPENDS_ON_VERSIONS,
     ]
 
     tests = subprocess.run(
@@ -225,3 +228,4 @@ def test_the_widgets_own_tests_pass(runtime: Runtime, tmp_path: Path) -> None:
     )
 
     assert tests.returncode == 0, tests.stdout + tests.stderr
+    assert int(re.findall(r"(\d+) passed", tests.stdout)[-1]) >= 60

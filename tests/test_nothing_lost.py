@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def test_a_run_that_is_stopped_by_hand_says_what_was_done(tmp_path: Path) -> Non
     command = kill_trials.start(folder)
     while len(list((folder.root / "outcomes").rglob("*.json"))) < 2:
         assert command.poll() is None, (tmp_path / "log").read_text()
+        time.sleep(0.05)
     os.killpg(command.pid, signal.SIGINT)  # as a terminal sends it, to workers too
     assert command.wait() == 130
     told = (tmp_path / "log").read_text()
