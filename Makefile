@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-TESTERS ?= $(shell $(PYTHON) -c "import os; print(min(4, 1 + os.cpu_count()))")  # tests wait for kernels and browsers
+TESTERS ?= $(shell $(PYTHON) -c "import os; print(min(4, 2 + os.cpu_count()))")  # tests wait for kernels and browsers
 COLAB := .venv-colab
 COLAB_READY := $(COLAB)/ready
 

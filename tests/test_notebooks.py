@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 # What takes most of a lesson's time, and what stands in its place here. What the models learn in all their steps is
 # tested in test_toy_grammar.py, and what is measured in test_attention_benchmark.py.
 QUICKER = {
-    "02_why_many_heads": ("STEPS, BATCH = 250, 128", "STEPS, BATCH = 10, 128"),
+    "02_why_many_heads": ("STEPS, BATCH = 250, 128", "STEPS, BATCH = 25, 64"),
     "05_gpu": ("measure.plan(device)", "measure.Plan(measure.Setting(2, 32, 32, 4), (16, 32), (2, 4))"),
 }
 

@@ -200,7 +200,8 @@ def test_ordinary_notebooks_work() -> None:
 
 # What depends on how a kernel was made: its channels, its shell, and what it knows of itself.
 CELLS = (
-    "import sys\nprint('out')\nprint('err', file=sys.stderr)",
+    "print('out')",
+    "import sys\nprint('err', file=sys.stderr)",
     "1 + 1",
     "_, __name__, sys.modules['__main__'].__dict__ is globals()",
     "from IPython.display import HTML, display\ndisplay(HTML('<b>bold</b>'))",
@@ -208,7 +209,7 @@ CELLS = (
     "def f():\n    return 1 / 0\nf()",
     "%unknown_magic",
     "s = get_ipython()\ns.kernel.shell is s, s.parent is s.kernel, s.kernel.parent.kernel is s.kernel",
-    "s.execution_count, type(s).__name__, In[2]",
+    "s.execution_count, type(s).__name__, In[3]",
     "from ipywidgets import IntSlider\nslider = IntSlider(value=3)\nslider.comm is not None, slider.value",
     "input('?')",
     "import asyncio\nawait asyncio.sleep(0)\n'awaited'",
@@ -227,8 +228,8 @@ def test_a_sealed_kernel_shows_what_an_ordinary_one_shows() -> None:
     ordinary = shown(OrdinaryKernel(kernel_name="python3", limits=GENEROUS))
     for cell, sealed, expected in zip(CELLS, shown(SealedKernel(limits=GENEROUS)), ordinary, strict=True):
         assert sealed == expected, cell
-    assert "image/png" in ordinary[4][0].data
-    assert ordinary[7][0].data["text/plain"] == "(True, True, True)"
+    assert "image/png" in ordinary[5][0].data
+    assert ordinary[8][0].data["text/plain"] == "(True, True, True)"
 
 
 def test_two_submissions_share_neither_random_numbers_nor_files() -> None:
