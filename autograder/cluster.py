@@ -31,6 +31,8 @@ _SETTINGS = {
     "distributed.worker.daemon": True,
     "distributed.worker.multiprocessing-method": "forkserver",
     "distributed.worker.profile.enabled": False,  # it looks at every thread a hundred times a second
+    "distributed.admin.tick.interval": "1s",  # how often it looks at the clock, to find out whether it is late
+    "distributed.admin.system-monitor.interval": "10s",
     # Web pages for whoever finds the port: there is nothing on them.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],

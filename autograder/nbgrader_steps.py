@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,11 +93,11 @@ class Execute(RunCells):
         started = time.monotonic()
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         self._left_out = frozenset() if self.everything else left_out(nb.cells, chapter)
-        untouched = copy.deepcopy(nb) if self._left_out else nb  # a second run is for what was left out alone
         nb, outcome, reason = self._run_and_judge(nb, resources, chapter)
         if self._left_out and self._misses_a_name(nb):
             self._left_out = frozenset()
-            nb, outcome, reason = self._run_and_judge(untouched, resources, chapter)
+            _take_outputs_away(nb)
+            nb, outcome, reason = self._run_and_judge(nb, resources, chapter)
         resources["manyheads"] = Marked(
             outcome,
             reason,
@@ -116,6 +115,7 @@ class Execute(RunCells):
         self._timed_out_cell: int | None = None
         self._odd_messages = 0
         self._answers: dict[tuple[str, tuple[str, ...]], Sequence[Answer]] = {}
+        self._sources: dict[str, str] = {}  # what was written, by exercise
         outcome, reason = GRADED, ""
         try:
             nb, _ = super().preprocess(nb, resources)
@@ -158,12 +158,17 @@ class Execute(RunCells):
         verdict = self._judge.mark(
             graded,
             ask=lambda exam, stand_ins: self._ask(exam, stand_ins, index),
-            source=source_of(self.nb, graded.exercise, self._judge.chapter.exercises),
+            source=self._source_of(graded.exercise),
         )
         cell.outputs = verdict.outputs()
         cell.execution_count = None
         self.nb.cells[index] = cell
         return cell, resources
+
+    def _source_of(self, exercise: str) -> str:
+        if exercise not in self._sources:
+            self._sources[exercise] = source_of(self.nb, exercise, self._judge.chapter.exercises)
+        return self._sources[exercise]
 
     def _run(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell. What the next graded cell will ask is asked with it: a message costs milliseconds."""
@@ -295,6 +300,12 @@ class KeepRecord(NbGraderPreprocessor):
         given = marks(names["db_url"], assignment, student).get(student, {})
         record.write(folder.record_path(student, assignment), given)
         return nb, resources
+
+
+def _take_outputs_away(nb: NotebookNode) -> None:
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
 
 
 @lru_cache(maxsize=64)

@@ -70,10 +70,8 @@ def realign(submission: NotebookNode, release: Release) -> Realigned:
 
 
 def _pass(submission: NotebookNode, release: Release) -> tuple[NotebookNode, list[Repair]]:
-    submission = copy.deepcopy(submission)
-    submission.cells = [cell for cell in submission.cells if cell.get("id") != repair.NOTE_ID]
     repairs: list[Repair] = []
-    pieces = [piece_of(cell, release) for cell in submission.cells]
+    pieces = [piece_of(cell, release) for cell in submission.cells if cell.get("id") != repair.NOTE_ID]
     pieces = cut_at_released_text(pieces, release, repairs)
     pieces = join(pieces, release, repairs)
     pieces = cut_at_definitions(pieces, release, repairs)

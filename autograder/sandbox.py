@@ -83,7 +83,8 @@ def _environment() -> list[str]:
     return [word for name, value in variables.items() for word in ("--setenv", name, value)]
 
 
-def covered(hidden: Iterable[Path]) -> frozenset[Path]:
+@functools.lru_cache(maxsize=16)
+def covered(hidden: frozenset[Path]) -> frozenset[Path]:
     """Return those of `hidden` that would be in sight because a folder shown holds them."""
     return frozenset(path for path in hidden if any(path.is_relative_to(shown) for shown in _binds()))
 
@@ -96,7 +97,7 @@ def _binds() -> set[Path]:
 
 def _shown(hidden: Iterable[Path]) -> list[str]:
     """Return bubblewrap's words for all that is shown, a folder before what lies in it."""
-    binds, masks = _binds(), covered(hidden)
+    binds, masks = _binds(), covered(frozenset(hidden))
     words: list[str] = []
     folders: set[Path] = set()
     for path in sorted((*binds, *masks, *map(Path, _PLACES)), key=lambda path: (len(path.parts), path)):
