@@ -56,7 +56,7 @@ class Judge:
                     self._settled[other.exercise, check] = decided
             return True
 
-        taken = ready_made(source, self.chapter.exercises)
+        taken = ready_made(source, self.chapter.earlier)
         if taken:
             why = f"Your code takes {taken} ready-made from the course itself.\nWrite {cell.exercise} on your own."
             return self._remember(cell, Finding(why, "forbidden"), ())

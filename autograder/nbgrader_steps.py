@@ -222,7 +222,7 @@ class Execute(RunCells):
         return _PROBE.format(request=letters.request_path, answer=letters.answer_path)
 
     def _letter(self, exam: Exam, stand_ins: Mapping[str, str]) -> bytes:
-        return _letter(exam, tuple(stand_ins.items()), tuple(self._judge.chapter.exercises))
+        return _letter(exam, tuple(stand_ins.items()), tuple(self._judge.chapter.earlier))
 
     def _read(self, exam: Exam) -> Sequence[Answer]:
         """Return the answers that came back. They may be anything."""
@@ -309,17 +309,17 @@ def _take_outputs_away(nb: NotebookNode) -> None:
 
 
 @lru_cache(maxsize=64)
-def _letter(exam: Exam, stand_ins: tuple[tuple[str, str], ...], withheld: tuple[str, ...]) -> bytes:
+def _letter(exam: Exam, stand_ins: tuple[tuple[str, str], ...], granted: tuple[str, ...]) -> bytes:
     """Return an exam's questions as `manyheads.probe` reads them: the same for every submission.
 
     Args:
         stand_ins: source by exercise, for what is lent.
-        withheld: exercises of which the course's own stand-ins are not to be had.
+        granted: exercises of earlier chapters, of which the course's own stand-ins may be called.
     """
     document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
     packer = wire.Packer()
     document["calls"] = [packer.call(trial.call) for trial in exam.trials]
-    document["forbids"], document["withheld"] = list(exam.forbids), list(withheld)
+    document["forbids"], document["granted"] = list(exam.forbids), list(granted)
     return wire.dumps(document, packer.tensors)
 
 

@@ -51,10 +51,12 @@ def _helpers(own: Sequence[str], others: Sequence[str], exercises: Collection[st
     return list(found.values())
 
 
-def ready_made(source: str, exercises: Collection[str]) -> str | None:
-    """Return what `source` takes ready-made from the course's own stand-ins for `exercises`, None where it does not.
+def ready_made(source: str, granted: Collection[str]) -> str | None:
+    """Return what `source` takes ready-made from the course's own stand-ins, None where it takes none.
 
-    `manyheads.earlier` gives what earlier chapters built. What is being learnt now is not to be had there.
+    Args:
+        granted: the exercises of earlier chapters: `manyheads.earlier` is there for these. What is being learnt now,
+            or later, is not to be had there.
     """
     if not any(word in source for word in ("earlier", "stand_in")):
         return None
@@ -64,7 +66,7 @@ def ready_made(source: str, exercises: Collection[str]) -> str | None:
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "manyheads.earlier":
-            taken = [alias.name for alias in node.names if alias.name in (*exercises, "*")]
+            taken = [alias.name for alias in node.names if alias.name not in granted and alias.name != "whose"]
         elif isinstance(node, ast.ImportFrom) and node.module == "manyheads":
             taken = [alias.name for alias in node.names if alias.name == "earlier"]
         elif isinstance(node, ast.Import):

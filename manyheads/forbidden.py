@@ -110,9 +110,9 @@ def is_the_courses(exercise: str, code: CodeType) -> None:
     _course.setdefault(exercise, set()).update(code_of(code))
 
 
-def the_courses(withheld: Collection[str]) -> set[CodeType]:
-    """Return the code of all stand-ins that were given out, but for those of the exercises `withheld`."""
-    return {code for name, codes in _course.items() if name not in withheld for code in codes}
+def the_courses(granted: Collection[str] | None) -> set[CodeType]:
+    """Return the code of the stand-ins that were given out for the exercises `granted`, for all where that is None."""
+    return {code for name, codes in _course.items() if granted is None or name in granted for code in codes}
 
 
 @lru_cache(maxsize=1024)

@@ -32,7 +32,7 @@ _responded = False  # whether a judge has asked
 
 
 def run(
-    target: Any, call: Call, probe: str = "", forbids: Collection[str] = (), withheld: Collection[str] = ()
+    target: Any, call: Call, probe: str = "", forbids: Collection[str] = (), granted: Collection[str] | None = None
 ) -> Answer:
     """Call the learner's `target` as `call` says and return what came.
 
@@ -41,19 +41,19 @@ def run(
         call: the inputs. They are copied first, so that the call cannot change them for anybody else.
         probe: source of `probe(target, *inputs)` to call in place of the target itself.
         forbids: names of torch's that may not be called. The answer to such a call is the failure `FORBIDDEN`.
-        withheld: exercises whose stand-ins may not call them either: those that are being learnt.
+        granted: exercises whose stand-ins may call them all the same: those of earlier chapters. None: all.
     """
-    given, called = _run(target, call, probe, forbids, withheld)
+    given, called = _run(target, call, probe, forbids, granted)
     if called:  # whatever was made of the exception
         return Answer(failure=Failure(FORBIDDEN, called[0]), parameters=given.parameters)
     return given
 
 
 def _run(
-    target: Any, call: Call, probe: str, forbids: Collection[str], withheld: Collection[str]
+    target: Any, call: Call, probe: str, forbids: Collection[str], granted: Collection[str] | None
 ) -> tuple[Answer, list[str]]:
     code = compiled(probe, "<probe>") if probe else None
-    ours = _lent | the_courses(withheld) | (code_of(code) if code else set())
+    ours = _lent | the_courses(granted) | (code_of(code) if code else set())
     with watching(forbids, ours) as called:
         return _call(target, call, code), called
 
@@ -132,12 +132,12 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     Path(answer).write_bytes(_BEGUN)
     unpacker, packer = wire.Unpacker(tensors), wire.Packer()
     probe = document["probe"]
-    forbids, withheld = document.get("forbids", ()), document.get("withheld", ())
+    forbids, granted = document.get("forbids", ()), document.get("granted", ())
     answers = []
     with standing_in(namespace, document["stand_ins"]), _nothing_shown():
         for packed in document["calls"]:
             if document["exercise"] in namespace:
-                given = run(namespace[document["exercise"]], unpacker.call(packed), probe, forbids, withheld)
+                given = run(namespace[document["exercise"]], unpacker.call(packed), probe, forbids, granted)
             else:
                 given = Answer(failure=missing(document["exercise"]))
             answers.append(packer.answer(given))

@@ -77,7 +77,29 @@ _READY_MADE = (
     ),
 )
 
+# What a later chapter builds does more than this one's exercises ask for, and may use what this one forbids.
+_LATER = (
+    ("later-ready-made", "fast_attention ready-made", "from manyheads.earlier import fast_attention as later\n"),
+    (
+        "later-by-another-name",
+        f"uses {_SDPA}",
+        "later = getattr(__import__('manyheads.ear' + 'lier', fromlist=['']), 'fast_' + 'attention')\n",
+    ),
+)
+
 ATTACKS = (
+    *(
+        Attack(
+            name,
+            "hand in what a later chapter builds",
+            writes={"attention": _ATTEND.replace("CALL", "later(q, k, v, mask=mask)")},
+            first=first,
+            score=0,
+            told=told,
+            chapter=FIRST,
+        )
+        for name, told, first in _LATER
+    ),
     *(
         Attack(
             name,
