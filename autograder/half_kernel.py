@@ -55,6 +55,14 @@ class _Kernel(IPythonKernel):
     def _supports_kernel_subshells(self) -> bool:
         return False
 
+    def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
+        """Tell when a cell is done. That it has begun is no news to who waits for its end."""
+        if status != "busy":
+            super()._publish_status(status, channel, parent)
+
+    def _publish_execute_input(self, code: str, parent: Any, execution_count: int) -> None:
+        """Do nothing: who has sent the code knows it, and the reply tells the cell's number."""
+
     @classmethod
     def instance(cls, *args: Any, **parts: Any) -> _Kernel:
         """Return the kernel, made the first time; at any other, what it is to be made with is set."""

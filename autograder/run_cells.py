@@ -44,6 +44,7 @@ class RunCells(nbgrader.preprocessors.Execute):
         self.skip_cells_with_tag = ""  # a learner's tag must not keep a cell from running
         self.shutdown_kernel = "immediate"  # there is nothing in it to save
         self.store_widget_state = False  # nobody sees a widget of a submission
+        self.record_timing = False
         # What a cell showed may take as long to come as the cell: nbclient's 4 s are short on a busy machine.
         self.iopub_timeout = max(self.iopub_timeout, self.timeout or 0)
         self._silent = False
@@ -68,6 +69,13 @@ class RunCells(nbgrader.preprocessors.Execute):
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run a code cell; any other is left as it is, without the detour through an event loop."""
         return super().preprocess_cell(cell, resources, index) if cell.cell_type == "code" else (cell, resources)
+
+    def on_cell_executed(self, **executed: Any) -> None:
+        """Note a cell's number, too: nbclient takes it from a message that a sealed kernel does not send."""
+        super().on_cell_executed(**executed)
+        number = executed["execute_reply"]["content"].get("execution_count")
+        if number is not None:
+            executed["cell"].execution_count = number
 
     def why_it_ended(self) -> tuple[str, str]:
         """Return the outcome and the reason of a submission whose kernel is gone.

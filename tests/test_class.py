@@ -230,6 +230,21 @@ def test_limits_of_the_class_end_a_submission_with_a_reason(
     assert len(written) < 2 * 2**20
 
 
+def test_cells_are_numbered_as_they_ran(toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]) -> None:
+    failing = "1 / 0"
+    path = hand_in(toy_class, "ada", right)
+    notebook = read_text(path)
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(failing))
+    path.write_text(to_text(notebook))
+    grade(toy_class, TOY, workers=1, progress=False)
+    graded = read_text(toy_class.autograded("ada", TOY))
+    numbers = [cell.execution_count for cell in graded.cells if cell.cell_type == "code" and cell.execution_count]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 4
+    [failed] = [cell for cell in graded.cells if cell.source == failing]
+    assert failed.execution_count in numbers
+
+
 def test_a_regrade_that_is_stopped_loses_nothing_and_goes_on(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
