@@ -19,11 +19,10 @@ def main() -> None:
 
         if grades:
             from . import cluster, grade  # noqa: F401  (what workers need too: before the fork it is imported once)
-
-            gc.freeze()
-            gc.enable()
-            fork_server.fork()
+        gc.freeze()
         gc.enable()
+        if grades:
+            fork_server.fork()
         run()
     finally:
         fork_server.end()

@@ -79,7 +79,7 @@ def grade(
     with (
         kept_open(folder.gradebook_url),
         tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar,
-        interrupts.counted() as interrupted,
+        interrupts.noted() as interrupted,
     ):
 
         def count(outcome: str) -> None:
@@ -117,7 +117,11 @@ class Steps:
         self.config = folder.config()
         self._course = pack(folder.solutions, assignment)
         self._judged_by = folder.judged_by(assignment)
-        self._converter = _Autograde.for_class(self.config)
+
+    @functools.cached_property
+    def _converter(self) -> _Autograde:
+        """Set up for the first submission that needs it: a setting that nbgrader refuses is then told with it."""
+        return _Autograde.for_class(self.config)
 
     def is_new(self, student: str) -> bool:
         """Whether a submission has changed since it was last graded, was not finished, or ended by a fault of ours."""

@@ -1,7 +1,7 @@
 """A Jupyter kernel made in two steps: settings and shell first, sockets and threads later.
 
 The warm process takes the first, once; `autograder.zygote`'s forks, one for each submission, take the second. Together
-they are ipykernel's `initialize`, of which the first step is two thirds.
+they are ipykernel's `initialize`, of which the first step is the greater part.
 """
 
 from __future__ import annotations

@@ -13,21 +13,21 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def counted() -> Iterator[Callable[[], int]]:
-    """Let Ctrl-C do within the block what it does, and yield a function that tells how often it was pressed.
+def noted() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C do within the block what it does, and yield a function that tells whether it was pressed.
 
     Where this is not the main thread, or Ctrl-C is ignored, it never was.
     """
-    pressed = 0
+    pressed = False
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield lambda: 0
+        yield lambda: False
         return
     go_on = before
 
     def press(number: int, frame: object) -> None:
         nonlocal pressed
-        pressed += 1
+        pressed = True
         go_on(number, frame)  # type: ignore[arg-type]
 
     signal.signal(signal.SIGINT, press)

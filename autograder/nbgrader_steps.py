@@ -19,7 +19,7 @@ import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import ClearOutput, NbGraderPreprocessor
 from safetensors import SafetensorError
 from traitlets import Bool, List, Unicode
 
@@ -96,7 +96,7 @@ class Execute(RunCells):
         nb, outcome, reason = self._run_and_judge(nb, resources, chapter)
         if self._left_out and self._misses_a_name(nb):
             self._left_out = frozenset()
-            _take_outputs_away(nb)
+            nb, _ = ClearOutput(parent=self).preprocess(nb, resources)
             nb, outcome, reason = self._run_and_judge(nb, resources, chapter)
         resources["manyheads"] = Marked(
             outcome,
@@ -300,12 +300,6 @@ class KeepRecord(NbGraderPreprocessor):
         given = marks(names["db_url"], assignment, student).get(student, {})
         record.write(folder.record_path(student, assignment), given)
         return nb, resources
-
-
-def _take_outputs_away(nb: NotebookNode) -> None:
-    for cell in nb.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
 
 
 @lru_cache(maxsize=64)

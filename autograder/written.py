@@ -66,6 +66,7 @@ def ready_made(source: str, granted: Collection[str]) -> str | None:
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "manyheads.earlier":
+            # whose: a lesson's first cell prints with it whose code its chapter goes on with
             taken = [alias.name for alias in node.names if alias.name not in granted and alias.name != "whose"]
         elif isinstance(node, ast.ImportFrom) and node.module == "manyheads":
             taken = [alias.name for alias in node.names if alias.name == "earlier"]

@@ -40,7 +40,6 @@ _MB = 2**20
 _FILES = 20_000  # in the scratch folder
 _MANY = 20  # kernels: so many must be forked until large pages have saved what making them costs
 _WARM = (
-    "faulthandler",
     "torch",
     "matplotlib.pyplot",
     "IPython.core.completer",
@@ -51,6 +50,7 @@ _WARM = (
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
     "IPython.utils.wildcard",
+    "faulthandler",
     "ipykernel.debugger",
     "ipywidgets",
     "manyheads.check",
@@ -70,6 +70,7 @@ _NO_DEBUGGER = "debugpy"  # each kernel would set one up, which takes longer tha
 
 def main(control: socket.socket) -> None:
     """Warm up, say so, and answer requests until the other end is closed."""
+    gc.disable()  # of 600,000 objects that are made now, 14,000 are garbage, and finding them takes half a second
     _warm_up()
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
@@ -95,7 +96,6 @@ def main(control: socket.socket) -> None:
 
 
 def _warm_up() -> None:
-    gc.disable()  # of 600,000 objects that are made here, 14,000 are garbage, and finding them takes half a second
     sys.modules[_NO_DEBUGGER] = None  # type: ignore[assignment]  # importing it fails
     for name in _WARM:
         importlib.import_module(name)
