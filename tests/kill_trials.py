@@ -28,6 +28,8 @@ from autograder.class_folder import ClassFolder, new_class
 from autograder.record import read_record
 from autograder.source_notebook import read_text, set_solution, to_text
 
+from .processes import is_alive
+
 TOY_COURSE, TOY = Path(__file__).parent / "toy_course", "00_rows"
 WORKER, WARM, COMMAND = VICTIMS = ("a worker", "a warm process", "the command")
 _WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
@@ -124,7 +126,7 @@ def trial(folder: ClassFolder, victim: str, after: int) -> str:
             break
     assert killed, f"{victim} was never there"
     _, left = psutil.wait_procs(seen, timeout=20)
-    left = [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    left = [process for process in left if is_alive(process)]
     assert not left, f"left behind: {left}"
     return f"killed {victim} after {after} of {len(folder.students(TOY))}; the command was given {runs} times"
 

@@ -27,6 +27,7 @@ from autograder.record import CRASHED, GRADED
 from autograder.results import class_results
 
 from .conftest import TOY, HandIn
+from .processes import is_alive
 
 pytestmark = pytest.mark.slow
 
@@ -213,7 +214,7 @@ def test_workers_of_this_machine_listen_to_nobody_else_and_leave_nothing_behind(
         workers = [worker for worker in workers if "resource_tracker" not in " ".join(worker.cmdline())]  # Python's own
     psutil.wait_procs(workers, timeout=10)
     assert len(workers) == 2
-    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in workers)
+    assert not any(is_alive(worker) for worker in workers)
 
 
 def test_a_submission_that_ends_its_worker_twice_has_crashed_and_the_others_are_graded(

@@ -29,6 +29,8 @@ from autograder.limits import MB, Limits
 from autograder.problems import Problem
 from autograder.watch import KERNEL_ENDED, OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
 
+from .processes import descendants, is_alive
+
 pytestmark = pytest.mark.slow
 
 PROBE = (Path(__file__).parent / "probes" / "forbidden.py").read_text(encoding="utf-8")
@@ -46,7 +48,7 @@ class Ran:
 def run(*cells: str, limits: Limits = GENEROUS, timeout: int | None = None) -> Ran:
     """Run cells in a sealed kernel of their own, and check that nothing of them is left."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-    before = set(_descendants())  # the session's workers, and what another test's warm process may have
+    before = set(descendants())  # the session's workers, and what another test's warm process may have
     kernel = SealedKernel(limits=limits)
     client = NotebookClient(notebook, km=kernel, allow_errors=True, timeout=timeout, shutdown_kernel="immediate")
     ended = ""
@@ -57,12 +59,8 @@ def run(*cells: str, limits: Limits = GENEROUS, timeout: int | None = None) -> R
     process = kernel._warm.process
     assert not process.is_alive()
     kernel.close()
-    assert all(_is_warm_process(child) or not child.is_running() for child in set(_descendants()) - before)
+    assert all(_is_warm_process(child) or not is_alive(child) for child in set(descendants()) - before)
     return Ran([_text(cell) for cell in notebook.cells], ended)
-
-
-def _descendants() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
 
 
 def _is_warm_process(process: psutil.Process) -> bool:

@@ -30,6 +30,7 @@ from autograder.results import LearnerResult, class_results
 from autograder.source_notebook import read_text, set_solution
 
 from ..conftest import TOY, Chapter
+from ..processes import descendants
 from . import ATTACKS, Attack
 from .files import NEIGHBOUR
 
@@ -126,10 +127,10 @@ def gradebook_rows(folder: ClassFolder, student: str) -> list[tuple[object, ...]
 def running() -> list[psutil.Process]:
     """Return this process's descendants. One that lost its parent is among them, see `_orphans_come_here`."""
     found = []
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # it has just ended; a zombie has, too, and has no name
+    for child in descendants():
+        with suppress(psutil.NoSuchProcess):  # it has just ended
             # The resource tracker is multiprocessing's own, and stays.
-            if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline()):
+            if "resource_tracker" not in " ".join(child.cmdline()):
                 found.append(child)
     return found
 
