@@ -29,6 +29,7 @@ _FIXES = {
     "kernel.apparmor_restrict_unprivileged_userns=0 or user.max_user_namespaces=10000; in a container, a seccomp "
     "profile that allows unshare and mount",
     layers.PROCESSES: "in a container, leave /proc unmasked (docker: --security-opt systempaths=unconfined)",
+    layers.JOINING: "Linux 5.8 or newer; in a container, a seccomp profile that allows setns",
 }
 _PACKAGES = (
     "torch",

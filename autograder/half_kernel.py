@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import Any
+from typing import Any, cast
 
 from ipykernel import kernelapp
+from ipykernel.compiler import XCachingCompiler, get_tmp_directory
+from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
+from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.application import BaseIPythonApplication
+from IPython.core.formatters import DisplayFormatter
 
 
 class _Configured(BaseIPythonApplication):
@@ -48,8 +52,57 @@ class _NoThread:
 kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
 
 
+class _Shell(ZMQInteractiveShell):
+    """A shell that works out once what it is asked twice: ipykernel asks, and then IPython itself.
+
+    Both are about a cell's code. What magics make of it depends on those that earlier cells have left.
+    """
+
+    _transformed: tuple[Any, Any] = (None, "")
+    _is_async: tuple[Any, bool] = (None, False)
+
+    def transform_cell(self, raw_cell: Any) -> Any:
+        """Return the cell's code without magics."""
+        key = self.execution_count, raw_cell
+        if self._transformed[0] != key:
+            self._transformed = key, super().transform_cell(raw_cell)
+        return self._transformed[1]
+
+    def should_run_async(self, raw_cell: str, *, transformed_cell: str | None = None, **parts: Any) -> bool:
+        """Return whether the cell awaits something."""
+        key = self.autoawait, transformed_cell, parts.get("preprocessing_exc_tuple")
+        if self._is_async[0] != key:
+            self._is_async = key, super().should_run_async(raw_cell, transformed_cell=transformed_cell, **parts)
+        return self._is_async[1]
+
+
+class _Compiler(XCachingCompiler):
+    """Names a cell's code as ipykernel does, without its hash, which a debugger would need and which takes longer."""
+
+    def get_code_name(self, raw_code: str, code: str, number: int) -> str:
+        """Return a file name for the code of a cell."""
+        return f"{get_tmp_directory()}{os.sep}{abs(hash(raw_code))}.py"
+
+
+class _Stream(OutStream):
+    """Standard output or error. Where nothing was written, nobody waits for the thread that would send it."""
+
+    def flush(self) -> None:
+        """Send what was written."""
+        if self._buffers:
+            super().flush()
+
+
+# Programs ask for these names to learn where they run.
+_Shell.__name__, _Stream.__name__ = ZMQInteractiveShell.__name__, OutStream.__name__
+
+
 class _Kernel(IPythonKernel):
     """A kernel that is there before its sockets are."""
+
+    shell_class = _Shell  # type: ignore[assignment]
+    compiler_class = _Compiler  # type: ignore[assignment]
+    _execute_sleep = 0  # type: ignore[assignment]  # the reply may come before what was printed
 
     @property
     def _supports_kernel_subshells(self) -> bool:
@@ -81,6 +134,7 @@ class HalfKernel(IPKernelApp, _Configured):
     """The application of a kernel that is made in two steps."""
 
     kernel_class = _Kernel  # type: ignore[assignment]
+    outstream_class = f"{__name__}._Stream"  # type: ignore[assignment]
 
     @classmethod
     def begin(cls, options: list[str]) -> None:
@@ -97,7 +151,8 @@ class HalfKernel(IPKernelApp, _Configured):
         app.session.key = b"until the second step"
         app.connection_dir  # noqa: B018 (works it out)
         kernel = _Kernel.instance(parent=app, log=app.log, profile_dir=app.profile_dir)
-        app.shell = kernel.shell
+        app.shell = shell = cast("ZMQInteractiveShell", kernel.shell)
+        cast("DisplayFormatter", shell.display_formatter).format(None)  # makes one for each kind of output
         IPKernelApp.init_extensions(app)
         IPKernelApp.init_code(app)
 

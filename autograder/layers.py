@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable
+from typing import NoReturn
 
 from . import namespaces
 from .zygote import SCRATCH
 
-NAMESPACES, PROCESSES, MEMORY_FOLDERS, LIMITS, PRIVILEGES = LAYERS = (
+NAMESPACES, PROCESSES, MEMORY_FOLDERS, JOINING, LIMITS, PRIVILEGES = LAYERS = (
     "namespaces for users, mounts, processes, network and IPC",
     "a /proc of its own",
     "folders in memory, with a size",
+    "a way into these for a fork of the warm process",
     "limits for CPU time, memory, processes and files",
     "giving up privileges and system calls",
 )
@@ -24,15 +27,42 @@ NAMESPACES, PROCESSES, MEMORY_FOLDERS, LIMITS, PRIVILEGES = LAYERS = (
 
 def main() -> None:
     """Try the layers from the outermost to the innermost, each in what the ones before it made."""
-    _try(NAMESPACES, namespaces.new_namespaces)
-    child = os.fork()
-    if child == 0:
-        _try(PROCESSES, _own_processes)
-        _try(MEMORY_FOLDERS, lambda: namespaces.memory_folder(SCRATCH, size=2**20, files=10))
+    line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        namespaces.new_user_namespace()
+    except OSError as error:
+        _tell(NAMESPACES, error)
+        return
+    if os.fork() == 0:
+        line.close()
+        _first_child(theirs)
+    theirs.close()
+    _, descriptors, _, _ = socket.recv_fds(line, 1, 1)
+    if not descriptors:
+        return
+    [init] = descriptors
+    try:
+        namespaces.children_join(init)
+        kernel = os.fork()
+    except OSError as error:
+        _tell(JOINING, error)
+        return
+    if kernel == 0:
+        _try(JOINING, lambda: namespaces.join(init))
         _try(LIMITS, lambda: namespaces.set_limits(60, 2**31, processes=50, open_files=50, file_size=2**20))
         _try(PRIVILEGES, namespaces.give_up_privileges)
         os._exit(0)
-    os.waitpid(child, 0)
+    os.waitpid(kernel, 0)
+
+
+def _first_child(line: socket.socket) -> NoReturn:
+    _try(NAMESPACES, namespaces.new_namespaces)
+    if os.fork() == 0:
+        _try(PROCESSES, _own_processes)
+        _try(MEMORY_FOLDERS, lambda: namespaces.memory_folder(SCRATCH, size=2**20, files=10))
+        socket.send_fds(line, [b"1"], [os.pidfd_open(os.getpid())])
+        line.recv(1)  # until all is tried
+    os._exit(0)
 
 
 def _own_processes() -> None:
@@ -44,10 +74,13 @@ def _own_processes() -> None:
 def _try(layer: str, action: Callable[[], object]) -> None:
     try:
         action()
-        refused = ""
+        _tell(layer)
     except (OSError, ValueError, KeyError) as error:
-        refused = str(error)
-    print(json.dumps({"layer": layer, "refused": refused}), flush=True)
+        _tell(layer, error)
+
+
+def _tell(layer: str, error: Exception | str = "") -> None:
+    print(json.dumps({"layer": layer, "refused": str(error)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -63,8 +63,17 @@ def _c_library() -> ctypes.CDLL:
     library = ctypes.CDLL(None, use_errno=True)
     library.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
     library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    library.setns.argtypes = [ctypes.c_int, ctypes.c_int]
     library.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
     return library
+
+
+def new_user_namespace() -> None:
+    """Move this process into its own user namespace: it may do all in those that are made in there, nothing outside.
+
+    It keeps its user id.
+    """
+    _unshare("user")
 
 
 def new_namespaces() -> None:
@@ -72,8 +81,27 @@ def new_namespaces() -> None:
 
     It keeps its user id, and has every capability over these namespaces and none outside.
     """
+    _unshare(*_NEW)
+    mount(None, "/", None, _RECURSIVE | _PRIVATE)
+
+
+def children_join(init: int) -> None:
+    """Have the processes that this one forks from now on be in init's PID namespace.
+
+    Args:
+        init: a pidfd of PID 1 in there. Its user namespace must have been made within this process's.
+    """
+    _checked(_c_library().setns(init, _NEW["pid"]), "joining a PID namespace")
+
+
+def join(init: int) -> None:
+    """Move this process into all other namespaces of `init`, see `children_join`. They must be there to stay."""
+    _checked(_c_library().setns(init, sum(_NEW.values()) - _NEW["pid"]), "joining namespaces")
+
+
+def _unshare(*kinds: str) -> None:
     user, group = os.getuid(), os.getgid()
-    _checked(_c_library().unshare(sum(_NEW.values())), "new namespaces")
+    _checked(_c_library().unshare(sum(_NEW[kind] for kind in kinds)), "new namespaces")
     for name, content in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -81,7 +109,6 @@ def new_namespaces() -> None:
     ):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(content)
-    mount(None, "/", None, _RECURSIVE | _PRIVATE)
 
 
 def no_further_namespaces() -> None:

@@ -3,10 +3,12 @@
 `autograder.warm` starts it inside bubblewrap (`python -m autograder.zygote FD`) and asks it for kernels over the
 socket FD. Nothing of the class is in its sight, it has one thread, and it never runs a line of a learner's code.
 
-A request is one message, a JSON object `{"connection": …, "limits": …}`, with a socket, the *line*. The zygote forks
-a process that moves into namespaces of its own and forks again:
+A request is one message, a JSON object `{"connection": …, "limits": …}`, with a socket, the *line*. Each submission has
+namespaces of its own. A fork of all that the zygote has in memory costs milliseconds, so all but the kernel comes from
+the *stager*, which the zygote forked before it imported anything:
 
-    zygote ── (first child, which ends at once) ── init, PID 1 in there ── the kernel and all that it starts
+    stager ── (first child, which ends at once) ── init, PID 1 in there, with a /proc, scratch and sockets
+    zygote ── the kernel, which joins init's namespaces, and all that it starts
 
 On the line come back `{"init": true}` with a pidfd of init, `{"ready": true}` with the folder of the kernel's sockets
 and the files "request" and "answer", and when all is over `{"ended": why}`. Where the line's other end is closed, or
@@ -38,6 +40,7 @@ CONNECTION_FILE = f"{SOCKETS}/connection.json"
 MAX_MESSAGE = 65536  # bytes
 _MB = 2**20
 _FILES = 20_000  # in the scratch folder
+_SPARE = 5  # seconds of CPU time: init looks at the sum of all processes; the system at each, should init not get to it
 _MANY = 20  # kernels: so many must be forked until large pages have saved what making them costs
 _WARM = (
     "torch",
@@ -70,6 +73,14 @@ _NO_DEBUGGER = "debugpy"  # each kernel would set one up, which takes longer tha
 
 def main(control: socket.socket) -> None:
     """Warm up, say so, and answer requests until the other end is closed."""
+    namespaces.new_user_namespace()  # who makes a submission's namespaces in there may also join them
+    staged, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    # Children are taken away by the system: neither the stager nor the zygote ever waits for one.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    if os.fork() == 0:
+        staged.close()
+        _stager(control, theirs)
+    theirs.close()
     gc.disable()  # of 600,000 objects that are made now, 14,000 are garbage, and finding them takes half a second
     _warm_up()
     threads = len(os.listdir("/proc/self/task"))
@@ -77,22 +88,24 @@ def main(control: socket.socket) -> None:
         raise RuntimeError(f"the warm process has {threads} threads: a fork of it would not be whole")
     gc.freeze()  # forks share these pages as long as nobody counts references in them
     gc.enable()
-    # Its children are taken away by the system, so that the next request need not wait until this one's namespaces are
-    # made: the system takes its time for them.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control.send(b"warm")
+    control.close()  # the stager has it
     for number in itertools.count():
-        message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
+        message, descriptors, _, _ = socket.recv_fds(staged, MAX_MESSAGE, 2)
         if not message:
             return
         if number == _MANY:
             namespaces.use_large_pages()
-        child = os.fork()
-        if child == 0:
-            control.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _first_child(json.loads(message), socket.socket(fileno=descriptors[0]))
-        os.close(descriptors[0])
+        init, tell_ready = descriptors
+        try:
+            namespaces.children_join(init)
+            if os.fork() == 0:
+                staged.close()
+                _kernel(json.loads(message), init, tell_ready)
+        except OSError as error:
+            _fail(tell_ready, error)
+        os.close(init)
+        os.close(tell_ready)
 
 
 def _warm_up() -> None:
@@ -119,13 +132,27 @@ def _warm_up() -> None:
     pyplot.close(figure)
 
 
-def _first_child(request: dict[str, Any], line: socket.socket) -> NoReturn:
+def _stager(control: socket.socket, staged: socket.socket) -> NoReturn:
+    """Have an init for each request that comes from `control`; it asks for a kernel on `staged`. End with `control`."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
+        if not message:
+            os._exit(0)
+        # The next request need not wait until this one's namespaces are made: the system takes its time for them.
+        if os.fork() == 0:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _first_child(json.loads(message), socket.socket(fileno=descriptors[0]), staged)
+        os.close(descriptors[0])
+
+
+def _first_child(request: dict[str, Any], line: socket.socket, staged: socket.socket) -> NoReturn:
     """Move into new namespaces, fork init there, hand over its pidfd, and end."""
     try:
         namespaces.new_namespaces()
         init = os.fork()
         if init == 0:
-            _init(request, line)
+            _init(request, line, staged)
         pidfd = os.pidfd_open(init)
         socket.send_fds(line, [b'{"init": true}'], [pidfd])
         os._exit(0)
@@ -134,8 +161,8 @@ def _first_child(request: dict[str, Any], line: socket.socket) -> NoReturn:
         os._exit(1)
 
 
-def _init(request: dict[str, Any], line: socket.socket) -> NoReturn:
-    """Be PID 1: set the stage, fork the kernel, and watch until it ends. All others here end with this process."""
+def _init(request: dict[str, Any], line: socket.socket, staged: socket.socket) -> NoReturn:
+    """Be PID 1: set the stage, have a kernel come, and watch until it ends. All others here end with this process."""
     limits = request["limits"]
     try:
         # A signal that init has no handler for cannot be sent to it from in here, SIGKILL included.
@@ -148,17 +175,20 @@ def _init(request: dict[str, Any], line: socket.socket) -> NoReturn:
         ]
         sockets = os.open(SOCKETS, os.O_RDONLY | os.O_DIRECTORY)
         ready, tell_ready = os.pipe()
-        kernel = os.fork()
-        if kernel == 0:
-            _kernel(limits, tell_ready)
+        own = os.pidfd_open(os.getpid())
+        socket.send_fds(staged, [json.dumps(limits).encode()], [own, tell_ready])
+        for descriptor in (own, tell_ready):
+            os.close(descriptor)
+        staged.close()
+        kernel = os.read(ready, MAX_MESSAGE).decode()  # its process id in here, once it listens
         namespaces.hide_memory()
-        os.close(tell_ready)
-        if os.read(ready, 1):  # nothing: it ended before it was ready
-            namespaces.make_read_only(SOCKETS)
-            socket.send_fds(line, [b'{"ready": true}'], [sockets, *letters])
+        if not kernel.isdigit():
+            raise OSError(kernel or "it ended while it was starting")
+        namespaces.make_read_only(SOCKETS)
+        socket.send_fds(line, [b'{"ready": true}'], [sockets, *letters])
         for descriptor in (ready, sockets, *letters):
             os.close(descriptor)
-        _tell(line, ended=watch.until_the_end(kernel, line, limits))
+        _tell(line, ended=watch.until_the_end(int(kernel), line, limits))
     except BaseException as error:
         _tell(line, failed="".join(traceback.format_exception_only(error)).strip())
     os._exit(0)
@@ -175,19 +205,22 @@ def _mount_all(limits: dict[str, Any]) -> None:
         namespaces.memory_folder(folder, limits["scratch_mb"] * _MB, _FILES)
 
 
-def _kernel(limits: dict[str, Any], tell_ready: int) -> NoReturn:
-    """Give up all privileges, then be a Jupyter kernel."""
+def _kernel(limits: dict[str, Any], init: int, tell_ready: int) -> NoReturn:
+    """Join init's namespaces, give up all privileges, then be a Jupyter kernel."""
     try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        namespaces.join(init)
         os.setsid()
         nowhere = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(nowhere, standard)
         os.dup2(tell_ready, 3)
+        tell_ready = 3
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")  # if this machine runs out of memory, this is what it is to end
         namespaces.set_limits(
-            cpu_seconds=limits["cpu_seconds"],
+            cpu_seconds=limits["cpu_seconds"] + _SPARE,
             memory=limits["memory_mb"] * _MB,
             processes=limits["processes"],
             open_files=limits["open_files"],
@@ -201,11 +234,19 @@ def _kernel(limits: dict[str, Any], tell_ready: int) -> NoReturn:
 
         app = HalfKernel.instance()
         app.complete(CONNECTION_FILE)
-        os.write(3, b"1")
-        os.close(3)
+        os.write(tell_ready, str(os.getpid()).encode())
+        os.close(tell_ready)
+        tell_ready = -1
         app.start()
+    except BaseException as error:
+        _fail(tell_ready, error)
     finally:
         os._exit(1)
+
+
+def _fail(tell_ready: int, error: BaseException) -> None:
+    with contextlib.suppress(OSError):  # it was ready before, or init is gone
+        os.write(tell_ready, str(error).encode() or b"?")
 
 
 def _reseed() -> None:

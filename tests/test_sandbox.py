@@ -128,6 +128,7 @@ def test_no_other_process_is_in_sight(found: dict[str, object]) -> None:
     assert isinstance(processes, list)
     assert processes[0] == 1
     assert len(processes) == 2
+    assert found["parent"] == 0  # it is the warm process, outside
 
 
 def test_only_what_is_needed_is_in_sight(found: dict[str, object]) -> None:
@@ -207,7 +208,7 @@ CELLS = (
     "def f():\n    return 1 / 0\nf()",
     "%unknown_magic",
     "s = get_ipython()\ns.kernel.shell is s, s.parent is s.kernel, s.kernel.parent.kernel is s.kernel",
-    "s.execution_count, type(s).__name__, In[3]",
+    "s.execution_count, type(s).__name__, type(sys.stdout).__name__, In[3]",
     "from ipywidgets import IntSlider\nslider = IntSlider(value=3)\nslider.comm is not None, slider.value",
     "input('?')",
     "import asyncio\nawait asyncio.sleep(0)\n'awaited'",

@@ -125,8 +125,25 @@ ATTACKS = (
         outcome=TIMEOUT,
         told="ran ",
     ),
-    Attack("kills-its-parent", "kill its parent", ONE_POINT, last=_signal("os.kill(os.getppid(), WHAT)", "SIGKILL")),
-    Attack("stops-its-parent", "stop its parent", ONE_POINT, last=_signal("os.kill(os.getppid(), WHAT)", "SIGSTOP")),
+    # Its parent is out of its sight, with 0 for a number; to a signal, 0 is the sender's own group.
+    Attack(
+        "kills-its-parent",
+        "kill its parent",
+        ONE_POINT,
+        last=_signal("os.kill(os.getppid(), WHAT)", "SIGKILL"),
+        outcome=CRASHED,
+        told="ended its own",
+    ),
+    Attack(
+        "stops-its-parent",
+        "stop its parent",
+        ONE_POINT,
+        last=_signal("os.kill(os.getppid(), WHAT)", "SIGSTOP"),
+        outcome=TIMEOUT,
+        told="ran ",
+    ),
+    Attack("kills-its-init", "kill the first process", ONE_POINT, last=_signal("os.kill(1, WHAT)", "SIGKILL")),
+    Attack("stops-its-init", "stop the first process", ONE_POINT, last=_signal("os.kill(1, WHAT)", "SIGSTOP")),
     Attack(
         "kills-its-group",
         "kill its group",

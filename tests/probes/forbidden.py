@@ -107,5 +107,5 @@ attempt("fewer limits for another", lambda: open("/proc/self/oom_score_adj", "w"
 # Hurting others: init must outlive it.
 for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGINT):
     os.kill(1, number)
-    os.kill(os.getppid(), number)
+found["parent"] = os.getppid()  # none to be signalled: 0 would be the kernel's own group
 print(json.dumps(found))
