@@ -89,6 +89,9 @@ def find(victim: str, command: psutil.Popen) -> psutil.Process | None:
     if victim == WARM:  # or what holds it, or one submission's init; not a learner's own process
         found = [child for child, words in children.items() if "autograder.zygote" in words]
         found = [child for child in found if (parent := child.parent()) and parent.name() != child.name()]
+        # and the first that it has forked, which makes the namespaces
+        forks = [child.children() for child in found if child.name() != "bwrap"]
+        found += [min(children, key=psutil.Process.create_time) for children in forks if children]
     else:  # a fork of the fork server, with its command line, which can be the command's
         found = [child for child, words in children.items() if words and words == children.get(child.parent())]
         servers = (" ".join(command.cmdline()), "multiprocessing.forkserver")
