@@ -108,7 +108,11 @@ class Chapter:
 
     def graded_cell(self, grade_id: str) -> GradedCell | None:
         """Return the graded cell with nbgrader's name `grade_id`, or None."""
-        return next((cell for cell in self.graded_cells if cell.grade_id == grade_id), None)
+        return self._graded.get(grade_id)
+
+    @cached_property
+    def _graded(self) -> Mapping[str, GradedCell]:
+        return {cell.grade_id: cell for cell in self.graded_cells}
 
     def namespace(self, changed: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Run the imports and the reference solutions, and return the names they define.

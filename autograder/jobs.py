@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jupytext  # noqa: F401  (reading a chapter imports it, and the next: a worker, a fork, is to find both here)
-import nbformat
+from nbformat import NotebookNode
 from traitlets.config import Config
 
 import manyheads.check  # noqa: F401
@@ -83,7 +83,7 @@ def run_job(job: Job) -> tuple[str, Marked]:
 
 
 def _run(job: Job) -> tuple[str, Marked]:
-    notebook: Any = nbformat.from_dict(json.loads(job.notebook))
+    notebook: Any = json.loads(job.notebook, object_hook=NotebookNode)
     step = Execute(config=Config({"Execute": {**job.settings, "solutions": str(unpack(job.course))}}))
     resources: dict[str, Any] = {"nbgrader": {"student": job.student, "assignment": job.assignment}}
     notebook, resources = step.preprocess(notebook, resources)

@@ -16,13 +16,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.session import Session, json_unpacker
 from traitlets import Type, Unicode
 
 from .letters import Letters
@@ -34,6 +35,25 @@ from .watch import KERNEL_ENDED
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "SYSTEMROOT", "TMPDIR")
 _SEND_SECONDS = 10
 _QUEUED, _MESSAGE_MB = 20, 32  # messages that wait here to be read, and the size of the largest
+
+
+class _Session(Session):
+    """How messages are signed and read. Those of one kernel have one reader, and nobody asks for their dates."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(unpack=_without_date, **kwargs)
+
+    def clone(self) -> Session:
+        """Return this one: the manager, whose it is, sends nothing itself."""
+        return self
+
+
+def _without_date(packed: bytes) -> Any:
+    """Return a part of a message. Jupyter looks through every header for texts that are dates, and parses them."""
+    part = json_unpacker(packed)
+    if isinstance(part, dict) and "msg_id" in part:  # a header
+        part.pop("date", None)
+    return part
 
 
 class SubmissionClient(AsyncKernelClient):
@@ -59,7 +79,15 @@ class SubmissionClient(AsyncKernelClient):
         self.shell_channel.stop()
         self.iopub_channel.stop()
 
+    def odd_messages(self) -> int:
+        """Return how many messages came that no kernel sends."""
+        channels = (self.shell_channel, self.iopub_channel)
+        return sum(channel.left_out for channel in channels if isinstance(channel, SoundChannel))
+
     async def _wait_for_ready(self, timeout: float | None = None) -> None:
+        iopub: Any = self.iopub_channel
+        if await iopub.is_welcome(1):
+            return
         deadline = time.monotonic() + (60 if timeout is None else timeout)
         while time.monotonic() < deadline:
             self.kernel_info()
@@ -90,14 +118,23 @@ class SubmissionKernel(AsyncKernelManager):
     def __init__(self, limits: Limits, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.limits = limits
+        self._client: SubmissionClient | None = None
         # For every socket made in it: a larger message ends the connection, before it is read into memory.
         self.context.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_MB * MB)
         self.context.setsockopt(zmq.RCVHWM, _QUEUED)
         self.context.setsockopt(zmq.SNDTIMEO, 1000 * _SEND_SECONDS)  # to one that is gone it would take forever
 
-    def client(self, **kwargs: Any) -> AsyncKernelClient:
+    def _session_default(self) -> Session:
+        return _Session(parent=self)
+
+    def client(self, **kwargs: Any) -> SubmissionClient:
         """Return a client that shares this manager's sockets' settings."""
-        return super().client(context=self.context, **kwargs)
+        self._client = cast("SubmissionClient", super().client(context=self.context, **kwargs))
+        return self._client
+
+    def odd_messages(self) -> int:
+        """Return how many messages came that no kernel sends."""
+        return 0 if self._client is None else self._client.odd_messages()
 
     @property
     def letters(self) -> Letters:

@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from queue import Empty
 from typing import Any
 
+import zmq
+import zmq.asyncio
 from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.session import Session
 
 # Widgets are drawn in a browser, and nobody looks at a submission while it runs; the rest concerns a kernel's end.
 _NOT_NEEDED = ("comm_", "shutdown_", "debug_", "iopub_welcome")
@@ -26,6 +30,22 @@ class SoundChannel(AsyncZMQSocketChannel):
     """
 
     left_out = 0
+    _welcome = False
+
+    def __init__(self, socket: zmq.asyncio.Socket, session: Session, loop: Any = None) -> None:
+        super().__init__(socket, session, loop)
+        self._now = zmq.Socket.shadow(socket.underlying)  # the same socket, for what has come already
+
+    async def is_welcome(self, seconds: float) -> bool:
+        """Return whether the kernel greets this listener within `seconds`: one that is older than ipykernel 7 does not.
+
+        Nothing that it shows from then on is missed.
+        """
+        deadline = time.monotonic() + seconds
+        with suppress(Empty):
+            while not self._welcome:
+                await super().get_msg(max(0.0, deadline - time.monotonic()))
+        return self._welcome
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
         """Return the next sound message.
@@ -47,8 +67,7 @@ class SoundChannel(AsyncZMQSocketChannel):
 
     async def _recv(self, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Return the message that has come, {} for one that is left out."""
-        assert self.socket is not None
-        parts = await self.socket.recv_multipart(**kwargs)
+        parts = self._now.recv_multipart(zmq.NOBLOCK)  # `get_msg` has waited for it
         try:
             _, parts = self.session.feed_identities(parts)
             message = self.session.deserialize(parts)
@@ -57,6 +76,7 @@ class SoundChannel(AsyncZMQSocketChannel):
             return {}
         if is_sound(message):
             return message
+        self._welcome |= message.get("msg_type") == "iopub_welcome"
         self.left_out += not str(message.get("msg_type")).startswith(_NOT_NEEDED)
         return {}
 

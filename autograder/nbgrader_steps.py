@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
@@ -43,7 +42,7 @@ from .source_notebook import grade_id
 from .triage import refuse_other_chapters
 from .verdict import Verdict
 from .warm import begin_warming
-from .written import source_of
+from .written import sources
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
@@ -113,9 +112,8 @@ class Execute(RunCells):
             begin_warming(frozenset(self.hidden_folders()))  # the first time, setting the exams takes as long
         self._judge = Judge(chapter, self.seed)
         self._timed_out_cell: int | None = None
-        self._odd_messages = 0
         self._answers: dict[tuple[str, tuple[str, ...]], Sequence[Answer]] = {}
-        self._sources: dict[str, str] = {}  # what was written, by exercise
+        self._sources = sources(nb, chapter.exercises)
         outcome, reason = GRADED, ""
         try:
             nb, _ = super().preprocess(nb, resources)
@@ -130,8 +128,8 @@ class Execute(RunCells):
         if outcome == GRADED and self._timed_out_cell is not None:
             outcome = TIMEOUT
             reason = f"cell {self._timed_out_cell + 1} ran longer than {self.timeout} s and was stopped"
-        if self._odd_messages:
-            odd = f"its kernel sent {self._odd_messages} messages that no kernel sends; they were left out"
+        if self.odd_messages:
+            odd = f"its kernel sent {self.odd_messages} messages that no kernel sends; they were left out"
             reason = f"{reason}; {odd}" if reason else odd
         return nb, outcome, reason
 
@@ -142,33 +140,24 @@ class Execute(RunCells):
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell, or judge a graded one."""
-        try:
-            return self._run_or_judge(cell, resources, index)
-        finally:
-            self._odd_messages = self.odd_messages()
-
-    def _run_or_judge(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         if index in self._left_out:
-            cell.outputs = [nbformat.from_dict(_NOT_RUN)]
+            cell.outputs = [NotebookNode(_NOT_RUN)]
             return cell, resources
         graded = self._judge.chapter.graded_cell(grade_id(cell))
+        if graded is None and cell.cell_type != "code":
+            return cell, resources
         if graded is None:
             self._answers.clear()  # what this cell defines may answer otherwise
             return self._run(cell, resources, index)
         verdict = self._judge.mark(
             graded,
             ask=lambda exam, stand_ins: self._ask(exam, stand_ins, index),
-            source=self._source_of(graded.exercise),
+            source=self._sources[graded.exercise],
         )
         cell.outputs = verdict.outputs()
         cell.execution_count = None
         self.nb.cells[index] = cell
         return cell, resources
-
-    def _source_of(self, exercise: str) -> str:
-        if exercise not in self._sources:
-            self._sources[exercise] = source_of(self.nb, exercise, self._judge.chapter.exercises)
-        return self._sources[exercise]
 
     def _run(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell. What the next graded cell will ask is asked with it: a message costs milliseconds."""

@@ -17,7 +17,6 @@ from traitlets import Bool, Dict, Integer, Type
 
 from .kernel import OrdinaryKernel, SealedKernel, SubmissionKernel
 from .limits import MB, Limits
-from .messages import SoundChannel
 from .other_user import OtherUserKernel
 from .record import CRASHED, TIMEOUT
 from .watch import OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
@@ -38,6 +37,7 @@ class RunCells(nbgrader.preprocessors.Execute):
     kernel_manager_class = Type(SubmissionKernel, klass=SubmissionKernel)
 
     kernel: SubmissionKernel  # of the notebook that runs
+    odd_messages = 0  # how many came from the last kernel that no kernel sends
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(kernel_manager_class=SubmissionKernel, **kwargs)
@@ -56,7 +56,7 @@ class RunCells(nbgrader.preprocessors.Execute):
     def create_kernel_manager(self) -> SubmissionKernel:
         """Make the kernel that nbclient then starts."""
         limits = Limits.of(self.limits)
-        self._shown = 0  # bytes
+        self._shown, self.odd_messages = 0, 0  # bytes, and messages
         if self.sandbox:
             self.kernel = SealedKernel(hidden=self.hidden_folders(), limits=limits, config=self.config)
         elif self.user:
@@ -65,10 +65,6 @@ class RunCells(nbgrader.preprocessors.Execute):
             self.kernel = OrdinaryKernel(kernel_name="python3", limits=limits, config=self.config)
         self.km = self.kernel
         return self.kernel
-
-    def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
-        """Run a code cell; any other is left as it is, without the detour through an event loop."""
-        return super().preprocess_cell(cell, resources, index) if cell.cell_type == "code" else (cell, resources)
 
     def on_cell_executed(self, **executed: Any) -> None:
         """Note a cell's number, too: nbclient takes it from a message that a sealed kernel does not send."""
@@ -131,13 +127,9 @@ class RunCells(nbgrader.preprocessors.Execute):
         finally:
             client.afterwards = ""
 
-    def odd_messages(self) -> int:
-        """Return how many messages came that no kernel sends."""
-        channels = (self.kc.shell_channel, self.kc.iopub_channel) if self.kc is not None else ()
-        return sum(channel.left_out for channel in channels if isinstance(channel, SoundChannel))
-
     def close_kernel(self) -> None:
         """Delete all that the notebook left. To be called in the end, however it went."""
         if hasattr(self, "kernel"):
+            self.odd_messages = self.kernel.odd_messages()
             self.kernel.close()
             del self.kernel

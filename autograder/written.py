@@ -15,19 +15,26 @@ from .outline import outline
 from .source_notebook import EXERCISE_MARK, grade_id
 
 
-def source_of(notebook: NotebookNode, exercise: str, exercises: Collection[str]) -> str:
-    """Return the source of every cell in which the learner writes `exercise`, wherever it stands, and of the helpers
-    that it calls from other cells. Another exercise is no helper: it has its own rules.
+def sources(notebook: NotebookNode, exercises: Collection[str]) -> dict[str, str]:
+    """Return, by exercise, the source of every cell in which the learner writes it, wherever it stands, and of the
+    helpers that it calls from other cells. Another exercise is no helper: it has its own rules.
+    """
+    cells = [(grade_id(cell), cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    return {exercise: _source_of(cells, exercise, exercises) for exercise in exercises}
+
+
+def _source_of(cells: Sequence[tuple[str, str]], exercise: str, exercises: Collection[str]) -> str:
+    """Return what `sources` says of one exercise.
+
+    Args:
+        cells: nbgrader's name and the source of each.
     """
     mark = f"{EXERCISE_MARK}{exercise}\n"
     own: list[str] = []
     others: list[str] = []
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            written = (
-                grade_id(cell) == exercise or cell.source.startswith(mark) or exercise in outline(cell.source).binds
-            )
-            (own if written else others).append(cell.source)
+    for name, source in cells:
+        written = name == exercise or source.startswith(mark) or exercise in outline(source).binds
+        (own if written else others).append(source)
     return "\n".join([*own, *_helpers(own, others, exercises)])
 
 

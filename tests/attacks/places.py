@@ -53,7 +53,7 @@ for process in {1, 2, os.getpid(), os.getppid(), *map(int, filter(str.isdigit, o
     look(f"{process} root", lambda: os.listdir(f"/proc/{process}/root/root"))
 def memory():
     found = []
-    with open(f"/proc/{os.getppid()}/maps") as maps, open(f"/proc/{os.getppid()}/mem", "rb") as mem:
+    with open("/proc/1/maps") as maps, open("/proc/1/mem", "rb") as mem:
         for row in maps:
             low, high = (int(n, 16) for n in row.split()[0].split("-"))
             mem.seek(low)
