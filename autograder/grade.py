@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
@@ -31,6 +30,7 @@ from .course import pack
 from .fan_out import FanOut
 from .gradebook import kept_open, roll_back
 from .jobs import Executed, Job
+from .nbgrader_steps import READ
 from .problems import one_line
 from .record import NEEDS_REVIEW, UNREADABLE, Record, read_record
 from .triage import Unreadable, read_submission
@@ -189,7 +189,8 @@ class _Autograde(Autograde):
     def sanitise(self, path: Path, notebook: NotebookNode) -> Any:
         """Do what comes before running, and return the notebook as JSON. Nothing is written yet."""
         with self._in_its_folder():
-            notebook, _ = self._through(self.sanitize_preprocessors, notebook, self._resources(path))
+            resources = {**self._resources(path), READ: True}
+            notebook, _ = self._through(self.sanitize_preprocessors, notebook, resources)
         return json.dumps(notebook)
 
     def finish(self, path: Path, executed: Executed) -> None:
@@ -202,7 +203,7 @@ class _Autograde(Autograde):
             self.notebooks = [str(path)]
             self.init_destination(assignment, student)
             self.init_assignment(assignment, student)
-            notebook: Any = nbformat.from_dict(json.loads(executed.notebook))
+            notebook: Any = json.loads(executed.notebook, object_hook=NotebookNode)
             notebook, resources = self._through(self.autograde_preprocessors, notebook, resources)
             resources["output_extension"] = ".ipynb"
             self.write_single_notebook(_text(notebook), resources)

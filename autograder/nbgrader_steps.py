@@ -46,6 +46,7 @@ from .written import sources
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
+READ = "read_by_triage"  # a resource that says so; with `nbgrader autograde`, nobody has looked at a submission before
 _NOT_RUN = {
     "output_type": "stream",
     "name": "stdout",
@@ -252,7 +253,8 @@ class Realign(NbGraderPreprocessor):
         """Return `nb` realigned, its repairs in its metadata for `KeepRecord`."""
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         release = release_of(chapter)
-        refuse_other_chapters(nb, release, chapter.name)  # with `nbgrader autograde`, nobody has looked yet
+        if READ not in resources:
+            refuse_other_chapters(nb, release, chapter.name)
         realigned = realign(nb, release)
         if realigned.repairs:
             realigned.notebook.cells.insert(0, note(realigned.repairs))

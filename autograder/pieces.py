@@ -1,11 +1,11 @@
 """A piece: a cell of a submission, or a part of one, with what it says of where it belongs.
 
-`autograder.realign` works on these. They are copies: the submission itself is never changed.
+`autograder.realign` works on these. They are copies, down to a cell's fields: what a field holds is replaced and
+never changed, so that the submission itself stays as it is.
 """
 
 from __future__ import annotations
 
-import copy
 import re
 from dataclasses import dataclass
 
@@ -70,4 +70,4 @@ def piece_of(cell: NotebookNode, release: Release) -> Piece:
     for name in (cell.get("id"), cell.metadata.get("id")):  # Colab keeps ids in the metadata
         slot = slot or (release.by_id.get(name) if isinstance(name, str) else None)
     marked = release.marked(first_line)
-    return Piece(copy.deepcopy(cell), slot or marked, marked)
+    return Piece(NotebookNode(cell), slot or marked, marked)

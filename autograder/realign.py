@@ -17,6 +17,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import nbformat
 from nbformat import NotebookNode
 from rapidfuzz import fuzz
 
@@ -100,10 +101,8 @@ def _written(slot: Slot, pieces: Sequence[Piece], release: Release) -> Piece | N
 def _rank(piece: Piece, slot: Slot, release: Release) -> int:
     """Return how good a claim `piece` has on the exercise of `slot`: 0 for none."""
     outline, own = piece.outline, piece.slot is slot
-    if slot.exercise not in outline.defines and any(name in outline.defines for name in release.exercises):
-        return 0  # another exercise stands here, whatever the metadata says
-    if not own and slot.exercise not in outline.defines:
-        return 0
+    if slot.exercise not in outline.defines and not (own and outline.defines.isdisjoint(release.exercises)):
+        return 0  # it is no claim, or another exercise stands here, whatever the metadata says
     if slot.exercise in outline.binds:
         if slot.is_stub_in(piece.source):
             return 3 if piece.is_code else 2
@@ -208,7 +207,7 @@ def _notebook(submission: NotebookNode, items: Sequence[Item], release: Release,
             expected = item.slot.cell.metadata if item.slot else {}
             if unknown - set(expected):
                 repairs.append(Repair(repair.METADATA, item.slot.name if item.slot and item.slot.name else "a cell"))
-            cell.metadata = copy.deepcopy(item.slot.cell.metadata) if item.slot else NotebookNode()
+            cell.metadata = nbformat.from_dict(item.slot.cell.metadata if item.slot else {})  # a copy, of all of it
         wanted = item.slot.cell.id if item.slot else cell.get("id") or ""
         if item.slot is None and (
             wanted in released_ids or wanted in used or not re.fullmatch(r"[\w-]{1,64}", wanted, re.ASCII)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbformat import NotebookNode, v4
+from nbformat import NotebookNode
+from nbformat.v4.rwbase import rejoin_lines, strip_transient
 
 from .chapter import Chapter
 from .outline import outline
@@ -53,7 +54,7 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
         content = path.read_bytes()
         if content.count(b"[") + content.count(b"{") > _MOST_VALUES:
             raise Unreadable("the file holds more values than any notebook of this course; clear its outputs")
-        data = json.loads(content.decode("utf-8-sig"))
+        data = json.loads(content.decode("utf-8-sig"), object_hook=NotebookNode)
         json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored again
     except UnicodeError:
         raise Unreadable("the file is in another encoding than UTF-8: open it in JupyterLab and save it") from None
@@ -68,7 +69,7 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
         )
     _refuse_size(data)
     try:
-        notebook = v4.to_notebook(data)
+        notebook: Any = strip_transient(rejoin_lines(data))
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises of many kinds on a file that is almost a notebook
         raise Unreadable(f"the notebook is damaged: {one_line(error)}") from error

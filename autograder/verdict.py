@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from nbformat import NotebookNode
@@ -38,7 +38,7 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict that `from_json` reads."""
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Verdict:
