@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
-from . import fork_server
+from . import fork_server, garbage
 
 
 def main() -> None:
     """Run the command line. Where it will grade, what takes longest to get ready begins first."""
     grades = fork_server.is_for(sys.argv[1:])
-    gc.disable()  # imports make hundreds of thousands of objects, and none of them is garbage
     try:
-        if grades:
-            fork_server.prepare(sandbox="--no-sandbox" not in sys.argv)
-        from .cli import main as run
+        with garbage.none_while_importing():
+            if grades:
+                fork_server.prepare(sandbox="--no-sandbox" not in sys.argv)
+            from .cli import main as run
 
-        if grades:
-            from . import cluster, grade  # noqa: F401  (what workers need too: before the fork it is imported once)
-        gc.freeze()
-        gc.enable()
+            if grades:
+                from . import cluster, grade  # noqa: F401  (workers need them too: before the fork, it is done once)
+        garbage.look_rarely()
         if grades:
             fork_server.fork()
         run()

@@ -169,6 +169,9 @@ class HalfKernel(IPKernelApp, _Configured):
     def write_connection_file(self, **kwargs: Any) -> None:
         """Do nothing: it is there."""
 
+    def log_connection_info(self) -> None:
+        """Do nothing: nobody is to connect who does not know."""
+
     def init_extensions(self) -> None:
         """Do nothing: the first step has loaded them."""
 

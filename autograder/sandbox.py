@@ -22,7 +22,7 @@ NOBODY = 65534  # the user that root becomes
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys/devices/system/cpu")
 _SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")  # of /etc
 # This package's modules that run in there.
-_INSIDE = ("__init__", "half_kernel", "layers", "namespaces", "watch", "zygote")
+_INSIDE = ("__init__", "garbage", "half_kernel", "layers", "namespaces", "watch", "zygote")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _MATPLOTLIB = f"{SCRATCH}/matplotlib"
 _PLACES = ("/dev", "/proc", SCRATCH, SOCKETS, LETTERS)  # where something is mounted inside

@@ -18,7 +18,6 @@ init is killed, everything in there ends.
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import io
 import itertools
@@ -31,7 +30,7 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
-from . import namespaces, watch
+from . import garbage, namespaces, watch
 from .namespaces import NO_DEVICES, NO_PROGRAMS, NO_SUID
 
 SOCKETS, LETTERS, SCRATCH, SHARED_MEMORY = "/run/kernel", "/run/letters", "/tmp", "/dev/shm"
@@ -81,13 +80,11 @@ def main(control: socket.socket) -> None:
         staged.close()
         _stager(control, theirs)
     theirs.close()
-    gc.disable()  # of 600,000 objects that are made now, 14,000 are garbage, and finding them takes half a second
-    _warm_up()
+    with garbage.none_while_importing():
+        _warm_up()
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise RuntimeError(f"the warm process has {threads} threads: a fork of it would not be whole")
-    gc.freeze()  # forks share these pages as long as nobody counts references in them
-    gc.enable()
     control.send(b"warm")
     control.close()  # the stager has it
     for number in itertools.count():

@@ -137,7 +137,8 @@ def test_only_what_is_needed_is_in_sight(found: dict[str, object]) -> None:
     assert not {"home", "mnt", "media", "srv", "boot", "var"} & set(found["folders in /"])  # type: ignore[call-overload]
     assert not {"passwd", "shadow", "hostname"} & set(found["etc"])  # type: ignore[call-overload]
     seen = ast.literal_eval(str(found["list the folder of the grader"]))
-    assert set(seen) <= {"__init__.py", "half_kernel.py", "layers.py", "namespaces.py", "watch.py", "zygote.py"}
+    inside = ("__init__", "garbage", "half_kernel", "layers", "namespaces", "watch", "zygote")
+    assert set(seen) <= {f"{name}.py" for name in inside}
 
 
 def _not_found(found: dict[str, object], name: str) -> str:
