@@ -7,6 +7,7 @@ they are ipykernel's `initialize`, of which the first step is the greater part.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from typing import Any, cast
@@ -19,6 +20,8 @@ from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.formatters import DisplayFormatter
+from IPython.core.inputtransformer2 import EscapedCommand, HelpEnd, MagicAssign, SystemAssign, TransformerManager
+from traitlets import Instance
 
 
 class _Configured(BaseIPythonApplication):
@@ -52,12 +55,25 @@ class _NoThread:
 kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
 
 
+class _Transformers(TransformerManager):
+    """What turns magics into Python. It reads a cell token by token only where something in it could be one."""
+
+    _usual = (MagicAssign, SystemAssign, EscapedCommand, HelpEnd)
+    _may_be_magic = re.compile(r"[%!?]|^\s*[,;/]", re.MULTILINE)
+
+    def do_token_transforms(self, lines: list[str]) -> Any:
+        """Return the lines with every magic transformed."""
+        added = tuple(self.token_transformers) != self._usual  # by a cell
+        return super().do_token_transforms(lines) if added or self._may_be_magic.search("".join(lines)) else lines
+
+
 class _Shell(ZMQInteractiveShell):
     """A shell that works out once what it is asked twice: ipykernel asks, and then IPython itself.
 
     Both are about a cell's code. What magics make of it depends on those that earlier cells have left.
     """
 
+    input_transformer_manager = Instance(_Transformers, ())
     _transformed: tuple[Any, Any] = (None, "")
     _is_async: tuple[Any, bool] = (None, False)
 

@@ -4,8 +4,9 @@
 
 It builds a class of N mixed submissions of one chapter (right, right in another way, with a known mistake,
 unfinished), grades it with `autograder grade` in its sandbox, and M of them with stock nbgrader: stock preprocessors,
-the notebook's own checks in its kernel. It prints seconds, submissions a minute, CPU seconds a submission, peak
-memory, and the ratio. Where the two give any learner another score, it says whose, and ends with status 1.
+the notebook's own checks in its kernel. It prints seconds, submissions a minute, CPU seconds a submission, what of
+these the learners' own cells take, peak memory, and the ratio. Where the two give any learner another score, it says
+whose, and ends with status 1.
 
 `--everything` has `autograder grade` run the lesson's own cells, too, on which no grade depends; nbgrader always does.
 """
@@ -13,14 +14,17 @@ memory, and the ratio. Where the two give any learner another score, it says who
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import timeit
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +35,8 @@ from nbgrader.api import Gradebook
 from autograder import source_notebook
 from autograder.chapter import REPOSITORY_ROOT, Chapter, read_chapter
 from autograder.class_folder import ClassFolder, new_class
+from autograder.needed import left_out
+from autograder.source_notebook import grade_id
 
 STOCK_CONFIG = 'c = get_config()\nc.CourseDirectory.course_id = "stock"\nc.Execute.timeout = 120\n'
 SAMPLED_EVERY = 2.0  # seconds; counting the pages of all processes takes a tenth of one
@@ -172,6 +178,50 @@ def measure_stock(root: Path, chapter: Chapter) -> Run:
     return Run(*took, scores(f"sqlite:///{root / 'gradebook.db'}", chapter.name))
 
 
+def own_cells(folder: ClassFolder, chapter: Chapter, everything: bool) -> float:
+    """Return the CPU seconds that a submission's own cells take on average, with nothing around them.
+
+    Each runs in a fork of this process that has imported what the lesson imports: no kernel, no checks.
+
+    Args:
+        everything: the cells on which no grade depends, too.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    exec(chapter.imports, {})
+    spent = []
+    for student in folder.students(chapter.name):
+        notebook = source_notebook.read_text(folder.notebook(student, chapter.name))
+        skipped = frozenset() if everything else left_out(notebook.cells, chapter)
+        sources = [
+            cell.source
+            for place, cell in enumerate(notebook.cells)
+            if cell.cell_type == "code" and place not in skipped and not chapter.graded_cell(grade_id(cell))
+        ]
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(writing, str(_run(sources)).encode())
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            spent.append(float(answer.read()))
+        os.waitpid(child, 0)
+    return statistics.mean(spent)
+
+
+def _run(sources: list[str]) -> float:
+    """Run cells one after the other. Return the CPU seconds that this took."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    names = {"__name__": "__main__"}
+    started = time.process_time()
+    for source in sources:
+        with contextlib.suppress(Exception):  # a mistake, or a stub
+            exec(compile(source, "<cell>", "exec"), names)
+    return time.process_time() - started
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -202,16 +252,19 @@ def main() -> None:
         hand_in(released, few.root, chapter, learners[: arguments.submissions // 4])
         started = measure_ours(few, chapter, arguments.workers)
         runs["autograder grade"] = measure_ours(ours, chapter, arguments.workers)
-    print_table(chapter, runs, started)
+        own = own_cells(ours, chapter, arguments.everything)
+    print_table(chapter, runs, started, own)
 
 
-def print_table(chapter: Chapter, runs: Mapping[str, Run], few: Run) -> None:
+def print_table(chapter: Chapter, runs: Mapping[str, Run], few: Run, own: float) -> None:
     """Print what was measured, and end with status 1 where scores differ.
 
     Args:
         few: a quarter of the class, graded with `autograder grade`: it tells the start from what each one costs.
+        own: CPU seconds of a submission's own cells.
     """
-    print(f"{chapter.name} on {os.cpu_count()} cores; the load of the last minute was {os.getloadavg()[0]:.1f}")
+    speed = timeit.timeit("for _ in range(10_000_000): pass", number=1)
+    print(f"{chapter.name} on {os.cpu_count()} cores that count to ten million in {speed:.2f} s")
     print(f"{'':<20}{'submissions':>12}{'seconds':>9}{'a minute':>10}{'s each':>8}{'CPU s each':>12}{'peak MB':>9}")
     for name, run in runs.items():
         count = len(run.scores)
@@ -224,6 +277,7 @@ def print_table(chapter: Chapter, runs: Mapping[str, Run], few: Run) -> None:
     seconds, cpu = (ours.seconds - few.seconds) / more, (ours.cpu - few.cpu) / more
     start = ours.seconds - seconds * len(ours.scores)
     print(f"autograder grade: {start:.1f} s to start, then {seconds:.2f} s and {cpu:.2f} CPU s for each submission")
+    print(f"the learner's own cells take {own:.3f} of these CPU s, all that is ours {cpu - own:.3f}")
     if len(runs) < 2:
         return
     stock = runs["nbgrader autograde"]

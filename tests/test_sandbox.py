@@ -200,7 +200,7 @@ def test_ordinary_notebooks_work() -> None:
 
 # What depends on how a kernel was made: its channels, its shell, and what it knows of itself.
 CELLS = (
-    "print('out')",
+    "import os\nprint('out')",
     "import sys\nprint('err', file=sys.stderr)",
     "1 + 1",
     "_, __name__, sys.modules['__main__'].__dict__ is globals()",
@@ -214,6 +214,10 @@ CELLS = (
     "input('?')",
     "import asyncio\nawait asyncio.sleep(0)\n'awaited'",
     "from tqdm.auto import tqdm\ntqdm.__mro__[1].__name__",
+    "where = %pwd\nsaid = !echo said\nstr(where) == os.getcwd(), said[0], 7 % 4",
+    ",print one two",
+    "get_ipython().input_transformers_post.append(lambda lines: [line.replace('PLUS', '+') for line in lines])",
+    "1 PLUS 1",
 )
 
 
