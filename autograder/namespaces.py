@@ -30,7 +30,8 @@ _LARGE, _COLLAPSE = 2 << 20, 25  # bytes, and <asm-generic/mman-common.h>'s MADV
 _SET_DUMPABLE, _BOUNDING_DROP, _SET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _AMBIENT_CLEAR = 4, 24, 22, 38, 47, 4
 _CAPABILITY_VERSION = 0x20080522
 _FILTER, _ALLOW, _REFUSE = 2, 0x7FFF0000, 0x00050000
-_LOAD, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+_SHARED_ANONYMOUS = 0x21  # of mmap's flags
 
 # System calls that a notebook has no use for: memory that no limit counts (memfd, System V), a look into other
 # processes, and parts of the kernel with a history of holes. Numbers on x86-64 and on ARM64.
@@ -51,6 +52,7 @@ _REFUSED = {
     "shmget": (29, 194),
     "userfaultfd": (323, 282),
 }
+_MMAP = (9, 222)
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
@@ -187,7 +189,11 @@ def refuses_system_calls() -> bool:
 
 
 def _refuse_system_calls() -> None:
-    """Install a filter: a refused call fails with EPERM; so does one made in another processor mode's numbers."""
+    """Install a filter: a refused call fails with EPERM; so does one made in another processor mode's numbers.
+
+    So does memory that is shared without a file: it stays when a process says that it no longer needs it, and is then
+    counted nowhere. What is shared in files is counted by the folders that they lie in.
+    """
     architecture, column = _ARCHITECTURES[platform.machine()]
     numbers = sorted(call[column] for call in _REFUSED.values())
     refuse_other = [(_IF_AT_LEAST, 0, 1, 0x40000000), (_RETURN, 0, 0, _REFUSE | errno.EPERM)]  # x32's numbers
@@ -197,6 +203,12 @@ def _refuse_system_calls() -> None:
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
         (_LOAD, 0, 0, 0),
         *refuse_other,
+        (_IF_EQUAL, 0, 5, _MMAP[column]),
+        (_LOAD, 0, 0, 40),  # the lower half of its fourth argument
+        (_AND, 0, 0, _SHARED_ANONYMOUS),
+        (_IF_EQUAL, 0, 1, _SHARED_ANONYMOUS),
+        (_RETURN, 0, 0, _REFUSE | errno.EPERM),
+        (_RETURN, 0, 0, _ALLOW),
         *((_IF_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),

@@ -47,7 +47,9 @@ def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[s
         raise Problem("there is no program bwrap; install it, for example: apt install bubblewrap")
     python = [sys.executable, "-P", "-m", module, *arguments]
     seal = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv", *_environment()]
-    over = ["--dev", "/dev", "--remount-ro", "/dev", "--proc", "/proc", "--tmpfs", SCRATCH, *_font_list()]
+    # /dev/full gives zeros as /dev/zero does, and not, like that, memory that no limit counts.
+    devices = ["--dev", "/dev", "--dev-bind", "/dev/full", "/dev/zero", "--remount-ro", "/dev"]
+    over = [*devices, "--proc", "/proc", "--tmpfs", SCRATCH, *_font_list()]
     over += ["--remount-ro", "/", "--chdir", "/"]
     shown = _shown(hidden)
     if os.getuid() != 0:

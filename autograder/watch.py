@@ -17,7 +17,6 @@ from typing import Any
 
 KERNEL_ENDED, OUT_OF_TIME, OUT_OF_CPU, OUT_OF_MEMORY, NOT_WANTED = "itself", "time", "cpu", "memory", "not wanted"
 _EVERY = 0.05  # seconds between two looks
-_QUICK, _EXACT = (b"RssAnon:", b"RssShmem:"), (b"Pss_Anon:", b"Pss_Shmem:")
 _TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
@@ -44,7 +43,7 @@ def until_the_end(kernel: int, line: socket.socket, limits: dict[str, Any]) -> s
             return OUT_OF_CPU
         most = limits["memory_mb"] * 2**20
         # The quick sum counts what a child shares with its parent twice; the exact one takes milliseconds a process.
-        if _memory(processes, "status", _QUICK) > most and _memory(processes, "smaps_rollup", _EXACT) > most:
+        if sum(map(_memory, processes)) > most and sum(map(_own_memory, processes)) > most:
             return OUT_OF_MEMORY
 
 
@@ -67,10 +66,23 @@ def _cpu_seconds(processes: Iterable[str]) -> float:
     return reaped.ru_utime + reaped.ru_stime + ticks / _TICKS
 
 
-def _memory(processes: Iterable[str], file_name: str, rows: tuple[bytes, ...]) -> int:
-    """Return the bytes that `processes` use by the given rows of a file in /proc."""
-    kilobytes = 0
-    for process in processes:
-        with contextlib.suppress(OSError), open(f"/proc/{process}/{file_name}", "rb") as file:
-            kilobytes += sum(int(row.split()[1]) for row in file if row.startswith(rows))
-    return 1024 * kilobytes
+def _memory(process: str) -> int:
+    """Return the bytes that a process uses, those that it shares included."""
+    with contextlib.suppress(OSError):  # it has just ended
+        return _bytes(process, "status", (b"RssAnon:", b"RssShmem:", b"VmSwap:"))
+    return 0
+
+
+def _own_memory(process: str) -> int:
+    """Return the bytes that a process uses, of those that it shares its part: of one that hides them, all."""
+    try:
+        return _bytes(process, "smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:"))
+    except PermissionError:
+        return _memory(process)
+    except OSError:  # it has just ended
+        return 0
+
+
+def _bytes(process: str, file_name: str, rows: tuple[bytes, ...]) -> int:
+    with open(f"/proc/{process}/{file_name}", "rb") as file:
+        return 1024 * sum(int(row.split()[1]) for row in file if row.startswith(rows))

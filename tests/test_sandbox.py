@@ -266,12 +266,28 @@ def test_one_process_that_asks_for_too_much_memory_sees_an_error_at_its_cell() -
     assert ran.outputs[2] == "still here\n"
 
 
-def test_several_processes_together_keep_to_the_same_limit() -> None:
+@pytest.mark.parametrize("hiding", ["pass", "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)"], ids=["open", "hidden"])
+def test_several_processes_together_keep_to_the_same_limit(hiding: str) -> None:
     crowd = (
-        "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n"
+        f"import ctypes, os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        {hiding}\n"
         "        x = bytearray(b'x') * (400 * 2**20)\n        time.sleep(600)\ntime.sleep(600)"
     )
     assert run(crowd, limits=Limits(memory_mb=1024, seconds=120)).ended == OUT_OF_MEMORY
+
+
+def test_no_memory_is_had_that_nobody_counts() -> None:
+    shared = (
+        "import mmap\nfor fill in (-1, os.open('/dev/zero', os.O_RDWR)):\n"
+        "    try: print(len(mmap.mmap(fill, 2**20)))\n    except OSError as error: print(error.strerror)"
+    )
+    private = "print(len(mmap.mmap(-1, 2**20, flags=mmap.MAP_PRIVATE)), open('/dev/zero', 'rb').read(2))"
+    files = (
+        "import multiprocessing, torch\nnumbers = multiprocessing.Array('i', 3)\n"
+        "print(len(numbers), torch.ones(2).share_memory_().sum())"
+    )
+    ran = run(f"import os\n{shared}", private, files)
+    assert ran.outputs[0] == "Operation not permitted\nNo such device\n"
+    assert ran.outputs[1:] == ["1048576 b'\\x00\\x00'\n", "3 tensor(2.)\n"]
 
 
 def test_a_disk_filler_fills_its_scratch_alone() -> None:

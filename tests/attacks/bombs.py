@@ -36,6 +36,17 @@ for _ in range(4):
         time.sleep(600)
 time.sleep(600)
 """
+_HIDE = "import ctypes\n        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n        "  # from who would read what it shares
+_MEMORY_HIDDEN = _MEMORY_TOGETHER.replace("hoard", f"{_HIDE}hoard")
+# Shared memory stays when a process says that it no longer needs it, and is no process's own.
+_MEMORY_SHARED = """
+import mmap
+hoard = []
+while True:
+    hoard.append(mmap.mmap(-1, 2**28))
+    hoard[-1].write(b"x" * 2**28)
+    hoard[-1].madvise(mmap.MADV_DONTNEED)
+"""
 _DISK = """
 import os
 for place in ("/tmp", "/dev/shm", "/run/letters", "."):
@@ -90,6 +101,15 @@ ATTACKS = (
         outcome=CRASHED,
         told="MB of memory",
     ),
+    Attack(
+        "memory-bomb-hidden",
+        "use up the memory together, each process hiding what it has",
+        ONE_POINT,
+        last=_MEMORY_HIDDEN,
+        outcome=CRASHED,
+        told="MB of memory",
+    ),
+    Attack("memory-bomb-shared", "use up memory that belongs to no process", ONE_POINT, last=_MEMORY_SHARED),
     Attack("disk-filler", "fill the disk, with bytes and with names", ONE_POINT, last=_DISK),
     Attack("sparse-file", "write a terabyte of nothing", ONE_POINT, last=_SPARSE),
     Attack(
