@@ -81,7 +81,7 @@ class SubmissionClient(AsyncKernelClient):
 
     def odd_messages(self) -> int:
         """Return how many messages came that no kernel sends."""
-        channels = (self.shell_channel, self.iopub_channel)
+        channels = (self._shell_channel, self._iopub_channel)  # None where none was opened
         return sum(channel.left_out for channel in channels if isinstance(channel, SoundChannel))
 
     async def _wait_for_ready(self, timeout: float | None = None) -> None:

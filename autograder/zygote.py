@@ -74,8 +74,6 @@ def main(control: socket.socket) -> None:
     """Warm up, say so, and answer requests until the other end is closed."""
     namespaces.new_user_namespace()  # who makes a submission's namespaces in there may also join them
     staged, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    # Children are taken away by the system: neither the stager nor the zygote ever waits for one.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     if os.fork() == 0:
         staged.close()
         _stager(control, theirs)
@@ -85,6 +83,7 @@ def main(control: socket.socket) -> None:
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise RuntimeError(f"the warm process has {threads} threads: a fork of it would not be whole")
+    _wait_for_no_child()
     control.send(b"warm")
     control.close()  # the stager has it
     for number in itertools.count():
@@ -131,6 +130,7 @@ def _warm_up() -> None:
 
 def _stager(control: socket.socket, staged: socket.socket) -> NoReturn:
     """Have an init for each request that comes from `control`; it asks for a kernel on `staged`. End with `control`."""
+    _wait_for_no_child()
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
         if not message:
@@ -141,6 +141,11 @@ def _stager(control: socket.socket, staged: socket.socket) -> NoReturn:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _first_child(json.loads(message), socket.socket(fileno=descriptors[0]), staged)
         os.close(descriptors[0])
+
+
+def _wait_for_no_child() -> None:
+    """Have the system take away children that have ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def _first_child(request: dict[str, Any], line: socket.socket, staged: socket.socket) -> NoReturn:
