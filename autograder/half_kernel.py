@@ -103,10 +103,19 @@ class _Compiler(XCachingCompiler):
 class _Stream(OutStream):
     """Standard output or error. Where nothing was written, nobody waits for the thread that would send it."""
 
+    _is_sending = False
+
     def flush(self) -> None:
-        """Send what was written."""
-        if self._buffers:
+        """Send what was written, and return when that is done."""
+        if self._buffers or self._is_sending:  # in this order: the thread says that it sends before it takes them
             super().flush()
+
+    def _flush(self) -> None:
+        self._is_sending = True
+        try:
+            super()._flush()
+        finally:
+            self._is_sending = False
 
 
 # Programs ask for these names to learn where they run.
@@ -118,7 +127,6 @@ class _Kernel(IPythonKernel):
 
     shell_class = _Shell  # type: ignore[assignment]
     compiler_class = _Compiler  # type: ignore[assignment]
-    _execute_sleep = 0  # type: ignore[assignment]  # the reply may come before what was printed
 
     @property
     def _supports_kernel_subshells(self) -> bool:

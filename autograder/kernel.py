@@ -44,7 +44,7 @@ class _Session(Session):
         super().__init__(unpack=_without_date, **kwargs)
 
     def clone(self) -> Session:
-        """Return this one: the manager, whose it is, sends nothing itself."""
+        """Return this one: the manager, whose it is, receives nothing itself."""
         return self
 
 

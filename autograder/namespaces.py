@@ -1,6 +1,6 @@
 """The kernel's own words for sealing a process off: namespaces, mounts, capabilities, limits, refused system calls.
 
-Called by `autograder.zygote` in a freshly forked process, before any learner's code. It needs the standard library
+Called by `autograder.zygote`, before any learner's code runs. It needs the standard library
 and Linux alone, and decides nothing: what is mounted and how much is allowed stands in `autograder.zygote`.
 """
 
@@ -33,7 +33,7 @@ _FILTER, _ALLOW, _REFUSE = 2, 0x7FFF0000, 0x00050000
 _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _SHARED_ANONYMOUS = 0x21  # of mmap's flags
 
-# System calls that a notebook has no use for: memory that no limit counts (memfd, System V), a look into other
+# System calls that a notebook has no use for: memory that no limit counts (memfd, System V's), a look into other
 # processes, and parts of the kernel with a history of holes. Numbers on x86-64 and on ARM64.
 _REFUSED = {
     "add_key": (248, 217),
@@ -49,6 +49,7 @@ _REFUSED = {
     "process_vm_writev": (311, 271),
     "ptrace": (101, 117),
     "request_key": (249, 218),
+    "semget": (64, 190),
     "shmget": (29, 194),
     "userfaultfd": (323, 282),
 }
@@ -71,7 +72,7 @@ def _c_library() -> ctypes.CDLL:
 
 
 def new_user_namespace() -> None:
-    """Move this process into its own user namespace: it may do all in those that are made in there, nothing outside.
+    """Move this process into its own user namespace: it has every capability over those made in there, none outside.
 
     It keeps its user id.
     """
@@ -156,7 +157,7 @@ def use_large_pages() -> None:
 
 
 def give_up_privileges() -> None:
-    """Give up every capability for good, set-user-ID programs included, and the system calls in `_REFUSED`."""
+    """Give up every capability for good, set-user-ID programs included, and the system calls that are refused."""
     for capability in range(64):
         if _c_library().prctl(_BOUNDING_DROP, capability, 0, 0, 0) < 0 and ctypes.get_errno() != errno.EINVAL:
             _checked(-1, "giving up capabilities")

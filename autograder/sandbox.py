@@ -47,7 +47,7 @@ def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[s
         raise Problem("there is no program bwrap; install it, for example: apt install bubblewrap")
     python = [sys.executable, "-P", "-m", module, *arguments]
     seal = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv", *_environment()]
-    # /dev/full gives zeros as /dev/zero does, and not, like that, memory that no limit counts.
+    # /dev/full can be read as /dev/zero can, and not be mapped: that would be memory that no limit counts.
     devices = ["--dev", "/dev", "--dev-bind", "/dev/full", "/dev/zero", "--remount-ro", "/dev"]
     over = [*devices, "--proc", "/proc", "--tmpfs", SCRATCH, *_font_list()]
     over += ["--remount-ro", "/", "--chdir", "/"]

@@ -21,14 +21,15 @@ _TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
 def until_the_end(kernel: int, line: socket.socket, limits: dict[str, Any]) -> str:
-    """Wait until process `kernel` ends, `line` is closed at its other end, or a limit is passed. Return which.
+    """Wait until the kernel ends, `line` is closed at its other end, or a limit is passed. Return which.
 
     Args:
+        kernel: a pidfd of its process.
         limits: `seconds`, `cpu_seconds` and `memory_mb` of `autograder.limits.Limits`.
     """
     deadline = time.monotonic() + limits["seconds"]
     poll = select.poll()
-    poll.register(os.pidfd_open(kernel), select.POLLIN)
+    poll.register(kernel, select.POLLIN)
     poll.register(line, select.POLLIN)
     while True:
         for descriptor, _ in poll.poll(1000 * _EVERY):
@@ -55,7 +56,10 @@ def _reap() -> None:
 
 
 def _cpu_seconds(processes: Iterable[str]) -> float:
-    """Return the CPU time that was used so far by `processes` and by all that have ended."""
+    """Return the CPU time that was used so far by `processes` and by those that they, or this one, have reaped.
+
+    One that has ended, and whose parent had said that it would not care, is in no sum any more.
+    """
     reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
     ticks = 0
     for process in processes:
@@ -67,22 +71,28 @@ def _cpu_seconds(processes: Iterable[str]) -> float:
 
 
 def _memory(process: str) -> int:
-    """Return the bytes that a process uses, those that it shares included."""
-    with contextlib.suppress(OSError):  # it has just ended
-        return _bytes(process, "status", (b"RssAnon:", b"RssShmem:", b"VmSwap:"))
+    """Return the bytes that a process uses, all that it shares included.
+
+    Any of its threads can tell, unless it has ended, as the first may before the others.
+    """
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with contextlib.suppress(OSError):
+                used = _bytes(f"{process}/task/{thread}/status", (b"RssAnon:", b"RssShmem:", b"VmSwap:", b"VmPTE:"))
+                if used:
+                    return used
     return 0
 
 
 def _own_memory(process: str) -> int:
-    """Return the bytes that a process uses, of those that it shares its part: of one that hides them, all."""
+    """Return the bytes that a process uses: its part of those that it shares, or all of them where it hides which."""
     try:
-        return _bytes(process, "smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:"))
-    except PermissionError:
+        own = _bytes(f"{process}/smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:"))
+        return own + _bytes(f"{process}/status", (b"VmPTE:",))
+    except OSError:
         return _memory(process)
-    except OSError:  # it has just ended
-        return 0
 
 
-def _bytes(process: str, file_name: str, rows: tuple[bytes, ...]) -> int:
-    with open(f"/proc/{process}/{file_name}", "rb") as file:
+def _bytes(file_name: str, rows: tuple[bytes, ...]) -> int:
+    with open(f"/proc/{file_name}", "rb") as file:
         return 1024 * sum(int(row.split()[1]) for row in file if row.startswith(rows))

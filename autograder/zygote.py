@@ -24,6 +24,7 @@ import itertools
 import json
 import os
 import random
+import select
 import signal
 import socket
 import sys
@@ -182,15 +183,18 @@ def _init(request: dict[str, Any], line: socket.socket, staged: socket.socket) -
         for descriptor in (own, tell_ready):
             os.close(descriptor)
         staged.close()
+        if ready not in select.select([ready, line], [], [])[0]:
+            os._exit(0)  # nobody waits for it any more
         kernel = os.read(ready, MAX_MESSAGE).decode()  # its process id in here, once it listens
         namespaces.hide_memory()
         if not kernel.isdigit():
             raise OSError(kernel or "it ended while it was starting")
+        watched = os.pidfd_open(int(kernel))
         namespaces.make_read_only(SOCKETS)
         socket.send_fds(line, [b'{"ready": true}'], [sockets, *letters])
         for descriptor in (ready, sockets, *letters):
             os.close(descriptor)
-        _tell(line, ended=watch.until_the_end(int(kernel), line, limits))
+        _tell(line, ended=watch.until_the_end(watched, line, limits))
     except BaseException as error:
         _tell(line, failed="".join(traceback.format_exception_only(error)).strip())
     os._exit(0)
@@ -248,7 +252,7 @@ def _kernel(limits: dict[str, Any], init: int, tell_ready: int) -> NoReturn:
 
 def _fail(tell_ready: int, error: BaseException) -> None:
     with contextlib.suppress(OSError):  # it was ready before, or init is gone
-        os.write(tell_ready, str(error).encode() or b"?")
+        os.write(tell_ready, f"{type(error).__name__}: {error}".encode())
 
 
 def _reseed() -> None:

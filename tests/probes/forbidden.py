@@ -99,6 +99,7 @@ call("chroot", "chroot", b"/tmp")
 call("host name", "sethostname", b"x", 1)
 call("memfd", "syscall", {"x86_64": 319, "aarch64": 279}[os.uname().machine], b"x", 0)
 call("System V memory", "shmget", 0, 4096, 0o1600)
+call("System V semaphores", "semget", 0, 1, 0o1600)
 call("set the clock", "settimeofday", (ctypes.c_long * 2)(0, 0), None)
 for name in ("CPU", "DATA", "NPROC", "NOFILE", "FSIZE"):
     attempt(f"raise the limit {name}", lambda name=name: raise_limit(getattr(resource, f"RLIMIT_{name}")))
