@@ -280,9 +280,10 @@ _EXIT = {"x86_64": 60, "aarch64": 93}[platform.machine()]
     ids=["open", "hidden", "in another thread"],
 )
 def test_several_processes_together_keep_to_the_same_limit(child: str) -> None:
-    hoard = "def hoard():\n    x = bytearray(b'x') * (400 * 2**20)\n    time.sleep(600)\nc = ctypes.CDLL(None)\n"
+    hoard = "def hoard():\n    time.sleep(1)\n    x = bytearray(b'x') * (400 * 2**20)\n    time.sleep(600)\n"
+    hoard += "c = ctypes.CDLL(None)\n"
     crowd = f"{hoard}for _ in range(8):\n    if os.fork() == 0:\n        {child}\ntime.sleep(600)"
-    ran = run("import ctypes, os, threading, time", crowd, limits=Limits(memory_mb=1024, seconds=120))
+    ran = run("import ctypes, os, threading, time", crowd, limits=Limits(memory_mb=1024, seconds=90))
     assert ran.ended == OUT_OF_MEMORY
 
 
