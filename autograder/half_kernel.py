@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import threading
-from typing import Any, cast
+from typing import Any
 
 from ipykernel import kernelapp
 from ipykernel.compiler import XCachingCompiler, get_tmp_directory
@@ -19,7 +19,6 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.application import BaseIPythonApplication
-from IPython.core.formatters import DisplayFormatter
 from IPython.core.inputtransformer2 import EscapedCommand, HelpEnd, MagicAssign, SystemAssign, TransformerManager
 from traitlets import Instance
 
@@ -175,8 +174,9 @@ class HalfKernel(IPKernelApp, _Configured):
         app.session.key = b"until the second step"
         app.connection_dir  # noqa: B018 (works it out)
         kernel = _Kernel.instance(parent=app, log=app.log, profile_dir=app.profile_dir)
-        app.shell = shell = cast("ZMQInteractiveShell", kernel.shell)
-        cast("DisplayFormatter", shell.display_formatter).format(None)  # makes one for each kind of output
+        shell: Any = kernel.shell
+        app.shell = shell
+        shell.display_formatter.format(None)  # makes one for each kind of output
         IPKernelApp.init_extensions(app)
         IPKernelApp.init_code(app)
 

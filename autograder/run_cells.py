@@ -56,7 +56,7 @@ class RunCells(nbgrader.preprocessors.Execute):
     def create_kernel_manager(self) -> SubmissionKernel:
         """Make the kernel that nbclient then starts."""
         limits = Limits.of(self.limits)
-        self._shown, self.odd_messages = 0, 0  # bytes, and messages
+        self._shown = 0  # bytes
         if self.sandbox:
             self.kernel = SealedKernel(hidden=self.hidden_folders(), limits=limits, config=self.config)
         elif self.user:

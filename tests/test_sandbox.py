@@ -283,7 +283,7 @@ def test_several_processes_together_keep_to_the_same_limit(child: str) -> None:
     hoard = "def hoard():\n    time.sleep(1)\n    x = bytearray(b'x') * (400 * 2**20)\n    time.sleep(600)\n"
     hoard += "c = ctypes.CDLL(None)\n"
     crowd = f"{hoard}for _ in range(8):\n    if os.fork() == 0:\n        {child}\ntime.sleep(600)"
-    ran = run("import ctypes, os, threading, time", crowd, limits=Limits(memory_mb=1024, seconds=90))
+    ran = run("import ctypes, os, threading, time", crowd, limits=Limits(memory_mb=1024, seconds=120))
     assert ran.ended == OUT_OF_MEMORY
 
 
