@@ -126,8 +126,11 @@ def failed_title(exercise: str, check: str) -> str:
 
 
 def failed_lines(title: str, message: str) -> list[str]:
-    """Return the lines that a notebook shows of a failed check, the title in bold red."""
-    return [f"\x1b[1;31m{title}\x1b[0m", "", *message.splitlines()]
+    """Return the lines that a notebook shows of a failed check, the title in bold.
+
+    It has no colour of its own: they stand on red, light or dark as the notebook's theme is.
+    """
+    return [f"\x1b[1m{title}\x1b[0m", "", *message.splitlines()]
 
 
 def passed_line(exam: Exam, check: str, carried: Sequence[str] = ()) -> str:
