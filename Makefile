@@ -18,7 +18,7 @@ test: $(READY) $(COLAB_READY)  ## everything that must hold before a change is s
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/autograder build --check
-	$(BIN)/pytest --numprocesses=$(TESTERS) --dist=loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses=$(TESTERS) --no-loadscope-reorder
 
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py

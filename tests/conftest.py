@@ -11,8 +11,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from autograder import cluster
 from autograder.build import REPOSITORY_ROOT, build
@@ -25,6 +27,18 @@ TOY = "00_rows"
 CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
+
+
+class _ByFixtures(LoadFileScheduling):
+    """Gives one process all tests of a file, and those of all attacks: they look at one class, graded once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/attacks" if nodeid.startswith("tests/attacks/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFixtures:
+    return _ByFixtures(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,30 +17,50 @@ from autograder.cli import main
 from .conftest import TOY, HandIn
 
 
-def autograder(
-    *arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def autograder(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "autograder", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Give a command that is refused, in this process, and return the line that it says."""
-    with pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    assert end.value.code == 2
-    assert said.out == ""
+@dataclass(frozen=True)
+class Said:
+    """How a command that was given in this process ended: nothing is imported again."""
+
+    code: int
+    out: str
+    err: str
+
+
+Here = Callable[..., Said]
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Here:
+    """Gives a command in this process."""
+
+    def here(*arguments: object) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        assert isinstance(end.value.code, int)
+        return Said(end.value.code, *capsys.readouterr())
+
+    return here
+
+
+def refusal(said: Said) -> str:
+    """Return the line that a refused command says."""
+    assert (said.code, said.out) == (2, "")
     assert "Traceback" not in said.err
     [line] = said.err.strip().splitlines()
     return line
 
 
 @pytest.fixture
-def without_bubblewrap(tmp_path: Path) -> dict[str, str]:
-    """An environment whose PATH has no program but Python's own."""
+def without_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program is found."""
     (tmp_path / "bin").mkdir()
-    return {**os.environ, "PATH": str(tmp_path / "bin")}
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
 
 @pytest.mark.parametrize(
@@ -60,19 +81,16 @@ def without_bubblewrap(tmp_path: Path) -> dict[str, str]:
     ],
 )
 def test_a_slip_is_one_clear_line_and_exit_code_2(
-    toy_class: ClassFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+    toy_class: ClassFolder, tmp_path: Path, here: Here, arguments: list[str], says: str
 ) -> None:
     filled = [argument.format(tmp=tmp_path, **{"class": toy_class.root}) for argument in arguments]
-    assert says in refusal(capsys, *filled)
+    assert says in refusal(here(*filled))
 
 
 @pytest.mark.slow
 def test_a_slip_ends_the_process_with_that_code(tmp_path: Path) -> None:
     done = autograder("grade", tmp_path / "nowhere")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    [line] = done.stderr.strip().splitlines()
-    assert "there is no folder" in line
+    assert "there is no folder" in refusal(Said(done.returncode, done.stdout, done.stderr))
 
 
 def test_a_command_that_does_not_exist_is_refused() -> None:
@@ -116,80 +134,75 @@ def test_a_command_imports_what_it_needs_and_no_more(
     ],
 )
 def test_a_damaged_class_folder_is_one_clear_line_too(
-    toy_class: ClassFolder,
-    hand_in: HandIn,
-    capsys: pytest.CaptureFixture[str],
-    file: str,
-    content: str,
-    says: str,
+    toy_class: ClassFolder, hand_in: HandIn, here: Here, file: str, content: str, says: str
 ) -> None:
     hand_in(toy_class, "ada", {})
     (toy_class.root / file).write_text(content)
-    assert says in refusal(capsys, "grade", toy_class.root)
+    assert says in refusal(here("grade", toy_class.root))
 
 
-@pytest.mark.slow
-def test_words_of_a_learners_file_are_shown_as_they_are(toy_class: ClassFolder, hand_in: HandIn) -> None:
+def test_words_of_a_learners_file_are_shown_as_they_are(toy_class: ClassFolder, hand_in: HandIn, here: Here) -> None:
     path = hand_in(toy_class, "ada", {})
     path.write_text(path.read_text().replace('"outputs": []', '"outputs": [{"output_type": "[/x] [bold]loud"}]'))
-    done = autograder("grade", toy_class.root)
-    assert done.returncode == 0, done.stderr
-    assert "1 unreadable." in done.stdout
-    assert "ada · unreadable: the notebook is damaged" in done.stdout
+    done = here("grade", toy_class.root)
+    assert done.code == 0, done.err
+    assert "1 unreadable." in done.out
+    assert "ada · unreadable: the notebook is damaged" in done.out
 
 
 @pytest.mark.slow
-def test_from_hand_in_to_report_by_commands_alone(toy_class: ClassFolder, hand_in: HandIn) -> None:
+def test_from_hand_in_to_report_by_commands_alone(toy_class: ClassFolder, hand_in: HandIn, here: Here) -> None:
     hand_in(toy_class, "ada", {"scale_rows": "def scale_rows(x, factors): return x * factors[:, None]"})
     graded = autograder("grade", toy_class.root, "--workers", 1)
     assert graded.returncode == 0, graded.stderr
     assert "✓ 3" in graded.stdout
     assert "1 graded." in graded.stdout
     assert "1/1" in graded.stderr  # the progress bar
-    again = autograder("grade", toy_class.root)
-    assert "1 had not changed and kept their grade." in again.stdout
-    report = autograder("report", toy_class.root)
-    assert report.returncode == 0, report.stderr
-    page = Path(report.stdout.removeprefix("Report: ").strip())
+    again = here("grade", toy_class.root)
+    assert "1 had not changed and kept their grade." in again.out
+    report = here("report", toy_class.root)
+    assert report.code == 0, report.err
+    page = Path(report.out.removeprefix("Report: ").strip())
     assert "ada" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 def test_without_a_sandbox_nothing_runs_unless_told_and_then_the_warning_stays(
-    toy_class: ClassFolder, hand_in: HandIn, without_bubblewrap: dict[str, str]
+    toy_class: ClassFolder, hand_in: HandIn, here: Here, without_bubblewrap: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hand_in(toy_class, "ada", {"scale_rows": "def scale_rows(x, factors): return x * factors[:, None]"})
-    refused = autograder("grade", toy_class.root, env=without_bubblewrap)
-    assert refused.returncode == 2
-    assert refused.stdout == ""
-    [line] = refused.stderr.strip().splitlines()
+    line = refusal(here("grade", toy_class.root))
     assert "no program bwrap" in line
     assert "apt install bubblewrap" in line
     assert "--no-sandbox" in line
     assert not toy_class.record_path("ada", TOY).exists()
 
-    told = autograder("grade", toy_class.root, "--no-sandbox", env=without_bubblewrap)
-    assert told.returncode == 0, told.stderr
-    assert "WARNING" in told.stderr
-    assert "without the sandbox" in told.stdout
-    assert "ada" in told.stdout.split("WARNING")[1]
-    later = autograder("grade", toy_class.root)  # nothing new is run; what was, was not sealed
-    assert "without the sandbox" in later.stdout
-    autograder("report", toy_class.root)
+    told = here("grade", toy_class.root, "--no-sandbox")
+    assert told.code == 0, told.err
+    assert "WARNING" in told.err
+    assert "without the sandbox" in told.out
+    assert "ada" in told.out.split("WARNING")[1]
+    monkeypatch.undo()
+    later = here("grade", toy_class.root)  # nothing new is run; what was, was not sealed
+    assert "without the sandbox" in later.out
+    here("report", toy_class.root)
     assert "Graded without the sandbox" in (toy_class.root / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_doctor_says_what_is_there_and_fails_where_grading_would_refuse(without_bubblewrap: dict[str, str]) -> None:
+def test_doctor_says_what_is_there() -> None:
     well = autograder("doctor")
     assert well.returncode == 0, well.stdout
     assert "✗" not in well.stdout
     for word in ("bubblewrap", "namespaces", "/proc", "limits", "GPU", "memory", "weights", "torch", "nbgrader"):
         assert word in well.stdout
-    ill = autograder("doctor", env=without_bubblewrap)
-    assert ill.returncode == 1
-    assert "✗ bubblewrap" in ill.stdout
-    assert "apt install bubblewrap" in ill.stdout
+
+
+def test_doctor_fails_where_grading_would_refuse(here: Here, without_bubblewrap: None) -> None:
+    ill = here("doctor")
+    assert ill.code == 1
+    assert "✗ bubblewrap" in ill.out
+    assert "apt install bubblewrap" in ill.out
 
 
 @pytest.mark.slow

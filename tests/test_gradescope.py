@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from autograder import github_classroom
+from autograder import github_classroom, gradescope_run
 from autograder.class_folder import ClassFolder
 from autograder.gradescope import package
 from autograder.problems import Problem
@@ -181,8 +181,7 @@ def test_what_cannot_be_graded_is_told_above_the_tests(
     submitted: Callable[[Mapping[str, str]], Path], files: Mapping[str, str], says: str
 ) -> None:
     root = submitted(files)
-    done = run(root)
-    assert done.returncode == 0, done.stdout + done.stderr
+    gradescope_run.run(gradescope_run.Layout(root))
     found = results(root)
     assert says in found["output"]
     assert found["score"] == 0

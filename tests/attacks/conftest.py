@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import hashlib
-import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -156,20 +153,12 @@ def left_files() -> set[str]:
 
 @pytest.fixture(scope="session")
 def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Graded:
-    """A class of all attacks and some honest submissions, graded in one go. Parallel test processes share it."""
-    base = tmp_path_factory.getbasetemp()
-    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "attacked"
-    root.mkdir(exist_ok=True)
-    found = root / "found.json"
-    with (root / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not found.exists():
-            found.write_text(json.dumps(_attack(root / "all", built_toy, tmp_path_factory.mktemp("temporary"))))
-    return Graded(ClassFolder(root / "all" / "class"), **json.loads(found.read_text()))
+    """A class of all attacks and some honest submissions, graded in one go."""
+    return _attack(tmp_path_factory.mktemp("attacked"), built_toy, tmp_path_factory.mktemp("temporary"))
 
 
-def _attack(root: Path, built_toy: Path, temporary: Path) -> dict[str, object]:
-    """Make the class at `root`, grade it, and return what a `Graded` holds beside the folder."""
+def _attack(root: Path, built_toy: Path, temporary: Path) -> Graded:
+    """Make the class at `root`, and grade it."""
     solutions = shutil.copytree(built_toy / "solutions", root / "solutions")
     shutil.copytree(REPOSITORY_ROOT / "solutions" / FIRST, solutions / FIRST)
     folder = new_class(root / "class", solutions)
@@ -197,7 +186,7 @@ def _attack(root: Path, built_toy: Path, temporary: Path) -> dict[str, object]:
         left = sorted((processes() - here) | (left_files() - files))
     after = {path: digest for path, digest in digests(root).items() if path in before}
     before["rows of " + EARLIER], after["rows of " + EARLIER] = str(rows), str(gradebook_rows(folder, EARLIER))
-    return {"before": before, "after": after, "left": left}
+    return Graded(folder, before, after, left)
 
 
 @contextmanager
