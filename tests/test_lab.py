@@ -12,7 +12,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import Chapter
@@ -21,7 +21,7 @@ from autograder.record import GRADED, read_record
 from autograder.results import class_results
 
 from .conftest import CHAPTERS, TOY, HandIn, chapters
-from .lab import browser_page, jupyter_lab, needs_chromium
+from .lab import browser, jupyter_lab, needs_chromium
 from .test_notebooks import cells_with_widgets, read_quicker, solved
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_chromium]
@@ -106,6 +106,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def context() -> Iterator[BrowserContext]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    page = context.new_page()
+    yield page
+    page.close()
+
+
 def move(page: Page, widget: Locator) -> None:
     """Move the widget's first slider, or else its first control of another kind, by keyboard."""
     for kind, keys in CONTROLS.items():
@@ -121,42 +134,41 @@ def move(page: Page, widget: Locator) -> None:
 
 @pytest.mark.timeout(600)
 @chapters
-def test_the_solved_notebook_runs_and_its_widgets_follow_the_keyboard(lab: str, chapter: Chapter) -> None:
+def test_the_solved_notebook_runs_and_its_widgets_follow_the_keyboard(lab: str, page: Page, chapter: Chapter) -> None:
     notebook = read_quicker(solved(chapter))
-    with browser_page() as page:
-        faults: list[str] = []
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.on("requestfailed", lambda request: faults.append(request.url))
-        page.goto(f"{lab}/lab/tree/solutions/{chapter.name}/{chapter.name}.ipynb?reset")
-        page.locator(".jp-Notebook h1").first.wait_for()
-        run_all(page)
-        page.wait_for_function(EVERY_CELL_HAS_RUN, timeout=400_000)
-        for picture in page.locator(".jp-OutputArea-output img:not(.widget-image), .jp-MarkdownCell img").all():
-            assert picture.evaluate(DECODED_WIDTH) > 100
-        if chapter.name in LAST_FIGURES:
-            assert page.get_by_role("img", name=LAST_FIGURES[chapter.name]).evaluate(DECODED_WIDTH) > 500
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("requestfailed", lambda request: faults.append(request.url))
+    page.goto(f"{lab}/lab/tree/solutions/{chapter.name}/{chapter.name}.ipynb?reset")
+    page.locator(".jp-Notebook h1").first.wait_for()
+    run_all(page)
+    page.wait_for_function(EVERY_CELL_HAS_RUN, timeout=400_000)
+    for picture in page.locator(".jp-OutputArea-output img:not(.widget-image), .jp-MarkdownCell img").all():
+        assert picture.evaluate(DECODED_WIDTH) > 100
+    if chapter.name in LAST_FIGURES:
+        assert page.get_by_role("img", name=LAST_FIGURES[chapter.name]).evaluate(DECODED_WIDTH) > 500
 
-        if chapter.name in PRESSES:
-            (role, name), presses = PRESSES[chapter.name]
-            found = page.locator(".jp-OutputArea-output").filter(has=page.get_by_role(role, name=name))
-            for press in presses:
-                work(page, found.first, press)
+    if chapter.name in PRESSES:
+        (role, name), presses = PRESSES[chapter.name]
+        found = page.locator(".jp-OutputArea-output").filter(has=page.get_by_role(role, name=name))
+        for press in presses:
+            work(page, found.first, press)
 
-        widgets = page.locator(".jp-OutputArea-output").filter(has=page.locator("img.widget-image"))
-        expect(widgets).to_have_count(len(cells_with_widgets(notebook)))
-        for widget in widgets.all():
-            if widget.locator(".widget-hprogress").count():
-                # It shows how training goes, and moves by itself.
-                expect(widget).to_contain_text(re.compile(r"step (\d+) of \1\D[\s\S]*after \1 steps"))
-                continue
-            widget.scroll_into_view_if_needed()
-            picture, words = widget.locator("img.widget-image"), widget.locator("[role=status]")
-            before, said = picture.get_attribute("src") or "", words.inner_text()
-            move(page, widget)
-            expect(picture).not_to_have_attribute("src", before)
-            expect(words).not_to_have_text(said)
-            assert picture.evaluate(DECODED_WIDTH) > 500
-        assert faults == []
+    widgets = page.locator(".jp-OutputArea-output").filter(has=page.locator("img.widget-image"))
+    expect(widgets).to_have_count(len(cells_with_widgets(notebook)))
+    for widget in widgets.all():
+        if widget.locator(".widget-hprogress").count():
+            # It shows how training goes, and moves by itself.
+            expect(widget).to_contain_text(re.compile(r"step (\d+) of \1\D[\s\S]*after \1 steps"))
+            continue
+        widget.scroll_into_view_if_needed()
+        picture, words = widget.locator("img.widget-image"), widget.locator("[role=status]")
+        before, said = picture.get_attribute("src") or "", words.inner_text()
+        move(page, widget)
+        expect(picture).not_to_have_attribute("src", before)
+        expect(words).not_to_have_text(said)
+        assert picture.evaluate(DECODED_WIDTH) > 500
+    assert faults == []
 
 
 def work(page: Page, widget: Locator, press: Press) -> None:
@@ -180,37 +192,35 @@ EVERY_CELL_HAS_RUN = r"""() => {
 }"""
 
 
-def test_the_extensions_are_there_and_no_news_pops_up(lab: str) -> None:
-    with browser_page() as page:
-        page.goto(f"{lab}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
-        page.get_by_role("button", name="Validate").wait_for()  # nbgrader's
-        page.get_by_role("heading", name="1 · One head, by hand").wait_for()
-        assert page.locator(".jp-Notification-Toast, .Toastify__toast").count() == 0
+def test_the_extensions_are_there_and_no_news_pops_up(lab: str, page: Page) -> None:
+    page.goto(f"{lab}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
+    page.get_by_role("button", name="Validate").wait_for()  # nbgrader's
+    page.get_by_role("heading", name="1 · One head, by hand").wait_for()
+    assert page.locator(".jp-Notification-Toast, .Toastify__toast").count() == 0
 
-        page.goto(f"{lab}/lab/tree/solutions/{LESSON}?reset")
-        page.locator(".jp-DirListing-item", has_text="lesson.py").click(button="right")
-        page.get_by_text("Open With").hover()
-        page.get_by_text("Jupytext Notebook", exact=True).click()
-        page.locator(".jp-Notebook h1", has_text="1 · One head, by hand").wait_for()
+    page.goto(f"{lab}/lab/tree/solutions/{LESSON}?reset")
+    page.locator(".jp-DirListing-item", has_text="lesson.py").click(button="right")
+    page.get_by_text("Open With").hover()
+    page.get_by_text("Jupytext Notebook", exact=True).click()
+    page.locator(".jp-Notebook h1", has_text="1 · One head, by hand").wait_for()
 
 
-def test_a_failing_check_shows_its_message_alone(lab: str) -> None:
-    with browser_page() as page:
-        page.goto(f"{lab}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
-        page.get_by_role("heading", name="1 · One head, by hand").wait_for()
-        run_all(page)
-        shown = page.locator(".jp-OutputArea-output", has_text="✗ project.shapes").first
-        shown.get_by_text("not written yet").wait_for()
-        # Not inner_text: JupyterLab draws only what is in view. What white space it keeps is its own affair.
-        words = "✗ project.shapes This one is not written yet: raise NotImplementedError() still stands there."
-        assert "".join((shown.text_content() or "").split()) == words.replace(" ", "")
+def test_a_failing_check_shows_its_message_alone(lab: str, page: Page) -> None:
+    page.goto(f"{lab}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
+    page.get_by_role("heading", name="1 · One head, by hand").wait_for()
+    run_all(page)
+    shown = page.locator(".jp-OutputArea-output", has_text="✗ project.shapes").first
+    shown.get_by_text("not written yet").wait_for()
+    # Not inner_text: JupyterLab draws only what is in view. What white space it keeps is its own affair.
+    words = "✗ project.shapes This one is not written yet: raise NotImplementedError() still stands there."
+    assert "".join((shown.text_content() or "").split()) == words.replace(" ", "")
 
 
 def test_the_formgraders_autograde_button_judges_a_submission(
-    toy_class: ClassFolder, hand_in: HandIn, tmp_path: Path
+    page: Page, toy_class: ClassFolder, hand_in: HandIn, tmp_path: Path
 ) -> None:
     hand_in(toy_class, "ada", {"scale_rows": "def scale_rows(x, factors): return x + factors[:, None]"})
-    with jupyter_lab(toy_class.root, tmp_path) as address, browser_page() as page:
+    with jupyter_lab(toy_class.root, tmp_path) as address:
         page.goto(f"{address}/formgrader/manage_submissions/{TOY}")
         row = page.get_by_role("row").filter(has_text="ada")
         row.get_by_text("needs autograding").wait_for()
