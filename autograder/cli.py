@@ -171,6 +171,16 @@ def demo(
     _report(opened, [assignment])
 
 
+@app.command(hidden=True)
+def gradescope(
+    prepare: Annotated[bool, typer.Option("--prepare", help="Only make the class: once, for the image.")] = False,
+) -> None:
+    """Grade one submission in Gradescope's container. The package's `run_autograder` gives this command."""
+    from .gradescope_run import main
+
+    main(prepare)
+
+
 @app.command()
 def doctor() -> None:
     """Say what this machine offers: the sandbox's layers, the GPU, versions. Fails where grading would refuse."""

@@ -27,7 +27,8 @@ def is_for(arguments: Sequence[str]) -> bool:
     command, options = (arguments[0], set(arguments[1:])) if arguments else ("", set[str]())
     elsewhere = any(option.startswith("--scheduler") for option in options) or "--help" in options
     handed_in = command == "grade" and any(Path(option, "submitted").is_dir() for option in options)
-    return (handed_in or command == "demo") and not elsewhere
+    one = command == "gradescope" and "--prepare" not in options
+    return (handed_in or one or command == "demo") and not elsewhere
 
 
 def prepare(sandbox: bool) -> None:

@@ -1,6 +1,6 @@
 """What runs in Gradescope's container for each submission: the same judge as everywhere, and its `results.json`.
 
-`run_autograder` of the package starts it. Where a fault is ours it writes no results and ends with an error, which
+`run_autograder` of the package gives the command `autograder gradescope`. Where a fault is ours it writes no results and ends with an error, which
 Gradescope shows as a failed autograder: nobody gets a zero for it.
 """
 
@@ -50,12 +50,16 @@ class Layout:
         return json.loads((self.root / "source" / PACKAGE).read_text(encoding="utf-8"))["assignment"]
 
 
-def main() -> None:
-    """Grade what lies in `submission/`, or with `--prepare` make the class. Exit code 1: a fault that is not theirs."""
+def main(only_prepare: bool) -> None:
+    """Make the class, if it is not there, and grade what lies in `submission/`.
+
+    Raises:
+        SystemExit: with code 1, for a fault that is not theirs.
+    """
     layout = Layout(Path(os.environ.get("AUTOGRADER_ROOT", "/autograder")).resolve())
     try:
         prepare(layout)
-        if "--prepare" not in sys.argv[1:]:
+        if not only_prepare:
             run(layout)
     except (Problem, OSError) as problem:
         print(f"Not graded, and not the learner's fault: {problem}")
@@ -183,7 +187,3 @@ def _seal(layout: Layout) -> bool:
     print(f"No sandbox here ({lacking[0].name}: {lacking[0].missing}): the submission ran as another user, who can")
     print("read neither solutions nor results, but reach the network.")
     return False
-
-
-if __name__ == "__main__":
-    main()

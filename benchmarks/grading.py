@@ -14,7 +14,6 @@ whose, and ends with status 1.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import copy
 import os
 import shutil
@@ -30,6 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
 from nbgrader.api import Gradebook
 
 from autograder import source_notebook
@@ -179,47 +180,35 @@ def measure_stock(root: Path, chapter: Chapter) -> Run:
 
 
 def own_cells(folder: ClassFolder, chapter: Chapter, everything: bool) -> float:
-    """Return the CPU seconds that a submission's own cells take on average, with nothing around them.
+    """Return the CPU seconds that a submission's own cells take on average, checks left out, in an ordinary kernel.
 
-    Each runs in a fork of this process that has imported what the lesson imports: no kernel, no checks.
+    It is one that stock ipykernel starts, and has imported what the lesson imports: all submissions' cells run in it.
 
     Args:
         everything: the cells on which no grade depends, too.
     """
-    import torch
-
-    torch.set_num_threads(1)
-    exec(chapter.imports, {})
     spent = []
-    for student in folder.students(chapter.name):
-        notebook = source_notebook.read_text(folder.notebook(student, chapter.name))
-        skipped = frozenset() if everything else left_out(notebook.cells, chapter)
-        sources = [
-            cell.source
-            for place, cell in enumerate(notebook.cells)
-            if cell.cell_type == "code" and place not in skipped and not chapter.graded_cell(grade_id(cell))
-        ]
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.write(writing, str(_run(sources)).encode())
-            os._exit(0)
-        os.close(writing)
-        with os.fdopen(reading) as answer:
-            spent.append(float(answer.read()))
-        os.waitpid(child, 0)
-    return statistics.mean(spent)
+    manager, kernel = start_new_kernel(env=environment())
+    try:
+        for student in folder.students(chapter.name):
+            notebook = source_notebook.read_text(folder.notebook(student, chapter.name))
+            skipped = frozenset() if everything else left_out(notebook.cells, chapter)
+            before = _computed(kernel)
+            for place, cell in enumerate(notebook.cells):
+                if cell.cell_type == "code" and place not in skipped and not chapter.graded_cell(grade_id(cell)):
+                    kernel.execute_interactive(cell.source, allow_stdin=False, output_hook=lambda message: None)
+            spent.append(_computed(kernel) - before)
+    finally:
+        kernel.stop_channels()
+        manager.shutdown_kernel(now=True)
+    return statistics.mean(spent[1:])  # the first imports
 
 
-def _run(sources: list[str]) -> float:
-    """Run cells one after the other. Return the CPU seconds that this took."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    names = {"__name__": "__main__"}
-    started = time.process_time()
-    for source in sources:
-        with contextlib.suppress(Exception):  # a mistake, or a stub
-            exec(compile(source, "<cell>", "exec"), names)
-    return time.process_time() - started
+def _computed(kernel: BlockingKernelClient) -> float:
+    """Return the CPU seconds of a kernel's process until now."""
+    asked = {"seconds": "__import__('time').process_time()"}
+    reply = kernel.execute("", user_expressions=asked, reply=True, timeout=60)
+    return float(reply["content"]["user_expressions"]["seconds"]["data"]["text/plain"])
 
 
 def main() -> None:
@@ -261,7 +250,7 @@ def print_table(chapter: Chapter, runs: Mapping[str, Run], few: Run, own: float)
 
     Args:
         few: a quarter of the class, graded with `autograder grade`: it tells the start from what each one costs.
-        own: CPU seconds of a submission's own cells.
+        own: CPU seconds of a submission's own cells in an ordinary kernel.
     """
     speed = timeit.timeit("for _ in range(10_000_000): pass", number=1)
     print(f"{chapter.name} on {os.cpu_count()} cores that count to ten million in {speed:.2f} s")
@@ -277,7 +266,7 @@ def print_table(chapter: Chapter, runs: Mapping[str, Run], few: Run, own: float)
     seconds, cpu = (ours.seconds - few.seconds) / more, (ours.cpu - few.cpu) / more
     start = ours.seconds - seconds * len(ours.scores)
     print(f"autograder grade: {start:.1f} s to start, then {seconds:.2f} s and {cpu:.2f} CPU s for each submission")
-    print(f"the learner's own cells take {own:.3f} of these CPU s, all that is ours {cpu - own:.3f}")
+    print(f"the learner's own cells take {own:.3f} CPU s in an ordinary kernel; beyond them it is {cpu - own:.3f}")
     if len(runs) < 2:
         return
     stock = runs["nbgrader autograde"]

@@ -10,8 +10,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -20,7 +21,13 @@ from autograder import cluster
 from autograder.build import REPOSITORY_ROOT, build
 from autograder.chapter import Chapter, read_chapter, read_chapters
 from autograder.class_folder import ClassFolder, new_class
+from autograder.cli import main
 from autograder.source_notebook import read_text, set_solution, to_text
+
+from .lab import browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
 
 TOY_COURSE = Path(__file__).parent / "toy_course"
 TOY = "00_rows"
@@ -102,3 +109,44 @@ def hand_in() -> HandIn:
         return path
 
     return hand_in
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command that was given in this process ended: nothing is imported again."""
+
+    code: int
+    out: str
+    err: str
+
+
+Here = Callable[..., Said]
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Here:
+    """Gives a command in this process."""
+
+    def here(*arguments: object) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        assert isinstance(end.value.code, int)
+        return Said(end.value.code, *capsys.readouterr())
+
+    return here
+
+
+@pytest.fixture(scope="module")
+def context() -> Iterator[BrowserContext]:
+    """A browser for all tests of a file. asyncio has no second loop beside playwright's: such tests open their own."""
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A new page in the file's browser."""
+    page = context.new_page()
+    yield page
+    page.close()

@@ -5,47 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from autograder.class_folder import ClassFolder
-from autograder.cli import main
 
-from .conftest import TOY, HandIn
+from .conftest import TOY, HandIn, Here, Said
 
 
 def autograder(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "autograder", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=600)
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a command that was given in this process ended: nothing is imported again."""
-
-    code: int
-    out: str
-    err: str
-
-
-Here = Callable[..., Said]
-
-
-@pytest.fixture
-def here(capsys: pytest.CaptureFixture[str]) -> Here:
-    """Gives a command in this process."""
-
-    def here(*arguments: object) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
-        assert isinstance(end.value.code, int)
-        return Said(end.value.code, *capsys.readouterr())
-
-    return here
 
 
 def refusal(said: Said) -> str:

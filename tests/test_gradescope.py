@@ -13,16 +13,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
 from autograder import github_classroom, gradescope_run
 from autograder.class_folder import ClassFolder
 from autograder.gradescope import package
+from autograder.other_user import LEARNER
 from autograder.problems import Problem
 from autograder.source_notebook import read_text, set_solution, to_text
 
 from .conftest import TOY
+from .processes import is_alive
 
 WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
 METADATA = {
@@ -49,7 +52,7 @@ def image(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(root / "source" / "run_autograder", root / "run_autograder")
     (root / "run_autograder").chmod(0o755)
     done = subprocess.run(
-        [sys.executable, "-m", "autograder.gradescope_run", "--prepare"],
+        [sys.executable, "-m", "autograder", "gradescope", "--prepare"],
         env=environment(root, PYTHONPATH=str(root / "source")),  # the packed modules, and no other
         capture_output=True,
         text=True,
@@ -244,9 +247,13 @@ def test_without_a_sandbox_the_submission_is_another_user_who_sees_no_solutions(
     assert "ran as another user" in done.stdout
     folder = ClassFolder(root / "class")
     autograded = folder.autograded("learner", TOY).read_text()
-    assert "SPY 61234 ['PermissionError']" in autograded
+    assert f"SPY {LEARNER} ['PermissionError']" in autograded
     assert results(root)["score"] == 9
-    assert not [p for p in Path("/proc").glob("[0-9]*") if p.exists() and p.stat().st_uid == 61234]
+    assert [process for process in psutil.process_iter(["uids"]) if is_the_learners(process)] == []
+
+
+def is_the_learners(process: psutil.Process) -> bool:
+    return process.info["uids"].real == LEARNER and is_alive(process)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import Chapter
@@ -21,7 +21,7 @@ from autograder.record import GRADED, read_record
 from autograder.results import class_results
 
 from .conftest import CHAPTERS, TOY, HandIn, chapters
-from .lab import browser, jupyter_lab, needs_chromium
+from .lab import jupyter_lab, needs_chromium
 from .test_notebooks import cells_with_widgets, read_quicker, solved
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_chromium]
@@ -106,19 +106,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def context() -> Iterator[BrowserContext]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    page = context.new_page()
-    yield page
-    page.close()
-
-
 def move(page: Page, widget: Locator) -> None:
     """Move the widget's first slider, or else its first control of another kind, by keyboard."""
     for kind, keys in CONTROLS.items():
@@ -142,7 +129,7 @@ def test_the_solved_notebook_runs_and_its_widgets_follow_the_keyboard(lab: str, 
     page.goto(f"{lab}/lab/tree/solutions/{chapter.name}/{chapter.name}.ipynb?reset")
     page.locator(".jp-Notebook h1").first.wait_for()
     run_all(page)
-    page.wait_for_function(EVERY_CELL_HAS_RUN, timeout=400_000)
+    page.wait_for_function(EVERY_CELL_HAS_RUN, timeout=400_000, polling=500)
     for picture in page.locator(".jp-OutputArea-output img:not(.widget-image), .jp-MarkdownCell img").all():
         assert picture.evaluate(DECODED_WIDTH) > 100
     if chapter.name in LAST_FIGURES:

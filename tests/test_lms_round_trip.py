@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +22,7 @@ from autograder.roster import roster
 from autograder.source_notebook import read_text, set_solution, to_text
 from autograder.tables import harmless, number
 
-from .conftest import TOY
+from .conftest import TOY, Here
 from .lms_files import CANVAS_GRADEBOOK, MOODLE_WORKSHEET, cells, make_zip, write
 
 pytestmark = pytest.mark.slow
@@ -306,21 +304,17 @@ def test_moodle_finds_each_page_by_the_folder_it_gave_the_submission(
     assert packed.left_out == ["enoether", "eve", "ghopper"]
 
 
-def test_the_commands_say_what_they_did(graded: ClassFolder, gradebook: Path) -> None:
-    def autograder(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "autograder", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300)
-
-    exported = autograder("export", graded.root, "--format", "canvas", "--canvas-file", gradebook)
-    assert exported.returncode == 0, exported.stderr
-    assert "2 grades written" in exported.stdout
-    assert "eve (crashed): the notebook ended its own kernel" in exported.stdout
-    packed = autograder("feedback", graded.root, TOY, "--zip", "canvas")
-    assert packed.returncode == 0, packed.stderr
-    assert "5 pages for Canvas" in packed.stdout
-    assert "5/5" in packed.stderr  # the progress bar
-    slip = autograder("export", graded.root, "--format", "csv", "--canvas-file", gradebook)
-    assert (slip.returncode, slip.stderr.strip()) == (2, "autograder: --canvas-file goes with --format canvas")
+def test_the_commands_say_what_they_did(graded: ClassFolder, gradebook: Path, here: Here) -> None:
+    exported = here("export", graded.root, "--format", "canvas", "--canvas-file", gradebook)
+    assert exported.code == 0, exported.err
+    assert "2 grades written" in exported.out
+    assert "eve (crashed): the notebook ended its own kernel" in exported.out
+    packed = here("feedback", graded.root, TOY, "--zip", "canvas")
+    assert packed.code == 0, packed.err
+    assert "5 pages for Canvas" in packed.out
+    assert "5/5" in packed.err  # the progress bar
+    slip = here("export", graded.root, "--format", "csv", "--canvas-file", gradebook)
+    assert (slip.code, slip.err.strip()) == (2, "autograder: --canvas-file goes with --format canvas")
 
 
 def test_a_group_hands_in_once_and_canvas_gets_one_page_for_it(graded: ClassFolder, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from autograder.report import render
 from autograder.results import CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, LearnerResult
 from autograder.wrong_code import CodeSample
 
-from .lab import browser_page, needs_chromium
+from .lab import needs_chromium
 from .test_report import HOSTILE, NOON, hostile_class, learner, moving, results, small_class
 
 __all__ = ["small_class"]
@@ -45,7 +45,7 @@ def small_with_mistakes(small_class: ClassResults) -> ClassResults:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, small_with_mistakes: ClassResults) -> Iterator[Page]:
+def opened(page: Page, tmp_path: Path, small_with_mistakes: ClassResults) -> Iterator[Page]:
     """The report of three classes, the second of them hostile, the third of 60. Whatever it says or asks for fails."""
     crowd = results(*(learner(f"s{place:03}-{'x' * (place % 9) * 20}", CLEAN, UNSOLVED, FAILED) for place in range(60)))
     path = tmp_path / "report.html"
@@ -54,13 +54,13 @@ def opened(tmp_path: Path, small_with_mistakes: ClassResults) -> Iterator[Page]:
     path.write_text(render(shown, HOSTILE, NOON, samples, secret="s"), encoding="utf-8")
     said: list[str] = []
     requested: list[str] = []
-    with browser_page(1280, 720) as page:
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on("request", lambda request: requested.append(request.url))
-        page.goto(path.as_uri())
-        yield page
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: requested.append(request.url))
+    page.goto(path.as_uri())
+    yield page
     assert said == []
     assert {url for url in requested if not url.startswith("data:")} == {path.as_uri()}
 
@@ -77,7 +77,9 @@ def test_nothing_that_a_learner_wrote_runs_and_the_page_is_as_wide_as_its_window
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_content_policy_stops_markup_that_gets_in_all_the_same(tmp_path: Path, small_class: ClassResults) -> None:
+def test_the_content_policy_stops_markup_that_gets_in_all_the_same(
+    page: Page, tmp_path: Path, small_class: ClassResults
+) -> None:
     smuggled = (
         "<script>document.title = 'pwned'</script><img src='data:,' onerror=\"document.title = 'pwned'\">"
         "<p id=styled style='color: rgb(1, 2, 3)'>x</p><img src='http://127.0.0.1:9/x.png'>"
@@ -86,15 +88,14 @@ def test_the_content_policy_stops_markup_that_gets_in_all_the_same(tmp_path: Pat
     path.write_text(render([small_class], "class", NOON).replace("<main", f"{smuggled}<main"), encoding="utf-8")
     refused: list[str] = []
     asked: list[str] = []
-    with browser_page() as page:
-        page.on("console", lambda message: refused.append(message.text))
-        page.on("response", lambda response: asked.append(response.url))
-        page.on("requestfailed", lambda request: asked.append(f"{request.failure} {request.url}"))
-        page.goto(path.as_uri())
-        assert page.title() == "class: results"
-        assert page.locator("#styled").evaluate("e => getComputedStyle(e).color") != "rgb(1, 2, 3)"
-        page.get_by_role("button", name="All exercises").click()  # and our own script runs
-        expect(page.locator(".shown")).to_have_text("7 learners")
+    page.on("console", lambda message: refused.append(message.text))
+    page.on("response", lambda response: asked.append(response.url))
+    page.on("requestfailed", lambda request: asked.append(f"{request.failure} {request.url}"))
+    page.goto(path.as_uri())
+    assert page.title() == "class: results"
+    assert page.locator("#styled").evaluate("e => getComputedStyle(e).color") != "rgb(1, 2, 3)"
+    page.get_by_role("button", name="All exercises").click()  # and our own script runs
+    expect(page.locator(".shown")).to_have_text("7 learners")
     assert sum("Content Security Policy" in text for text in refused) >= 3
     assert "csp http://127.0.0.1:9/x.png" in asked, "it was stopped before it went out"
 
@@ -221,31 +222,29 @@ def test_on_paper_every_row_is_there_nothing_is_cut_and_the_filters_are_not(open
     assert "6 of 7 learners: without full marks" in opened.locator("#a1").inner_text(), "paper says what it leaves out"
 
 
-def test_scores_that_moved_are_drawn_within_their_frame(tmp_path: Path) -> None:
+def test_scores_that_moved_are_drawn_within_their_frame(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     shown = results(moving("ada", 4, 7, 10), moving("bo", 10, 8, why="by hand"), moving("cy", -1, 12))
     path.write_text(render([shown], "class", NOON), encoding="utf-8")
-    with browser_page() as page:
-        page.goto(path.as_uri())
-        frame = page.locator(".slopes").bounding_box()
-        assert frame
-        for line in page.locator(".slopes line").all():
-            box = line.bounding_box()
-            assert box
-            assert frame["y"] <= box["y"]
-            assert box["y"] + box["height"] <= frame["y"] + frame["height"]
+    page.goto(path.as_uri())
+    frame = page.locator(".slopes").bounding_box()
+    assert frame
+    for line in page.locator(".slopes line").all():
+        box = line.bounding_box()
+        assert box
+        assert frame["y"] <= box["y"]
+        assert box["y"] + box["height"] <= frame["y"] + frame["height"]
 
 
-def test_a_thousand_learners_are_filtered_at_once(tmp_path: Path) -> None:
+def test_a_thousand_learners_are_filtered_at_once(page: Page, tmp_path: Path) -> None:
     states = (CLEAN, PARTLY, FAILED, UNSOLVED)
     crowd = results(
         *(learner(f"s{place:04}", *(states[(place + shift) % 4] for shift in range(3))) for place in range(1000))
     )
     path = tmp_path / "report.html"
     path.write_text(render([crowd], "class", NOON), encoding="utf-8")
-    with browser_page() as page:
-        page.goto(path.as_uri())
-        page.get_by_label("Outcome").select_option("state-wrong")
-        expect(page.locator(".shown")).to_have_text(re.compile("^750 of 1000 learners"))
-        page.get_by_role("button", name="attention_scores").click()
-        expect(page.locator(".shown")).to_have_text(re.compile("^250 of 1000 learners"))
+    page.goto(path.as_uri())
+    page.get_by_label("Outcome").select_option("state-wrong")
+    expect(page.locator(".shown")).to_have_text(re.compile("^750 of 1000 learners"))
+    page.get_by_role("button", name="attention_scores").click()
+    expect(page.locator(".shown")).to_have_text(re.compile("^250 of 1000 learners"))

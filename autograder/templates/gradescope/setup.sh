@@ -28,4 +28,4 @@ $pip "$root/source[grading]"
 
 # Solutions are root's alone, whatever seals a submission off.
 chmod 0700 "$root/source"
-"$root/venv/bin/python" -m autograder.gradescope_run --prepare
+"$root/venv/bin/python" -m autograder gradescope --prepare
