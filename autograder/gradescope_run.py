@@ -1,7 +1,7 @@
 """What runs in Gradescope's container for each submission: the same judge as everywhere, and its `results.json`.
 
-`run_autograder` of the package gives the command `autograder gradescope`. Where a fault is ours it writes no results and ends with an error, which
-Gradescope shows as a failed autograder: nobody gets a zero for it.
+`run_autograder` of the package gives the command `autograder gradescope`. Where a fault is ours it writes no results
+and ends with an error, which Gradescope shows as a failed autograder: nobody gets a zero for it.
 """
 
 from __future__ import annotations

