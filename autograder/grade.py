@@ -172,6 +172,7 @@ class _Autograde(Autograde):
     """nbgrader's `autograde` in two halves, for one submission after the other."""
 
     coursedir: Any  # nbgrader declares it optional; here it is always set
+    _steps: dict[Any, Any]  # by class
 
     @classmethod
     def for_class(cls, config: Any) -> _Autograde:
@@ -183,6 +184,7 @@ class _Autograde(Autograde):
         converter.log = logging.getLogger("autograder.nbgrader")
         converter.log.setLevel(logging.ERROR)
         converter.writer = FilesWriter(parent=converter, config=converter.config)
+        converter._steps = {}
         converter.exporter = NotebookExporter(parent=converter, config=converter.config, optimistic_validation=True)
         return converter
 
@@ -218,10 +220,22 @@ class _Autograde(Autograde):
 
     def _through(self, steps: Iterable[Any], notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Take a notebook through nbgrader's `steps`, without the copies and checks that an exporter makes of it."""
-        for step in steps:  # classes, or their names
-            step = import_item(step) if isinstance(step, str) else step
-            notebook, resources = step(parent=self.exporter)(notebook, resources)
+        for step in steps:
+            notebook, resources = self._made(step)(notebook, resources)
         return notebook, resources
+
+    def _made(self, step: Any) -> Any:
+        """Return a step, given as a class or its name, made.
+
+        That takes as long as most of them run. nbgrader's own and ours keep nothing of a notebook: they are made once.
+        """
+        step = import_item(step) if isinstance(step, str) else step
+        if step in self._steps:
+            return self._steps[step]
+        made = step(parent=self.exporter)
+        if step.__module__.partition(".")[0] in ("nbgrader", "autograder"):
+            self._steps[step] = made
+        return made
 
     def _resources(self, path: Path) -> Any:
         self._sanitizing = True  # nbgrader: the submission is the input, and its path has the names

@@ -8,6 +8,7 @@ them; `autograder.grade` keeps the gradebook open, and then all that a submissio
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest import mock
@@ -37,7 +38,8 @@ def kept_open(url: str) -> Iterator[None]:
         shared.db.rollback()
     except SQLAlchemyError as error:
         raise Problem(f"the gradebook {url} cannot be written, so nothing is graded: {one_line(error)}") from error
-    shared.db().expire_on_commit = False  # what was read of the release stays as it is
+    shared.db().expire_on_commit = False  # what was read of the release stays as it is, and is looked for once
+    of_release = {name: functools.cache(getattr(shared, name)) for name in ("find_assignment", "find_notebook")}
     known = {shared.course_id}
     open_another, close_another = Gradebook.__init__, Gradebook.close
 
@@ -46,7 +48,7 @@ def kept_open(url: str) -> Iterator[None]:
             open_another(self, db_url, course_id, authenticator)
             return
         session = _Uncommitted(shared.db)
-        self.__dict__.update(vars(shared), db=session, course_id=course_id, authenticator=authenticator)
+        self.__dict__.update(vars(shared), db=session, course_id=course_id, authenticator=authenticator, **of_release)
         if course_id not in known:
             self.check_course(course_id=course_id)
             known.add(course_id)
@@ -95,6 +97,7 @@ class OverwriteReleased(OverwriteCells):
                 _held[:] = [notebook, *sources, *graded]
             self.gradebook: Any = _Loaded(
                 gradebook,
+                find_notebook={self.notebook_id: notebook},
                 find_source_cell={cell.name: cell for cell in sources},
                 find_graded_cell={cell.name: cell for cell in graded},
             )
