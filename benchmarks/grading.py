@@ -188,7 +188,7 @@ def own_cells(folder: ClassFolder, chapter: Chapter, everything: bool) -> float:
         everything: the cells on which no grade depends, too.
     """
     spent = []
-    manager, kernel = start_new_kernel(env=environment())
+    manager, kernel = start_new_kernel(env=environment(), stderr=subprocess.DEVNULL)  # it warns of TCP
     try:
         for student in folder.students(chapter.name):
             notebook = source_notebook.read_text(folder.notebook(student, chapter.name))
