@@ -13,6 +13,7 @@ import sys
 import threading
 from typing import Any
 
+import zmq
 from ipykernel import ipkernel, kernelapp, kernelbase
 from ipykernel.compiler import XCachingCompiler, get_tmp_directory
 from ipykernel.iostream import OutStream
@@ -59,7 +60,7 @@ def _accepts(method: Any, names: tuple[str, ...]) -> dict[str, bool]:
 
 kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
 # It looks at the signature of the shell's method for every cell.
-ipkernel._accepts_parameters = lambda method, names: _accepts(method, tuple(names))
+ipkernel._accepts_parameters = lambda method, names: _accepts(method, tuple(names))  # type: ignore[attr-defined]
 
 
 class _Transformers(TransformerManager):
@@ -156,6 +157,9 @@ class _Kernel(IPythonKernel):
     async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Run a cell, and send the reply at once: `stream` would have the loop send it, and then wait for that."""
         await super().execute_request(stream.socket, ident, parent)
+        # Sending has the socket note what has come meanwhile, and then it does not wake `stream` for it.
+        if stream.socket.get(zmq.EVENTS) & zmq.POLLIN:
+            stream.flush(zmq.POLLIN)
 
     @classmethod
     def instance(cls, *args: Any, **parts: Any) -> _Kernel:

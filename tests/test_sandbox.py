@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
@@ -383,6 +385,30 @@ def test_a_cell_is_interrupted_by_a_message() -> None:
     client.execute(cleanup_kc=True)
     kernel.close()
     assert _text(notebook.cells[0]) == "interrupted\n"
+
+
+def test_a_cell_that_is_sent_while_another_runs_is_run_as_well() -> None:
+    """It may arrive while the first one's reply goes out, and nothing else would wake the kernel for it."""
+
+    async def send_pairs() -> None:
+        kernel = SealedKernel(limits=GENEROUS)
+        await kernel.start_kernel()
+        client = kernel.client()
+        client.start_channels()
+        await client.wait_for_ready()
+        try:
+            for number in range(120):
+                sent = [await ensure_async(client.execute("import time; time.sleep(0.003)"))]
+                await asyncio.sleep(0.0005 * (number % 12))
+                sent.append(await ensure_async(client.execute("2")))
+                replies = [await client.shell_channel.get_msg(timeout=20) for _ in sent]
+                assert [reply["parent_header"]["msg_id"] for reply in replies] == sent
+        finally:
+            client.stop_channels()
+            await kernel.shutdown_kernel(now=True)
+            kernel.close()
+
+    asyncio.run(send_pairs())
 
 
 @pytest.mark.parametrize("trick", ["os.symlink('/etc/ld.so.cache', answer)", "os.mkfifo(answer)", "os.mkdir(answer)"])
