@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import zmq
@@ -136,11 +137,31 @@ class _Stream(OutStream):
 _Shell.__name__, _Stream.__name__ = ZMQInteractiveShell.__name__, OutStream.__name__
 
 
+class _Reply:
+    """Takes a reply from the session, and keeps it until no interrupt can come between two of its frames."""
+
+    frames: Sequence[Any] = ()
+    _options: Mapping[str, Any] = {}
+
+    def send_multipart(self, frames: Sequence[Any], **options: Any) -> None:
+        """Keep a reply."""
+        self.frames, self._options = frames, options
+
+    def send_by(self, socket: zmq.Socket[bytes]) -> None:
+        """Send the reply that is kept."""
+        frames, self.frames = self.frames, ()
+        socket.send_multipart(frames, **self._options)
+
+
 class _Kernel(IPythonKernel):
     """A kernel that is there before its sockets are."""
 
     shell_class = _Shell  # type: ignore[assignment]
     compiler_class = _Compiler  # type: ignore[assignment]
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._reply = _Reply()
 
     @property
     def _supports_kernel_subshells(self) -> bool:
@@ -155,11 +176,17 @@ class _Kernel(IPythonKernel):
         """Do nothing: who has sent the code knows it, and the reply tells the cell's number."""
 
     async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Run a cell, and send the reply at once: `stream` would have the loop send it, and then wait for that."""
-        await super().execute_request(stream.socket, ident, parent)
-        # Sending has the socket note what has come meanwhile, and then it does not wake `stream` for it.
-        if stream.socket.get(zmq.EVENTS) & zmq.POLLIN:
-            stream.flush(zmq.POLLIN)
+        """Run a cell. `stream` would have the loop send the reply, and then wait for that."""
+        await super().execute_request(self._reply, ident, parent)
+
+    def _publish_status_and_flush(self, status: str, channel: str, stream: Any, parent: Any = None) -> None:
+        """Send the reply to a cell that was run, and tell that it is done."""
+        if channel == "shell" and self._reply.frames:  # another thread reads the control channel
+            self._reply.send_by(stream.socket)
+            # Sending has the socket note what has come meanwhile, and then it does not wake `stream` for it.
+            if stream.socket.get(zmq.EVENTS) & zmq.POLLIN:
+                stream.flush(zmq.POLLIN)
+        super()._publish_status_and_flush(status, channel, stream, parent)
 
     @classmethod
     def instance(cls, *args: Any, **parts: Any) -> _Kernel:

@@ -201,7 +201,7 @@ def own_cells(folder: ClassFolder, chapter: Chapter, everything: bool) -> float:
     finally:
         kernel.stop_channels()
         manager.shutdown_kernel(now=True)
-    return statistics.mean(spent[1:])  # the first imports
+    return statistics.mean(spent[1:] or spent)  # the first imports
 
 
 def _computed(kernel: BlockingKernelClient) -> float:

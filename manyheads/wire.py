@@ -200,13 +200,13 @@ def _dtype(name: Any) -> torch.dtype:
 
 
 def dumps(document: Any, tensors: Mapping[str, Tensor]) -> bytes:
-    """Return a file of `document` (JSON) and `tensors`: the same bytes for the same content."""
+    """Return a file of `document` (JSON) and `tensors`, which lie on the CPU: the same bytes for the same content."""
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     metadata = {_DOCUMENT: text}  # one entry: safetensors keeps several in no fixed order
     if any(tensor.dtype == torch.bfloat16 for tensor in tensors.values()):  # numpy has none
         return safetensors.torch.save(dict(tensors), metadata)
     # The same bytes, in a third of the time: torch's way goes through ctypes, tensor by tensor.
-    return safetensors.numpy.save({name: tensor.numpy() for name, tensor in tensors.items()}, metadata)
+    return safetensors.numpy.save({name: tensor.contiguous().numpy() for name, tensor in tensors.items()}, metadata)
 
 
 def loads(data: bytes, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tensor]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -28,10 +29,12 @@ def refusal(said: Said) -> str:
 
 
 @pytest.fixture
-def without_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No program is found."""
+def without_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """No program is found. What PATH was before."""
+    before = os.environ["PATH"]
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return before
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ def test_from_hand_in_to_report_by_commands_alone(toy_class: ClassFolder, hand_i
 
 @pytest.mark.slow
 def test_without_a_sandbox_nothing_runs_unless_told_and_then_the_warning_stays(
-    toy_class: ClassFolder, hand_in: HandIn, here: Here, without_bubblewrap: None, monkeypatch: pytest.MonkeyPatch
+    toy_class: ClassFolder, hand_in: HandIn, here: Here, without_bubblewrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hand_in(toy_class, "ada", {"scale_rows": "def scale_rows(x, factors): return x * factors[:, None]"})
     line = refusal(here("grade", toy_class.root))
@@ -153,7 +156,7 @@ def test_without_a_sandbox_nothing_runs_unless_told_and_then_the_warning_stays(
     assert "WARNING" in told.err
     assert "without the sandbox" in told.out
     assert "ada" in told.out.split("WARNING")[1]
-    monkeypatch.undo()
+    monkeypatch.setenv("PATH", without_bubblewrap)
     later = here("grade", toy_class.root)  # nothing new is run; what was, was not sealed
     assert "without the sandbox" in later.out
     here("report", toy_class.root)
@@ -169,7 +172,7 @@ def test_doctor_says_what_is_there() -> None:
         assert word in well.stdout
 
 
-def test_doctor_fails_where_grading_would_refuse(here: Here, without_bubblewrap: None) -> None:
+def test_doctor_fails_where_grading_would_refuse(here: Here, without_bubblewrap: str) -> None:
     ill = here("doctor")
     assert ill.code == 1
     assert "✗ bubblewrap" in ill.out
