@@ -22,7 +22,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from .problems import Problem, one_line
 
 _kept: list[Gradebook] = []  # the gradebook that is kept open, while one is
-_held: list[Any] = []  # what was last read of a release: SQLAlchemy forgets, and asks again, what nobody holds
 
 
 @contextlib.contextmanager
@@ -63,7 +62,6 @@ def kept_open(url: str) -> Iterator[None]:
             yield
     finally:
         _kept.remove(shared)
-        _held.clear()
         shared.close()
 
 
@@ -93,11 +91,8 @@ class OverwriteReleased(OverwriteCells):
         with Gradebook(self.db_url) as gradebook:
             notebook: Any = gradebook.find_notebook(self.notebook_id, self.assignment_id)
             sources, graded = list(notebook.source_cells), [*notebook.grade_cells, *notebook.task_cells]
-            if _kept:
-                _held[:] = [notebook, *sources, *graded]
             self.gradebook: Any = _Loaded(
                 gradebook,
-                find_notebook={self.notebook_id: notebook},
                 find_source_cell={cell.name: cell for cell in sources},
                 find_graded_cell={cell.name: cell for cell in graded},
             )

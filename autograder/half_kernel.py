@@ -54,13 +54,15 @@ class _NoThread:
         return False
 
 
+kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
+
+
 @functools.cache
 def _accepts(method: Any, names: tuple[str, ...]) -> dict[str, bool]:
     return kernelbase._accepts_parameters(method, names)
 
 
-kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
-# It looks at the signature of the shell's method for every cell.
+# ipykernel looks at the signature of the shell's method for every cell.
 ipkernel._accepts_parameters = lambda method, names: _accepts(method, tuple(names))  # type: ignore[attr-defined]
 
 

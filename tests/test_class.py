@@ -271,7 +271,11 @@ def test_a_regrade_that_is_stopped_loses_nothing_and_goes_on(
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_is_not_lost_where_python_drops_it(
-    toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    toy_class: ClassFolder,
+    hand_in: HandIn,
+    right: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    interruptible: None,
 ) -> None:
     for student in ("ada", "bo", "cy"):
         hand_in(toy_class, student, right)
@@ -287,11 +291,10 @@ def test_ctrl_c_is_not_lost_where_python_drops_it(
         return save(self, executed)
 
     monkeypatch.setattr(Steps, "save", interrupted)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # pytest-xdist ignores it
     with pytest.raises(KeyboardInterrupt) as stopped:
         grade(toy_class, TOY, workers=1, progress=False)
     assert "1 of 3 submissions" in stopped.value.__notes__[0]
-    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_forbidden_call_is_found_wherever_the_exercise_is_written(toy_class: ClassFolder, hand_in: HandIn) -> None:

@@ -249,11 +249,7 @@ def test_without_a_sandbox_the_submission_is_another_user_who_sees_no_solutions(
     autograded = folder.autograded("learner", TOY).read_text()
     assert f"SPY {LEARNER} ['PermissionError']" in autograded
     assert results(root)["score"] == 9
-    assert [process for process in psutil.process_iter(["uids"]) if is_the_learners(process)] == []
-
-
-def is_the_learners(process: psutil.Process) -> bool:
-    return process.info["uids"].real == LEARNER and is_alive(process)
+    assert not [p for p in psutil.process_iter(["uids"]) if p.info["uids"].real == LEARNER and is_alive(p)]
 
 
 @pytest.mark.slow

@@ -150,7 +150,8 @@ def test_the_command_points_a_fork_at_itself_and_what_is_derived_is_fresh(fork: 
     assert f"wrote notebooks/{CHAPTERS[0].name}/{CHAPTERS[0].name}.ipynb" in done.stdout
     assert "git tag v7 && git push origin v7" in done.stdout
 
-    assert stale(fork) == []
+    assert move(fork, "school/course").tag == "v7"
+    assert build(fork) == [], "all is fresh, and once more changes nothing"
     old = read_home(REPOSITORY_ROOT).repository
     for path in [fork / "README.md", *fork.glob("notebooks/**/*.*")]:
         assert old not in path.read_text(encoding="utf-8"), path

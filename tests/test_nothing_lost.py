@@ -36,7 +36,7 @@ def test_killed_anywhere_the_gradebook_is_that_of_an_undisturbed_run(tmp_path: P
     assert len(told) == 3
 
 
-def test_a_run_that_is_stopped_by_hand_says_what_was_done(tmp_path: Path) -> None:
+def test_a_run_that_is_stopped_by_hand_says_what_was_done(tmp_path: Path, interruptible: None) -> None:
     folder = kill_trials.make_class(tmp_path, 9)
     for student in folder.students(TOY)[3:]:  # they take longer than this test to notice that some are done
         notebook = read_text(folder.notebook(student, TOY))
@@ -44,8 +44,6 @@ def test_a_run_that_is_stopped_by_hand_says_what_was_done(tmp_path: Path) -> Non
             notebook, "scale_rows", f"import time\ntime.sleep(3)\n{folder.chapter(TOY).reference['scale_rows']}"
         )
         folder.notebook(student, TOY).write_text(to_text(notebook), encoding="utf-8")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a shell runs in the background, and all that it starts
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     command = kill_trials.start(folder)
     while len(list((folder.root / "outcomes").rglob("*.json"))) < 2:
         assert command.poll() is None, (tmp_path / "log").read_text()

@@ -154,11 +154,7 @@ def left_files() -> set[str]:
 @pytest.fixture(scope="session")
 def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Graded:
     """A class of all attacks and some honest submissions, graded in one go."""
-    return _attack(tmp_path_factory.mktemp("attacked"), built_toy, tmp_path_factory.mktemp("temporary"))
-
-
-def _attack(root: Path, built_toy: Path, temporary: Path) -> Graded:
-    """Make the class at `root`, and grade it."""
+    root, temporary = tmp_path_factory.mktemp("attacked"), tmp_path_factory.mktemp("temporary")
     solutions = shutil.copytree(built_toy / "solutions", root / "solutions")
     shutil.copytree(REPOSITORY_ROOT / "solutions" / FIRST, solutions / FIRST)
     folder = new_class(root / "class", solutions)
