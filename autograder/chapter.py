@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from manyheads.exam import CHECKS
 
 from .problems import Problem, one_line
+from .stand_ins import self_contained
 
 if TYPE_CHECKING:  # they take seconds to import, and not everything that knows of chapters reads one
     from nbformat import NotebookNode
@@ -131,11 +132,20 @@ class Chapter:
         return names
 
     @cached_property
+    def stand_ins(self) -> Mapping[str, str]:
+        """Source that defines a working object, imports included, by exercise: what others that build on it get."""
+        cells = {"imports": self.imports, **self.reference}
+        found = {
+            name: self_contained(name, cells) if exercise.stand_in is None else exercise.stand_in
+            for name, exercise in self.exercises.items()
+        }
+        return {name: source for name, source in found.items() if source}
+
+    @cached_property
     def earlier(self) -> Mapping[str, str]:
         """The stand-ins of the chapters before this one, by exercise: what `manyheads.earlier` gives it."""
         before = [path for path in sorted(self.folder.parent.glob(f"*/{LESSON}")) if path.parent.name < self.name]
-        exercises = [exercise for path in before for exercise in read_chapter(path.parent).exercises.values()]
-        return {exercise.name: exercise.stand_in for exercise in exercises if exercise.stand_in}
+        return {name: source for path in before for name, source in read_chapter(path.parent).stand_ins.items()}
 
     def mistaken(self, exercise: str, misconception: Misconception) -> str:
         """Return the reference solution of `exercise` with one known mistake made."""

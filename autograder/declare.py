@@ -57,8 +57,9 @@ class Exercise:
     """What is known of one exercise. See `manyheads.exam.Exam` for the fields that they share.
 
     Args:
-        stand_in: source of a working object of this name, imports included, in torch one-liners that give
-            nothing away. Others that build on this exercise are judged with it when the learner's own failed.
+        stand_in: what others that build on this exercise are judged with when the learner's own failed, and what
+            later chapters import where a learner has none. None: the reference solution. Else source of another
+            working object of this name, imports included; "": nothing.
         probe: a self-contained function `probe(target, *inputs)` (it imports what it needs) for exercises whose
             plain call is not enough, or None.
     """
@@ -69,7 +70,7 @@ class Exercise:
     misconceptions: tuple[Misconception, ...]
     alternatives: tuple[Alternative, ...] = ()
     builds_on: tuple[str, ...] = ()
-    stand_in: str = ""
+    stand_in: str | None = None
     forbids: tuple[str, ...] = ()
     probe: Callable[..., object] | None = None
     exact_zeros: bool = False
@@ -94,6 +95,7 @@ def multiple_choice(name: str, right: str, wrong: Mapping[str, tuple[str, str]])
             for letter, (thought, hint) in wrong.items()
         ),
         alternatives=(Alternative("a capital letter", f"def {name}():\n    return {right.upper()!r}"),),
+        stand_in="",
         probe=_letter,
         conceals=True,
     )

@@ -59,7 +59,7 @@ def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) ->
         hints={mistake.name: mistake.hint for mistake in exercise.misconceptions},
         points={cell.check: cell.points for cell in chapter.cells_of(exercise.name)},
         builds_on=exercise.builds_on,
-        stand_in=exercise.stand_in,
+        stand_in=chapter.stand_ins.get(exercise.name, ""),
         forbids=exercise.forbids,
         probe=source,
         exact_zeros=exercise.exact_zeros,

@@ -18,6 +18,7 @@ from typing import Any
 from . import diagnosis, probe
 from .fixtures import all_exams
 from .forbidden import compiled, is_the_courses
+from .sealed import unsealed
 
 # What the chapters' first cells import: a kept exercise is one cell, and relies on them.
 _PRELUDE = """
@@ -62,10 +63,13 @@ def kept_source(exercise: str) -> str | None:
 
 @contextlib.contextmanager
 def given(sources: Mapping[str, str]) -> Iterator[None]:
-    """Have names resolved from `sources` (source by exercise) and nothing else, for as long as the block runs.
+    """Have names resolved from `sources` and nothing else, for as long as the block runs.
 
     The grader reads chapters inside this: what it computes depends neither on this machine's fixtures nor on
     anybody's kept code.
+
+    Args:
+        sources: by exercise, sealed or not, as a stand-in is written.
     """
     global _given
     before, _given = _given, sources
@@ -93,9 +97,7 @@ def __getattr__(name: str) -> Any:
     source = (_stand_ins() if _given is None else _given).get(name)
     if source is None:
         raise AttributeError(f"no earlier chapter has an exercise {name}")
-    scope = _module(f"manyheads.stand_in_for_{name}")
-    _run_stand_in(name, source, scope)
-    return scope[name]
+    return _stand_in(name, source)
 
 
 def _module(name: str) -> dict[str, Any]:
@@ -107,10 +109,13 @@ def _module(name: str) -> dict[str, Any]:
     return vars(sys.modules[name])
 
 
-def _run_stand_in(name: str, source: str, scope: dict[str, Any]) -> None:
-    code = compiled(source, f"<stand-in for {name}>")
+def _stand_in(name: str, source: str) -> Any:
+    """Return what `source`, sealed or not, defines as `name`: in a module of its own, where it finds what it needs."""
+    scope = _module(f"manyheads.stand_in_for_{name}")
+    code = compiled(unsealed(source), f"<stand-in for {name}>")
     is_the_courses(name, code)
     exec(code, scope)
+    return scope[name]
 
 
 def _stand_ins() -> dict[str, str]:
@@ -136,8 +141,8 @@ def _kept_scope(name: str) -> dict[str, Any]:
     scope = _module(f"manyheads.own_{name}")
     exec(_PRELUDE, scope)
     for other, source in _stand_ins().items():
-        _run_stand_in(other, source, scope)
-    scope.pop(name, None)
+        if other != name:
+            scope[other] = _stand_in(other, source)
     for other in all_exams():  # one exercise may call another, and each may be rewritten at any time
         kept = kept_in() / f"{other}.py"
         if kept.is_file():

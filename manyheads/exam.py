@@ -45,7 +45,8 @@ class Exam:
         hints: what to tell a learner, by misconception.
         points: what each check is worth, by check.
         builds_on: exercises whose code this one may call.
-        stand_in: source that defines a working object of this name, for exercises that build on it.
+        stand_in: source that defines a working object of this name, for exercises that build on it; as learners have
+            it, `manyheads.sealed`. "" where there is none.
         forbids: names that the learner's source may not use.
         probe: source of a function `probe(target, *inputs)` that replaces the plain call, or "".
         exact_zeros: whether an entry that is exactly 0 in the right answer must be exactly 0.
@@ -60,7 +61,7 @@ class Exam:
     hints: Mapping[str, str]
     points: Mapping[str, float] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
-    stand_in: str = ""
+    stand_in: str = field(default="", repr=False)
     forbids: tuple[str, ...] = ()
     probe: str = ""
     exact_zeros: bool = False

@@ -1,6 +1,6 @@
 """Reads and writes the exams that learners' checks use: `manyheads/fixtures/<chapter>.safetensors`.
 
-Written by `autograder build`, read by `manyheads.check`. A file holds inputs and outputs, no reference code.
+Written by `autograder build`, read by `manyheads.check`. A file holds inputs, outputs and, sealed, stand-ins.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from . import wire
 from .exam import Exam, Trial
+from .sealed import sealed
 
 FOLDER = Path(__file__).parent / "fixtures"
-_PLAIN = ("exercise", "stand_in", "probe", "exact_zeros", "conceals", "atol", "rtol")
+_PLAIN = ("exercise", "probe", "exact_zeros", "conceals", "atol", "rtol")
 _NAMES = ("returns", "builds_on", "forbids")
 _BY_NAME = ("hints", "points")
 
@@ -29,6 +30,7 @@ def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:
         plain = {key: getattr(exam, key) for key in _PLAIN}
         names = {key: list(getattr(exam, key)) for key in _NAMES}
         by_name = {key: dict(getattr(exam, key)) for key in _BY_NAME}
+        plain["stand_in"] = sealed(exam.stand_in)
         packed.append({**plain, **names, **by_name, "trials": trials})
     return {"exams": packed}, packer.tensors
 
@@ -67,7 +69,7 @@ def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
         plain: dict[str, Any] = {key: packed[key] for key in _PLAIN}
         names: dict[str, Any] = {key: tuple(packed[key]) for key in _NAMES}
         by_name: dict[str, Any] = {key: packed[key] for key in _BY_NAME}
-        exams.append(Exam(**plain, **names, **by_name, trials=trials))
+        exams.append(Exam(**plain, **names, **by_name, stand_in=packed["stand_in"], trials=trials))
     return exams
 
 

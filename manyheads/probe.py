@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from . import wire
 from .call import Answer, Call, Failure, Value, missing
 from .forbidden import FORBIDDEN, code_of, compiled, the_courses, watching
+from .sealed import unsealed
 
 _lent: set[CodeType] = set()  # code of the stand-ins that are in place
 _PACKAGE = str(Path(__file__).parent)
@@ -92,13 +93,13 @@ def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str
 
     Args:
         namespace: where the learner's code looks its names up.
-        stand_ins: source by name; each defines an object of that name.
+        stand_ins: source by name, sealed or not; each defines an object of that name.
     """
     missing = object()
     before = {name: namespace.get(name, missing) for name in stand_ins}
     for name, source in stand_ins.items():
         scope: dict[str, Any] = {"__name__": "manyheads.stand_in"}
-        code = compiled(source, f"<stand-in for {name}>")
+        code = compiled(unsealed(source), f"<stand-in for {name}>")
         _lent.update(code_of(code))
         exec(code, scope)
         namespace[name] = scope[name]

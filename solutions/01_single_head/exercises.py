@@ -167,12 +167,6 @@ def project(x, w_q, w_k, w_v):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def project(x, w_q, w_k, w_v):
-    return tuple(torch.tensordot(x, w, dims=1) for w in (w_q, w_k, w_v))
-""",
     forbids=FORBIDS,
 )
 
@@ -372,12 +366,6 @@ def attention_scores(q, k):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def attention_scores(q, k):
-    return torch.linalg.vecdot(q.unsqueeze(-2), k.unsqueeze(-3)) * q.shape[-1] ** -0.5
-""",
     forbids=FORBIDS,
 )
 
@@ -515,12 +503,6 @@ def causal_mask(seq, device=None):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def causal_mask(seq, device=None):
-    return torch.eye(seq, device=device).cumsum(dim=0).bool()
-""",
     forbids=FORBIDS,
 )
 
@@ -819,17 +801,6 @@ def attention_weights(scores, mask=None):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def attention_weights(scores, mask=None):
-    identity = torch.eye(scores.shape[-1], dtype=scores.dtype, device=scores.device)
-    identity = identity.expand(*scores.shape[:-2], -1, -1)
-    weights = torch.nn.functional.scaled_dot_product_attention(
-        scores, identity, identity, attn_mask=mask, scale=1.0
-    )
-    return weights.nan_to_num(0.0)
-""",
     forbids=FORBIDS,
     exact_zeros=True,
 )
@@ -1042,14 +1013,6 @@ def attention(q, k, v, mask=None):
         ),
     ),
     builds_on=("attention_scores", "attention_weights"),
-    stand_in="""
-import torch
-
-def attention(q, k, v, mask=None):
-    if mask is not None:
-        mask = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -torch.inf)
-    return torch._scaled_dot_product_attention_math(q, k, v, attn_mask=mask)
-""",
     forbids=FORBIDS,
     exact_zeros=True,
 )
@@ -1317,21 +1280,6 @@ class SingleHeadAttention(nn.Module):
         ),
     ),
     builds_on=("project", "attention_scores", "attention_weights", "attention"),
-    stand_in="""
-import torch
-from torch import nn
-
-class SingleHeadAttention(nn.Module):
-    def __init__(self, d_model, d_head):
-        super().__init__()
-        self.w_q, self.w_k, self.w_v = (nn.Linear(d_model, d_head) for _ in range(3))
-
-    def forward(self, x, mask=None):
-        if mask is not None:
-            mask = torch.zeros(mask.shape, dtype=x.dtype, device=x.device).masked_fill(~mask, -torch.inf)
-        q, k, v = self.w_q(x), self.w_k(x), self.w_v(x)
-        return torch._scaled_dot_product_attention_math(q, k, v, attn_mask=mask)
-""",
     forbids=FORBIDS,
     exact_zeros=True,
 )

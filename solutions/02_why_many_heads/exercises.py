@@ -195,10 +195,6 @@ def compare_head_counts(train, head_counts):
 """,
         ),
     ),
-    stand_in="""
-def compare_head_counts(train, head_counts):
-    return dict(zip(head_counts, map(train, head_counts)))
-""",
 )
 
 
@@ -426,12 +422,6 @@ def attention_entropy(weights):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def attention_entropy(weights):
-    return torch.special.entr(weights).sum(dim=-1)
-""",
 )
 
 
@@ -623,14 +613,6 @@ def head_specialisation(weights, query_index, target_index):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def head_specialisation(weights, query_index, target_index):
-    rows = torch.nn.functional.one_hot(query_index, weights.shape[2]).to(weights.dtype)
-    columns = torch.nn.functional.one_hot(target_index, weights.shape[3]).to(weights.dtype)
-    return torch.einsum("bhqk,brq,brk->hr", weights, rows, columns) / len(weights)
-""",
 )
 
 

@@ -264,14 +264,6 @@ def head_width(d_model, num_heads):
 """,
         ),
     ),
-    stand_in="""
-import math
-
-def head_width(d_model, num_heads):
-    if min(d_model, num_heads) < 1 or math.gcd(d_model, num_heads) != num_heads:
-        raise ValueError(f"d_model {d_model}, num_heads {num_heads}")
-    return math.lcm(d_model, num_heads) // num_heads
-""",
     probe=attempt,
 )
 
@@ -455,16 +447,6 @@ def make_heads(d_model, num_heads):
         ),
     ),
     builds_on=("head_width",),
-    stand_in="""
-import math
-from torch import nn
-from manyheads.earlier import SingleHeadAttention
-
-def make_heads(d_model, num_heads):
-    if min(d_model, num_heads) < 1 or math.gcd(d_model, num_heads) != num_heads:
-        raise ValueError(f"d_model {d_model}, num_heads {num_heads}")
-    return nn.ModuleList(map(SingleHeadAttention, *zip(*[(d_model, d_model // num_heads)] * num_heads)))
-""",
     forbids=FORBIDS,
     probe=parts,
 )
@@ -720,12 +702,6 @@ def run_heads(heads, x, mask=None):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def run_heads(heads, x, mask=None):
-    return tuple(torch.stack(kind, dim=-3) for kind in zip(*(head(x, mask) for head in heads)))
-""",
     forbids=FORBIDS,
     probe=run_through,
     exact_zeros=True,
@@ -915,12 +891,6 @@ def concat_heads(outputs):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def concat_heads(outputs):
-    return torch.einsum("bhsd->bshd", outputs).flatten(start_dim=2)
-""",
     forbids=FORBIDS,
 )
 
@@ -1168,21 +1138,6 @@ class ParallelHeads(nn.Module):
         ),
     ),
     builds_on=("head_width", "make_heads", "run_heads", "concat_heads"),
-    stand_in="""
-import torch
-from torch import nn
-from manyheads.earlier import SingleHeadAttention
-
-class ParallelHeads(nn.Module):
-    def __init__(self, d_model, num_heads):
-        super().__init__()
-        self.heads = nn.ModuleList(SingleHeadAttention(d_model, d_model // num_heads) for _ in range(num_heads))
-        self.w_o = nn.Linear(d_model, d_model)
-
-    def forward(self, x, mask=None):
-        outputs, weights = zip(*(head(x, mask) for head in self.heads))
-        return self.w_o(torch.cat(outputs, dim=-1)), torch.stack(weights, dim=1)
-""",
     forbids=FORBIDS,
     exact_zeros=True,
 )
@@ -1314,10 +1269,6 @@ def attention_parameters(d_model, num_heads):
         ),
     ),
     builds_on=("head_width",),
-    stand_in="""
-def attention_parameters(d_model, num_heads):
-    return sum(d_model for _ in range(4 * (d_model + 1)))
-""",
     forbids=("ParallelHeads", "numel"),
 )
 
@@ -1489,12 +1440,6 @@ def attention_flops(batch, seq, d_model, num_heads):
         ),
     ),
     builds_on=("head_width",),
-    stand_in="""
-import math
-
-def attention_flops(batch, seq, d_model, num_heads):
-    return math.prod((4, batch, seq, d_model, seq + d_model + d_model))
-""",
     forbids=("ParallelHeads", "FlopCounterMode"),
 )
 

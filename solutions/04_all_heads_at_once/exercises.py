@@ -210,12 +210,6 @@ def split_heads(x, num_heads):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def split_heads(x, num_heads):
-    return torch.stack(x.chunk(num_heads, dim=-1), dim=1)
-""",
     forbids=FORBIDS,
 )
 
@@ -354,12 +348,6 @@ def merge_heads(x):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def merge_heads(x):
-    return torch.cat(x.unbind(dim=1), dim=-1)
-""",
     forbids=FORBIDS,
 )
 
@@ -560,12 +548,6 @@ def padding_mask(lengths, seq):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def padding_mask(lengths, seq):
-    return torch.outer(lengths, lengths.new_ones(seq)).gt(torch.arange(seq, device=lengths.device))[:, None, None]
-""",
     probe=mask_or_its_place,
     forbids=FORBIDS,
 )
@@ -1301,28 +1283,6 @@ class MultiHeadAttention(nn.Module):
         ),
     ),
     builds_on=("split_heads", "merge_heads"),
-    stand_in="""
-import torch
-from torch import nn
-
-class MultiHeadAttention(nn.Module):
-    def __init__(self, d_model, num_heads, dropout=0.0):
-        super().__init__()
-        if d_model % num_heads != 0:
-            raise ValueError(f"{num_heads} heads do not divide a d_model of {d_model}")
-        self.num_heads, self.dropout = num_heads, nn.Dropout(dropout)
-        self.w_q, self.w_k, self.w_v, self.w_o = (nn.Linear(d_model, d_model) for _ in range(4))
-
-    def forward(self, query, key=None, value=None, mask=None):
-        key = query if key is None else key
-        value = key if value is None else value
-        layers = ((self.w_q, query), (self.w_k, key), (self.w_v, value))
-        q, k, v = (torch.stack(layer(x).chunk(self.num_heads, dim=-1), dim=1) for layer, x in layers)
-        if mask is not None:
-            mask = torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(~mask, -torch.inf)
-        weights = self.dropout(torch._scaled_dot_product_attention_math(q, k, v, attn_mask=mask)[1])
-        return self.w_o(torch.cat((weights @ v).unbind(dim=1), dim=-1)), weights
-""",
     probe=layer_or_what_it_does,
     forbids=FORBIDS,
     exact_zeros=True,

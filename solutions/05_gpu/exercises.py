@@ -109,12 +109,6 @@ def best_device():
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def best_device():
-    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-""",
     probe=device_on_a_machine,
 )
 
@@ -254,12 +248,6 @@ def causal_mask_like(x):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def causal_mask_like(x):
-    return torch.eye(x.shape[1], device=x.device).cumsum(dim=0).bool()
-""",
     probe=mask_here_and_on_a_gpu,
 )
 
@@ -506,24 +494,6 @@ def time_on_device(fn, device, warmup=3, repeats=20):
 """,
         ),
     ),
-    stand_in="""
-import time
-
-import torch
-
-def time_on_device(fn, device, warmup=3, repeats=20):
-    def once():
-        start = time.perf_counter()
-        fn()
-        wait()
-        return time.perf_counter() - start
-
-    wait = (lambda: None) if torch.device(device).type == "cpu" else torch.accelerator.synchronize
-    for _ in range(warmup):
-        fn()
-    wait()
-    return torch.quantile(torch.tensor([once() for _ in range(repeats)], dtype=torch.float64), 0.5).item()
-""",
     probe=seconds_on_a_pretend_clock,
 )
 
@@ -637,12 +607,6 @@ def score_matrix_bytes(batch, num_heads, seq, dtype):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def score_matrix_bytes(batch, num_heads, seq, dtype):
-    return torch.empty(batch, num_heads, seq, seq, dtype=dtype, device="meta").nbytes
-""",
 )
 
 
@@ -863,12 +827,6 @@ def fast_attention(q, k, v, mask=None, is_causal=False):
 """,
         ),
     ),
-    stand_in="""
-import torch
-
-def fast_attention(q, k, v, mask=None, is_causal=False):
-    return torch.nn.functional.scaled_dot_product_attention(q, k, v, mask, is_causal=is_causal)
-""",
     probe=fast_attention_spied_on,
 )
 
@@ -1216,26 +1174,6 @@ class FastMultiHeadAttention(nn.Module):
         ),
     ),
     builds_on=("fast_attention",),
-    stand_in="""
-import torch
-from torch import nn
-
-class FastMultiHeadAttention(nn.Module):
-    def __init__(self, d_model, num_heads, dropout=0.0):
-        super().__init__()
-        self.num_heads, self.dropout = num_heads, dropout
-        self.w_q, self.w_k, self.w_v, self.w_o = (nn.Linear(d_model, d_model) for _ in range(4))
-
-    def forward(self, query, key=None, value=None, mask=None, is_causal=False):
-        key = query if key is None else key
-        value = key if value is None else value
-        layers = ((self.w_q, query), (self.w_k, key), (self.w_v, value))
-        q, k, v = (torch.stack(layer(x).chunk(self.num_heads, dim=-1), dim=1) for layer, x in layers)
-        heads = torch.nn.functional.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, dropout_p=self.training * self.dropout, is_causal=is_causal
-        )
-        return self.w_o(torch.cat(heads.unbind(dim=1), dim=-1))
-""",
     probe=layer_spied_on,
 )
 

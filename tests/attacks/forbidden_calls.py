@@ -69,12 +69,6 @@ _READY_MADE = (
         "manyheads.earlier ready-made",
         "import manyheads.earlier\nready = getattr(manyheads.earlier, 'atten' + 'tion')\n",
     ),
-    (
-        "ready-made-from-fixtures",
-        f"uses {_SDPA}",
-        "from manyheads.fixtures import all_exams\nscope = {}\n"
-        "exec(all_exams()['attention'].stand_in, scope)\nready = scope['attention']\n",
-    ),
 )
 
 # What a later chapter builds does more than this one's exercises ask for, and may use what this one forbids.
