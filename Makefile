@@ -6,7 +6,7 @@ TESTERS ?= $(shell $(PYTHON) -c "import os; print(min(4, 2 + os.cpu_count()))") 
 COLAB := .venv-colab
 COLAB_READY := $(COLAB)/ready
 
-.PHONY: lab demo test bench colab-env
+.PHONY: lab demo test bench gpu colab-env
 lab: $(READY)  ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
 
@@ -25,6 +25,9 @@ bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/attention.py
 	$(BIN)/python benchmarks/kernel.py
 	$(BIN)/python benchmarks/grading.py
+
+gpu: $(READY)  ## everything that only a CUDA device can prove: 6 minutes at most
+	$(BIN)/python benchmarks/gpu.py --out gpu-results
 
 # The announcements extension is JupyterLab's pop-up that asks about news.
 $(READY): pyproject.toml constraints.txt real-model.txt

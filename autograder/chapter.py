@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from manyheads.exam import CHECKS
 
+from .lesson_cells import lesson_cells
 from .problems import Problem, one_line
 from .stand_ins import self_contained
 
@@ -180,11 +181,8 @@ def read_chapter(folder: Path) -> Chapter:
 
 @lru_cache(maxsize=32)
 def _read_chapter(folder: Path, stamps: tuple[int, ...]) -> Chapter:
-    import jupytext
-
-    notebook = jupytext.read(folder / LESSON, fmt="py:percent")
     declared = _declarations(folder / EXERCISES)
-    chapter = Chapter(folder, tuple(notebook.cells), {exercise.name: exercise for exercise in declared})
+    chapter = Chapter(folder, tuple(lesson_cells(folder / LESSON)), {exercise.name: exercise for exercise in declared})
     faults = list(_faults(chapter))
     if faults:
         raise Problem(f"{folder}:\n  " + "\n  ".join(faults))

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = device or torch.device("cpu")
     plan = Plan(Setting(2, 8, 16, 4), (4, 8), (2, 4)) if given.quick else measure.plan(device)
     layers, timer = reference_layers(), reference("05_gpu")["time_on_device"]
-    measured = []
+    measured, written = [], []
     print(f"{recorded.recording([], device).title} · torch {torch.__version__}")
     print(f"{'':<24}batch    seq  d_model  heads  {'dtype':<9}{'':<20}{'ms':>10}{'MiB':>10}   difference")
     for setting in settings(plan):
@@ -86,8 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for one in measure.race([setting], layers, device, timer, variants, given.budget, progress=False):
             print(line(one), flush=True)
             measured.append(one)
-    for folder in given.to:
-        print(f"wrote {recorded.write(recorded.recording(measured, device), folder)}")
+        # After each setting: what is stopped half-way keeps what it has measured.
+        written = [recorded.write(recorded.recording(measured, device), folder) for folder in given.to]
+    print(*(f"wrote {path}" for path in written), sep="\n")
     return int(any(one.note.startswith("not timed") for one in measured))
 
 
