@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from manyheads import threads
 
 from .lms_commands import commands as lms_commands
 from .lms_commands import print_collected
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _Class = Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")]
-_WORKERS = 2 * (os.cpu_count() or 1)  # a submission waits for its kernel half of the time
+_WORKERS = 2 * threads.cores()  # a submission waits for its kernel half of the time
 _Workers = Annotated[int, typer.Option(min=1, help="How many submissions run at once on this machine.")]
 _Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Run them on the workers of this Dask scheduler instead.")

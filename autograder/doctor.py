@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -19,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
+
+from manyheads import threads
 
 from . import layers, namespaces, sandbox
 from .chapter import LESSON, REPOSITORY_ROOT
@@ -115,7 +116,7 @@ def _surroundings() -> list[str]:
     weights = importlib.util.find_spec(PACKAGE.replace("-", "_")) is not None
     return [
         f"GPU: {_gpu()} (submissions are graded on the CPU)",
-        f"cores: {os.cpu_count()}; memory free: {memory / 2**30:.1f} GB; a worker process takes about 1 GB",
+        f"cores: {threads.cores()}; memory free: {memory / 2**30:.1f} GB; a worker process takes about 1 GB",
         f"temporary folder: {disk / 2**30:.1f} GB free",
         f"chapters in solutions/: {chapters}" + ("" if chapters else ": `autograder new-class` needs them"),
         "weights of MiniLM: " + ("here" if weights else "not here; chapter 6 shows a small random model instead"),
