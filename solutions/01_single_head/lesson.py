@@ -666,7 +666,9 @@ far off its output is.
 """
 
 # %%
-with try_it():
+from manyheads.threads import one_thread
+
+with try_it(), one_thread():  # so small a model is slower where several threads wait for each other
     torch.manual_seed(0)
     head = SingleHeadAttention(d_model=8, d_head=4)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)

@@ -221,6 +221,8 @@ sentence has: nothing can be known by heart. "Right" means that **all three** an
 """
 
 # %%
+from manyheads.threads import one_thread
+
 STEPS, BATCH = 250, 128
 TRAINING = sentences(100_000, seed=2)
 TEST = sentences(1_000, seed=3, held_out=True)
@@ -238,6 +240,7 @@ def accuracy(model: ToyModel, game: Game) -> float:
     return right_answers(model, game).all(dim=1).float().mean().item()
 
 
+@one_thread()  # so small a model is slower where several threads wait for each other
 def train(model: ToyModel, game: Game, steps: int, watch: Callable[[int, float], None]) -> None:
     """Train `model`, and tell `watch` now and then: (steps done, accuracy)."""
     others = [p for name, p in model.named_parameters() if not name.startswith("heads.")]
