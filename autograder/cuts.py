@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
-import copy
+import itertools
 from collections.abc import Callable, Iterable, Iterator
+
+from nbformat import NotebookNode
 
 from .outline import outline
 from .pieces import DEFINITION, Piece, piece_of, set_type
 from .released import Release, Slot
 from .repair import MERGED, Repair
+
+_MOST_CUTS = 300  # of one cell; a whole chapter merged into one has fewer
+_MOST_IN_PROSE = 20  # definitions: the rest of the cell is read from each of them on
 
 
 def cut_at_released_text(pieces: list[Piece], release: Release, repairs: list[Repair]) -> list[Piece]:
@@ -41,17 +46,18 @@ def _cut(
     """Cut each piece before the lines (from 0) that `starts` names."""
     done = []
     for piece in pieces:
-        wanted = set(starts(piece)) - {0}  # before its first line there is nothing to cut off
+        wanted = set(itertools.islice(starts(piece), _MOST_CUTS)) - {0}  # before the first line is nothing to cut off
         if not wanted:
             done.append(piece)
             continue
-        lines = piece.source.splitlines()
         parts: list[list[str]] = [[]]
-        for number, line in enumerate(lines):
-            has_text = any(part.strip() and not (piece.is_code and part.startswith("#")) for part in parts[-1])
+        has_text = False  # the last of them
+        for number, line in enumerate(piece.source.splitlines()):
             if number in wanted and has_text:
                 parts.append([])
+                has_text = False
             parts[-1].append(line)
+            has_text = has_text or bool(line.strip() and not (piece.is_code and line.startswith("#")))
         if len(parts) == 1 or not any(line.strip() for line in parts[-1]):
             done.append(piece)
             continue
@@ -72,9 +78,8 @@ def _name(part: Piece, release: Release) -> str:
 
 
 def _part(piece: Piece, source: str, release: Release) -> Piece:
-    cell = copy.deepcopy(piece.cell)
-    cell.source = source
-    cell.metadata = {}
+    cell = NotebookNode(piece.cell)
+    cell.source, cell.metadata = source, NotebookNode()
     cell.pop("id", None)
     if cell.cell_type == "code":
         cell.outputs, cell.execution_count = [], None
@@ -91,16 +96,21 @@ def _fits(part: Piece, slot: Slot) -> bool:
 def _marker_lines(piece: Piece, release: Release) -> Iterator[int]:
     """Where a marker stands within a piece, and where something else follows a check or an unwritten exercise."""
     lines = piece.source.splitlines()
-    for number, line in enumerate(lines):
-        slot = release.marked(line)
-        if slot is None or (piece.is_code and piece.outline.within(number + 1)):
-            continue
+    marked = [
+        (number, slot)
+        for number, line in enumerate(lines)
+        if (slot := release.marked(line)) and not (piece.is_code and piece.outline.within(number + 1))
+    ]
+    for (number, slot), (following, _) in itertools.pairwise([*marked, (len(lines), None)]):
         yield number
+        if not slot or not slot.exercise:
+            continue
         body = slot.body.splitlines()
-        start = next((n for n in range(number + 1, len(lines)) if lines[n].strip()), number + 1)
+        start = next((n for n in range(number + 1, following) if lines[n].strip()), number + 1)
         end = start + len(body)
-        if slot.exercise and [line.rstrip() for line in lines[start:end]] == body:
-            rest = "\n".join(lines[end:])
+        if [line.rstrip() for line in lines[start:end]] == body:
+            # Up to the next marker: to read all that follows, for each of many, would take the square of their number.
+            rest = "\n".join(lines[end:following])
             if _binds(rest) if slot.checks else slot.exercise not in outline(rest).binds:
                 yield end
 
@@ -143,7 +153,8 @@ def _definition_lines(piece: Piece, release: Release, homeless: set[str]) -> Ite
         if (found := DEFINITION.match(line)) and found[1] in release.exercises
     ]
     if not piece.is_code and not piece.outline.parses:  # in prose, only what is Python to the end
-        yield from (n for name, n in begun if name in homeless and outline("\n".join(lines[n:])).parses)
+        written_here = [number for name, number in begun if name in homeless]
+        yield from (n for n in written_here[:_MOST_IN_PROSE] if outline("\n".join(lines[n:])).parses)
         return
     names = [name for name, _ in begun]
     owner = piece.slot.exercise if piece.slot and piece.slot.exercise in names else next(iter(names), "")

@@ -10,7 +10,8 @@ from .pieces import DEFINITION, Piece
 from .released import Release
 from .repair import SPLIT, Repair
 
-_MOST_PARTS = 5  # that one cell may have been split into
+_MOST_PARTS = 5  # that are put together at once
+_MOST_JOINS = 50  # of one cell
 
 
 def join(pieces: list[Piece], release: Release, repairs: list[Repair]) -> list[Piece]:
@@ -20,7 +21,10 @@ def join(pieces: list[Piece], release: Release, repairs: list[Repair]) -> list[P
         exercise = _exercise_begun(piece, release)
         if not exercise:
             continue
-        while (last := _end_of_split(pieces, index, exercise)) is not None:
+        for _ in range(_MOST_JOINS):
+            last = _end_of_split(pieces, index, exercise)
+            if last is None:
+                break
             piece.cell.source = "\n".join(part.source for part in pieces[index : last + 1] if part.source.strip())
             piece.slot = release.exercises[exercise]
             repairs.append(Repair(SPLIT, exercise))

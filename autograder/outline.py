@@ -7,6 +7,8 @@ runs a learner's code, raises on any text, or takes long on a hostile one.
 from __future__ import annotations
 
 import ast
+import bisect
+import hashlib
 import re
 import warnings
 from dataclasses import dataclass
@@ -15,8 +17,9 @@ from functools import lru_cache
 from IPython.core.inputtransformer2 import TransformerManager
 
 _MOST_CHARACTERS = 50_000  # of a cell that is parsed; longer ones count as text that does not
-_MOST_MAGICS = 50  # IPython reads the whole cell again for each of them
-_MAGIC = re.compile(r"^\s*(?:[%!?]|.*\?\s*$|\w+\s*=\s*[%!])", re.MULTILINE)
+_MOST_MAGICS = 50
+_MOST_READ = 200_000  # characters: IPython reads the whole cell again for each magic
+_MAGIC_ASSIGNED = re.compile(r"\w++\s*+=\s*+[%!]")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Outline:
         uses: every name that it reads, in functions too.
         only_imports: whether it does nothing but import.
         spans: first and last line of each statement, from 1, decorators included; empty where it does not parse.
-        code: its statements without comments, layout and docstrings: equal for sources that do the same.
+        code: a digest of its statements without comments, layout and docstrings: equal for sources that do the same,
+            "" where there is none.
     """
 
     parses: bool
@@ -43,7 +47,8 @@ class Outline:
 
     def within(self, line: int) -> bool:
         """Return whether the line (from 1) goes on with a statement that began above it."""
-        return any(first < line <= last for first, last in self.spans)
+        place = bisect.bisect_left(self.spans, (line,)) - 1  # the last statement that begins above it
+        return place >= 0 and line <= self.spans[place][1]
 
 
 @lru_cache(maxsize=2048)
@@ -78,12 +83,24 @@ def outline(source: str) -> Outline:
 @lru_cache(maxsize=2048)
 def meaning(source: str, name: str) -> str:
     """Return the `Outline.code` of the last statement in a cell's source that gives `name` a meaning, or ""."""
-    lines = source.splitlines()
-    for first, last in reversed(outline(source).spans):
-        statement = outline("\n".join(lines[first - 1 : last]))
-        if name in statement.binds:
-            return statement.code
+    for statement in reversed(statements(source)):
+        if name in outline(statement).binds:
+            return outline(statement).code
     return ""
+
+
+def statements(source: str) -> list[str]:
+    """Return the text of each statement of a cell's source. Several on one line are one text; none where none parses."""
+    lines = source.splitlines()
+    texts: list[str] = []
+    end = 0  # the last line that is in one of them
+    for first, last in outline(source).spans:
+        if first > end:
+            texts.append("\n".join(lines[first - 1 : last]))
+        elif last > end:
+            texts[-1] += "\n" + "\n".join(lines[end:last])
+        end = max(end, last)
+    return texts
 
 
 def starts_indented(source: str) -> bool:
@@ -100,12 +117,19 @@ def parse(source: str) -> ast.Module | None:
             return ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass
-        if not 0 < len(_MAGIC.findall(source)) <= _MOST_MAGICS:
+        magics = sum(map(_is_magic, source.split("\n")))
+        if not 0 < magics <= _MOST_MAGICS or magics * len(source) > _MOST_READ:
             return None
         try:
             return ast.parse(TransformerManager().transform_cell(source))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
+
+
+def _is_magic(line: str) -> bool:
+    """Return whether IPython may read a line otherwise than Python: `%time f()`, `!ls`, `f?`, `files = !ls`."""
+    line = line.strip()
+    return line.startswith(("%", "!", "?")) or line.endswith("?") or _MAGIC_ASSIGNED.match(line) is not None
 
 
 def _first_line(node: ast.stmt) -> int:
@@ -121,6 +145,7 @@ def _code(tree: ast.Module) -> str:
         ):
             node.body = node.body[1:] or [ast.Pass()]
     try:
-        return ast.dump(tree)
+        dumped = ast.dump(tree)
     except (RecursionError, ValueError):  # nested too deeply; a number of more digits than Python writes out
         return ""
+    return hashlib.sha256(dumped.encode(errors="backslashreplace")).hexdigest()  # half a surrogate pair is a text, too

@@ -76,13 +76,14 @@ def place_checks(items: Sequence[Item], release: Release, repairs: list[Repair])
     for slot in release.checks:
         item = present.get(slot)
         needed = needs.of(slot.exercise)
-        bottom = max(items.index(cell) for cell in needed)
-        if item is not None and items.index(item) > bottom:
+        places = {id(cell): place for place, cell in enumerate(items)}
+        bottom = max(places[id(cell)] for cell in needed)
+        if item is not None and places[id(item)] > bottom:
             continue
         if item is not None:
             items.remove(item)
             repairs.append(Repair(repair.MOVED, slot.name))
-            bottom = max(items.index(cell) for cell in needed)
+            bottom -= 1  # it stood above that cell
         else:
             repairs.append(Repair(repair.MISSING, slot.name))
         earlier = [place for place, other in enumerate(items) if _same_exercise_before(other, slot)]
@@ -114,9 +115,11 @@ class _Needs:
 
     def of(self, exercise: str) -> list[Item]:
         """Return the cells that the checks of `exercise` must stand below, its own first."""
-        needed = [self._exercises[exercise]]
-        for item in needed:  # it grows while it is read
-            for name in outline(item.cell.source).uses & self._definers.keys():
-                if self._definers[name] not in needed:
-                    needed.append(self._definers[name])
-        return needed
+        needed = {id(found): found for found in [self._exercises[exercise]]}
+        waiting = list(needed.values())
+        while waiting:
+            uses = outline(waiting.pop().cell.source).uses
+            found = {id(item): item for name in uses & self._definers.keys() if (item := self._definers[name])}
+            waiting += [item for key, item in found.items() if key not in needed]
+            needed |= found
+        return list(needed.values())

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import ast
-import textwrap
+import itertools
 from collections.abc import Collection, Sequence
 
 from nbformat import NotebookNode
 
-from .outline import outline
+from .outline import outline, statements
 from .source_notebook import EXERCISE_MARK, grade_id
 
 
@@ -40,22 +40,21 @@ def _source_of(cells: Sequence[tuple[str, str]], exercise: str, exercises: Colle
 
 def _helpers(own: Sequence[str], others: Sequence[str], exercises: Collection[str]) -> list[str]:
     """Return the statements of `others` that give a meaning to a name that `own` reads, directly or through others."""
-    wanted = {name for source in own for name in outline(source).uses} - set(exercises)
-    found: dict[tuple[int, int], str] = {}
-    again = True
-    while again:
-        again = False
-        for place, source in enumerate(others):
-            if not outline(source).binds & wanted:
-                continue
-            lines = source.splitlines()
-            for first, last in outline(source).spans:
-                statement = textwrap.dedent("\n".join(lines[first - 1 : last]))
-                if (place, first) not in found and outline(statement).binds & wanted:
-                    found[place, first] = statement
-                    wanted |= outline(statement).uses - set(exercises)
-                    again = True
-    return list(found.values())
+    binders: dict[str, list[str]] = {}  # by name
+    for statement in itertools.chain.from_iterable(map(statements, others)):
+        for name in outline(statement).binds:
+            binders.setdefault(name, []).append(statement)
+    found: dict[str, None] = {}  # in the order in which they are needed
+    known = set(exercises)
+    wanted = [name for source in own for name in outline(source).uses]
+    while wanted:
+        name = wanted.pop()
+        if name not in known:
+            known.add(name)
+            new = [statement for statement in binders.get(name, ()) if statement not in found]
+            found |= dict.fromkeys(new)
+            wanted += [used for statement in new for used in outline(statement).uses]
+    return list(found)
 
 
 def ready_made(source: str, granted: Collection[str]) -> str | None:
