@@ -20,6 +20,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from .chapter import Chapter, read_chapter, read_chapters
+from .handed_in_file import NotAFile, open_untrusted
 from .problems import Problem, one_line
 
 CONFIG, SEED = "nbgrader_config.py", ".judge-seed"
@@ -100,7 +101,7 @@ class ClassFolder:
 
     def fingerprint(self, submission: Path, judged_by: str) -> str:
         """Return a digest of the file `submission`, a dash, and what `judged_by` returned."""
-        return f"{_digest([submission])}-{judged_by}"
+        return f"{_digest_of_untrusted(submission)}-{judged_by}"
 
 
 def open_class(root: Path, assignments: Sequence[str] = ()) -> tuple[ClassFolder, list[str]]:
@@ -198,9 +199,18 @@ def configure(config: Any, config_file: str) -> None:
 def _digest(files: Iterable[Path], secret: str = "") -> str:
     digest = hashlib.sha256(secret.encode())
     for path in files:
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes() if path.is_file() else b"")
+        digest.update(os.fsencode(path.name))
+        digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _digest_of_untrusted(path: Path) -> str:
+    """Return a digest of a file that somebody handed in, or of what there is in its place. Never raises an OSError."""
+    try:
+        with open_untrusted(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except NotAFile as error:
+        return hashlib.sha256(str(error).encode(errors="backslashreplace")).hexdigest()
 
 
 def _generate(folder: ClassFolder, assignment: str) -> None:

@@ -93,10 +93,16 @@ def begin(sandbox: bool = True) -> None:
     forkserver.ensure_running()
 
 
+def is_running() -> bool:
+    """Return whether it was started and not ended."""
+    server: Any = forkserver._forkserver  # type: ignore[attr-defined]  # there is no other way to its process
+    return server._forkserver_pid is not None
+
+
 def end() -> None:
     """End it, with the warm process. The next worker starts another, in the environment of that time."""
     warm.take_back()
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]  # there is no other way to its process
-    if server._forkserver_pid is not None:
+    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    if is_running():
         os.kill(server._forkserver_pid, signal.SIGTERM)  # left alone, it would wait for workers that do not end
         server._stop()

@@ -25,15 +25,18 @@ from tqdm import tqdm
 from traitlets.utils.importstring import import_item
 
 from . import interrupts
+from .bounded import BoundedProcess, OutOfBounds
 from .class_folder import ClassFolder
 from .course import pack
 from .fan_out import FanOut
 from .gradebook import kept_open, roll_back
+from .inert import INERT
 from .jobs import Executed, Job
 from .nbgrader_steps import READ
 from .problems import one_line
 from .record import NEEDS_REVIEW, UNREADABLE, Record, read_record
-from .triage import Unreadable, read_submission
+from .triage import Unreadable
+from .untrusted import made_inert, read_and_realign, without_outputs
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,15 @@ def grade(
     Raises:
         Problem: if the scheduler cannot be reached, or is gone.
     """
-    steps = Steps(folder, assignment)
-    if sandbox is not None:
-        steps.config.Execute.sandbox = sandbox
     outcomes: Counter[str] = Counter()
     students = folder.students(assignment)
+    bounded = BoundedProcess()
+    steps = Steps(folder, assignment, bounded)
+    if sandbox is not None:
+        steps.config.Execute.sandbox = sandbox
     waiting = [student for student in students if regrade or steps.is_new(student)]
     with (
+        bounded,
         kept_open(folder.gradebook_url),
         tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar,
         interrupts.noted() as interrupted,
@@ -109,10 +114,14 @@ def grade(
 
 
 class Steps:
-    """nbgrader's steps for one assignment, cut where a submission leaves for a worker and where it comes back."""
+    """nbgrader's steps for one assignment, cut where a submission leaves for a worker and where it comes back.
 
-    def __init__(self, folder: ClassFolder, assignment: str) -> None:
-        self.folder, self.assignment = folder, assignment
+    Args:
+        bounded: reads what learners wrote, and what their code showed.
+    """
+
+    def __init__(self, folder: ClassFolder, assignment: str, bounded: BoundedProcess) -> None:
+        self.folder, self.assignment, self._bounded = folder, assignment, bounded
         self.chapter = folder.chapter(assignment)
         self.config = folder.config()
         self._course = pack(folder.solutions, assignment)
@@ -135,9 +144,9 @@ class Steps:
         path = self.folder.notebook(student, self.assignment)
         fingerprint = self._fingerprint(student)  # now: the file may be replaced while it is being graded
         try:
-            notebook = read_submission(path, self.chapter)
-            text = self._converter.sanitise(path, notebook)
-        except Unreadable as unreadable:
+            text = self._bounded(read_and_realign, path, self.folder.solutions / self.assignment)
+            text = self._converter.sanitise(path, json.loads(text, object_hook=NotebookNode))
+        except (Unreadable, OutOfBounds) as unreadable:
             return self._record(student, UNREADABLE, str(unreadable), fingerprint)
         except Exception as error:  # whatever it is, the other submissions go on
             return self._record(student, NEEDS_REVIEW, f"it could not be prepared: {one_line(error)}", fingerprint)
@@ -150,12 +159,21 @@ class Steps:
         if not executed.notebook:
             return self._record(job.student, marked.outcome, marked.reason, job.fingerprint, marked.sealed)
         try:
-            self._converter.finish(self.folder.notebook(job.student, self.assignment), executed)
+            notebook = self._inert(executed.notebook)
+            self._converter.finish(self.folder.notebook(job.student, self.assignment), executed, notebook)
         except Exception as error:
             roll_back()
             reason = f"its grade could not be saved: {one_line(error)}"
             return self._record(job.student, NEEDS_REVIEW, reason, job.fingerprint, marked.sealed)
         return marked.outcome
+
+    def _inert(self, notebook: str) -> NotebookNode:
+        """Return an executed notebook with outputs that do nothing. Where that takes too much, they are left out."""
+        try:
+            notebook = self._bounded(made_inert, notebook)
+        except OutOfBounds:
+            notebook = without_outputs(notebook)
+        return json.loads(notebook, object_hook=NotebookNode)
 
     def _record(self, student: str, outcome: str, reason: str, fingerprint: str, sealed: bool = True) -> str:
         if self.folder.autograded(student, self.assignment).is_file():
@@ -195,17 +213,21 @@ class _Autograde(Autograde):
             notebook, _ = self._through(self.sanitize_preprocessors, notebook, resources)
         return json.dumps(notebook)
 
-    def finish(self, path: Path, executed: Executed) -> None:
-        """Do the rest: the gradebook's rows, scores, late penalties, the autograded file, the record."""
+    def finish(self, path: Path, executed: Executed, notebook: NotebookNode) -> None:
+        """Do the rest: the gradebook's rows, scores, late penalties, the autograded file, the record.
+
+        Args:
+            notebook: the executed one, its outputs inert.
+        """
         student, assignment = executed.job.student, executed.job.assignment
         with self._in_its_folder():
             resources: Any = self._resources(path)
             resources["manyheads"] = executed.marked
+            resources[INERT] = True
             resources["fingerprint"] = executed.job.fingerprint
             self.notebooks = [str(path)]
             self.init_destination(assignment, student)
             self.init_assignment(assignment, student)
-            notebook: Any = json.loads(executed.notebook, object_hook=NotebookNode)
             notebook, resources = self._through(self.autograde_preprocessors, notebook, resources)
             resources["output_extension"] = ".ipynb"
             self.write_single_notebook(_text(notebook), resources)

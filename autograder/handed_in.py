@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from .handed_in_file import MAX_BYTES
 from .problems import Problem, one_line
-from .triage import MAX_BYTES
 
 MAX_FILES = 100_000
 _CHUNK = 2**20

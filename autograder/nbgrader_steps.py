@@ -35,7 +35,7 @@ from .marks import marks
 from .needed import left_out
 from .realign import realign
 from .record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
-from .released import release_of
+from .released import Release, release_of
 from .repair import keep, kept, note
 from .run_cells import RunCells
 from .source_notebook import grade_id
@@ -46,7 +46,7 @@ from .written import sources
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _TIMED_OUT = "CellTimeoutError"
-READ = "read_by_triage"  # a resource that says so; with `nbgrader autograde`, nobody has looked at a submission before
+READ = "read"  # a resource that says that `autograder.untrusted` has read and realigned the submission
 _NOT_RUN = {
     "output_type": "stream",
     "name": "stdout",
@@ -251,15 +251,21 @@ class Realign(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Return `nb` realigned, its repairs in its metadata for `KeepRecord`."""
+        if READ in resources:
+            return nb, resources
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         release = release_of(chapter)
-        if READ not in resources:
-            refuse_other_chapters(nb, release, chapter.name)
-        realigned = realign(nb, release)
-        if realigned.repairs:
-            realigned.notebook.cells.insert(0, note(realigned.repairs))
-        keep(realigned.notebook, realigned.repairs)
-        return realigned.notebook, resources
+        refuse_other_chapters(nb, release, chapter.name)
+        return realigned(nb, release), resources
+
+
+def realigned(submission: NotebookNode, release: Release) -> NotebookNode:
+    """Return `submission` as it is graded: what was mended stands in a cell at its top, and in its metadata."""
+    done = realign(submission, release)
+    if done.repairs:
+        done.notebook.cells.insert(0, note(done.repairs))
+    keep(done.notebook, done.repairs)
+    return done.notebook
 
 
 class KeepRecord(NbGraderPreprocessor):

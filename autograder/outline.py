@@ -17,6 +17,7 @@ from functools import lru_cache
 from IPython.core.inputtransformer2 import TransformerManager
 
 _MOST_CHARACTERS = 50_000  # of a cell that is parsed; longer ones count as text that does not
+_MOST_KEPT = 8192  # outlines: a submission's cells and statements are asked for again and again
 _MOST_MAGICS = 50
 _MOST_READ = 200_000  # characters: IPython reads the whole cell again for each magic
 _MAGIC_ASSIGNED = re.compile(r"\w++\s*+=\s*+[%!]")
@@ -51,7 +52,7 @@ class Outline:
         return place >= 0 and line <= self.spans[place][1]
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=_MOST_KEPT)
 def outline(source: str) -> Outline:
     """Return the outline of a cell's source."""
     tree = parse(source)
@@ -80,7 +81,7 @@ def outline(source: str) -> Outline:
     )
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=_MOST_KEPT)
 def meaning(source: str, name: str) -> str:
     """Return the `Outline.code` of the last statement in a cell's source that gives `name` a meaning, or ""."""
     for statement in reversed(statements(source)):
@@ -90,7 +91,7 @@ def meaning(source: str, name: str) -> str:
 
 
 def statements(source: str) -> list[str]:
-    """Return the text of each statement of a cell's source. Several on one line are one text; none where none parses."""
+    """Return the text of each statement of a cell's source, several on one line as one; [] where it does not parse."""
     lines = source.splitlines()
     texts: list[str] = []
     end = 0  # the last line that is in one of them

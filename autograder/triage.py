@@ -6,6 +6,7 @@ A file that cannot be gets an outcome and a reason that its author understands; 
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from nbformat import NotebookNode
 from nbformat.v4.rwbase import rejoin_lines, strip_transient
 
 from .chapter import Chapter
+from .handed_in_file import MAX_BYTES, NotAFile, open_untrusted, why_not
 from .outline import outline
 from .problems import one_line
 from .released import Release, marker, release_of
@@ -22,13 +24,14 @@ from .repair import presentable
 from .safe_text import clean
 from .source_notebook import grade_id
 
-MAX_BYTES = 50 * 2**20  # of a submitted notebook, outputs included
+_WHAT_TO_DO = "hand in the notebook alone, its outputs cleared"
+_MOST_FILES, _MOST_BYTES = 1000, 4 * MAX_BYTES  # in a submission's folder
 # What a file may hold, whatever it weighs: a few bytes can stand for an object of hundreds, or for code that takes
 # seconds to read. A chapter has less than a hundredth of any of these.
 _MOST_VALUES = 400_000  # lists and objects
 _MOST_CELLS = 3_000
 _MOST_CODE = 500_000  # characters
-_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069<>&\"'`/\\]")
+_UNSAFE_NAME = re.compile(r"[\ud800-\udfff\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069<>&\"'`/\\]")
 
 
 class Unreadable(Exception):
@@ -42,16 +45,9 @@ def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
         Unreadable: if there is none, or it is not a notebook of `chapter`.
     """
     _refuse_names(path)
-    _refuse_links(path)
-    if not path.is_file():
-        raise Unreadable(_what_is_there(path))
-    size = path.stat().st_size
-    if size == 0:
-        raise Unreadable("the file is empty: the upload may have failed; ask for the file again")
-    if size > MAX_BYTES:
-        raise Unreadable(f"the file has {size / 2**20:.0f} MB; clear its outputs and hand it in again")
+    _refuse_what_is_no_file(path.parent)
+    content = _content(path)
     try:
-        content = path.read_bytes()
         if content.count(b"[") + content.count(b"{") > _MOST_VALUES:
             raise Unreadable("the file holds more values than any notebook of this course; clear its outputs")
         data = json.loads(content.decode("utf-8-sig"), object_hook=NotebookNode)
@@ -85,12 +81,40 @@ def _refuse_names(path: Path) -> None:
         raise Unreadable(f"its folder's name holds characters that no name may have ({shown}): rename the folder")
 
 
-def _refuse_links(path: Path) -> None:
-    """Refuse links: they would be followed to other people's work, or to the class's secrets."""
-    folder = path.parent
-    for place in (folder.parent, folder, *(folder.rglob("*") if folder.is_dir() else ())):
+def _refuse_what_is_no_file(folder: Path) -> None:
+    """Refuse links, pipes, devices and the like, and far more than anybody needs beside a notebook.
+
+    nbgrader copies all that is there, follows links to other people's work or the class's secrets, and waits at a pipe.
+    """
+    for place in (folder.parent, folder):
         if place.is_symlink():
             raise Unreadable(f"{clean(place.name)} is a link, and not a file of its author's")
+    number = size = 0
+    for inner, folders, names in os.walk(folder):
+        for path in (Path(inner, name) for name in (*folders, *names)):
+            number += 1
+            reason = "" if path.is_dir() and not path.is_symlink() else why_not(path)
+            if reason:
+                raise Unreadable(f"{clean(path.name)} {reason}: {_WHAT_TO_DO}")
+            size += path.lstat().st_size
+            if number > _MOST_FILES or size > _MOST_BYTES:
+                raise Unreadable(
+                    f"its folder has more than {_MOST_FILES} files or {_MOST_BYTES // 2**20} MB: {_WHAT_TO_DO}"
+                )
+
+
+def _content(path: Path) -> bytes:
+    """Return what the file at `path` holds."""
+    if not path.exists():
+        raise Unreadable(_what_is_there(path))
+    try:
+        with open_untrusted(path) as file:
+            content = file.read(MAX_BYTES + 1)
+    except NotAFile as error:
+        raise Unreadable(f"{path.name} {error}: {_WHAT_TO_DO}") from error
+    if not content:
+        raise Unreadable("the file is empty: the upload may have failed; ask for the file again")
+    return content
 
 
 def _refuse_size(data: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from autograder import cluster, fan_out, fork_server
+from autograder.bounded import BoundedProcess
 from autograder.class_folder import ClassFolder
 from autograder.grade import Steps, grade
 from autograder.jobs import run_job
@@ -172,7 +173,8 @@ def test_a_run_whose_scheduler_is_lost_says_so_and_the_next_one_goes_on(
 
 def test_a_worker_needs_nothing_but_the_job(toy_class: ClassFolder, hand_in: HandIn, toy) -> None:
     hand_in(toy_class, "ada", dict(toy.reference))
-    job = Steps(toy_class, TOY).prepare("ada")
+    with BoundedProcess() as bounded:
+        job = Steps(toy_class, TOY, bounded).prepare("ada")
     shutil.rmtree(toy_class.root)
     notebook, marked = run_job(job)
     assert marked.outcome == GRADED

@@ -14,10 +14,10 @@ from nbgrader.api import Gradebook
 from autograder.class_folder import ClassFolder, new_class
 from autograder.collect import collect
 from autograder.handed_in import MAX_FILES, handed_in
+from autograder.handed_in_file import MAX_BYTES
 from autograder.problems import Problem
 from autograder.receipts import read_receipts
 from autograder.roster import read_roster, roster
-from autograder.triage import MAX_BYTES
 
 from .conftest import TOY
 from .lms_files import CANVAS_GRADEBOOK, CANVAS_GROUPS, MOODLE_WORKSHEET, make_zip, write

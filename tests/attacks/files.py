@@ -144,7 +144,7 @@ ATTACKS = (
         told="link",
         beside=_link_beside,
     ),
-    Attack("pipe", "keep the reader waiting at a pipe", outcome=UNREADABLE, score=None, told="missing", put=_pipe),
+    Attack("pipe", "keep the reader waiting at a pipe", outcome=UNREADABLE, score=None, told="is a pipe", put=_pipe),
     Attack(
         "folder",
         "hand in a folder with a name that clears the screen",

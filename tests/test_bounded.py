@@ -1,0 +1,52 @@
+"""Work on a learner's text that takes too much ends, and costs nobody else anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+import pytest
+
+from autograder.bounded import BoundedProcess, OutOfBounds
+
+_MEMORY_MB = 256
+
+
+def _for_ever() -> None:
+    re.fullmatch("(a|a)*", "a" * 100 + "b")  # a pattern that nothing but the end of its process stops
+
+
+def _fill_memory() -> int:
+    return len(bytearray(2 * _MEMORY_MB * 2**20))
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _refuse() -> None:
+    raise ValueError("too short")
+
+
+def test_work_that_takes_too_much_ends_and_the_next_is_done() -> None:
+    with BoundedProcess(seconds=1, memory_mb=_MEMORY_MB) as bounded:
+        assert bounded(len, "four") == 4
+        with pytest.raises(OutOfBounds, match="took more than 1 s"):
+            bounded(_for_ever)
+        with pytest.raises(OutOfBounds, match="256 MB of memory"):
+            bounded(_fill_memory)
+        with pytest.raises(OutOfBounds, match="ended the process"):
+            bounded(_die)
+        with pytest.raises(ValueError, match="too short"):
+            bounded(_refuse)
+        assert bounded(len, "three") == 5
+
+
+def test_its_process_ends_with_the_block_and_is_another_one() -> None:
+    with BoundedProcess() as bounded:
+        process = bounded(os.getpid)
+        assert process != os.getpid()
+        assert bounded(os.getpid) == process
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
