@@ -35,6 +35,9 @@ class Misconception:
         hint: what to tell the learner: the consequence, then the direction, never the code.
         check: the check that must catch it. "outputs": shapes still passes. "shapes": both fail, since values
             of a wrong shape cannot be compared.
+        shown_by: what the learner's code must show before the mistake is named, where its name or hint would be
+            false of other code that gives the same answers; see `manyheads.presumed.shows`. Of two mistakes with the
+            same answers, the first that fits is named.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Misconception:
     by: str
     hint: str
     check: str = OUTPUTS
+    shown_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Exercise:
     forbids: tuple[str, ...] = ()
     probe: Callable[..., object] | None = None
     exact_zeros: bool = False
+    keeps_dtype: bool = False
     conceals: bool = False
     atol: float = 1e-5
     rtol: float = 1e-4
@@ -102,5 +107,23 @@ def multiple_choice(name: str, right: str, wrong: Mapping[str, tuple[str, str]])
 
 
 def _letter(target: Callable[[], object]) -> object:
-    answer = target()
-    return answer.strip(" ().").lower() if isinstance(answer, str) else answer
+    """Return the letter of an answer: alone, in brackets, or with its sentence behind it, as the question has it."""
+    import re
+
+    class NotAnAnswer(Exception):
+        """See `manyheads.call.NOT_AN_ANSWER`."""
+
+    try:
+        answer = target()
+    except NameError as error:
+        if len(str(error.name)) != 1:
+            raise
+        raise NotAnAnswer(
+            f'Put the letter in quotes: "{error.name}". Without them Python looks for a variable.'
+        ) from None
+    if not isinstance(answer, str):
+        return answer
+    letter = re.fullmatch(r"\W*([a-z])(\W*|\s*[):.,;–—-].*)", answer.lower(), re.DOTALL)
+    if letter is None:
+        raise NotAnAnswer('Answer with one letter in quotes, such as "a".')
+    return letter[1]

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+# The exception by which a probe says, in its own sentence, that what came back cannot be an answer.
+NOT_AN_ANSWER = "NotAnAnswer"
+
 # Anything that `manyheads.wire` can carry: None, bool, int, float, str, torch.dtype, torch.device,
 # Tensor, and tuples, lists and dicts of those.
 Value = object

@@ -16,6 +16,7 @@ from .call import Answer, Call
 from .comparison import Divergence, first_divergence, same
 from .exam import CHECKS, Exam, Trial, foundations
 from .forbidden import FORBIDDEN
+from .presumed import shows
 from .sources import forbidden_name
 
 # Carries out an exam's calls next to the learner's code, with stand-ins (source by name) in place, and returns the
@@ -41,12 +42,16 @@ class Finding:
     misconception: str | None = None
 
 
-def examine(exam: Exam, answers: Sequence[Answer], check: str) -> Finding | None:
-    """Return why `answers`, one for each of the exam's trials, fail `check`; None where they pass."""
+def examine(exam: Exam, answers: Sequence[Answer], check: str, source: str = "") -> Finding | None:
+    """Return why `answers`, one for each of the exam's trials, fail `check`; None where they pass.
+
+    Args:
+        source: what the learner wrote. A mistake whose name or hint presumes how the code looks is not named without.
+    """
     for trial, given in zip(exam.trials, answers, strict=True):
         divergence = first_divergence(exam, trial, given, check)
         if divergence is not None:
-            mistake = _known_mistake(exam, answers, trial)
+            mistake = _known_mistake(exam, answers, trial, source)
             message = _message(exam, trial, divergence, mistake)
             return Finding(message, divergence.stage, mistake)
     return None
@@ -73,7 +78,7 @@ def decide(
     used = _forbidden_call(answers)
     if used:
         return _forbidden(exam, used), ()
-    finding = examine(exam, answers, check)
+    finding = examine(exam, answers, check, source)
     if finding is None:
         return None, ()
     stand_ins = {
@@ -87,7 +92,7 @@ def decide(
     used = _forbidden_call(answers)
     if used:
         return _forbidden(exam, used), ()
-    finding = examine(exam, answers, check)
+    finding = examine(exam, answers, check, source)
     if finding is not None:
         note = f"(Checked with a working {_and(tuple(stand_ins))}: what is wrong here is in {exam.exercise} itself.)"
         finding = replace(finding, message=f"{finding.message}\n\n{textwrap.fill(note, _WIDTH)}")
@@ -157,25 +162,25 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str | None:
+def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source: str) -> str | None:
     """Return the misconception whose answers these are.
 
-    One that explains every case wins. One that explains the failed case is named too, since two mistakes may have
-    been made, unless another case clears it: there it would show, and the learner is right. An exception alone explains
-    nothing: many mistakes end in the same words about sizes.
+    One case that contradicts a name clears the learner of it: wherever the mistake would show, these must be its
+    answers. Of several, one that explains all cases wins; the others leave a second mistake unexplained, and an
+    exception, which many mistakes end in, is too little to go by then.
     """
     given = dict(zip((trial.name for trial in exam.trials), answers, strict=True))
     explains_failed = None
     for name in exam.hints:
-        if name not in failed.wrong or not same(exam, failed, failed.wrong[name], given[failed.name]):
+        if name not in failed.wrong or not all(
+            same(exam, trial, trial.wrong[name], given[trial.name]) for trial in exam.trials if name in trial.wrong
+        ):
             continue
-        if all(same(exam, trial, trial.wrong.get(name, trial.right), given[trial.name]) for trial in exam.trials):
+        if not shows(source, exam.exercise, exam.shown_by.get(name, ())):
+            continue
+        if all(same(exam, trial, trial.right, given[trial.name]) for trial in exam.trials if name not in trial.wrong):
             return name
-        cleared = any(
-            trial.name != failed.name and name in trial.wrong and same(exam, trial, trial.right, given[trial.name])
-            for trial in exam.trials
-        )
-        if not cleared and given[failed.name].failure is None:
+        if given[failed.name].failure is None:
             explains_failed = explains_failed or name
     return explains_failed
 

@@ -6,7 +6,7 @@ judge. `manyheads.diagnosis` reads them. An exam holds no code of the reference 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .call import Answer, Call
@@ -43,6 +43,8 @@ class Exam:
         returns: names of the outputs, `("output", "weights")`.
         trials: the cases.
         hints: what to tell a learner, by misconception.
+        shown_by: by misconception, what the learner's code must show before its name is said; see
+            `manyheads.presumed.shows`. Those whose name and hint are true of any code have none.
         points: what each check is worth, by check.
         builds_on: exercises whose code this one may call.
         stand_in: source that defines a working object of this name, for exercises that build on it; as learners have
@@ -50,6 +52,8 @@ class Exam:
         forbids: names that the learner's source may not use.
         probe: source of a function `probe(target, *inputs)` that replaces the plain call, or "".
         exact_zeros: whether an entry that is exactly 0 in the right answer must be exactly 0.
+        keeps_dtype: whether numbers must have exactly the right answer's dtype, as the lesson then says. Else
+            float64 for float32 is as good; True and False, whole numbers and fractions are never taken for each other.
         conceals: whether a message keeps the right answer to itself, as for multiple choice.
         atol: absolute tolerance for float32 values.
         rtol: relative tolerance for float32 values.
@@ -59,12 +63,14 @@ class Exam:
     returns: tuple[str, ...]
     trials: tuple[Trial, ...]
     hints: Mapping[str, str]
+    shown_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
     points: Mapping[str, float] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
     stand_in: str = field(default="", repr=False)
     forbids: tuple[str, ...] = ()
     probe: str = ""
     exact_zeros: bool = False
+    keeps_dtype: bool = False
     conceals: bool = False
     atol: float = 1e-5
     rtol: float = 1e-4

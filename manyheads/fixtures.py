@@ -16,9 +16,9 @@ from .exam import Exam, Trial
 from .sealed import sealed
 
 FOLDER = Path(__file__).parent / "fixtures"
-_PLAIN = ("exercise", "probe", "exact_zeros", "conceals", "atol", "rtol")
+_PLAIN = ("exercise", "probe", "exact_zeros", "keeps_dtype", "conceals", "atol", "rtol")
 _NAMES = ("returns", "builds_on", "forbids")
-_BY_NAME = ("hints", "points")
+_BY_NAME = ("hints", "shown_by", "points")
 
 
 def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:

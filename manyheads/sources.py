@@ -29,11 +29,8 @@ def forbidden_name(source: str, forbids: Iterable[str]) -> str | None:
 
 @lru_cache(maxsize=32)  # an exercise's two checks read the same source
 def _first(source: str, forbidden: frozenset[str]) -> str | None:
-    try:
-        if len(source) > _MOST_CHARACTERS:
-            raise ValueError("more than anybody writes for an exercise")
-        tree = ast.parse(TransformerManager().transform_cell(source))  # magics and shell lines become Python
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(source)
+    if tree is None:
         # What does not parse rarely runs, so a word is as good as a use.
         return next((word for word in re.findall(r"\w+", source) if word in forbidden), None)
     for node in ast.walk(tree):
@@ -41,6 +38,17 @@ def _first(source: str, forbidden: frozenset[str]) -> str | None:
             if name in forbidden:
                 return name
     return None
+
+
+@lru_cache(maxsize=32)
+def parsed(source: str) -> ast.Module | None:
+    """Return a learner's syntax tree, magics and shell lines as the Python they become; None where it is not Python."""
+    if len(source) > _MOST_CHARACTERS:  # more than anybody writes for an exercise
+        return None
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _names(node: ast.AST) -> list[str]:

@@ -31,11 +31,11 @@ def _numbers(call: Call) -> tuple[str, list[list[float]]]:
 def test_every_misconception_is_named_and_caught_where_it_should_be(chapter: Chapter, seed: str) -> None:
     exams = set_exams(chapter, seed)
     for exercise, mistake in chapter.misconceptions():
-        mutant = chapter.namespace({exercise.name: chapter.mistaken(exercise.name, mistake)})[exercise.name]
-        given = answers(exams[exercise.name], mutant)
+        source = chapter.mistaken(exercise.name, mistake)
+        given = answers(exams[exercise.name], chapter.namespace({exercise.name: source})[exercise.name])
         for check in CHECKS:
             label = f"{exercise.name}, {mistake.name}, {check}"
-            finding = diagnosis.examine(exams[exercise.name], given, check)
+            finding = diagnosis.examine(exams[exercise.name], given, check, source)
             if check == SHAPES and mistake.check != SHAPES:
                 assert finding is None, label
             else:

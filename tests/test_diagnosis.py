@@ -70,7 +70,7 @@ def test_wrong_numbers_pass_the_check_of_shapes() -> None:
         (Opaque("generator"), "type"),
         (None, "type"),
         (RIGHT[:2], "shape"),
-        (RIGHT.double(), "dtype"),
+        (RIGHT.int(), "dtype"),
         (RIGHT.to("meta"), "device"),
         (Answer(failure=Failure("NotImplementedError", "this dtype", "q ^ 2")), "ran"),
         (Answer(failure=Failure("NotImplementedError", "", "raise NotImplementedError()")), "unsolved"),
@@ -141,17 +141,39 @@ def test_a_known_mistake_is_named_with_its_hint() -> None:
     assert "Think again." in finding.message
 
 
-def test_a_mistake_that_another_case_clears_is_not_named() -> None:
+def test_a_mistake_that_another_case_contradicts_is_not_named() -> None:
     def trial(name: str) -> Trial:
         return Trial(name, {}, Call({}), Answer(RIGHT), {"forgot": Answer(RIGHT * 0)})
 
-    two = Exam("f", ("scores",), (trial("first"), trial("second")), {"forgot": ""})
-    only_first = examine(two, [Answer(RIGHT * 0), Answer(RIGHT)], "outputs")
-    both = examine(two, [Answer(RIGHT * 0), Answer(RIGHT * 7)], "outputs")
-    assert only_first is not None
-    assert only_first.misconception is None
-    assert both is not None
-    assert both.misconception == "forgot"
+    third = Trial("third", {}, Call({}), Answer(RIGHT), {})
+    three = Exam("f", ("scores",), (trial("first"), trial("second"), third), {"forgot": ""})
+    for second, also, name in (
+        (RIGHT, RIGHT, None),  # there the mistake would show
+        (RIGHT * 7, RIGHT, None),  # and there it would give something else
+        (RIGHT * 0, RIGHT, "forgot"),
+        (RIGHT * 0, RIGHT * 7, "forgot"),  # and another mistake, where this one does not show
+    ):
+        finding = examine(three, [Answer(RIGHT * 0), Answer(second), Answer(also)], "outputs")
+        assert finding is not None
+        assert finding.misconception == name
+
+
+def test_of_two_mistakes_with_the_same_answers_the_code_decides() -> None:
+    def known(source: str) -> str | None:
+        exam = Exam("f", ("scores",), (trial,), dict.fromkeys(trial.wrong, ""), shown_by=conditions)
+        finding = examine(exam, [Answer(RIGHT * 2)], "outputs", source)
+        assert finding is not None
+        return finding.misconception
+
+    wrong = Answer(RIGHT * 2)
+    trial = Trial("a case", {}, Call({}), Answer(RIGHT), {"by hand": wrong, "anew": wrong})
+    conditions = {"by hand": ["exp", "no softmax"], "anew": ["f: Dropout()", "no g: Dropout()"]}
+    assert known("def f(x):\n    return x.exp() / 2") == "by hand"
+    assert known("def h(x):\n    return x.exp()\n\ndef f(x):\n    return h(x)") == "by hand"
+    assert known("def f(x):\n    return nn.Dropout(0.5)(x.softmax(-1))") == "anew"
+    assert known("def f(x):\n    return x.softmax(-1)\n\nprint(f(x), x.exp())") is None  # beside the exercise
+    for unreadable in ("", "def f(x: return", "f = lambda x: x.exp()"):
+        assert known(unreadable) is None
 
 
 def test_an_unknown_mistake_is_not_given_a_name() -> None:

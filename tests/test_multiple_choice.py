@@ -10,6 +10,7 @@ import pytest
 from autograder.chapter import Chapter, read_chapter
 from autograder.examiner import set_exams
 from manyheads import diagnosis, probe
+from manyheads.call import Call
 from manyheads.diagnosis import Finding
 
 from .conftest import TOY_COURSE
@@ -62,7 +63,7 @@ def examined(chapter: Chapter, answer: object, check: str) -> Finding | None:
     return diagnosis.examine(exam, answers, check)
 
 
-@pytest.mark.parametrize("answer", ["b", "B", " b) ", "(b)"])
+@pytest.mark.parametrize("answer", ["b", "B", " b) ", "(b)", "b: across", "B – they run\nacross"])
 def test_the_right_letter_passes_however_it_is_written(chapter: Chapter, answer: str) -> None:
     assert examined(chapter, answer, "shapes") is None
     assert examined(chapter, answer, "outputs") is None
@@ -76,6 +77,21 @@ def test_a_wrong_letter_names_the_thought_behind_it_and_not_the_right_letter(cha
     assert "Turn your head." in finding.message
     assert "Expected" not in finding.message
     assert "'b'" not in finding.message
+
+
+@pytest.mark.parametrize("answer", ["", "across", "a good question", "bb"])
+def test_who_gives_no_letter_is_told_to(chapter: Chapter, answer: str) -> None:
+    finding = examined(chapter, answer, "shapes")
+    assert finding is not None
+    assert finding.message.startswith("Answer with one letter in quotes")
+
+
+def test_a_letter_without_quotes_is_told_so(chapter: Chapter) -> None:
+    exam = set_exams(chapter, "seed")["answer_rows"]
+    answers = [probe.run(lambda: b, Call({}), exam.probe)]  # type: ignore[name-defined]  # noqa: F821
+    finding = diagnosis.examine(exam, answers, "shapes")
+    assert finding is not None
+    assert finding.message.startswith('Put the letter in quotes: "b".')
 
 
 def test_a_letter_that_is_no_choice_is_wrong_without_a_name(chapter: Chapter) -> None:

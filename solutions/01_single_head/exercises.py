@@ -23,7 +23,7 @@ def draw_with_head(draw: Draw, others: str) -> list[int]:
 
 def project_call(draw: Draw, x: torch.Tensor, d_model: int, d_head: int) -> Call:
     weights = {name: draw.normal(d_model, d_head, scale=d_model**-0.5) for name in ("w_q", "w_k", "w_v")}
-    return Call(inputs={"x": x, **{name: weight.to(x.dtype) for name, weight in weights.items()}})
+    return Call(inputs={"x": x, **weights})
 
 
 def sentences_to_project(draw: Draw) -> Call:
@@ -36,18 +36,12 @@ def one_word_to_project(draw: Draw) -> Call:
     return project_call(draw, draw.normal(1, 1, d_model), d_model, d_head)
 
 
-def float64_to_project(draw: Draw) -> Call:
-    batch, seq, d_model, d_head = draw.sizes("batch seq d_model d_head", high=LARGEST)
-    return project_call(draw, draw.normal(batch, seq, d_model).double(), d_model, d_head)
-
-
 PROJECT = Exercise(
     name="project",
     returns=("q", "k", "v"),
     cases=(
         Case("a batch of sentences", sentences_to_project),
         Case("one sentence of a single word", one_word_to_project),
-        Case("float64 numbers", float64_to_project),
     ),
     misconceptions=(
         Misconception(
@@ -123,6 +117,21 @@ PROJECT = Exercise(
             hint="x is (…, d_model) and a weight matrix (d_model, d_head): d_model meets d_model with x on the left.",
             check="shapes",
         ),
+        Misconception(
+            "multiplied entry by entry",
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="q = x * w_q\n    k = x * w_k\n    v = x * w_v",
+            hint="A product entry by entry wants two tensors of the same size. A projection is a matrix product: each "
+            "word's vector meets every column of the weights.",
+            check="shapes",
+        ),
+        Misconception(
+            "made the keys from the queries and the values from the keys",
+            replace="k = x @ w_k\n    v = x @ w_v",
+            by="k = q @ w_k\n    v = k @ w_v",
+            hint="All three start from the words: x meets each of the three weight matrices.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -181,7 +190,7 @@ def sentences_to_score(draw: Draw) -> Call:
 
 def one_sentence_to_score(draw: Draw) -> Call:
     seq_q, seq_k, d_head = draw_with_head(draw, "seq_q seq_k")
-    return Call(inputs={"q": draw.normal(seq_q, d_head).double(), "k": draw.normal(seq_k, d_head).double()})
+    return Call(inputs={"q": draw.normal(seq_q, d_head), "k": draw.normal(seq_k, d_head)})
 
 
 def groups_to_score(draw: Draw) -> Call:
@@ -200,7 +209,7 @@ ATTENTION_SCORES = Exercise(
     returns=("scores",),
     cases=(
         Case("a batch, with more or fewer keys than queries", sentences_to_score),
-        Case("a single sentence, without a batch dimension, in float64", one_sentence_to_score),
+        Case("a single sentence, without a batch dimension", one_sentence_to_score),
         Case("an extra dimension in front", groups_to_score),
         Case("a single query", one_query_to_score),
     ),
@@ -318,6 +327,66 @@ ATTENTION_SCORES = Exercise(
             by="k.T",
             hint="That turns the batch round too. Swap the last two dimensions only.",
             check="shapes",
+        ),
+        Misconception(
+            "took the scale from dimension 1 of the queries, counted from the front",
+            replace="math.sqrt(d_head)",
+            by="math.sqrt(q.shape[1])",
+            hint="That is d_head for a single sentence only. In front there may be none, one or several dimensions, "
+            "so count from the end: d_head is the last.",
+        ),
+        Misconception(
+            "took the scale from dimension 1 of the keys, counted from the front",
+            replace="math.sqrt(d_head)",
+            by="math.sqrt(k.shape[1])",
+            hint="That is d_head for a single sentence only. In front there may be none, one or several dimensions, "
+            "so count from the end: d_head is the last.",
+        ),
+        Misconception(
+            "took the scale from dimension 2 of the queries, counted from the front",
+            replace="math.sqrt(d_head)",
+            by="math.sqrt(q.shape[2])",
+            hint="That is d_head only where there is exactly one dimension in front. There may be none or several, so "
+            "count from the end.",
+            check="shapes",
+        ),
+        Misconception(
+            "took the scale from dimension 2 of the keys, counted from the front",
+            replace="math.sqrt(d_head)",
+            by="math.sqrt(k.shape[2])",
+            hint="That is d_head only where there is exactly one dimension in front. There may be none or several, so "
+            "count from the end.",
+            check="shapes",
+        ),
+        Misconception(
+            "took for granted that there is exactly one dimension in front",
+            replace="d_head = q.shape[-1]",
+            by="batch, seq_q, d_head = q.shape",
+            hint="A single sentence has no dimension in front, and there may also be several. d_head is the last "
+            "dimension, however many come before it.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided by 4, the root of the lesson's d_model, whatever came in",
+            replace="math.sqrt(d_head)",
+            by="4",
+            hint="The right number depends on the queries that are given: it is the root of their own last dimension. "
+            "A d_model that the notebook defined further up is another number.",
+        ),
+        Misconception(
+            "took torch.sqrt of a plain number",
+            replace="math.sqrt(d_head)",
+            by="torch.sqrt(d_head)",
+            hint="A size is a plain number of Python, and torch.sqrt wants a tensor. Python has a module of its own "
+            "for plain numbers.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided by the spread of these scores",
+            replace="return q @ k.transpose(-2, -1) / math.sqrt(d_head)",
+            by="scores = q @ k.transpose(-2, -1)\n    return scores / scores.std()",
+            hint="Then every score depends on all the others in the batch, and a head can never become surer. √d_head "
+            "is known before there are any scores.",
         ),
     ),
     alternatives=(
@@ -526,7 +595,7 @@ def weights_with_blocked_rows(draw: Draw) -> Call:
     mask = draw.mask(batch, seq_q, seq_k)
     mask[0, draw.integer(0, seq_q - 1)] = False
     mask[batch - 1, draw.integer(0, seq_q - 1)] = False
-    return Call(inputs={"scores": draw.normal(batch, seq_q, seq_k).double(), "mask": mask})
+    return Call(inputs={"scores": draw.normal(batch, seq_q, seq_k), "mask": mask})
 
 
 def weights_of_large_scores(draw: Draw) -> Call:
@@ -565,7 +634,7 @@ ATTENTION_WEIGHTS = Exercise(
     cases=(
         Case("scores without a mask", weights_without_mask),
         Case("a mask of its own for each sentence", weights_with_mask),
-        Case("a query that may attend to nothing, in float64", weights_with_blocked_rows),
+        Case("a query that may attend to nothing", weights_with_blocked_rows),
         Case("scores of 10000 and more, and one mask for the whole batch", weights_of_large_scores),
         Case("an extra dimension in front, and a mask that is repeated along it", weights_of_groups),
     ),
@@ -619,6 +688,7 @@ ATTENTION_WEIGHTS = Exercise(
         weights = weights * mask
         weights = (weights / weights.sum(dim=-1, keepdim=True)).nan_to_num(0.0)
     return weights""",
+            shown_by=("softmax",),
             hint="That is right on paper. But if a blocked score is far larger than the others, those round to 0 "
             "in softmax and cannot be scaled up again. Block the scores before softmax.",
         ),
@@ -660,8 +730,8 @@ ATTENTION_WEIGHTS = Exercise(
             "left NaN in rows where all is blocked",
             replace="weights = weights.masked_fill(~mask, 0.0)",
             by="pass",
-            hint="Softmax over nothing but −∞ is 0 divided by 0. One NaN spoils all that is computed from it. Who "
-            "may look at nothing takes nothing: zeros.",
+            hint="Where all is blocked there is nothing to share out, and 0 divided by 0 is NaN. One NaN spoils all "
+            "that is computed from it. A query that may look at nothing takes nothing: its row is zeros.",
         ),
         Misconception(
             "took e to the power of the scores by hand",
@@ -724,6 +794,7 @@ ATTENTION_WEIGHTS = Exercise(
             by="if mask:\n        scores",
             hint="A mask of many entries is neither true nor false. Ask whether it is None.",
             check="shapes",
+            shown_by=("if name|if not",),
         ),
         Misconception(
             "forgot that there may be no mask",
@@ -731,6 +802,106 @@ ATTENTION_WEIGHTS = Exercise(
             by="if True:\n        scores",
             hint="If mask is None, nothing is blocked and nothing needs filling.",
             check="shapes",
+        ),
+        Misconception(
+            "filled the blocked scores with +∞",
+            replace=MASKED_SOFTMAX,
+            by=masked_by("scores = scores.masked_fill(~mask, math.inf)"),
+            hint="e to the power of +∞ is infinite, and infinite divided by infinite is NaN. What is blocked needs "
+            "the smallest score there is, not the largest.",
+            shown_by=("no *|mul",),
+        ),
+        Misconception(
+            "filled the blocked scores with +∞ and blanked the weights afterwards",
+            replace="scores.masked_fill(~mask, -math.inf)",
+            by="scores.masked_fill(~mask, math.inf)",
+            hint="e to the power of +∞ is infinite, and infinite divided by infinite is NaN in the whole row. What is "
+            "blocked needs the smallest score there is, not the largest.",
+            shown_by=("no *|mul",),
+        ),
+        Misconception(
+            "multiplied the mask by −∞",
+            replace=MASKED_SOFTMAX,
+            by=masked_by("scores = scores + ~mask * -math.inf"),
+            hint="Where a word is allowed that is 0 times −∞, which is NaN and not 0. Put −∞ in the blocked places "
+            "and leave the others alone.",
+            shown_by=("*|mul",),
+        ),
+        Misconception(
+            "multiplied the mask by −∞ and blanked the weights afterwards",
+            replace="scores.masked_fill(~mask, -math.inf)",
+            by="scores + ~mask * -math.inf",
+            hint="Where a word is allowed that is 0 times −∞, which is NaN and not 0. Put −∞ in the blocked places "
+            "and leave the others alone.",
+            shown_by=("*|mul",),
+        ),
+        Misconception(
+            "blocked the future where no mask is given",
+            replace=MASKED_SOFTMAX,
+            by="if mask is None:\n        mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()\n    "
+            + MASKED_SOFTMAX,
+            hint="Without a mask nothing is blocked: every word may look at every word. Whether the future is blocked "
+            "is up to the caller.",
+        ),
+        Misconception(
+            "blocked the future where no mask is given, with a square mask",
+            replace=MASKED_SOFTMAX,
+            by="if mask is None:\n"
+            "        mask = torch.ones(scores.shape[-1], scores.shape[-1], dtype=torch.bool).tril()\n    "
+            + MASKED_SOFTMAX,
+            hint="Without a mask nothing is blocked: every word may look at every word. (And there need not be as "
+            "many queries as keys.)",
+            check="shapes",
+        ),
+        Misconception(
+            "took the mask as an index into the scores",
+            replace=MASKED_SOFTMAX,
+            by="""if mask is not None:
+        scores = scores.clone()
+        scores[~mask] = -math.inf
+    weights = scores.softmax(dim=-1)
+    if mask is not None:
+        weights[~mask] = 0.0
+    return weights""",
+            hint="An index has to be as large as what it picks from, and a mask may be smaller: one for the whole "
+            "batch, or one for all queries. masked_fill and torch.where repeat the mask where that is needed.",
+            check="shapes",
+        ),
+        Misconception(
+            "asked for the opposite of the whole mask instead of each of its entries",
+            replace="scores.masked_fill(~mask, -math.inf)",
+            by="scores.masked_fill(not mask, -math.inf)",
+            hint="not makes one True or False of a thing, and a mask of many entries is neither. Every entry of the "
+            "mask has to be turned round by itself.",
+            check="shapes",
+            shown_by=("not",),
+        ),
+        Misconception(
+            "took e to the power of the scores by hand and put 0 for NaN",
+            replace=MASKED_SOFTMAX,
+            by="""powers = scores.exp()
+    if mask is not None:
+        powers = powers.masked_fill(~mask, 0.0)
+    return (powers / powers.sum(dim=-1, keepdim=True)).nan_to_num(0.0)""",
+            hint="e to the power of 10000 is infinite, infinite divided by infinite is NaN, and then you write 0 over "
+            "it: such rows lose their weight. Softmax subtracts the row's largest score first, so that nothing "
+            "overflows.",
+            shown_by=("exp",),
+        ),
+        Misconception(
+            "ran softmax over dimension 1, counted from the front",
+            replace="scores.softmax(dim=-1)",
+            by="scores.softmax(dim=1)",
+            hint="With one dimension in front, dimension 1 is the queries: your columns sum to 1, your rows do not. "
+            "Each query shares out a weight of 1 over the keys, and the keys are the last dimension, however many "
+            "come before.",
+        ),
+        Misconception(
+            "ran softmax over dimension 2, counted from the front",
+            replace="scores.softmax(dim=-1)",
+            by="scores.softmax(dim=2)",
+            hint="That is the keys where there is exactly one dimension in front, and something else where there are "
+            "more. Count from the end: the keys are the last dimension.",
         ),
     ),
     alternatives=(
@@ -841,7 +1012,7 @@ def attention_of_large_scores(draw: Draw) -> Call:
     seq_q, seq_k, d_head = draw_with_head(draw, "seq_q seq_k")
     q, k = (100 * draw.normal(seq, d_head, scale=2.0).round() for seq in (seq_q, seq_k))
     v = draw.normal(seq_k, d_head)
-    return Call(inputs={"q": q.double(), "k": k.double(), "v": v.double(), "mask": draw.mask(seq_q, seq_k)})
+    return Call(inputs={"q": q, "k": k, "v": v, "mask": draw.mask(seq_q, seq_k)})
 
 
 ATTENTION = Exercise(
@@ -852,7 +1023,7 @@ ATTENTION = Exercise(
         Case("a query that may attend to nothing", attention_with_blocked_query),
         Case("words that attend to each other under a causal mask", attention_under_causal_mask),
         Case("an extra dimension in front, and one mask for all", attention_of_groups),
-        Case("a single sentence with scores of 10000 and more, in float64", attention_of_large_scores),
+        Case("a single sentence with scores of 10000 and more", attention_of_large_scores),
     ),
     misconceptions=(
         Misconception(
@@ -969,6 +1140,29 @@ ATTENTION = Exercise(
             by="v @ weights",
             hint="Each row of the weights says how much to take of each value: weights left, values right of @.",
             check="shapes",
+        ),
+        Misconception(
+            "multiplied weights and values entry by entry",
+            replace="weights @ v",
+            by="weights * v",
+            hint="A product entry by entry wants two tensors of the same size. An average is a matrix product: each "
+            "row of weights meets all values.",
+            check="shapes",
+        ),
+        Misconception(
+            "blocked the future where no mask is given",
+            replace="attention_weights(scores, mask)",
+            by="attention_weights("
+            "scores, torch.ones(scores.shape[-2:], dtype=torch.bool).tril() if mask is None else mask)",
+            hint="Without a mask nothing is blocked: every word may look at every word. Whether the future is blocked "
+            "is up to the caller.",
+        ),
+        Misconception(
+            "applied softmax to the scores before they became weights",
+            replace="attention_weights(scores, mask)",
+            by="attention_weights(scores.softmax(dim=-1), mask)",
+            hint="Your weights are nearly all the same: softmax has run twice. attention_weights wants the scores as "
+            "they are.",
         ),
     ),
     alternatives=(
@@ -1202,6 +1396,7 @@ SINGLE_HEAD_ATTENTION = Exercise(
             "        w_v = nn.Linear(d_model, d_head)",
             hint="A name without self is gone when __init__ is over. What the module owns begins with self.",
             check="shapes",
+            shown_by=("__init__: Linear",),
         ),
         Misconception(
             "cut the gradient off",
@@ -1209,6 +1404,43 @@ SINGLE_HEAD_ATTENTION = Exercise(
             by="with torch.no_grad():\n            return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
             hint="The numbers are right, and training could not change them: torch has kept no record of how they "
             "came about. Leave out detach, numpy and no_grad.",
+        ),
+        Misconception(
+            "made the layers in forward, anew at each call",
+            replace=LAYERS,
+            by="""pass
+
+    def forward(self, x, mask=None):
+        w_q, w_k, w_v = nn.Linear(1, 1), nn.Linear(1, 1), nn.Linear(1, 1)""",
+            hint="Each call starts with new random numbers, and what was learned is lost. A module makes its layers "
+            "once, in __init__, and keeps them.",
+            check="shapes",
+            shown_by=("forward: Linear", "no __init__: Linear"),
+        ),
+        Misconception(
+            "made only the values' layer as wide as d_model",
+            replace="self.w_v = nn.Linear(d_model, d_head)",
+            by="self.w_v = nn.Linear(d_model, d_model)",
+            hint="The values of a head are as short as its queries and keys: d_head numbers.",
+            check="shapes",
+        ),
+        Misconception(
+            "made bare matrices instead of layers",
+            replace=LAYERS,
+            by="""self.w_q = nn.Parameter(torch.randn(d_model, d_head))
+        self.w_k = nn.Parameter(torch.randn(d_model, d_head))
+        self.w_v = nn.Parameter(torch.randn(d_model, d_head))""",
+            hint="A matrix of your own can be learned too, but it has no bias. Here w_q, w_k and w_v are layers, each "
+            "with a weight and a bias.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave project the layers' weights the way nn.Linear keeps them",
+            replace="attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
+            by="attention(*project(x, self.w_q.weight, self.w_k.weight, self.w_v.weight), mask)",
+            hint="nn.Linear keeps its weight as (out, in), and project wants (d_model, d_head). Besides, the biases "
+            "would be missing: call the layers.",
+            check="shapes",
         ),
     ),
     alternatives=(

@@ -167,6 +167,21 @@ COMPARE_HEAD_COUNTS = Exercise(
             hint="To compare, one needs them all, each with its number of heads.",
             check="shapes",
         ),
+        Misconception(
+            "numbered the models 1, 2, 3 and so on",
+            replace="{num_heads: train(num_heads) for num_heads in head_counts}",
+            by="{place: train(num_heads) for place, num_heads in enumerate(head_counts, 1)}",
+            hint="The keys say where a model stands in the list. They should say how many heads it has.",
+            check="shapes",
+        ),
+        Misconception(
+            "went through the lesson's own numbers of heads instead of those that are given",
+            replace="for num_heads in head_counts",
+            by="for num_heads in (1, 2, 3, 4)",
+            hint="The caller says in head_counts which models to train, and it may be any list. A list that the "
+            "notebook defined further up is another one.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -240,7 +255,7 @@ def masked_weights(draw: Draw) -> Call:
 def extreme_weights(draw: Draw) -> Call:
     """Rows that are all on one word, all alike, and all 0, as where nothing may be looked at."""
     batch, heads, seq_q, seq_k = draw.sizes("batch num_heads seq_q seq_k", high=LARGEST)
-    weights = draw.normal(batch, heads, seq_q, seq_k).softmax(dim=-1).double()
+    weights = draw.normal(batch, heads, seq_q, seq_k).softmax(dim=-1)
     weights[:, :, 0] = 0
     weights[:, :, 0, draw.integer(0, seq_k - 1)] = 1
     weights[:, :, 1] = 1 / seq_k
@@ -256,7 +271,7 @@ ATTENTION_ENTROPY = Exercise(
     cases=(
         Case("weights of any size", random_weights),
         Case("weights that are 0 where a mask blocks", masked_weights),
-        Case("words that look at one word only, at all alike, or at none, in float64", extreme_weights),
+        Case("words that look at one word only, at all alike, or at none", extreme_weights),
     ),
     misconceptions=(
         Misconception(
@@ -383,6 +398,14 @@ ATTENTION_ENTROPY = Exercise(
             hint="x[…] = … and methods that end in an underscore change the tensor itself: whoever called you now "
             "holds weights of 1 where there were 0. Make a new tensor.",
         ),
+        Misconception(
+            "added everything up to a single number",
+            replace=".sum(dim=-1)",
+            by=".sum()",
+            hint="Without a dim, all entries are added up: one number for the whole batch. Each word that looks has "
+            "an entropy of its own, (batch, heads, seq_q).",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -448,7 +471,7 @@ def self_attention_to_search(draw: Draw) -> Call:
 def more_keys_to_search(draw: Draw) -> Call:
     batch, heads, seq_q, seq_k, relations = draw.sizes("batch num_heads seq_q seq_k relations", high=LARGEST)
     weights = draw.normal(batch, heads, seq_q, seq_k, scale=1.5).softmax(dim=-1)
-    return specialisation_call(draw, weights.double(), relations)
+    return specialisation_call(draw, weights, relations)
 
 
 def one_relation_to_search(draw: Draw) -> Call:
@@ -465,12 +488,13 @@ HEAD_SPECIALISATION = Exercise(
     returns=("specialisation",),
     cases=(
         Case("words that attend to each other", self_attention_to_search),
-        Case("more or fewer keys than queries, in float64", more_keys_to_search),
+        Case("more or fewer keys than queries", more_keys_to_search),
         Case("a single relation", one_relation_to_search),
     ),
     misconceptions=(
         Misconception(
             "swapped who looks and who is looked at",
+            shown_by=("no transpose|swapaxes|swapdims|permute",),
             replace="query_index, target_index]",
             by="target_index, query_index]",
             hint="That is how much the target looks at the asker. The row belongs to the word that asks, the column "
@@ -562,6 +586,36 @@ HEAD_SPECIALISATION = Exercise(
             by=f"{PICKED}\n    picked = picked / picked.sum(dim=-1, keepdim=True)",
             hint="A head that gives a relation 0.02 now seems strong, if the others give it 0.01. Leave the weights "
             "as they are.",
+        ),
+        Misconception(
+            "averaged over the heads instead of the sentences",
+            replace="return picked.mean(dim=0).T",
+            by="return picked.mean(dim=-1)",
+            hint="The heads are what you want to compare: keep them apart. The mean runs over the batch.",
+            check="shapes",
+        ),
+        Misconception(
+            "swapped the heads with the keys instead of moving the heads to the end",
+            replace="weights.movedim(1, -1)",
+            by="weights.transpose(1, -1)",
+            hint="After that the order is (batch, seq_k, seq_q, heads): queries and keys have changed places as well, "
+            "and you measure how much the target looks at the asker. Only the heads should move.",
+            shown_by=("transpose|swapaxes|swapdims|permute",),
+        ),
+        Misconception(
+            "numbered the sentences in a row instead of a column",
+            replace=".unsqueeze(1)",
+            by="",
+            hint="The three indices must fit together, and query_index is (batch, relations). Numbers of sentences "
+            "that are (batch,) are lined up with the relations; they need a second dimension of 1.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided each head's row by its sum",
+            replace="return picked.mean(dim=0).T",
+            by="picked = picked.mean(dim=0).T\n    return picked / picked.sum(dim=1, keepdim=True)",
+            hint="A head that looks at none of these words now seems to look at all of them. Leave the means as they "
+            "are.",
         ),
     ),
     alternatives=(

@@ -138,11 +138,19 @@ HEAD_WIDTH = Exercise(
             hint="num_heads says how many heads there are. How wide each is follows from d_model as well.",
         ),
         Misconception(
+            "refused only numbers that break all the rules at once",
+            replace="d_model <= 0 or num_heads <= 0 or d_model % num_heads != 0",
+            by="d_model <= 0 and num_heads <= 0 and d_model % num_heads != 0",
+            hint="With `and` between the questions, all of them must be answered with yes. One broken rule is enough "
+            "to refuse the numbers.",
+            shown_by=("and", "raise"),
+        ),
+        Misconception(
             "rounded down and raised no error",
             replace=REFUSAL,
             by="pass",
             hint="Features that are left over would belong to no head, and the error would come much later. Numbers "
-            "that do not fit must be refused here. (You do make an error? Then raise it.)",
+            "that do not fit must be refused here, with an error. (Printing one refuses nothing.)",
         ),
         Misconception(
             "used assert",
@@ -229,6 +237,12 @@ HEAD_WIDTH = Exercise(
             by="d_model % num_heads == 0",
             hint="A remainder of 0 means that the numbers fit. The error is for all others.",
             check="shapes",
+        ),
+        Misconception(
+            "returned the error instead of raising it",
+            replace="raise ValueError(f",
+            by="return ValueError(f",
+            hint="An error that is returned stops nobody: the caller takes it for a width. It has to be raised.",
         ),
     ),
     alternatives=(
@@ -414,6 +428,29 @@ MAKE_HEADS = Exercise(
             "refuses such numbers.",
             check="shapes",
         ),
+        Misconception(
+            "made plain layers instead of heads",
+            replace="SingleHeadAttention(d_model, d_head)",
+            by="nn.Linear(d_model, d_head)",
+            hint="A layer of nn.Linear projects and does not attend. A head is a SingleHeadAttention, which has three "
+            "such layers.",
+            check="shapes",
+        ),
+        Misconception(
+            "put the class itself into the list instead of making heads with it",
+            replace="SingleHeadAttention(d_model, d_head)",
+            by="SingleHeadAttention",
+            hint="The class is the plan of a head. Calling it, with the two sizes, makes one.",
+            check="shapes",
+        ),
+        Misconception(
+            "made the lesson's heads, whatever was asked for",
+            replace="nn.ModuleList(SingleHeadAttention(d_model, d_head) for _ in range(num_heads))",
+            by="nn.ModuleList(SingleHeadAttention(512, 64) for _ in range(8))",
+            hint="The sizes come in as arguments: d_model and num_heads say how many heads there are, and how wide "
+            "each is.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -481,7 +518,7 @@ def one_head_alone(draw: Draw) -> Call:
     batch, seq, d_head = draw.sizes("batch seq d_head", high=LARGEST)
     (d_model,) = draw.sizes("d_model", low=9, high=12)
     mask = torch.ones(seq, seq, dtype=torch.bool).tril()
-    return heads_call(draw, draw.normal(batch, seq, d_model).double(), mask, 1, d_head)
+    return heads_call(draw, draw.normal(batch, seq, d_model), mask, 1, d_head)
 
 
 def run_through(target, weights, biases, x, mask):
@@ -504,10 +541,6 @@ def run_through(target, weights, biases, x, mask):
 STACKED = """outputs = torch.stack([output for output, _ in answers], dim=1)
     # num_heads times (batch, seq, seq) -> (batch, num_heads, seq, seq)
     weights = torch.stack([weight for _, weight in answers], dim=1)"""
-PREALLOCATED = """outputs = torch.zeros(x.shape[0], len(heads), x.shape[1], answers[0][0].shape[-1])
-    for place, (output, _) in enumerate(answers):
-        outputs[:, place] = output
-    weights = torch.stack([weight for _, weight in answers], dim=1)"""
 
 RUN_HEADS = Exercise(
     name="run_heads",
@@ -515,7 +548,7 @@ RUN_HEADS = Exercise(
     cases=(
         Case("several heads without a mask", heads_without_mask),
         Case("a mask for each sentence, and a word that may attend to nothing", heads_with_blocked_word),
-        Case("a single head under a causal mask, in float64", one_head_alone),
+        Case("a single head under a causal mask", one_head_alone),
     ),
     misconceptions=(
         Misconception(
@@ -619,14 +652,6 @@ RUN_HEADS = Exercise(
             check="shapes",
         ),
         Misconception(
-            "collected the outputs in a tensor of torch's usual dtype",
-            replace=STACKED,
-            by=PREALLOCATED,
-            hint="torch.zeros makes float32 on the CPU, whatever your x is. Let torch join the heads' outputs, and "
-            "their dtype and device stay.",
-            check="shapes",
-        ),
-        Misconception(
             "gave a head something narrower than x, a slice of it or what another head returned",
             replace="head(x, mask) for head in heads",
             by="head(part, mask) for head, part in zip(heads, x.chunk(len(heads), dim=-1))",
@@ -656,6 +681,14 @@ RUN_HEADS = Exercise(
             replace="for head in heads]",
             by="for head in reversed(heads)]",
             hint="The last head's output stands in the place of head 0. Keep the order.",
+        ),
+        Misconception(
+            "looked for a mask of its own for each head",
+            replace="head(x, mask) for head in heads",
+            by="head(x, mask[place]) for place, head in enumerate(heads)",
+            hint="All heads get the same mask, as it is. Its first dimension counts sentences or queries, and there "
+            "may be no mask at all.",
+            check="shapes",
         ),
     ),
     alternatives=(
@@ -718,7 +751,7 @@ def outputs_of_heads(draw: Draw) -> Call:
 
 def outputs_of_one_head(draw: Draw) -> Call:
     batch, seq, d_head = draw.sizes("batch seq d_head", high=LARGEST)
-    return Call({"outputs": draw.normal(batch, 1, seq, d_head).double()})
+    return Call({"outputs": draw.normal(batch, 1, seq, d_head)})
 
 
 def outputs_of_one_sentence(draw: Draw) -> Call:
@@ -735,7 +768,7 @@ CONCAT_HEADS = Exercise(
     returns=("the result",),
     cases=(
         Case("several heads", outputs_of_heads),
-        Case("a single head, in float64", outputs_of_one_head),
+        Case("a single head", outputs_of_one_head),
         Case("a single sentence", outputs_of_one_sentence),
     ),
     misconceptions=(
@@ -854,6 +887,13 @@ CONCAT_HEADS = Exercise(
             "    return outputs.transpose(1, 2).view(batch, seq, num_heads * d_head)",
             hint="view never moves a number, and after the transpose they stand in the wrong order for it. reshape "
             "moves them where it must.",
+            check="shapes",
+        ),
+        Misconception(
+            "picked sentences instead of heads",
+            replace="parts = outputs.unbind(dim=1)",
+            by="parts = [outputs[head] for head in range(outputs.shape[1])]",
+            hint="A single index picks from the first dimension, and that is the batch. The heads are dimension 1.",
             check="shapes",
         ),
     ),
@@ -995,7 +1035,22 @@ PARALLEL_HEADS = Exercise(
             check="shapes",
         ),
         Misconception(
+            "made the heads in forward, anew at each call",
+            replace="self.heads = make_heads(d_model, num_heads)",
+            by="""self.w_o = nn.Linear(d_model, d_model)
+
+    def forward(self, x, mask=None):
+        heads = make_heads(1, 1)
+
+    def make_w_o(self, d_model):""",
+            hint="Each call starts with new random numbers, and what was learned is lost. A module makes its heads "
+            "once, in __init__, and keeps them.",
+            check="shapes",
+            shown_by=("forward: make_heads|SingleHeadAttention", "no __init__: make_heads|SingleHeadAttention"),
+        ),
+        Misconception(
             "kept the heads where torch does not find them",
+            shown_by=("__init__: make_heads|SingleHeadAttention",),
             replace="self.heads = make_heads(d_model, num_heads)",
             by="self.heads = list(make_heads(d_model, num_heads))",
             hint="An optimizer would train none of them. torch finds modules in what begins with self, and it does not "
@@ -1088,6 +1143,21 @@ PARALLEL_HEADS = Exercise(
             by="self.w_o(joined).detach(), weights.detach()",
             hint="The numbers are right, and training could not change them: torch has kept no record of how they came "
             "about. Leave out detach, numpy and no_grad.",
+        ),
+        Misconception(
+            "swapped the two sizes when it made the heads",
+            replace="make_heads(d_model, num_heads)",
+            by="make_heads(num_heads, d_model)",
+            hint="make_heads wants the length of a word's vector first, then the number of heads.",
+            check="shapes",
+        ),
+        Misconception(
+            "made w_o for a single head's features, in and out",
+            replace="nn.Linear(d_model, d_model)",
+            by="nn.Linear(d_model // num_heads, d_model // num_heads)",
+            hint="Such a layer never lets the heads meet. What goes into w_o is all heads side by side, d_model "
+            "numbers, and as many come out.",
+            check="shapes",
         ),
     ),
     alternatives=(
@@ -1236,6 +1306,12 @@ ATTENTION_PARAMETERS = Exercise(
             replace="d_model * d_head + d_head",
             by="d_head * d_head + d_head",
             hint="Each head reads all of x: its layers go from d_model to d_head.",
+        ),
+        Misconception(
+            "answered for the lesson's layer, whatever was asked",
+            replace="return num_heads * one_head + w_o",
+            by="return 1050624",
+            hint="That is right for d_model 512. The sizes come in as arguments, and the number follows from them.",
         ),
     ),
     alternatives=(
@@ -1406,6 +1482,42 @@ ATTENTION_FLOPS = Exercise(
             by="d_head = d_model / num_heads",
             hint="The number is right, but it is a float: 512 / 8 is 64.0. FLOPs are counted in whole numbers.",
             check="shapes",
+        ),
+        Misconception(
+            "counted a multiplication with its addition as one in one of the two products with a matrix of seq × seq",
+            replace="average = 2 * seq * seq * d_head",
+            by="average = seq * seq * d_head",
+            hint="The scores and the average cost the same, and everywhere a multiplication with its addition counts "
+            "as two.",
+        ),
+        Misconception(
+            "counted a multiplication with its addition as one in w_o",
+            replace="w_o = 2 * seq",
+            by="w_o = seq",
+            hint="w_o is a matrix product like the others: each multiplication with its addition counts as two.",
+        ),
+        Misconception(
+            "let scores and averages work on d_model numbers in every head",
+            replace="scores = 2 * seq * d_head * seq\n    average = 2 * seq * seq * d_head",
+            by="scores = average = 2 * seq * seq * d_model",
+            hint="The heads share d_model out: a score is a sum over d_head terms, and a value is as short.",
+        ),
+        Misconception(
+            "counted one addition less for each number that comes out",
+            replace="projections = 3 * 2 * seq * d_model * d_head  # queries, keys and values\n"
+            "    scores = 2 * seq * d_head * seq\n    average = 2 * seq * seq * d_head\n"
+            "    w_o = 2 * seq * d_model * d_model",
+            by="projections = 3 * (2 * d_model - 1) * seq * d_head\n    scores = (2 * d_head - 1) * seq * seq\n"
+            "    average = (2 * seq - 1) * seq * d_head\n    w_o = (2 * d_model - 1) * seq * d_model",
+            hint="A sum of n terms has n − 1 additions, that is right. But the usual count, torch's and this "
+            "lesson's, takes two for each multiplication.",
+        ),
+        Misconception(
+            "counted the biases as well",
+            replace="return batch * (num_heads * (projections + scores + average) + w_o)",
+            by="biases = num_heads * 3 * seq * d_head + seq * d_model\n"
+            "    return batch * (num_heads * (projections + scores + average) + w_o + biases)",
+            hint="Adding a bias is no matrix product. Only those are counted here.",
         ),
     ),
     alternatives=(

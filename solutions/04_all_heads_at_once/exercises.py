@@ -41,7 +41,7 @@ def sentence_for_one_head(draw: Draw) -> Call:
 
 def heads_of_one_feature(draw: Draw) -> Call:
     batch, seq, d_model = draw.sizes("batch seq d_model", low=2, high=6)
-    return Call({"x": draw.normal(batch, seq, d_model).double(), "num_heads": d_model})
+    return Call({"x": draw.normal(batch, seq, d_model), "num_heads": d_model})
 
 
 SPLIT = "x.view(batch, seq, num_heads, d_head).transpose(1, 2)"
@@ -52,7 +52,7 @@ SPLIT_HEADS = Exercise(
     cases=(
         Case("a batch of sentences", sentences_to_split),
         Case("a single head", sentence_for_one_head),
-        Case("heads of a single feature, in float64", heads_of_one_feature),
+        Case("heads of a single feature", heads_of_one_feature),
     ),
     misconceptions=(
         Misconception(
@@ -224,7 +224,7 @@ def heads_to_merge(draw: Draw) -> Call:
 
 def one_head_to_merge(draw: Draw) -> Call:
     batch, seq, d_head = draw.sizes("batch seq d_head", low=2, high=6)
-    return Call({"x": draw.normal(batch, 1, seq, d_head).double()})
+    return Call({"x": draw.normal(batch, 1, seq, d_head)})
 
 
 def one_word_to_merge(draw: Draw) -> Call:
@@ -239,7 +239,7 @@ MERGE_HEADS = Exercise(
     returns=("merged",),
     cases=(
         Case("what several heads give", heads_to_merge),
-        Case("a single head, in float64", one_head_to_merge),
+        Case("a single head", one_head_to_merge),
         Case("sentences of a single word", one_word_to_merge),
     ),
     misconceptions=(
@@ -312,6 +312,21 @@ MERGE_HEADS = Exercise(
             by="x.mean(dim=1)",
             hint="An average mixes what the heads found, and one could not tell any more who found what. They are "
             "put side by side.",
+            check="shapes",
+        ),
+        Misconception(
+            "joined heads and features first and swapped with the words afterwards",
+            replace="x.transpose(1, 2).reshape(batch, seq, num_heads * d_head)",
+            by="x.reshape(batch, num_heads * d_head, seq).transpose(1, 2)",
+            hint="The words stand between the heads and the features, so joining these two reads the words as "
+            "features. Move the words away first.",
+        ),
+        Misconception(
+            "joined the words with the features too",
+            replace=".reshape(batch, seq, num_heads * d_head)",
+            by=".flatten(1)",
+            hint="A whole sentence has become one long vector. Each word keeps a row of its own: only the last two "
+            "dimensions become one.",
             check="shapes",
         ),
     ),
@@ -510,6 +525,14 @@ PADDING_MASK = Exercise(
             by="",
             hint="On a GPU the lengths lie there and your positions on the CPU: torch refuses to compare them. A "
             "tensor knows its device; hand it on to the function that makes the positions.",
+        ),
+        Misconception(
+            "put the sentences where the queries belong",
+            replace="return positions < lengths[:, None, None, None]",
+            by="return (positions < lengths[:, None])[None, None]",
+            hint="Scores are (batch, num_heads, seq_q, seq_k). The sentences are the first dimension; the two "
+            "dimensions of 1 come after it.",
+            check="shapes",
         ),
     ),
     alternatives=(
@@ -848,6 +871,7 @@ MULTI_HEAD_ATTENTION = Exercise(
         ),
         Misconception(
             "did not provide for a key that is left out",
+            shown_by=("no key is None",),
             replace="if key is None:\n            key = query",
             by="pass",
             hint="layer(x) is self-attention: key is None then, and the keys come from the query. It has to be settled "
@@ -979,6 +1003,7 @@ MULTI_HEAD_ATTENTION = Exercise(
         ),
         Misconception(
             "kept dropout on in eval mode",
+            shown_by=("no forward: Dropout",),
             replace=DROPPED,
             by=f"weights = nn.functional.dropout({WEIGHTS}, self.dropout.p)",
             hint="nn.functional.dropout drops always unless it is told otherwise. A trained layer must give the same "
@@ -1109,6 +1134,58 @@ MULTI_HEAD_ATTENTION = Exercise(
             by="return output.detach(), weights.detach()",
             hint="The numbers are right, and training could not change them: torch has kept no record of how they "
             "came about. Leave out detach, numpy and no_grad.",
+        ),
+        Misconception(
+            "looked for the value before the key was settled",
+            replace="if key is None:\n            key = query\n        if value is None:\n            value = key",
+            by="if value is None:\n            value = key\n        if key is None:\n            key = query",
+            hint="In self-attention both are left out. Then the key is None when the value is taken from it. First "
+            "the key, then the value.",
+            check="shapes",
+            shown_by=("key is None",),
+        ),
+        Misconception(
+            "asked whether the key is true, not whether there is one",
+            replace="if key is None:",
+            by="if not key:",
+            hint="A tensor of many entries is neither true nor false. Ask whether it is None.",
+            check="shapes",
+            shown_by=("if not|if name|or",),
+        ),
+        Misconception(
+            "asked whether d_model divides num_heads",
+            replace="if d_model % num_heads != 0:",
+            by="if num_heads % d_model != 0:",
+            hint="Nearly all numbers are refused now. The features are shared out among the heads, so it is num_heads "
+            "that must divide d_model.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave head_width the two numbers the wrong way round",
+            replace="if d_model % num_heads != 0:\n"
+            "            raise ValueError("
+            'f"d_model must be a multiple of num_heads, and {d_model} is not one of {num_heads}")',
+            by="head_width(num_heads, d_model)",
+            hint="head_width wants the length of a word's vector first, then the number of heads.",
+            check="shapes",
+            shown_by=("head_width",),
+        ),
+        Misconception(
+            "split the keys by the number of queries",
+            replace="k = split_heads(self.w_k(key), self.num_heads)",
+            by="k = self.w_k(key).view("
+            "len(query), query.shape[1], self.num_heads, query.shape[2] // self.num_heads).transpose(1, 2)",
+            hint="In cross-attention there may be more or fewer keys than queries. The keys' own shape says how many "
+            "there are.",
+            check="shapes",
+        ),
+        Misconception(
+            "made a new dropout layer at each call",
+            replace="weights = self.dropout(attention_weights(attention_scores(q, k), mask))",
+            by="weights = nn.Dropout(self.dropout.p)(attention_weights(attention_scores(q, k), mask))",
+            hint="A new module always starts in training mode, so this one drops weights in eval mode too. The one "
+            "that __init__ makes is told by eval() and train().",
+            shown_by=("forward: Dropout",),
         ),
     ),
     alternatives=(
@@ -1450,6 +1527,49 @@ FUSE_HEADS = Exercise(
             hint="The new layer is made and filled, and then nobody gets it.",
             check="shapes",
         ),
+        Misconception(
+            "made as many heads as each is wide",
+            replace="MultiHeadAttention(d_model, len(parallel.heads))",
+            by="MultiHeadAttention(d_model, parallel.heads[0].w_q.out_features)",
+            hint="out_features of a head's layer is its width, d_head. How many heads there are, the list of heads "
+            "knows.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave every head the biases of the first",
+            replace="layer.bias for layer in narrow",
+            by="narrow[0].bias for layer in narrow",
+            hint="The weights are right. Each head has biases of its own to bring, too.",
+        ),
+        Misconception(
+            "filled the queries' layer only",
+            replace='("w_q", "w_k", "w_v")',
+            by='("w_q",)',
+            hint="The layers for keys and values still hold the numbers that they were made with. All three are "
+            "filled alike.",
+        ),
+        Misconception(
+            "stacked the heads' weights instead of joining them",
+            replace="torch.cat([layer.weight for layer in narrow])",
+            by="torch.stack([layer.weight for layer in narrow])",
+            hint="stack makes a new dimension for the heads. A weight has two, and it is the rows that become more.",
+            check="shapes",
+        ),
+        Misconception(
+            "put a tensor in the place of a parameter",
+            replace="wide.weight.copy_(torch.cat([layer.weight for layer in narrow]))",
+            by="wide.weight = torch.cat([layer.weight for layer in narrow])",
+            hint="A layer takes only parameters there. Leave the parameter where it is, and copy the numbers into it.",
+            check="shapes",
+        ),
+        Misconception(
+            "asked the parallel heads for something that they need not keep",
+            replace="d_model = parallel.w_o.in_features",
+            by="d_model = parallel.d_model",
+            hint="ParallelHeads promises heads and w_o. What else it keeps is up to the one who wrote it, but its "
+            "layers know their sizes, and its list of heads knows its length.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -1693,6 +1813,40 @@ FROM_TORCH = Exercise(
             replace="return mine",
             by="pass",
             hint="The new layer is made and filled, and then nobody gets it.",
+            check="shapes",
+        ),
+        Misconception(
+            "cut the weights head by head",
+            replace="layer.in_proj_weight.chunk(3)",
+            by="[w.flatten(0, 1) for w in layer.in_proj_weight.unflatten(0, (layer.num_heads, 3, -1)).unbind(1)]",
+            hint="Some models keep their weights that way. In torch's layer all queries come first, those of every "
+            "head, then all keys, then all values.",
+        ),
+        Misconception(
+            "copied no bias at all",
+            replace="if layer.in_proj_bias is None:  # it was made with bias=False\n"
+            "            for linear in (*ours, mine.w_o):\n"
+            "                linear.bias.zero_()\n        else:\n"
+            "            for linear, bias in zip(ours, layer.in_proj_bias.chunk(3), strict=True):\n"
+            "                linear.bias.copy_(bias)\n            mine.w_o.bias.copy_(layer.out_proj.bias)",
+            by="pass",
+            hint="Each of the four layers is a weight and a bias, and the biases are still those that yours was made "
+            "with. Where torch's layer has none, they must be 0.",
+        ),
+        Misconception(
+            "asked whether the biases are true, not whether there are any",
+            replace="if layer.in_proj_bias is None:",
+            by="if not layer.in_proj_bias:",
+            hint="A tensor of many entries is neither true nor false. Ask whether it is None.",
+            check="shapes",
+        ),
+        Misconception(
+            "took over torch's output projection itself",
+            replace="mine.w_o.weight.copy_(layer.out_proj.weight)",
+            by="mine.w_o = layer.out_proj\n        if layer.in_proj_bias is None:\n            for linear in ours:\n"
+            "                linear.bias.zero_()\n            return mine",
+            hint="It belongs to both layers now: training one changes the other. Copy the numbers into the layer that "
+            "is there, and 0 for a bias that torch's layer does not have.",
             check="shapes",
         ),
     ),

@@ -156,7 +156,7 @@ CAUSAL_MASK_LIKE = Exercise(
             "built the mask on the CPU",
             replace=", device=x.device",
             by="",
-            hint="A tensor is made on the CPU unless you say where. On a GPU x lies there and the mask does not, and "
+            hint="On another device x lies there and the mask does not, and "
             "torch refuses to combine them. Ask x where it lies.",
             check="shapes",
         ),
@@ -581,6 +581,21 @@ SCORE_MATRIX_BYTES = Exercise(
             hint="Bytes are asked for, and their number is a whole one.",
             check="shapes",
         ),
+        Misconception(
+            "made the tensor and asked it for its size",
+            replace="return batch * num_heads * seq * seq * dtype.itemsize",
+            by="return torch.zeros(batch, num_heads, seq, seq, dtype=dtype).nbytes",
+            hint="For a long text no memory is large enough, and that is what you want to know before. The number "
+            "follows from the sizes.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided with /, which makes a float",
+            replace="dtype.itemsize",
+            by="torch.finfo(dtype).bits / 8",
+            hint="The number is right, but it is a float. Bytes are counted in whole numbers.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -669,6 +684,7 @@ SDPA = "F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_cau
 
 FAST_ATTENTION = Exercise(
     name="fast_attention",
+    keeps_dtype=True,
     returns=("output", "output on a GPU", "use of scaled_dot_product_attention"),
     cases=(
         Case("a batch of heads without a mask", attention_call),
@@ -785,6 +801,30 @@ FAST_ATTENTION = Exercise(
             by=f"return {SDPA}, None",
             hint="torch's function returns the output alone: the weights are never written down. So does yours.",
             check="shapes",
+        ),
+        Misconception(
+            "made a square causal mask",
+            replace="F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal)",
+            by="F.scaled_dot_product_attention("
+            "q, k, v, attn_mask=causal_mask(q.shape[-2], q.device) if is_causal else mask)",
+            hint="A mask has a row for each query and a column for each key, and there may be more or fewer keys than "
+            "queries. is_causal needs no mask at all: hand it on.",
+            check="shapes",
+        ),
+        Misconception(
+            "took only the first of the batch",
+            replace="attn_mask=mask, is_causal=is_causal)",
+            by="attn_mask=mask, is_causal=is_causal)[0]",
+            hint="Your own attention returns two tensors. torch's function returns the output alone, so an index "
+            "picks a sentence out of the batch.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave is_causal to dropout_p",
+            replace="attn_mask=mask, is_causal=is_causal",
+            by="attn_mask=mask, dropout_p=is_causal",
+            hint="The argument after the mask is dropout_p, and True counts as 1: every weight is dropped. Hand "
+            "is_causal over by its name.",
         ),
     ),
     alternatives=(
@@ -911,6 +951,7 @@ SPLIT = """q = split_heads(self.w_q(query), self.num_heads)
 
 FAST_MULTI_HEAD_ATTENTION = Exercise(
     name="FastMultiHeadAttention",
+    keeps_dtype=True,
     returns=(
         "output",
         "output on a GPU",
@@ -941,6 +982,14 @@ FAST_MULTI_HEAD_ATTENTION = Exercise(
             by="self.dropout",
             hint="The function drops weights whenever dropout_p is not 0: unlike nn.Dropout, it does not know about "
             "eval(). A module knows it, by self.training.",
+        ),
+        Misconception(
+            "dropped numbers of the output instead of weights",
+            replace="dropout_p=dropout, is_causal=is_causal)",
+            by="is_causal=is_causal)\n        heads = F.dropout(heads, dropout)",
+            hint="Many models do that as well, after the layer. Here it is the weights that are dropped. They never "
+            "leave the function, so only it can do that: dropout_p.",
+            shown_by=("forward: dropout()|Dropout()", "no dropout_p"),
         ),
         Misconception(
             "left dropout out",
@@ -1101,6 +1150,38 @@ FAST_MULTI_HEAD_ATTENTION = Exercise(
             replace="return self.w_o(merge_heads(heads))",
             by="return self.w_o(merge_heads(heads)).detach()",
             hint="The numbers are right, and training could not change them. Leave out detach, numpy and no_grad.",
+        ),
+        Misconception(
+            "gave dropout_p a layer instead of a number",
+            replace="self.dropout if self.training else 0.0",
+            by="nn.Dropout(self.dropout) if self.training else 0.0",
+            hint="dropout_p is the share that is dropped, a number. A layer of nn.Dropout drops by itself, and the "
+            "function cannot ask it.",
+            check="shapes",
+        ),
+        Misconception(
+            "compared the words without splitting the heads",
+            replace="q = split_heads(self.w_q(query), self.num_heads)\n"
+            "        k = split_heads(self.w_k(key), self.num_heads)\n"
+            "        v = split_heads(self.w_v(value), self.num_heads)",
+            by="q, k, v = self.w_q(query), self.w_k(key), self.w_v(value)\n        merge_heads = lambda heads: heads",
+            hint="That is a single head as wide as d_model, whatever num_heads says, and masks for the heads do not "
+            "fit it. Split q, k and v first.",
+            check="shapes",
+        ),
+        Misconception(
+            "left the heads behind the words",
+            replace="q = split_heads(self.w_q(query), self.num_heads)\n"
+            "        k = split_heads(self.w_k(key), self.num_heads)\n"
+            "        v = split_heads(self.w_v(value), self.num_heads)",
+            by="q, k, v = (\n"
+            "            y.unflatten(-1, (self.num_heads, -1))\n"
+            "            for y in (self.w_q(query), self.w_k(key), self.w_v(value))\n"
+            "        )\n        merge_heads = lambda heads: heads.flatten(-2)",
+            hint="scaled_dot_product_attention wants (batch, num_heads, seq, d_head): the last two dimensions of q, k "
+            "and v are words and features. With (batch, seq, num_heads, d_head) the heads of a word attend to each "
+            "other.",
+            check="shapes",
         ),
     ),
     alternatives=(

@@ -183,6 +183,7 @@ LOAD_ATTENTION = Exercise(
         ),
         Misconception(
             "loaded into a copy of the layer",
+            shown_by=("deepcopy|copy",),
             replace='place = f"encoder',
             by='layer = copy.deepcopy(layer)\n    place = f"encoder',
             hint="The layer that you were given is as it was before. Its own parameters are to be filled.",
@@ -200,6 +201,20 @@ LOAD_ATTENTION = Exercise(
             by='tensors.get(f"{name}.{kind}", getattr(linear, kind))',
             hint="One parameter stays what it was made with, and nobody knows. What cannot be right should stop "
             "with an error.",
+        ),
+        Misconception(
+            "gave the tensor the parameter's name instead of copying its numbers",
+            replace="ours.copy_(theirs)",
+            by="ours = theirs",
+            hint="A name points to something else now, and the layer is as it was before. The numbers have to go into "
+            "the parameter that is there.",
+            shown_by=("no copy_|copy|deepcopy|data|set_|load_state_dict",),
+        ),
+        Misconception(
+            "left the layer as it was",
+            replace="ours.copy_(theirs)",
+            by="ours.clone().copy_(theirs)",
+            hint="Nothing has arrived in the parameters of the layer that you were given. Its own are to be filled.",
         ),
     ),
     alternatives=(
@@ -273,7 +288,7 @@ def maps_with_position(draw: Draw) -> Call:
 
 def maps_with_last_position(draw: Draw) -> Call:
     layers, heads, seq = draw.sizes("layers heads seq", high=7)
-    return Call({"weights": attention_map(draw, layers, heads, seq, seq).double(), "position": -1})
+    return Call({"weights": attention_map(draw, layers, heads, seq, seq), "position": -1})
 
 
 SINK = "weights[..., position].mean(dim=-1)"
@@ -284,7 +299,7 @@ SINK_SCORE = Exercise(
     cases=(
         Case("the first token", maps_to_score),
         Case("a token in the middle", maps_with_position),
-        Case("the last token, counted from the end, in float64", maps_with_last_position),
+        Case("the last token, counted from the end", maps_with_last_position),
     ),
     misconceptions=(
         Misconception(
@@ -357,6 +372,22 @@ SINK_SCORE = Exercise(
             hint="The mean over the queries is right. Of the tokens, only the one at the given position is wanted.",
             check="shapes",
         ),
+        Misconception(
+            "returned the largest weight together with its place",
+            replace=".mean(dim=-1)",
+            by=".max(dim=-1)",
+            hint="max along a dimension gives two tensors, the values and where they are. And a single word that "
+            "looks there would make it a sink: ask how much all of them give on average.",
+            check="shapes",
+        ),
+        Misconception(
+            "cut the column out as a slice and averaged over its single entry",
+            replace="weights[..., position]",
+            by="weights[..., position : position + 1]",
+            hint="A slice keeps the dimension, with one entry in it, and the mean over that changes nothing: a number "
+            "is left for each query. The mean runs over the queries.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -398,11 +429,6 @@ def causal_maps(draw: Draw) -> Call:
     return Call({"weights": scores.masked_fill(~causal, -torch.inf).softmax(dim=-1)})
 
 
-def maps_in_float64(draw: Draw) -> Call:
-    layers, heads, seq = draw.sizes("layers heads seq", high=7)
-    return Call({"weights": attention_map(draw, layers, heads, seq, seq).double()})
-
-
 def maps_of_two_tokens(draw: Draw) -> Call:
     layers, heads = draw.sizes("layers heads", high=7)
     draw.named(seq=2)
@@ -417,7 +443,6 @@ PREVIOUS_TOKEN_SCORE = Exercise(
     cases=(
         Case("words that may look anywhere", maps_to_score),
         Case("words that look only back", causal_maps),
-        Case("float64 numbers", maps_in_float64),
         Case("sentences of two tokens", maps_of_two_tokens),
     ),
     misconceptions=(
@@ -508,6 +533,20 @@ PREVIOUS_TOKEN_SCORE = Exercise(
             hint="Heads differ, and that is what you want to see: one score for each layer and each head.",
             check="shapes",
         ),
+        Misconception(
+            "left out the last token",
+            replace="weights.diagonal(offset=-1, dim1=-2, dim2=-1)",
+            by="torch.stack([weights[..., i, i - 1] for i in range(1, weights.shape[-1] - 1)], dim=-1)",
+            hint="The last token looks at the one before it too. (range stops one before its end.)",
+            check="shapes",
+        ),
+        Misconception(
+            "averaged over all tokens what each gives to all before it",
+            replace="weights.diagonal(offset=-1, dim1=-2, dim2=-1).mean(dim=-1)",
+            by="weights.tril(-1).sum(dim=-1).mean(dim=-1)",
+            hint="A head that spreads its weight over the whole past gets a high score from you. Only one token is "
+            "the one before; and the first token has none.",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -547,8 +586,11 @@ def previous_token_score(weights):
 
 def silencing_call(draw: Draw, heads: str, mask: str = "none") -> Call:
     """Draw a layer, an input and which heads to silence: "none", "one", "two" or "all" of them."""
-    num_heads, d_head = draw.sizes("num_heads d_head", low=3, high=4)
+    (num_heads,) = draw.sizes("num_heads", low=3, high=4)
+    # A layer of 24 or more features, too: else 12 heads, as MiniLM has, would be taken for heads of one feature.
+    d_head = 8 if heads == "two" else 7 - num_heads
     d_model = num_heads * d_head
+    draw.named(d_head=d_head)
     draw.named(d_model=d_model)
     batch, seq = draw.sizes("batch seq", low=2, high=6)
     first = draw.integer(0, num_heads - 2)
@@ -756,6 +798,32 @@ ATTENTION_WITHOUT = Exercise(
             "shape alone and put zeros there.",
             check="shapes",
         ),
+        Misconception(
+            "returned the output of all heads",
+            replace="output, _ = edited(x, mask=mask)",
+            by="output, _ = layer(x, mask=mask)",
+            hint="That is what the intact layer says. Whatever you silenced, this output was not made with it: "
+            "silence the heads first, then ask the layer that has them silenced.",
+        ),
+        Misconception(
+            "silenced only the last of the heads",
+            replace="for head in heads:",
+            by="for head in heads[-1:]:",
+            hint="All of them are to be silent at once. Does each step of the loop start from the intact layer?",
+        ),
+        Misconception(
+            "took 12 for the number of heads",
+            replace="d_head = x.shape[-1] // weights.shape[1]",
+            by="d_head = x.shape[-1] // 12",
+            hint="MiniLM's layers have 12 heads, others have more or fewer. How many this one has, its weights tell.",
+            shown_by=("12",),
+        ),
+        Misconception(
+            "set the bias of w_o to 0 along with each head",
+            replace="edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0",
+            by="edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0\n            edited.w_o.bias.zero_()",
+            hint="The bias belongs to no head. With all heads silenced, it is what is left.",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -867,9 +935,12 @@ def asks(head_importance, intact, silenced, num_layers, num_heads):
             calls[None] = calls.get(None, 0) + 1
             return intact.clone()
         try:
-            layer, head = (int(number) for number in silenced_head)
-        except (TypeError, ValueError):
-            raise TypeError("silenced should be a pair, (layer, head)") from None
+            pair = tuple(silenced_head)
+        except TypeError:
+            raise TypeError(f"silenced should be a pair, (layer, head), and it is {silenced_head!r}") from None
+        if len(pair) != 2:
+            raise ValueError(f"silenced should be one pair, (layer, head), and it is {silenced_head!r}")
+        layer, head = map(int, pair)
         if not (0 <= layer < num_layers and 0 <= head < num_heads):
             raise ValueError(f"there is no head {head} in layer {layer}")
         calls[layer, head] = calls.get((layer, head), 0) + 1
@@ -1015,6 +1086,13 @@ HEAD_IMPORTANCE = Exercise(
             replace="silenced=(layer, head)",
             by="silenced=(layer + 1, head + 1)",
             hint="Counting starts at 0: the last layer is num_layers − 1, the last head num_heads − 1.",
+            check="shapes",
+        ),
+        Misconception(
+            "put the pair into a list",
+            replace="silenced=(layer, head)",
+            by="silenced=[(layer, head)]",
+            hint="encode silences one head at a time, and wants its pair (layer, head) as it is.",
             check="shapes",
         ),
     ),
