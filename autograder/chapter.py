@@ -7,8 +7,10 @@ solutions, declarations), which its author wrote; it never sees a learner's.
 from __future__ import annotations
 
 import importlib.util
+import linecache
 import re
 import threading
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -129,7 +131,10 @@ class Chapter:
         sources = {"imports": self.imports, **self.reference, **(changed or {})}
         with earlier.given(self.earlier):
             for label, source in sources.items():
-                exec(compiled(source, f"<{self.name}: {label}>"), names)
+                file = f"<{self.name}: {label}, {zlib.crc32(source.encode()):08x}>"
+                # As of a cell of a notebook: `manyheads.cause` reads there what failed.
+                linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+                exec(compiled(source, file), names)
         return names
 
     @cached_property

@@ -56,11 +56,13 @@ class Failure:
         kind: the exception's type, `"RuntimeError"`.
         message: its text, shortened.
         line: the learner's own line that was running, stripped; "" where there is none.
+        cause: what it was raised for, see `manyheads.cause`; "" where that is not known.
     """
 
     kind: str
     message: str
     line: str = ""
+    cause: str = ""
 
 
 def missing(exercise: str) -> Failure:

@@ -73,7 +73,9 @@ def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None
 
     def ask(exam: Exam, stand_ins: Mapping[str, str], target: Any = target) -> list[Answer]:
         with probe.standing_in(namespace, stand_ins):
-            return [probe.run(target, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
+            return [
+                probe.run(target, trial.call, exam.probe, exam.forbids, namespace=namespace) for trial in exam.trials
+            ]
 
     def failing(other: Exam) -> bool:
         name = other.exercise

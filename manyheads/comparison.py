@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .call import NOT_AN_ANSWER, Answer, Failure, Opaque, Value
+from .cause import agree
 from .exam import SHAPES, Exam, Trial
 
 
@@ -44,13 +45,18 @@ def first_divergence(exam: Exam, trial: Trial, given: Answer, check: str) -> Div
 def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
     """Return whether two answers agree within the exercise's tolerance, exceptions included.
 
-    Where an exception is the right answer, its message is the author's own and need not agree. Nor need the names of
-    parameters that are not asked for.
+    Two exceptions agree if they were raised for the same thing, whatever their text. Where an exception is the right
+    answer, its kind is enough: what it is raised for is the author's own. Nor need the names of parameters agree that
+    are not asked for.
+
+    Args:
+        one: the right answer, or a known mistake's.
+        other: the learner's.
     """
     if _built_alike(one, other, trial.right):
         other = replace(other, parameters=one.parameters)
     if one.failure or other.failure:
-        return _same_failure(one, other, by_message=trial.right.failure is None)
+        return _same_failure(one.failure, other.failure, by_kind=trial.right.failure is not None)
     return next(_divergences(exam, trial, one, other, "outputs"), None) is None and (
         (one.changed, one.learnable) == (other.changed, other.learnable)
     )
@@ -76,11 +82,10 @@ def tolerance(exam: Exam, dtype: torch.dtype) -> tuple[float, float]:
     return exam.rtol, exam.atol
 
 
-def _same_failure(one: Answer, other: Answer, by_message: bool) -> bool:
-    if one.failure is None or other.failure is None:
-        return one.failure is other.failure
-    same_message = one.failure.message == other.failure.message or not by_message
-    return one.failure.kind == other.failure.kind and same_message
+def _same_failure(one: Failure | None, other: Failure | None, by_kind: bool) -> bool:
+    if one is None or other is None or one.kind != other.kind:
+        return False
+    return by_kind or one == other or agree(one.cause, other.cause)
 
 
 def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: str) -> Iterator[Divergence]:

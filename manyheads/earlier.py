@@ -18,6 +18,7 @@ from typing import Any
 from . import diagnosis, probe
 from .fixtures import all_exams
 from .forbidden import compiled, is_the_courses
+from .frames import LEARNERS_OWN
 from .sealed import unsealed
 
 # What the chapters' first cells import: a kept exercise is one cell, and relies on them.
@@ -138,7 +139,7 @@ def _own(name: str) -> Any:
 
 def _kept_scope(name: str) -> dict[str, Any]:
     """Return the names that the kept exercise `name` finds: stand-ins, and all that is kept, in lesson order."""
-    scope = _module(f"manyheads.own_{name}")
+    scope = _module(f"{LEARNERS_OWN}{name}")
     exec(_PRELUDE, scope)
     for other, source in _stand_ins().items():
         if other != name:

@@ -13,8 +13,9 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from dataclasses import replace
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -22,18 +23,25 @@ from torch import Tensor, nn
 
 from . import wire
 from .call import Answer, Call, Failure, Value, missing
+from .cause import Operations, cause
 from .forbidden import FORBIDDEN, code_of, compiled, the_courses, watching
+from .frames import is_the_learners, namespace_of
 from .sealed import unsealed
 
 _lent: set[CodeType] = set()  # code of the stand-ins that are in place
-_PACKAGE = str(Path(__file__).parent)
 MESSAGE_LENGTH = 600  # characters kept of an exception's text
+_EXHAUSTED = ("MemoryError", "RecursionError", "SystemExit")  # kinds of failure that a second try only makes dearer
 _BEGUN = b"?"  # what stands in an answer while the calls are made
 _responded = False  # whether a judge has asked
 
 
 def run(
-    target: Any, call: Call, probe: str = "", forbids: Collection[str] = (), granted: Collection[str] | None = None
+    target: Any,
+    call: Call,
+    probe: str = "",
+    forbids: Collection[str] = (),
+    granted: Collection[str] | None = None,
+    namespace: Mapping[str, Any] | None = None,
 ) -> Answer:
     """Call the learner's `target` as `call` says and return what came.
 
@@ -43,17 +51,30 @@ def run(
         probe: source of `probe(target, *inputs)` to call in place of the target itself.
         forbids: names of torch's that may not be called. The answer to such a call is the failure `FORBIDDEN`.
         granted: exercises whose stand-ins may call them all the same: those of earlier chapters. None: all.
+        namespace: the names that the learner's cells see; by default those that the target's code sees.
     """
     code = compiled(probe, "<probe>") if probe else None
     ours = _lent | the_courses(granted) | (code_of(code) if code else set())
-    given, called = _call(target, call, code, forbids, ours)
+    cells = namespace_of(target) if namespace is None else namespace
+    given, called = _call(target, call, code, forbids, ours, cells)
     if called:  # whatever was made of the exception
         return Answer(failure=Failure(FORBIDDEN, called[0]), parameters=given.parameters)
+    if given.failure is not None and given.failure.kind not in _EXHAUSTED:
+        # Once more, watched: what works runs as in any other cell, and only a call that fails is looked into.
+        again, _ = _call(target, call, code, forbids, ours, cells, Operations())
+        if again.failure is not None and again.failure.kind == given.failure.kind:
+            return replace(given, failure=replace(given.failure, cause=again.failure.cause))
     return given
 
 
 def _call(
-    target: Any, call: Call, probe: CodeType | None, forbids: Collection[str], ours: Collection[CodeType]
+    target: Any,
+    call: Call,
+    probe: CodeType | None,
+    forbids: Collection[str],
+    ours: Collection[CodeType],
+    cells: Mapping[str, Any],
+    operations: Operations | None = None,
 ) -> tuple[Answer, list[str]]:
     """Make the call. Return the answer and the forbidden names that were called."""
     inputs = {name: _copy(value) for name, value in call.inputs.items()}
@@ -65,13 +86,17 @@ def _call(
         # nbgrader takes for a failure.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
             _seed()
-            with watching(forbids, ours) as called:
+            with operations or contextlib.nullcontext(), watching(forbids, ours) as called:
+                if operations is not None:
+                    operations.name_tensors(inputs)
                 if call.init is not None:
                     target = target(*call.init.values())
                     parameters = {name: tuple(p.shape) for name, p in target.named_parameters()}
                     if not _fits(parameters, call.state):
                         return Answer(parameters=parameters), called
                     _load(target, call.state or {})
+                    if operations is not None:
+                        operations.name_tensors(dict(target.named_parameters()))
                     target.train(call.training)
                 function = _probe_function(probe, target) if probe else target
                 value = function(*inputs.values())
@@ -83,7 +108,7 @@ def _call(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a learner's exit() is an answer, not the end of the check
-        return Answer(failure=_failure(error), parameters=parameters), called
+        return Answer(failure=_failure(error, cells, operations), parameters=parameters), called
     return Answer(value=value, parameters=parameters, changed=changed, learnable=learnable), called
 
 
@@ -136,7 +161,8 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     with standing_in(namespace, document["stand_ins"]), _nothing_shown():
         for packed in document["calls"]:
             if document["exercise"] in namespace:
-                given = run(namespace[document["exercise"]], unpacker.call(packed), probe, forbids, granted)
+                target = namespace[document["exercise"]]
+                given = run(target, unpacker.call(packed), probe, forbids, granted, namespace)
             else:
                 given = Answer(failure=missing(document["exercise"]))
             answers.append(packer.answer(given))
@@ -210,13 +236,13 @@ def _load(layer: nn.Module, state: Mapping[str, Tensor]) -> None:
                 parameter.copy_(state[name])
 
 
-def _failure(error: BaseException) -> Failure:
-    lines = []
-    for frame in traceback.extract_tb(error.__traceback__):
-        # A library's frame is not the learner's line, nor is this package's, a probe's or a stand-in's.
-        ours = frame.filename.startswith((_PACKAGE, "<probe>", "<stand-in"))
-        if not ours and "site-packages" not in frame.filename:
-            lines.append(linecache.getline(frame.filename, frame.lineno or 0).strip())
+def _failure(error: BaseException, cells: Mapping[str, Any], operations: Operations | None) -> Failure:
+    def is_own(frame: FrameType) -> bool:
+        return is_the_learners(frame, cells)
+
+    own = [(frame, number) for frame, number in traceback.walk_tb(error.__traceback__) if is_own(frame)]
+    rows = [linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip() for frame, number in own]
+    lines = [row for row in rows if row]  # code that was made by a library, for a dataclass of the learner's, has none
     # The checked function's own line first; then, if it called another of the learner's, where it stopped.
     line = f"{lines[0]}  →  {lines[-1]}" if lines and lines[-1] != lines[0] else "".join(lines[:1])
     try:
@@ -227,4 +253,5 @@ def _failure(error: BaseException) -> Failure:
         message = "(its message cannot be shown)"
     if len(message) > MESSAGE_LENGTH:
         message = message[:MESSAGE_LENGTH] + " …"
-    return Failure(type(error).__name__, message, line[:300])
+    why = "" if operations is None else cause(error, operations.failed(error), is_own)
+    return Failure(type(error).__name__, message, line[:300], why)

@@ -11,6 +11,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ class Packer:
         failure = answer.failure
         return {
             "value": self.value(answer.value),
-            "failure": None if failure is None else [_text(t) for t in (failure.kind, failure.message, failure.line)],
+            "failure": None if failure is None else [_text(text) for text in astuple(failure)],
             "parameters": None
             if answer.parameters is None
             else [[_text(name), list(shape)] for name, shape in answer.parameters.items()],
