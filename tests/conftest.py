@@ -25,6 +25,7 @@ from autograder.class_folder import ClassFolder, new_class
 from autograder.cli import main
 from autograder.source_notebook import read_text, set_solution, to_text
 
+from . import needs
 from .lab import browser
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ TOY = "00_rows"
 CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(needs)
 
 
 class _ByFixtures(LoadFileScheduling):

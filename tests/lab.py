@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,13 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
+from .machine import BROWSER, chromium
+from .needs import skip_without
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
-
-CHROMIUM = shutil.which("chromium") or ""
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium at the command `chromium`")
 
 
 @contextmanager
@@ -60,14 +57,15 @@ def browser(width: int = 1400, height: int = 1000) -> Iterator[BrowserContext]:
     """Open a headless Chromium. Its pages share what it has loaded: to read JupyterLab takes it seconds."""
     from playwright.sync_api import sync_playwright
 
+    skip_without(BROWSER)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = chromium.new_context(viewport={"width": width, "height": height})
+        launched = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        context = launched.new_context(viewport={"width": width, "height": height})
         context.set_default_timeout(60_000)
         try:
             yield context
         finally:
-            chromium.close()
+            launched.close()
 
 
 @contextmanager

@@ -125,6 +125,7 @@ def test_words_of_a_learners_file_are_shown_as_they_are(toy_class: ClassFolder, 
 
 
 @pytest.mark.slow
+@pytest.mark.sandbox
 def test_from_hand_in_to_report_by_commands_alone(toy_class: ClassFolder, hand_in: HandIn, here: Here) -> None:
     hand_in(toy_class, "ada", {"scale_rows": "def scale_rows(x, factors): return x * factors[:, None]"})
     graded = autograder("grade", toy_class.root, "--workers", 1)
@@ -164,6 +165,7 @@ def test_without_a_sandbox_nothing_runs_unless_told_and_then_the_warning_stays(
 
 
 @pytest.mark.slow
+@pytest.mark.sandbox
 def test_doctor_says_what_is_there() -> None:
     well = autograder("doctor")
     assert well.returncode == 0, well.stdout

@@ -21,10 +21,10 @@ from autograder.record import GRADED, read_record
 from autograder.results import class_results
 
 from .conftest import CHAPTERS, TOY, HandIn, chapters
-from .lab import jupyter_lab, needs_chromium
+from .lab import jupyter_lab
 from .test_notebooks import cells_with_widgets, read_quicker, solved
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_chromium]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 LESSON = "01_single_head"
 expect.set_options(timeout=60_000)

@@ -25,9 +25,9 @@ from autograder.results import CARRIED, class_results
 from autograder.source_notebook import read_text, set_solution, to_text
 
 from .conftest import TOY
-from .lab import browser_page, jupyter_lab, needs_chromium
+from .lab import browser_page, jupyter_lab
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_chromium]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 COURSE = "many-heads"
 WRONG = "def scale_rows(x, factors): return x + factors[:, None]"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from autograder.source_notebook import read_text, set_solution, to_text
 from . import kill_trials
 from .conftest import TOY, HandIn
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
 
 @pytest.mark.timeout(600)
@@ -118,10 +117,6 @@ def in_its_own(root: Path, source: str, *mounts: str) -> list[dict[str, object]]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bubblewrap here")
-
-
-@needs_bubblewrap
 def test_a_full_disk_stops_the_run_and_the_next_one_makes_it_good(tmp_path: Path) -> None:
     original = kill_trials.make_class(tmp_path / "original", 3)
     scene = tmp_path / "scene"
@@ -148,7 +143,6 @@ def test_a_full_disk_stops_the_run_and_the_next_one_makes_it_good(tmp_path: Path
     assert made_good == expected
 
 
-@needs_bubblewrap
 def test_a_gradebook_that_cannot_be_written_stops_the_run_before_anything_runs(tmp_path: Path) -> None:
     folder = kill_trials.make_class(tmp_path, 2)
     gradebook = str(folder.root / "gradebook.db")

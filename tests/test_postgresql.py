@@ -20,14 +20,12 @@ from autograder.record import GRADED
 from autograder.results import class_results
 
 from .conftest import TOY, HandIn
+from .machine import postgresql
 from .test_class import nbgrader
 
-PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+PROGRAMS = postgresql()
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(PROGRAMS is None, reason="there is no PostgreSQL here: apt install postgresql"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 
 
 @pytest.fixture

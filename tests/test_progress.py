@@ -19,7 +19,7 @@ from manyheads import check, earlier, fixtures, probe, progress
 from manyheads.progress import DONE, PARTLY, UNCHECKED, UNWRITTEN, WRONG, Row
 
 from .conftest import CHAPTERS, chapters
-from .lab import browser_page, jupyter_lab, needs_chromium
+from .lab import browser_page, jupyter_lab
 
 FIRST = CHAPTERS[0]
 UNWRITTEN_CODE = "def attention_weights(scores, mask=None):\n    raise NotImplementedError()"
@@ -211,7 +211,6 @@ def test_a_notebook_shows_the_table_and_its_text(tmp_path: Path) -> None:
     assert "4 of 20 points so far" in output.data["text/html"]
 
 
-@needs_chromium
 @pytest.mark.slow
 @pytest.mark.browser
 def test_it_can_be_read_in_jupyterlab(tmp_path: Path) -> None:

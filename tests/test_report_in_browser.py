@@ -14,11 +14,10 @@ from autograder.report import render
 from autograder.results import CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, LearnerResult
 from autograder.wrong_code import CodeSample
 
-from .lab import needs_chromium
 from .test_report import HOSTILE, NOON, hostile_class, learner, moving, results, small_class
 
 __all__ = ["small_class"]
-pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SAMPLE = CodeSample((HOSTILE, "    return q @ k"), (False, True), 2, 3)
 

@@ -19,11 +19,11 @@ from autograder.inert import MakeInert, clean_html, markdown2html
 from autograder.report import write_report
 
 from ..conftest import TOY
-from ..lab import browser_page, jupyter_lab, needs_chromium
+from ..lab import browser_page, jupyter_lab
 from .conftest import EARLIER, Graded
 from .pages import ATTACKS, HOSTILE, RUN, SCRIPTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800), needs_chromium]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800)]
 
 _PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 # What lies over others, leads out of its frame, or takes input. Of what learners wrote, nothing may.

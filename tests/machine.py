@@ -1,0 +1,125 @@
+"""What the tests need of the machine beside Python packages: is it here, and if not, how does it get here?
+
+    python3 tests/machine.py    install what is missing, if this user may; else say in one line what to install
+
+It imports nothing but the standard library: `make test` runs it before anything is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that some tests need.
+
+    Args:
+        name: what people call it.
+        packages: what Debian calls its package and, if that is another name, Ubuntu.
+        works: returns whether it is here and can be used.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    works: Callable[[], bool]
+
+
+def chromium() -> str | None:
+    """Return the path of a Chromium. Its name is Debian's, Ubuntu's, or that of Google's own package."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def postgresql() -> Path | None:
+    """Return the folder with PostgreSQL's programs. Debian keeps a server's programs out of PATH."""
+    initdb = shutil.which("initdb")
+    if initdb:
+        return Path(initdb).resolve().parent
+    return next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+
+
+def seals() -> bool:
+    """Return whether bubblewrap is here and may make namespaces: in many containers it may not."""
+    command = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+    return is_installed(SANDBOX) and subprocess.run(command, capture_output=True).returncode == 0
+
+
+SANDBOX = Program("bubblewrap", ("bubblewrap",), seals)
+BROWSER = Program("Chromium", ("chromium", "chromium-browser"), lambda: chromium() is not None)
+DATABASE = Program("PostgreSQL", ("postgresql",), lambda: postgresql() is not None)
+PROGRAMS = (SANDBOX, BROWSER, DATABASE)
+
+
+def is_installed(program: Program) -> bool:
+    """Return whether it is here, whether it can be used or not."""
+    return shutil.which("bwrap") is not None if program is SANDBOX else program.works()
+
+
+def missing() -> list[Program]:
+    """Return what is not here, or cannot be used."""
+    return [program for program in PROGRAMS if not program.works()]
+
+
+def how_to_get(programs: Sequence[Program]) -> str:
+    """Return what to do to have `programs`."""
+    absent = [program.packages[0] for program in programs if not is_installed(program)]
+    ways = [f"apt install {' '.join(absent)}"] if absent else []
+    if len(absent) < len(programs):
+        ways.append("bubblewrap may make no namespaces here, `.venv/bin/autograder doctor` says what to allow")
+    return "; ".join(ways)
+
+
+def install(programs: Sequence[Program]) -> None:
+    """Install `programs` with apt, if this user may; say so first."""
+    as_root = _as_root()
+    if as_root is None or not programs:
+        return
+    names = " ".join(program.packages[0] for program in programs)
+    print(f"The tests need {names}: installing with {' '.join([*as_root, 'apt-get'])}", flush=True)
+    _apt(as_root, "update")
+    for program in programs:
+        refusal = ""
+        for package in program.packages:  # Ubuntu's name is tried where Debian's is unknown
+            refused = _apt(as_root, "install", "--yes", package)
+            if not refused:
+                break
+            refusal = refusal or refused
+        else:
+            print(f"apt-get does not install {program.packages[0]}: {refusal}", flush=True)
+
+
+def _as_root() -> list[str] | None:
+    """Return the words before a command that make it run as root; None if this user may not, or without apt."""
+    if shutil.which("apt-get") is None:
+        return None
+    if os.getuid() == 0:
+        return []
+    sudo = ["sudo", "--non-interactive"]
+    allowed = shutil.which("sudo") and subprocess.run([*sudo, "true"], capture_output=True).returncode == 0
+    return sudo if allowed else None
+
+
+def _apt(as_root: Sequence[str], *words: str) -> str:
+    """Run apt-get, and return why it failed, "" if it did not."""
+    command = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet=2", *words]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return (done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}") if done.returncode else ""
+
+
+def main() -> int:
+    install([program for program in missing() if not is_installed(program)])
+    still = missing()
+    if still:
+        names = " and ".join(program.name for program in still)
+        print(f"Tests that need {names} will be skipped. To run them too: {how_to_get(still)}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
