@@ -262,4 +262,5 @@ def _environment(scratch: str) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
+        "TORCHDYNAMO_DISABLE": "1",  # as in the sandbox
     }

@@ -79,6 +79,7 @@ def _environment() -> list[str]:
         # One thread: the warm process must have no other, and there are as many submissions at once as cores.
         **ONE_THREAD,
         "PYTHONDONTWRITEBYTECODE": "1",
+        "TORCHDYNAMO_DISABLE": "1",  # torch.compile then runs code as it is written: there is no compiler to wait for
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": str(Path(__file__).parent.parent),
     }

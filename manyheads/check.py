@@ -6,9 +6,10 @@ Checks compare with stored answers (`manyheads/fixtures/`): no reference solutio
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from IPython.display import display
@@ -18,6 +19,7 @@ from . import progress as _progress
 from .call import Answer
 from .exam import OUTPUTS, SHAPES, Exam
 from .fixtures import all_exams
+from .reached import reached
 
 threads.take_share()  # every lesson begins with importing its checks
 
@@ -60,7 +62,8 @@ def progress() -> None:
     """
     if _progress.graded_here():
         return
-    counted = _progress.count(sys._getframe(1).f_globals, _source_of)
+    namespace = sys._getframe(1).f_globals
+    counted = _progress.count(namespace, sources_in(namespace))
     if counted is None:
         print("There is nothing to count yet: run the cells above, then this one.")
     else:
@@ -81,7 +84,7 @@ def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None
         name = other.exercise
         return name not in namespace or diagnosis.fails(other, ask(other, {}, namespace[name]))
 
-    source = _source_of(target)
+    source = _source_of(exam.exercise, target, namespace)
     finding, carried = diagnosis.decide(exams, exam, check, source, ask, failing)
     _progress.note(exam.exercise, check, source, finding, carried)
     if finding is not None:
@@ -103,8 +106,22 @@ def _exam_of(target: Any, namespace: MutableMapping[str, Any]) -> Exam:
     return exams[names[0]]
 
 
-def _source_of(target: Any) -> str:
-    """Return the source of the whole cell that defines `target`, "" where there is none."""
-    function = getattr(target, "forward", target)
+def sources_in(namespace: Mapping[str, Any]) -> Callable[[str], str]:
+    """Return a function that gives the source of an exercise of `namespace` by its name."""
+    return lambda exercise: _source_of(exercise, namespace[exercise], namespace)
+
+
+def _source_of(exercise: str, target: Any, namespace: Mapping[str, Any]) -> str:
+    """Return the source of `exercise` with all that it needs from other cells, "" where there is none.
+
+    Where no notebook remembers its cells, it is the whole file or cell that defines `target`.
+    """
+    cells = namespace.get("In")  # IPython's list of the cells that ran, in their order
+    if isinstance(cells, list) and all(isinstance(cell, str) for cell in cells):
+        exercises = all_exams().keys()
+        found = "\n\n".join(statement.text for statement in reached(cells, exercise, leaving_out=exercises))
+        if found:
+            return f"{found}\n"
+    function = inspect.unwrap(getattr(target, "forward", target))
     code = getattr(function, "__code__", None)
     return "".join(linecache.getlines(code.co_filename)) if code else ""

@@ -106,7 +106,7 @@ def fails(exam: Exam, answers: Sequence[Answer]) -> bool:
 
 def forbidden_in(exam: Exam, source: str) -> Finding | None:
     """Return the finding for source that uses a name which the exercise forbids, None for any other source."""
-    used = forbidden_name(source, exam.forbids)
+    used = forbidden_name(source, exam.forbids, exam.exercise)
     return _forbidden(exam, used) if used else None
 
 
@@ -152,9 +152,9 @@ def passed_line(exam: Exam, check: str, carried: Sequence[str] = ()) -> str:
 def carried_sentence(exam: Exam, carried: Sequence[str]) -> str:
     """Say that an exercise is right but for what it builds on."""
     return (
-        f"{exam.exercise} itself is right. It was checked with a working {_and(carried)}, "
-        f"because yours {'are' if len(carried) > 1 else 'is'} not right yet. "
-        "That costs points there, and none here: a slip costs once."
+        f"{exam.exercise} itself is right. It was checked with a working {_and(carried)}: yours "
+        f"{'are' if len(carried) > 1 else 'is'} not right yet, or not defined here. "
+        "If a slip there costs points, it costs none here: a slip costs once."
     )
 
 

@@ -21,7 +21,7 @@ from .forbidden import compiled, is_the_courses
 from .frames import LEARNERS_OWN
 from .sealed import unsealed
 
-# What the chapters' first cells import: a kept exercise is one cell, and relies on them.
+# What the chapters' first cells import: a kept exercise may rely on it.
 _PRELUDE = """
 import math
 import statistics
@@ -41,7 +41,7 @@ def kept_in() -> Path:
 
 
 def keep(exercise: str, source: str) -> None:
-    """Write down a cell that passed its checks, so that later chapters can go on with it.
+    """Write down the source of what passed its checks, so that later chapters can go on with it.
 
     Where the folder cannot be written, nothing is kept, and later chapters use the course's stand-in.
     """
@@ -55,7 +55,7 @@ def keep(exercise: str, source: str) -> None:
 
 
 def kept_source(exercise: str) -> str | None:
-    """Return the cell that was kept of `exercise`, None where there is none that can be read."""
+    """Return the source that was kept of `exercise`, None where there is none that can be read."""
     try:
         return (kept_in() / f"{exercise}.py").read_text(encoding="utf-8")
     except (OSError, UnicodeError):
@@ -86,8 +86,15 @@ def whose(*exercises: str) -> None:
     others = [name for name in exercises if name not in own]
     if own:
         print(f"Your own, as you wrote it: {', '.join(own)}.")
-    if others:
-        print(f"The course's, since yours has not passed its checks on this machine: {', '.join(others)}.")
+    stale = [name for name in others if kept_source(name) is not None]
+    missing = [name for name in others if name not in stale]
+    if stale:
+        print(
+            f"The course's, since yours, as it was kept when it passed, does not work by itself: {', '.join(stale)}. "
+            "Running its check again keeps it anew."
+        )
+    if missing:
+        print(f"The course's, since none of yours has been kept on this machine: {', '.join(missing)}.")
 
 
 def __getattr__(name: str) -> Any:
@@ -138,16 +145,26 @@ def _own(name: str) -> Any:
 
 
 def _kept_scope(name: str) -> dict[str, Any]:
-    """Return the names that the kept exercise `name` finds: stand-ins, and all that is kept, in lesson order."""
-    scope = _module(f"{LEARNERS_OWN}{name}")
-    exec(_PRELUDE, scope)
+    """Return the names that the kept exercise `name` finds: stand-ins, and what is kept of the exercises before it.
+
+    Each has a module of its own, since two may call different helpers by one name.
+    """
+    known: dict[str, Any] = {}
+    exec(_PRELUDE, known)
     for other, source in _stand_ins().items():
         if other != name:
-            scope[other] = _stand_in(other, source)
-    for other in all_exams():  # one exercise may call another, and each may be rewritten at any time
-        kept = kept_in() / f"{other}.py"
-        if kept.is_file():
-            # what another exercise needs, such as an import of its own chapter, is no fault of this one
-            with contextlib.nullcontext() if other == name else contextlib.suppress(Exception):
-                exec(compile(kept.read_text(encoding="utf-8"), str(kept), "exec"), scope)
-    return scope
+            known[other] = _stand_in(other, source)
+    for other in all_exams():
+        source = kept_source(other)
+        if source is None:
+            continue
+        scope = _module(f"{LEARNERS_OWN}{other}")
+        scope.update({key: value for key, value in known.items() if not key.startswith("__")})
+        file = f"{kept_in() / other}.py"
+        # what another exercise needs, such as an import of its own chapter, is no fault of this one
+        with contextlib.nullcontext() if other == name else contextlib.suppress(Exception):
+            exec(compile(source, file, "exec"), scope)
+            known[other] = scope[other]
+        if other == name:
+            return scope
+    raise LookupError(name)

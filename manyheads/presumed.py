@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from .sources import parsed
+from .reached import reached
 
 _SIGNS = {
     ast.MatMult: "@",
@@ -53,21 +53,11 @@ def _holds(condition: str, words: frozenset[tuple[str, str]]) -> bool:
 @lru_cache(maxsize=64)
 def _words(source: str, exercise: str) -> frozenset[tuple[str, str]] | None:
     """Return the words of an exercise's code, each with the function that it stands in, and once more with ""."""
-    tree = parsed(source)
-    if tree is None:
+    used = reached([source], exercise)
+    if not used:
         return None
-    definitions = {node.name: node for node in tree.body if isinstance(node, _Function | ast.ClassDef)}
-    found: set[tuple[str, str]] = set()
-    wanted, read = [exercise], set[str]()
-    while wanted:
-        name = wanted.pop()
-        if name in read or name not in definitions:
-            continue
-        read.add(name)
-        here = set(_within(definitions[name], name))
-        found |= here
-        wanted += [word for _, word in here]
-    return frozenset(found) if exercise in read else None
+    words = (_within(one.node, one.node.name if isinstance(one.node, _Function) else "") for one in used)
+    return frozenset(word for some in words for word in some)
 
 
 def _within(node: ast.AST, place: str) -> Iterator[tuple[str, str]]:

@@ -17,9 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from . import wire
 from .call import Answer, Call, Failure, Value, missing
@@ -86,12 +88,18 @@ def _call(
         # nbgrader takes for a failure.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
             _seed()
-            with operations or contextlib.nullcontext(), watching(forbids, ours) as called:
+            with operations or contextlib.nullcontext(), _uncompiled(), watching(forbids, ours) as called:
                 if operations is not None:
                     operations.name_tensors(inputs)
                 if call.init is not None:
                     target = target(*call.init.values())
-                    parameters = {name: tuple(p.shape) for name, p in target.named_parameters()}
+                    if any(is_lazy(parameter) for parameter in target.parameters()):
+                        _first_call(target, call, probe)
+                    parameters = {
+                        name: tuple(parameter.shape)
+                        for name, parameter in target.named_parameters()
+                        if not is_lazy(parameter)  # still, so the call did not use it
+                    }
                     if not _fits(parameters, call.state):
                         return Answer(parameters=parameters), called
                     _load(target, call.state or {})
@@ -182,6 +190,27 @@ def _nothing_shown() -> Iterator[None]:
 def has_responded() -> bool:
     """Return whether a judge has asked anything in this process."""
     return _responded
+
+
+@contextlib.contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Have torch.compile leave code as it is written, what was compiled before as well.
+
+    A compiler that traces what the learner calls meets the watch, and the stand-ins' own calls, and cannot tell them
+    from the learner's. And it may take minutes.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.dict(os.environ, TORCHDYNAMO_DISABLE="1"))
+        if "torch._dynamo" in sys.modules:  # else nothing is compiled yet, and importing it takes seconds
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
+
+
+def _first_call(layer: nn.Module, call: Call, probe: CodeType | None) -> None:
+    """Call a layer that learns its sizes from its first input, such as one with nn.LazyLinear."""
+    with torch.no_grad():
+        function = _probe_function(probe, layer) if probe else layer
+        function(*(_copy(value) for value in call.inputs.values()))
 
 
 def _seed() -> None:

@@ -142,11 +142,11 @@ def forget() -> None:
     _last_named.clear()
 
 
-def count(namespace: Mapping[str, Any], source_of: Callable[[Any], str]) -> Progress | None:
+def count(namespace: Mapping[str, Any], source_of: Callable[[str], str]) -> Progress | None:
     """Return how far the learner is in the chapter whose exercises `namespace` holds; None where it holds none.
 
     Args:
-        source_of: gives the source of the cell that defines an object.
+        source_of: gives the source of an exercise that `namespace` holds, by its name.
     """
     here = namespace.get("__name__")
 
@@ -162,7 +162,7 @@ def count(namespace: Mapping[str, Any], source_of: Callable[[Any], str]) -> Prog
     rows = []
     for exam in exams.values():
         written = exam.exercise in namespace
-        rows.append(_row(exam, source_of(namespace[exam.exercise]) if written else None))
+        rows.append(_row(exam, source_of(exam.exercise) if written else None))
     passed = [name for name in all_exams() if earlier.kept_source(name) is not None]
     return Progress(tuple(rows), (len(passed), len(all_exams())))
 

@@ -10,45 +10,31 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from IPython.core.inputtransformer2 import TransformerManager
+from .reached import reached
 
 _DEEPEST = 20  # of strings put together
-_MOST_CHARACTERS = 200_000  # of source that is parsed
 
 
-def forbidden_name(source: str, forbids: Iterable[str]) -> str | None:
-    """Return the first name of `forbids` that `source` uses, or None.
+def forbidden_name(source: str, forbids: Iterable[str], exercise: str) -> str | None:
+    """Return the first name of `forbids` that the code of `exercise` in `source` uses, or None.
 
-    A name counts when it is read, imported, an attribute (`F.name`), a whole string (`getattr(F, "name")`), also one
-    put together from constants, or a word of a string that is run as code. In source that does not parse, every word
-    counts. What a program can still hide, `manyheads.forbidden` sees when it is called.
+    What stands beside it, such as the learner's own comparison with torch's function, counts only where the exercise
+    uses it. A name counts when it is read, imported, an attribute (`F.name`), a whole string (`getattr(F, "name")`),
+    also one put together from constants, or a word of a string that is run as code. What a program can still hide,
+    `manyheads.forbidden` sees when it is called.
     """
     forbidden = frozenset(forbids)
-    return _first(source, forbidden) if forbidden else None
+    return _first(source, forbidden, exercise) if forbidden else None
 
 
 @lru_cache(maxsize=32)  # an exercise's two checks read the same source
-def _first(source: str, forbidden: frozenset[str]) -> str | None:
-    tree = parsed(source)
-    if tree is None:
-        # What does not parse rarely runs, so a word is as good as a use.
-        return next((word for word in re.findall(r"\w+", source) if word in forbidden), None)
-    for node in ast.walk(tree):
-        for name in _names(node):
-            if name in forbidden:
-                return name
+def _first(source: str, forbidden: frozenset[str], exercise: str) -> str | None:
+    for statement in reached([source], exercise):
+        for node in ast.walk(statement.node):
+            for name in _names(node):
+                if name in forbidden:
+                    return name
     return None
-
-
-@lru_cache(maxsize=32)
-def parsed(source: str) -> ast.Module | None:
-    """Return a learner's syntax tree, magics and shell lines as the Python they become; None where it is not Python."""
-    if len(source) > _MOST_CHARACTERS:  # more than anybody writes for an exercise
-        return None
-    try:
-        return ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _names(node: ast.AST) -> list[str]:

@@ -51,7 +51,7 @@ def test_every_valid_alternative_keeps_full_marks(chapter: Chapter, seed: str) -
         exam = exams[exercise.name]
         target = chapter.namespace({exercise.name: alternative.code})[exercise.name]
         given = answers(exam, target)
-        assert forbidden_name(alternative.code, exam.forbids) is None, alternative.name
+        assert forbidden_name(alternative.code, exam.forbids, exercise.name) is None, alternative.name
         for check in CHECKS:
             finding = diagnosis.examine(exam, given, check)
             assert finding is None, f"{exercise.name}, {alternative.name}: {finding and finding.message}"

@@ -172,7 +172,8 @@ def test_of_two_mistakes_with_the_same_answers_the_code_decides() -> None:
     assert known("def h(x):\n    return x.exp()\n\ndef f(x):\n    return h(x)") == "by hand"
     assert known("def f(x):\n    return nn.Dropout(0.5)(x.softmax(-1))") == "anew"
     assert known("def f(x):\n    return x.softmax(-1)\n\nprint(f(x), x.exp())") is None  # beside the exercise
-    for unreadable in ("", "def f(x: return", "f = lambda x: x.exp()"):
+    assert known("f = lambda x: x.exp()") == "by hand"
+    for unreadable in ("", "def f(x: return", "def g(x):\n    return x.exp()"):
         assert known(unreadable) is None
 
 

@@ -118,8 +118,15 @@ def test_whose_says_it_in_a_line_each(capsys: pytest.CaptureFixture[str]) -> Non
     whose("causal_mask", "attention")
     own, others = capsys.readouterr().out.splitlines()
     assert own == "Your own, as you wrote it: causal_mask."
-    assert "The course's" in others
-    assert others.endswith(": attention.")
+    assert others == "The course's, since none of yours has been kept on this machine: attention."
+
+
+def test_of_what_has_passed_it_is_never_said_that_it_has_not(capsys: pytest.CaptureFixture[str]) -> None:
+    keep("causal_mask", "def causal_mask(seq, device=None):\n    return lost_helper(seq)")
+    whose("causal_mask")
+    said = capsys.readouterr().out
+    assert "does not work by itself: causal_mask." in said
+    assert "not passed" not in said
 
 
 def test_a_name_that_no_chapter_has_is_an_import_error() -> None:
@@ -138,6 +145,42 @@ def test_passing_the_outputs_check_keeps_the_cell_and_failing_keeps_nothing(home
     shell.run_cell(OWN)
     assert shell.run_cell("check.outputs(causal_mask)").success
     assert (home / "causal_mask.py").read_text().strip() == OWN.strip()
+
+
+def test_what_an_exercise_needs_from_other_cells_is_kept_with_it_and_nothing_else(home: Path) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    for cell in (
+        "import torch, functools\nfrom manyheads import check",
+        "def triangle(seq):\n    return 'an older one'",
+        "import numpy as np\nSIDE = 1\ndef triangle(seq):\n    return torch.as_tensor(np.tri(seq) == SIDE)",
+        "def anew(function):\n    def called(*args):\n        return function(*args)\n    return called",
+        "seq = 1 / 7\n@anew\ndef causal_mask(seq, device=None):\n    return triangle(seq).to(device)\n"
+        "assert causal_mask(3).all(dim=1).sum() == 1, seq",
+        "check.outputs(causal_mask)",
+    ):
+        shell.run_cell(cell, store_history=True).raise_error()
+
+    kept = (home / "causal_mask.py").read_text()
+    assert "an older one" not in kept
+    assert "assert" not in kept
+    assert "1 / 7" not in kept
+    from manyheads.earlier import causal_mask
+
+    assert causal_mask.__module__ == "manyheads.own_causal_mask"
+    assert torch.equal(causal_mask(3), torch.ones(3, 3, dtype=torch.bool).tril())
+
+
+def test_helpers_of_one_name_do_not_get_in_each_others_way() -> None:
+    helper = "def helper(*size, **how):\n    return torch.ones(*size, **how)"
+    keep("causal_mask", OWN.replace("torch.ones", "helper") + helper)
+    scores = "def attention_scores(q, k):\n    return helper(q) @ k.mT\n"
+    keep("attention_scores", f"{scores}\ndef helper(q):\n    return q / math.sqrt(q.shape[-1])")
+    from manyheads.earlier import attention_scores, causal_mask
+
+    assert "stand-in" not in file_of(causal_mask)
+    assert "stand-in" not in file_of(attention_scores)
 
 
 def test_a_home_that_cannot_be_written_fails_no_check(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -36,7 +38,7 @@ def asked(function: object, source: str = "") -> Answer:
     ],
 )
 def test_a_name_is_found_however_it_is_written(source: str) -> None:
-    assert forbidden_name(source, FORBIDS) is not None
+    assert forbidden_name(f"def f(q, k, v):\n    {source}", FORBIDS, "f") is not None
 
 
 @pytest.mark.parametrize(
@@ -49,14 +51,31 @@ def test_a_name_is_found_however_it_is_written(source: str) -> None:
     ],
 )
 def test_words_in_prose_are_no_use(source: str) -> None:
-    assert forbidden_name(source, FORBIDS) is None
+    assert forbidden_name(f"def f():\n    y = 1\n{textwrap.indent(source, '    ')}", FORBIDS, "f") is None
 
 
 @pytest.mark.parametrize(
     "source", ["'a' + " * 5000 + "'b'", "f(" * 500 + ")" * 500, "'{}'.format('{}')", "''.join([])"]
 )
 def test_source_that_is_hard_to_read_is_read(source: str) -> None:
-    assert forbidden_name(source, FORBIDS) is None
+    assert forbidden_name(f"f = {source}", FORBIDS, "f") is None
+
+
+OWN = "def attend(q, k, v):\n    return helper(q @ k.mT) @ v\n\ndef helper(x):\n    return x.softmax(-1)\n"
+
+
+@pytest.mark.parametrize(
+    ("beside", "found"),
+    [
+        (f"assert torch.allclose(attend(q, k, v), F.{SDPA}(q, k, v))", False),
+        (f"def compare(q, k, v):\n    return attend(q, k, v) - F.{SDPA}(q, k, v)", False),
+        (f"def helper(x):\n    return F.{SDPA}(x, x, x)", True),
+        (f"from torch.nn.functional import {SDPA} as helper", True),
+        (f"inner = F.{SDPA}\nhelper = lambda x: inner(x, x, x)", True),
+    ],
+)
+def test_only_what_the_exercise_uses_counts(beside: str, found: bool) -> None:
+    assert (forbidden_name(f"{OWN}{beside}", FORBIDS, "attend") is not None) == found
 
 
 kept = functional.scaled_dot_product_attention
@@ -113,6 +132,18 @@ def test_stand_ins_and_probes_may_call_what_learners_may_not() -> None:
         ).failure
         is None
     )
+
+
+def test_compiled_code_runs_as_it_is_written_and_is_seen_as_such() -> None:
+    source = f"from torch.nn.functional import {SDPA}\ndef attend(x):\n    return {SDPA}(x, x, x)"
+    namespace: dict[str, object] = {}
+    uses_stand_in = torch.compile(lambda x: namespace["attend"](x), backend="eager")  # type: ignore[operator]
+    with probe.standing_in(namespace, {"attend": source}):
+        assert asked(uses_stand_in).failure is None
+    assert asked(lambda x: torch.compile(lambda y: y + 1)(x)).failure is None  # the default backend, made on the way
+    failure = asked(torch.compile(lambda x: kept(x, x, x), backend="eager")).failure
+    assert failure is not None
+    assert failure.kind == FORBIDDEN
 
 
 def test_afterwards_everything_is_allowed_again() -> None:

@@ -219,3 +219,19 @@ def test_a_line_of_this_package_is_not_the_learners() -> None:
     assert failure is not None
     assert failure.kind == "AssertionError"
     assert failure.line == "torch.cuda.synchronize()"
+
+
+def test_a_layer_that_learns_its_sizes_from_its_input_is_asked_like_any_other() -> None:
+    class Lazy(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.w = nn.LazyLinear(width)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.w(x)
+
+    state = {"w.weight": torch.ones(2, 3), "w.bias": torch.zeros(2)}
+    given = probe.run(Lazy, Call({"x": torch.ones(4, 3)}, init={"width": 2}, state=state))
+    assert given.failure is None
+    assert given.parameters == {"w.weight": (2, 3), "w.bias": (2,)}
+    assert torch.equal(given.value, torch.full((4, 2), 3.0))  # type: ignore[arg-type]

@@ -1847,7 +1847,6 @@ FROM_TORCH = Exercise(
             "                linear.bias.zero_()\n            return mine",
             hint="It belongs to both layers now: training one changes the other. Copy the numbers into the layer that "
             "is there, and 0 for a bias that torch's layer does not have.",
-            check="shapes",
         ),
     ),
     alternatives=(
