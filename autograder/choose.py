@@ -1,4 +1,4 @@
-"""Decides which of one student's files is graded: the notebook named after the chapter, and of those the newest.
+"""Decides which of one student's files is graded: one with work in it, called after the chapter, the newest of these.
 
 Called by `autograder.collect`. Where two files stand equal and differ, it decides nothing and says so.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .file_names import Named, squash
@@ -23,7 +23,7 @@ class Choice:
     Args:
         file: the one to grade, or None.
         others: what they handed in where none of it is a notebook.
-        set_aside: notebooks that are not graded, with the reason.
+        set_aside: files that are not graded beside the one that is, with the reason.
         unclear: the files where it is not known which to grade.
         timestamp: the file that says when they handed in, or None.
     """
@@ -35,16 +35,19 @@ class Choice:
     timestamp: HandedIn | None = None
 
 
-def choose(assignment: str, student: str, names: Sequence[Named]) -> Choice:
-    """Choose among the files of one student."""
+def choose(assignment: str, student: str, names: Sequence[Named], worth: Callable[[HandedIn], int]) -> Choice:
+    """Choose among the files of one student.
+
+    Args:
+        worth: how much a notebook holds, see `worth.Worth`. It is asked only where there are several.
+    """
     timestamp = next((named.file for named in names if named.original == "timestamp.txt"), None)
-    notebooks = sorted(
-        (named for named in names if named.is_notebook), key=lambda named: _rank(named, assignment), reverse=True
-    )
+    notebooks = [named for named in names if named.is_notebook]
+    others = [named for named in names if not named.is_notebook and named.file is not timestamp]
     if not notebooks:
-        others = [named for named in names if named.file is not timestamp]
         return Choice(others=tuple(others[:_OTHERS]), timestamp=timestamp)
-    best = [named for named in notebooks if _rank(named, assignment) == _rank(notebooks[0], assignment)]
+    ranks = {named: (worth(named.file) if len(notebooks) > 1 else 0, *_rank(named, assignment)) for named in notebooks}
+    best = [named for named in notebooks if ranks[named] == max(ranks.values())]
     if len(best) > 1 and _differ(best):
         shown = ", ".join(named.file.name for named in best)
         reason = (
@@ -53,9 +56,22 @@ def choose(assignment: str, student: str, names: Sequence[Named]) -> Choice:
         )
         return Choice(unclear=tuple(Skipped(named.file.name, reason) for named in best[:1]), timestamp=timestamp)
     chosen = best[0]
-    rest = (named for named in notebooks if named is not chosen)
-    set_aside = tuple(Skipped(named.file.name, f"{student}'s {chosen.file.parts[-1]} was taken") for named in rest)
-    return Choice(chosen, set_aside=set_aside, timestamp=timestamp)
+    taken = f"{student}'s {chosen.file.parts[-1]}"
+    set_aside = [
+        Skipped(
+            named.file.name, f"{taken} was taken" + (": more is written in it" * (ranks[named][0] < ranks[chosen][0]))
+        )
+        for named in notebooks
+        if named is not chosen
+    ]
+    set_aside += [Skipped(named.file.name, _not_graded(named, taken)) for named in others]
+    return Choice(chosen, set_aside=tuple(set_aside), timestamp=timestamp)
+
+
+def _not_graded(named: Named, taken: str) -> str:
+    if named.original.lower().endswith(".py"):
+        return f"only {taken} is graded; if that imports this file, put its code into the notebook"
+    return f"only {taken} is graded"
 
 
 def _rank(named: Named, assignment: str) -> tuple[int, tuple[int, int]]:

@@ -26,6 +26,7 @@ from .problems import Problem, one_line
 from .receipts import Receipt, read_receipts, write_receipts
 from .roster import Person, join, keep_roster, read_roster, roster, student_id
 from .whose import Owners
+from .worth import Worth
 
 TIMESTAMP = "timestamp.txt"  # nbgrader's name for the file that says when a submission was handed in
 _SPARE = 2**28  # bytes that stay free on the disk
@@ -41,7 +42,7 @@ class Collected:
         no_notebook: students who handed in something else; it is taken, and graded as "unreadable".
         unclear: files of a student with several, of which nobody can say which to grade; none was taken.
         unknown: files of nobody that the roster knows, or of one of several people.
-        set_aside: files for which a newer or better named one of the same student was taken.
+        set_aside: files of those whose notebook was taken: other notebooks, and what lay beside it.
         skipped: everything else.
         missing: students on the roster of whom there is nothing, from now or before.
     """
@@ -85,7 +86,8 @@ def collect(
         named = read_names(files, assignment, {person.canvas_id for person in known} - {""})
         people = {person.student: person for person in known}
         owned = _by_owner(named, people, collected)
-        choices = {student: choose(assignment, student, names) for student, names in owned.items()}
+        worth = Worth(folder, assignment)
+        choices = {student: choose(assignment, student, names, worth) for student, names in owned.items()}
         _require_room(folder, (choice.file for choice in choices.values()))
         receipts = read_receipts(folder, assignment)
         taking = _Taking(folder, assignment, update, receipts, collected)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from nbformat import NotebookNode
 
+from .lines import lines_of
 from .outline import outline
 from .pieces import DEFINITION, Piece, piece_of, set_type
 from .released import Release, Slot
@@ -52,7 +53,7 @@ def _cut(
             continue
         parts: list[list[str]] = [[]]
         has_text = False  # the last of them
-        for number, line in enumerate(piece.source.splitlines()):
+        for number, line in enumerate(lines_of(piece.source)):
             if number in wanted and has_text:
                 parts.append([])
                 has_text = False
@@ -95,7 +96,7 @@ def _fits(part: Piece, slot: Slot) -> bool:
 
 def _marker_lines(piece: Piece, release: Release) -> Iterator[int]:
     """Where a marker stands within a piece, and where something else follows a check or an unwritten exercise."""
-    lines = piece.source.splitlines()
+    lines = lines_of(piece.source)
     marked = [
         (number, slot)
         for number, line in enumerate(lines)
@@ -105,7 +106,7 @@ def _marker_lines(piece: Piece, release: Release) -> Iterator[int]:
         yield number
         if not slot or not slot.exercise:
             continue
-        body = slot.body.splitlines()
+        body = lines_of(slot.body)
         start = next((n for n in range(number + 1, following) if lines[n].strip()), number + 1)
         end = start + len(body)
         if [line.rstrip() for line in lines[start:end]] == body:
@@ -116,16 +117,16 @@ def _marker_lines(piece: Piece, release: Release) -> Iterator[int]:
 
 
 def _binds(source: str) -> bool:
-    return bool(outline(source).binds) or any(DEFINITION.match(line) for line in source.splitlines())
+    return bool(outline(source).binds) or any(DEFINITION.match(line) for line in lines_of(source))
 
 
 def _released_lines(piece: Piece, lost: list[Slot]) -> Iterator[int]:
     """Where a check, or the imports, stand that are nowhere else and have lost every name."""
     if not piece.is_code or (piece.slot and piece.slot.checks):
         return
-    lines = [line.rstrip() for line in piece.source.splitlines()]
+    lines = [line.rstrip() for line in lines_of(piece.source)]
     for slot in lost:
-        body = slot.body.splitlines()
+        body = lines_of(slot.body)
         if body[0] not in lines:
             continue
         start = lines.index(body[0])
@@ -141,12 +142,12 @@ def _text_lines(piece: Piece, release: Release) -> Iterator[int]:
     for slot in release.slots:
         if slot.cell.cell_type == "markdown" and (found := piece.source.find(slot.body)) > 0:
             yield piece.source.count("\n", 0, found)
-            yield piece.source.count("\n", 0, found) + len(slot.body.splitlines())
+            yield piece.source.count("\n", 0, found) + len(lines_of(slot.body))
 
 
 def _definition_lines(piece: Piece, release: Release, homeless: set[str]) -> Iterator[int]:
     """Where exercises that are written nowhere else begin, in a piece that holds another one too."""
-    lines = piece.source.splitlines()
+    lines = lines_of(piece.source)
     begun = [
         (found[1], number)
         for number, line in enumerate(lines)

@@ -35,7 +35,7 @@ from .jobs import Executed, Job
 from .nbgrader_steps import READ
 from .problems import one_line
 from .record import NEEDS_REVIEW, UNREADABLE, Record, read_record
-from .triage import Unreadable
+from .triage import NeedsReview, Unreadable
 from .untrusted import made_inert, read_and_realign, without_outputs
 
 
@@ -148,6 +148,8 @@ class Steps:
             text = self._converter.sanitise(path, json.loads(text, object_hook=NotebookNode))
         except (Unreadable, OutOfBounds) as unreadable:
             return self._record(student, UNREADABLE, str(unreadable), fingerprint)
+        except NeedsReview as review:
+            return self._record(student, NEEDS_REVIEW, str(review), fingerprint)
         except Exception as error:  # whatever it is, the other submissions go on
             return self._record(student, NEEDS_REVIEW, f"it could not be prepared: {one_line(error)}", fingerprint)
         settings = {**self.config.Execute, "hidden": [str(self.folder.root)]}

@@ -25,6 +25,7 @@ from .other_user import LEARNER
 from .problems import Problem
 from .record import GRADED, NEEDS_REVIEW
 from .results import CARRIED, CLEAN, UNSOLVED, ClassResults, ExerciseResult, LearnerResult, class_results
+from .worth import Worth
 
 _STUDENT = "learner"  # the one student of the class in the container
 _SECRETS = ("source", "class", "results", "submission_metadata.json")
@@ -153,7 +154,7 @@ def _take_in(layout: Layout) -> str:
     """Put the submitted notebook where it is graded. Return why there is none, or ""."""
     folder, assignment = layout.folder, layout.assignment
     with handed_in(layout.root / "submission") as (files, skipped):
-        choice = choose(assignment, _STUDENT, read_names(files, assignment))
+        choice = choose(assignment, _STUDENT, read_names(files, assignment), Worth(folder, assignment))
         if choice.file is not None:
             choice.file.file.copy_to(folder.notebook(_STUDENT, assignment))
             return ""

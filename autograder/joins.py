@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .lines import lines_of
 from .outline import outline, starts_indented
 from .pieces import DEFINITION, Piece
 from .released import Release
@@ -37,7 +38,7 @@ def _exercise_begun(piece: Piece, release: Release) -> str:
         return "" if piece.slot.checks else piece.slot.exercise
     if not piece.is_code:
         return ""
-    names = (found[1] for line in piece.source.splitlines() if (found := DEFINITION.match(line)))
+    names = (found[1] for line in lines_of(piece.source) if (found := DEFINITION.match(line)))
     return next((name for name in names if name in release.exercises), "")
 
 

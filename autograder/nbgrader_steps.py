@@ -36,10 +36,11 @@ from .needed import left_out
 from .realign import realign
 from .record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
 from .released import Release, release_of
-from .repair import keep, kept, note
+from .repair import FILE, Repair, keep, kept, note
 from .run_cells import RunCells
+from .schema import mended
 from .source_notebook import grade_id
-from .triage import refuse_other_chapters
+from .triage import refuse_missing_modules, refuse_newer_python, refuse_other_chapters
 from .verdict import Verdict
 from .warm import begin_warming
 from .written import sources
@@ -255,16 +256,26 @@ class Realign(NbGraderPreprocessor):
             return nb, resources
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         release = release_of(chapter)
+        nb, slips = mended(nb)
+        keep(nb, [Repair(FILE, what) for what in slips])
         refuse_other_chapters(nb, release, chapter.name)
         return realigned(nb, release), resources
 
 
 def realigned(submission: NotebookNode, release: Release) -> NotebookNode:
-    """Return `submission` as it is graded: what was mended stands in a cell at its top, and in its metadata."""
+    """Return `submission` as it is graded: what was mended stands in a cell at its top, and in its metadata.
+
+    Raises:
+        NeedsReview: if it has what this Python, or this machine, has not.
+    """
+    slips = kept(submission)
     done = realign(submission, release)
-    if done.repairs:
-        done.notebook.cells.insert(0, note(done.repairs))
-    keep(done.notebook, done.repairs)
+    refuse_newer_python(done.notebook)
+    refuse_missing_modules(done.notebook, release.exercises)
+    repairs = (*slips, *done.repairs)
+    if repairs:
+        done.notebook.cells.insert(0, note(repairs))
+    keep(done.notebook, repairs)
     return done.notebook
 
 

@@ -16,6 +16,8 @@ from functools import lru_cache
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from .lines import lines_of
+
 _MOST_CHARACTERS = 50_000  # of a cell that is parsed; longer ones count as text that does not
 _MOST_KEPT = 8192  # outlines: a submission's cells and statements are asked for again and again
 _MOST_MAGICS = 50
@@ -92,7 +94,7 @@ def meaning(source: str, name: str) -> str:
 
 def statements(source: str) -> list[str]:
     """Return the text of each statement of a cell's source, several on one line as one; [] where it does not parse."""
-    lines = source.splitlines()
+    lines = lines_of(source)
     texts: list[str] = []
     end = 0  # the last line that is in one of them
     for first, last in outline(source).spans:
@@ -106,7 +108,7 @@ def statements(source: str) -> list[str]:
 
 def starts_indented(source: str) -> bool:
     """Return whether the first line with text is indented: such a cell goes on with another one."""
-    return next((line for line in source.splitlines() if line.strip()), "")[:1] in (" ", "\t")
+    return next((line for line in lines_of(source) if line.strip()), "")[:1] in (" ", "\t")
 
 
 def parse(source: str) -> ast.Module | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
+from .lines import lines_of
 from .outline import Outline, outline
 from .released import Release, Slot
 from .source_notebook import grade_id
@@ -47,7 +48,7 @@ class Piece:
     @property
     def is_blank(self) -> bool:
         """Whether there is nothing but space and, in code, comments."""
-        lines = (line.strip() for line in self.source.splitlines())
+        lines = (line.strip() for line in lines_of(self.source))
         return not any(line and not (self.is_code and line.startswith("#")) for line in lines)
 
 
@@ -64,7 +65,7 @@ def set_type(cell: NotebookNode, cell_type: str) -> None:
 
 def piece_of(cell: NotebookNode, release: Release) -> Piece:
     """Return `cell` as a piece that may be changed."""
-    first_line = next((line for line in cell.source.splitlines() if line.strip()), "")
+    first_line = next((line for line in lines_of(cell.source) if line.strip()), "")
     # A released cell's very text says more than a name beside it, which may have come with a copy or a cut.
     slot = release.by_body.get(cell.source.strip()) or release.by_name.get(grade_id(cell))
     for name in (cell.get("id"), cell.metadata.get("id")):  # Colab keeps ids in the metadata

@@ -24,9 +24,11 @@ from rapidfuzz import fuzz
 from . import repair
 from .cuts import cut_at_definitions, cut_at_released_text
 from .joins import join
+from .lines import lines_of
 from .pieces import Piece, piece_of, set_type
 from .placement import Item, place_checks, put_back, raise_imports
 from .released import Release, Slot, marker
+from .released_imports import restore
 from .repair import Repair, presentable
 from .source_notebook import grade_id
 
@@ -142,7 +144,9 @@ def _settled(piece: Piece, slot: Slot | None, release: Release, repairs: list[Re
 def _own(piece: Piece, release: Release, repairs: list[Repair]) -> list[Item]:
     """Keep a cell that is no released one, unless nothing in it is the learner's: a copy of a stub or of a check."""
     lost = piece.slot if piece.slot and piece.slot.exercise else None
-    copy_of = _stub_of(piece, release) or (lost if lost and lost.checks and not _others_text(piece, lost) else None)
+    copy_of = _stub_of(piece, release) or (
+        lost if lost and lost.checks and not _others_text(piece.source, lost) else None
+    )
     if copy_of is not None:
         repairs.append(Repair(repair.DUPLICATE, copy_of.name))
         return []
@@ -163,9 +167,11 @@ def _released(piece: Piece, slot: Slot, repairs: list[Repair]) -> list[Item]:
         repairs.append(Repair(repair.CELL_TYPE, slot.name or "imports"))
         set_type(piece.cell, "code")
     item = Item(piece.cell, slot, piece)
+    if slot.imports and not slot.exercise and piece.source.strip() != slot.cell.source.strip():
+        return [item, *(Item(cell, None, None) for cell in restore(piece, slot, repairs))]
     if not slot.checks or piece.source == slot.cell.source:
         return [item]
-    beside = [Item(_extra(piece), None, None)] if _others_text(piece, slot) else []
+    beside = [Item(_extra(piece), None, None)] if _others_text(piece.source, slot) else []
     if piece.source.strip() not in (slot.cell.source.strip(), slot.body):
         repairs.append(Repair(repair.CHECK_EDITED, slot.name))
     piece.cell.source = slot.cell.source
@@ -183,10 +189,10 @@ def _foreign_name(source: str, release: Release) -> str:
     return found[1] if found and release.marked(first_line) is None else ""
 
 
-def _others_text(piece: Piece, slot: Slot) -> bool:
+def _others_text(source: str, slot: Slot) -> bool:
     """Return whether a check cell holds code that is not the release's."""
-    released = {line.strip() for line in slot.cell.source.splitlines()}
-    lines = (line.strip() for line in piece.source.splitlines())
+    released = {line.strip() for line in lines_of(slot.cell.source)}
+    lines = (line.strip() for line in lines_of(source))
     return any(line and not line.startswith("#") and line not in released for line in lines)
 
 

@@ -31,6 +31,7 @@ UNKNOWN = "unknown cell"
 METADATA = "metadata"
 KERNEL = "kernel"
 FORMAT = "format"
+FILE = "file"
 SENTENCES: Mapping[str, str] = {
     RECOGNISED: "Lost nbgrader's name, and recognised by cell id, marker comment or code: {cells}.",
     DUPLICATE: "Were there several times: {cells}. The last one that is written counts.",
@@ -44,6 +45,7 @@ SENTENCES: Mapping[str, str] = {
     METADATA: "Lost settings that could have changed how they run, such as tags: {cells}.",
     KERNEL: "The notebook named another kernel than the course's; it was run with the course's.",
     FORMAT: "The notebook was saved in an older form, as Colab does; it was brought up to date.",
+    FILE: "The file had slips that the notebook format forbids, and it was read all the same: {cells}.",
 }
 
 
@@ -53,7 +55,7 @@ class Repair:
 
     Args:
         kind: what, a key of `SENTENCES`.
-        cell: which released cell, by nbgrader's name; "" for the whole notebook.
+        cell: which released cell, by nbgrader's name; "" for the whole notebook; of a file's slip, what it is.
     """
 
     kind: str

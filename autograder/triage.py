@@ -5,23 +5,24 @@ A file that cannot be gets an outcome and a reason that its author understands; 
 
 from __future__ import annotations
 
-import json
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
-from nbformat.v4.rwbase import rejoin_lines, strip_transient
 
 from .chapter import Chapter
+from .decoding import NotJson, decode
 from .handed_in_file import MAX_BYTES, NotAFile, open_untrusted, why_not
+from .lines import lines_of
+from .missing_modules import missing_module
+from .newer_python import newer_syntax
 from .outline import outline
-from .problems import one_line
 from .released import Release, marker, release_of
-from .repair import presentable
+from .repair import FILE, Repair, keep, presentable
 from .safe_text import clean
+from .schema import NoNotebook, mended
 from .source_notebook import grade_id
 
 _WHAT_TO_DO = "hand in the notebook alone, its outputs cleared"
@@ -31,7 +32,12 @@ _MOST_FILES, _MOST_BYTES = 1000, 4 * MAX_BYTES  # in a submission's folder
 _MOST_VALUES = 400_000  # lists and objects
 _MOST_CELLS = 3_000
 _MOST_CODE = 500_000  # characters
+_PICTURE = re.compile(r"data:[\w.+-]{1,40}/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]++")
 _UNSAFE_NAME = re.compile(r"[\ud800-\udfff\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069<>&\"'`/\\]")
+
+
+class NeedsReview(Exception):
+    """A submission that a person must look at first. Its text is the reason, for the instructor."""
 
 
 class Unreadable(Exception):
@@ -39,38 +45,34 @@ class Unreadable(Exception):
 
 
 def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
-    """Return the notebook at `path`.
+    """Return the notebook at `path`, and what was overlooked in the file in its metadata, see `repair.kept`.
 
     Raises:
         Unreadable: if there is none, or it is not a notebook of `chapter`.
     """
     _refuse_names(path)
     _refuse_what_is_no_file(path.parent)
-    content = _content(path)
-    try:
-        if content.count(b"[") + content.count(b"{") > _MOST_VALUES:
-            raise Unreadable("the file holds more values than any notebook of this course; clear its outputs")
-        data = json.loads(content.decode("utf-8-sig"), object_hook=NotebookNode)
-        json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored again
-    except UnicodeError:
-        raise Unreadable("the file is in another encoding than UTF-8: open it in JupyterLab and save it") from None
-    except (ValueError, RecursionError):
-        raise Unreadable("the file is not JSON, so it is no notebook: ask for the .ipynb file itself") from None
-    if not isinstance(data, dict) or "nbformat" not in data:
-        raise Unreadable("the file is JSON and no notebook: ask for the .ipynb file itself")
-    if type(data["nbformat"]) is not int or type(data.get("nbformat_minor", 0)) is not int or data["nbformat"] != 4:
-        raise Unreadable(
-            f"the notebook is of format {str(data['nbformat'])[:20]}, and format 4 is needed: "
-            "open it in JupyterLab, save it, and hand it in again"
-        )
-    _refuse_size(data)
-    try:
-        notebook: Any = strip_transient(rejoin_lines(data))
-        nbformat.validate(notebook)
-    except Exception as error:  # nbformat raises of many kinds on a file that is almost a notebook
-        raise Unreadable(f"the notebook is damaged: {one_line(error)}") from error
+    notebook, repairs = understood(_content(path))
+    _refuse_size(notebook)
     refuse_other_chapters(notebook, release_of(chapter), chapter.name)
+    keep(notebook, repairs)
     return notebook
+
+
+def understood(content: bytes) -> tuple[NotebookNode, list[Repair]]:
+    """Return the notebook in a file's content, and what was overlooked as repairs.
+
+    Raises:
+        Unreadable: if there is none in it.
+    """
+    if content.count(b"[") + content.count(b"{") > _MOST_VALUES:
+        raise Unreadable("the file holds more values than any notebook of this course; clear its outputs")
+    try:
+        data, slips = decode(content)
+        notebook, more = mended(data)
+    except (NotJson, NoNotebook) as error:
+        raise Unreadable(str(error)) from None
+    return notebook, [Repair(FILE, what) for what in (*slips, *more)]
 
 
 def _refuse_names(path: Path) -> None:
@@ -117,16 +119,19 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _refuse_size(data: dict[str, Any]) -> None:
-    cells = data.get("cells")
-    cells = cells if isinstance(cells, list) else []
-    if len(cells) > _MOST_CELLS:
-        raise Unreadable(f"the notebook has {len(cells)} cells, and {_MOST_CELLS} is the most that is read")
-    sources = [cell.get("source") for cell in cells if isinstance(cell, dict)]
-    # a list of lines, or one text
-    length = sum(len("".join(map(str, source)) if isinstance(source, list) else str(source)) for source in sources)
+def _refuse_size(notebook: NotebookNode) -> None:
+    if len(notebook.cells) > _MOST_CELLS:
+        raise Unreadable(f"the notebook has {len(notebook.cells)} cells, and {_MOST_CELLS} is the most that is read")
+    length = sum(map(_length, notebook.cells))
     if length > _MOST_CODE:
         raise Unreadable(f"the notebook has {length} characters of code and prose, and {_MOST_CODE} is the most")
+
+
+def _length(cell: NotebookNode) -> int:
+    """Return how many characters of code or prose a cell holds: a picture within a text is neither."""
+    if cell.cell_type == "code" or "base64," not in cell.source:
+        return len(cell.source)
+    return len(cell.source) - sum(len(picture) for picture in _PICTURE.findall(cell.source))
 
 
 def _what_is_there(path: Path) -> str:
@@ -141,7 +146,7 @@ def refuse_other_chapters(notebook: NotebookNode, release: Release, name: str) -
     others: set[str] = set()
     written: set[str] = set()
     for cell in notebook.cells:
-        first_line = next((line for line in cell.source.splitlines() if line.strip()), "")
+        first_line = next((line for line in lines_of(cell.source) if line.strip()), "")
         slot = release.by_name.get(grade_id(cell)) or release.by_id.get(_cell_id(cell)) or release.marked(first_line)
         if slot is not None and slot.exercise:
             own.add(slot.name)
@@ -159,3 +164,24 @@ def refuse_other_chapters(notebook: NotebookNode, release: Release, name: str) -
 def _cell_id(cell: NotebookNode) -> str:
     found = cell.get("id") or cell.metadata.get("id")  # Colab keeps ids in the metadata
     return found if isinstance(found, str) else ""
+
+
+def refuse_newer_python(notebook: NotebookNode) -> None:
+    """Raise `NeedsReview` where a cell of the learner's is written for a newer Python than this one."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and not outline(cell.source).parses]
+    cells.sort(key=lambda cell: not grade_id(cell))  # exercises first
+    found = newer_syntax(cell.source for cell in cells)
+    if found is not None:
+        where = grade_id(cells[found.place])
+        raise NeedsReview(f"{where or 'a cell of the notebook'}: {found.sentence}")
+
+
+def refuse_missing_modules(notebook: NotebookNode, exercises: Collection[str]) -> None:
+    """Raise `NeedsReview` where a solution imports a module that is not here."""
+    found = missing_module(notebook, exercises)
+    if found is not None:
+        exercise, module = found
+        raise NeedsReview(
+            f"{exercise} imports {presentable(module)}, which is not here: if it is a file that was handed in beside "
+            "the notebook, put its code into the notebook; if it is a package, install it; then grade again"
+        )

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from .chapter import Chapter
 from .class_folder import ClassFolder
+from .lines import lines_of
 from .results import FAILED, PARTLY, ClassResults
 from .source_notebook import EXERCISE_MARK
 
@@ -182,8 +183,8 @@ def _commonest(codes: list[str], reference: str) -> CodeSample:
     for code in codes:
         counts[code] = counts.get(code, 0) + 1
     code = min(counts, key=lambda code: (-counts[code], len(code), code))
-    lines = code.splitlines()
-    known = {line.strip() for line in reference.splitlines()}
+    lines = lines_of(code)
+    known = {line.strip() for line in lines_of(reference)}
     differs = [line.strip() not in known for line in lines]
     if sum(differs) * 2 > len(lines):  # it goes another way altogether: marks would say nothing
         differs = [False] * len(lines)
