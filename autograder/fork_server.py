@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Collection, Sequence
 from itertools import pairwise
@@ -62,14 +63,20 @@ def _fork(_program: str, command: Sequence[str], descriptors: Sequence[int]) -> 
     """Take the place of `spawnv_passfds`: run `python -c …` in a fork in place of a new Python."""
     child = os.fork()
     if child == 0:
-        _be(command[-1], descriptors)
+        _be(command, descriptors)
     return child
 
 
-def _be(code: str, descriptors: Sequence[int]) -> NoReturn:
+def _be(command: Sequence[str], descriptors: Sequence[int]) -> NoReturn:
+    """Do what a new Python would do that is started by `command`, as far as `multiprocessing` needs it.
+
+    Since Python 3.13.15 and 3.14.8 this process's own arguments follow the code: they are data.
+    """
     try:
         _close_all_but({0, 1, 2, *descriptors, *warm.lent_descriptors()})
-        exec(code, {})
+        code = command.index("-c") + 1
+        sys.argv = ["-c", *command[code + 1 :]]
+        exec(command[code], {"__name__": "__main__"})
     except Exception:
         traceback.print_exc()  # as a new Python would
     finally:
