@@ -157,12 +157,14 @@ def demo(
 ) -> None:
     """Make a sample class from known mistakes, then collect, grade and report it.
 
-    Its submissions are made here, so where there is no sandbox it goes on without, and says so.
+    Its submissions are made here, so where there is no sandbox it goes on without, and says so. It fails where one does
+    not get the grade that it must.
     """
-    from .chapter import REPOSITORY_ROOT
+    from .chapter import REPOSITORY_ROOT, read_chapters
     from .collect import collect
-    from .demo import make_class
+    from .demo import make_class, surprises
     from .doctor import find_layers
+    from .results import class_results
 
     sandbox = not no_sandbox and not any(layer.missing for layer in find_layers())
     opened, assignment, handed_in = make_class(folder, REPOSITORY_ROOT / "solutions")
@@ -170,6 +172,11 @@ def demo(
     print_collected(collect(opened, assignment, handed_in))
     _grade(opened, assignment, workers, regrade=False, sandbox=sandbox)
     _report(opened, [assignment])
+    surprising = surprises(class_results(opened, assignment), read_chapters(opened.solutions)[0])
+    if surprising:
+        told = ["This class was not graded as it must be; `autograder doctor` may say why:", *surprising]
+        print("\n".join(told), file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @app.command(hidden=True)
@@ -185,9 +192,11 @@ def gradescope(
 @app.command()
 def doctor() -> None:
     """Say what this machine offers: the sandbox's layers, the GPU, versions. Fails where grading would refuse."""
-    from .doctor import find_layers, report
+    from .doctor import find_kernel, find_layers, report
 
     found = find_layers()
+    if not any(layer.missing for layer in found):
+        found.append(find_kernel())
     print(report(found))
     if any(layer.missing for layer in found):
         raise typer.Exit(1)

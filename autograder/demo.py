@@ -15,6 +15,8 @@ from . import source_notebook
 from .chapter import Chapter, read_chapters
 from .class_folder import ClassFolder, new_class
 from .problems import Problem
+from .record import GRADED, UNREADABLE
+from .results import ClassResults
 
 _MADE_BY_DEMO = ".made-by-demo"
 # fmt: off
@@ -51,6 +53,30 @@ def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
         (handed_in / f"{name}.ipynb").write_text(source_notebook.to_text(notebook), encoding="utf-8")
     (handed_in / "oscar.ipynb").write_text("This is my homework as a text file.\n", encoding="utf-8")
     return folder, chapter.name, handed_in
+
+
+def surprises(results: ClassResults, chapter: Chapter) -> list[str]:
+    """Return in what the class was not graded as it must be, a sentence each: then something is wrong here."""
+    ended = {learner.student: learner for learner in results.learners}
+    found = []
+    for name, written in zip(_NAMES, _learners(chapter), strict=False):
+        learner = ended.get(name)
+        if learner is None or learner.outcome != GRADED:
+            why = "is not there" if learner is None else f"is {learner.outcome}: {learner.reason}"
+            found.append(f"{name}'s submission {why}.")
+            continue
+        right = {exercise: {code} for exercise, code in chapter.reference.items()}
+        for exercise, alternative in chapter.alternatives():
+            right[exercise.name].add(alternative.code)
+        for exercise, result in learner.exercises.items():
+            code = written.get(exercise)
+            most = result.points if code in right[exercise] else 0.0 if code is None else result.points / 2
+            if result.earned > most or (code in right[exercise] and result.earned < most):
+                found.append(f"{name} got {result.earned:g} of {result.points:g} points for {exercise}.")
+    oscar = ended.get("oscar")
+    if oscar is None or oscar.outcome != UNREADABLE:
+        found.append(f"oscar's text file is {'not there' if oscar is None else oscar.outcome}, not {UNREADABLE}.")
+    return found
 
 
 def _learners(chapter: Chapter) -> list[Mapping[str, str]]:

@@ -18,12 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
+from packaging.requirements import Requirement
 
 from manyheads import threads
 
 from . import layers, namespaces, sandbox
 from .chapter import LESSON, REPOSITORY_ROOT
-from .problems import Problem
+from .problems import Problem, one_line
 
 _FIXES = {
     layers.NAMESPACES: "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, "
@@ -53,11 +54,13 @@ class Layer:
         name: what it gives.
         missing: why it is not there, "" where it is.
         fix: what would give it.
+        remark: what there is to know of it where it is there.
     """
 
     name: str
     missing: str = ""
     fix: str = ""
+    remark: str = ""
 
 
 def find_layers() -> list[Layer]:
@@ -80,6 +83,42 @@ def find_layers() -> list[Layer]:
     tried = {layer.name for layer in found}
     found += [Layer(name, "the try did not come back") for name in layers.LAYERS if name not in tried]
     return found
+
+
+def find_kernel() -> Layer:
+    """Start a sealed kernel and run a cell in it, which says what of these versions makes it slower than it could be.
+
+    All layers must be there.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    from .kernel import SealedKernel
+    from .limits import Limits
+
+    name = "a sealed kernel"
+    cell = nbformat.v4.new_code_cell("from autograder.half_kernel import SLOWER\nprint(*SLOWER, sep='; ')")
+    kernel = SealedKernel(limits=Limits())
+    client = NotebookClient(nbformat.v4.new_notebook(cells=[cell]), km=kernel, timeout=60, shutdown_kernel="immediate")
+    try:
+        client.execute(cleanup_kc=True)
+        [output] = cell.outputs
+    except (Problem, OSError, RuntimeError, ValueError, CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        fix = f"use versions that were tried: pip install '{_wanted('ipykernel')}', or all of constraints.txt"
+        return Layer(name, one_line(error), fix)
+    finally:
+        kernel.close()
+    slower = output["text"].strip()
+    return Layer(
+        name, remark=f"slower than it could be, with ipykernel {_version('ipykernel')}: {slower}" * bool(slower)
+    )
+
+
+def _wanted(package: str) -> str:
+    """Return the range of versions that this course asks for, as pip takes it."""
+    asked = map(Requirement, importlib.metadata.requires("manyheads") or ())
+    return next((f"{one.name}{one.specifier}" for one in asked if one.name == package), package)
 
 
 def require_sandbox() -> None:
@@ -131,6 +170,8 @@ def _version(package: str) -> str:
 
 
 def _why(layer: Layer) -> str:
+    if layer.remark:
+        return f": {layer.remark}"
     return f": {layer.missing}" + (f"\n    To get it: {layer.fix}" if layer.fix else "") if layer.missing else ""
 
 

@@ -2,6 +2,9 @@
 
 The warm process takes the first, once; `autograder.zygote`'s forks, one for each submission, take the second. Together
 they are ipykernel's `initialize`, of which the first step is the greater part.
+
+What makes a kernel quicker besides stands on private parts of ipykernel and IPython. Where a version lacks one, its own
+way is taken, which is slower, and `SLOWER` says so; `autograder doctor` shows that.
 """
 
 from __future__ import annotations
@@ -15,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import zmq
-from ipykernel import ipkernel, kernelapp, kernelbase
-from ipykernel.compiler import XCachingCompiler, get_tmp_directory
+from ipykernel import compiler, ipkernel, kernelapp, kernelbase
+from ipykernel.compiler import XCachingCompiler
 from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
@@ -24,6 +27,15 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.inputtransformer2 import EscapedCommand, HelpEnd, MagicAssign, SystemAssign, TransformerManager
 from traitlets import Instance
+
+SLOWER: list[str] = []  # what this machine's versions lack
+
+
+def _has(owner: Any, *names: str) -> bool:
+    """Return whether `owner` has all parts that are called `names`; note down those that it has not."""
+    lacking = [name for name in names if not hasattr(owner, name)]
+    SLOWER.extend(f"{owner.__name__} has no {name}" for name in lacking)
+    return not lacking
 
 
 class _Configured(BaseIPythonApplication):
@@ -47,14 +59,15 @@ class _NoThread:
 
     parent_thread = threading.main_thread()
 
-    def __init__(self, context: Any, daemon: bool) -> None:
-        """Start nothing."""
+    def __init__(self, *given: Any, **options: Any) -> None:
+        """Start nothing, whatever it is that this version gives its thread."""
 
     def __bool__(self) -> bool:
         return False
 
 
-kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
+if hasattr(kernelapp, "ShellChannelThread"):  # ipykernel 6 reads the channel in the main thread
+    kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
 
 
 @functools.cache
@@ -62,8 +75,8 @@ def _accepts(method: Any, names: tuple[str, ...]) -> dict[str, bool]:
     return kernelbase._accepts_parameters(method, names)
 
 
-# ipykernel looks at the signature of the shell's method for every cell.
-ipkernel._accepts_parameters = lambda method, names: _accepts(method, tuple(names))  # type: ignore[attr-defined]
+if _has(kernelbase, "_accepts_parameters"):  # ipykernel looks at the signature of the shell's method for every cell
+    ipkernel._accepts_parameters = lambda method, names: _accepts(method, tuple(names))  # type: ignore[attr-defined]
 
 
 class _Transformers(TransformerManager):
@@ -112,9 +125,9 @@ class _Shell(ZMQInteractiveShell):
 class _Compiler(XCachingCompiler):
     """Names a cell's code as ipykernel does, without its hash, which a debugger would need and which takes longer."""
 
-    def get_code_name(self, raw_code: str, code: str, number: int) -> str:
+    def get_code_name(self, raw_code: str, *others: Any) -> str:  # type: ignore[override]
         """Return a file name for the code of a cell."""
-        return f"{get_tmp_directory()}{os.sep}{abs(hash(raw_code))}.py"
+        return f"{compiler.get_tmp_directory()}{os.sep}{abs(hash(raw_code))}.py"
 
 
 class _Stream(OutStream):
@@ -124,7 +137,9 @@ class _Stream(OutStream):
 
     def flush(self) -> None:
         """Send what was written, and return when that is done."""
-        if self._buffers or self._is_sending:  # in this order: the thread says that it sends before it takes them
+        if (
+            getattr(self, "_buffers", True) or self._is_sending
+        ):  # in this order: the thread says that it sends before it takes them
             super().flush()
 
     def _flush(self) -> None:
@@ -155,40 +170,58 @@ class _Reply:
         socket.send_multipart(frames, **self._options)
 
 
-class _Kernel(IPythonKernel):
-    """A kernel that is there before its sockets are."""
+class _QuietKernel(IPythonKernel):
+    """Says nothing that the client knows already."""
 
-    shell_class = _Shell  # type: ignore[assignment]
-    compiler_class = _Compiler  # type: ignore[assignment]
+    def _publish_status(self, status: str, *others: Any, **options: Any) -> None:
+        """Tell when a cell is done. That it has begun is no news to who waits for its end."""
+        if status != "busy":
+            super()._publish_status(status, *others, **options)
+
+    def _publish_execute_input(self, *cell: Any, **options: Any) -> None:
+        """Do nothing: who has sent the code knows it, and the reply tells the cell's number."""
+
+
+class _PromptKernel(IPythonKernel):
+    """Sends the reply to a cell by itself."""
 
     def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
         self._reply = _Reply()
 
-    @property
-    def _supports_kernel_subshells(self) -> bool:
-        return False
-
-    def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
-        """Tell when a cell is done. That it has begun is no news to who waits for its end."""
-        if status != "busy":
-            super()._publish_status(status, channel, parent)
-
-    def _publish_execute_input(self, code: str, parent: Any, execution_count: int) -> None:
-        """Do nothing: who has sent the code knows it, and the reply tells the cell's number."""
-
-    async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
+    async def execute_request(self, stream: Any, *request: Any) -> None:  # type: ignore[override]
         """Run a cell. `stream` would have the loop send the reply, and then wait for that."""
-        await super().execute_request(self._reply, ident, parent)
+        await super().execute_request(self._reply, *request)
 
-    def _publish_status_and_flush(self, status: str, channel: str, stream: Any, parent: Any = None) -> None:
+    def _publish_status_and_flush(self, status: str, channel: str, stream: Any, *others: Any, **options: Any) -> None:
         """Send the reply to a cell that was run, and tell that it is done."""
         if channel == "shell" and self._reply.frames:  # another thread reads the control channel
             self._reply.send_by(stream.socket)
             # Sending has the socket note what has come meanwhile, and then it does not wake `stream` for it.
             if stream.socket.get(zmq.EVENTS) & zmq.POLLIN:
                 stream.flush(zmq.POLLIN)
-        super()._publish_status_and_flush(status, channel, stream, parent)
+        super()._publish_status_and_flush(status, channel, stream, *others, **options)
+
+
+def _quicker() -> list[type[IPythonKernel]]:
+    """Return what this version of ipykernel has all the parts for."""
+    quicker: list[type[IPythonKernel]] = []
+    if _has(IPythonKernel, "_publish_status", "_publish_execute_input"):
+        quicker.append(_QuietKernel)
+    if _has(IPythonKernel, "_publish_status_and_flush"):
+        quicker.append(_PromptKernel)
+    return quicker or [IPythonKernel]
+
+
+class _Kernel(*_quicker()):  # type: ignore[misc]  # which they are depends on the version
+    """A kernel that is there before its sockets are."""
+
+    shell_class = _Shell
+    compiler_class = _Compiler if _has(compiler, "get_tmp_directory") else XCachingCompiler
+
+    @property
+    def _supports_kernel_subshells(self) -> bool:
+        return False
 
     @classmethod
     def instance(cls, *args: Any, **parts: Any) -> _Kernel:
@@ -208,7 +241,8 @@ class HalfKernel(IPKernelApp, _Configured):
     """The application of a kernel that is made in two steps."""
 
     kernel_class = _Kernel  # type: ignore[assignment]
-    outstream_class = f"{__name__}._Stream"  # type: ignore[assignment]
+    if _has(OutStream, "_flush"):
+        outstream_class = f"{__name__}._Stream"  # type: ignore[assignment]
 
     @classmethod
     def begin(cls, options: list[str]) -> None:

@@ -170,6 +170,16 @@ def give_up_privileges() -> None:
     _checked(_c_library().prctl(_SET_DUMPABLE, 1, 0, 0, 0), "showing a process's files to itself")
 
 
+def untouched_memory() -> int:
+    """Return the bytes that this process has asked for and never written to: limits count them, and they cost nothing.
+
+    Importing a torch that is built for CUDA asks for 765 MB so.
+    """
+    with open("/proc/self/status", "rb") as file:
+        kilobytes = {row.split()[0]: int(row.split()[1]) for row in file if row.startswith((b"VmData:", b"RssAnon:"))}
+    return 1024 * max(0, kilobytes[b"VmData:"] - kilobytes[b"RssAnon:"])
+
+
 def set_limits(cpu_seconds: float, memory: int, processes: int, open_files: int, file_size: int) -> None:
     """Set what this process and those it starts may use, sizes in bytes. Not to be raised again."""
     for what, most in (

@@ -227,7 +227,7 @@ def _kernel(limits: dict[str, Any], init: int, tell_ready: int) -> NoReturn:
             file.write("1000")  # if this machine runs out of memory, this is what it is to end
         namespaces.set_limits(
             cpu_seconds=limits["cpu_seconds"] + _SPARE,
-            memory=limits["memory_mb"] * _MB,
+            memory=limits["memory_mb"] * _MB + namespaces.untouched_memory(),
             processes=limits["processes"],
             open_files=limits["open_files"],
             file_size=limits["file_mb"] * _MB,

@@ -170,7 +170,18 @@ def test_doctor_says_what_is_there() -> None:
     well = autograder("doctor")
     assert well.returncode == 0, well.stdout
     assert "✗" not in well.stdout
-    for word in ("bubblewrap", "namespaces", "/proc", "limits", "GPU", "memory", "weights", "torch", "nbgrader"):
+    for word in (
+        "bubblewrap",
+        "namespaces",
+        "/proc",
+        "limits",
+        "a sealed kernel",
+        "GPU",
+        "memory",
+        "weights",
+        "torch",
+        "nbgrader",
+    ):
         assert word in well.stdout
 
 
