@@ -66,6 +66,8 @@ class Exercise:
             working object of this name, imports included; "": nothing.
         probe: a self-contained function `probe(target, *inputs)` (it imports what it needs) for exercises whose
             plain call is not enough, or None.
+        gradients: whether the answer's gradients must be right, too, wherever the reference has any: with respect to
+            the inputs, and to an `nn.Module`'s parameters. False for what nobody learns through, such as a score.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Exercise:
     exact_zeros: bool = False
     keeps_dtype: bool = False
     conceals: bool = False
+    gradients: bool = True
     atol: float = 1e-5
     rtol: float = 1e-4
 

@@ -45,6 +45,10 @@ class Draw:
         """Draw a float32 tensor of `shape` from a normal distribution with standard deviation `scale`."""
         return torch.randn(*shape, generator=self._generator) * scale
 
+    def cotangent(self) -> float:
+        """Draw what stands for the derivative of a loss by each output, see `manyheads.backward`."""
+        return self._random.uniform(1.0, 2.0)
+
     def mask(self, *shape: int) -> Tensor:
         """Draw a boolean mask of `shape` (…, seq_q, seq_k), True where a query may attend.
 

@@ -14,12 +14,13 @@ from dataclasses import replace
 from functools import lru_cache
 
 from manyheads import comparison, earlier, probe
-from manyheads.call import Answer
+from manyheads.call import Answer, Call
 from manyheads.exam import Exam, Trial
 
 from .chapter import Chapter
 from .declare import Exercise
 from .draw import Draw
+from .problems import Problem
 
 _lock = threading.Lock()
 VISIBLE_SEED = "the cases that every learner sees"
@@ -49,6 +50,10 @@ def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) ->
     for case in exercise.cases:
         draw = Draw(seed, chapter.name, exercise.name, case.name)
         call = case.draw(draw)
+        if exercise.gradients:
+            call = _with_gradients(
+                chapter, exercise, case.name, replace(call, cotangent=draw.cotangent()), reference, source
+            )
         wrong = {name: _without_words(probe.run(mutant, call, source)) for name, mutant in mutants.items()}
         right = _without_words(probe.run(reference, call, source))
         trials.append(Trial(case.name, draw.sizes_by_name, call, right, wrong))
@@ -78,9 +83,35 @@ def _without_words(answer: Answer) -> Answer:
     return answer if failure is None else replace(answer, failure=replace(failure, message="", line=""))
 
 
+def _with_gradients(
+    chapter: Chapter, exercise: Exercise, case: str, call: Call, reference: object, probe_source: str
+) -> Call:
+    """Return `call` as it is where gradients flow back through the reference solution, else one that asks for none."""
+    gradients = probe.run(reference, call, probe_source).gradients
+    none = gradients is None or gradients.failure is not None or not any(gradients.by_output)
+    if none or gradients is None:
+        return replace(call, cotangent=None)
+    for found in gradients.by_output:
+        for name, gradient in (found or {}).items():
+            if not gradient.isfinite().all():
+                raise Problem(
+                    f"{chapter.folder}: {exercise.name}, case {case!r}: the reference's gradient of {name} is not "
+                    "finite; mend it, or declare gradients=False"
+                )
+    return call
+
+
 def _only_different(exam: Exam, trial: Trial) -> Trial:
     """Drop the mistakes that this case does not show: an answer that is not listed is the right one."""
     wrong: dict[str, Answer] = {
-        name: answer for name, answer in trial.wrong.items() if not comparison.same(exam, trial, trial.right, answer)
+        name: _as_far_as_known(exam, trial, answer)
+        for name, answer in trial.wrong.items()
+        if not comparison.same(exam, trial, trial.right, answer)
     }
     return replace(trial, wrong=wrong)
+
+
+def _as_far_as_known(exam: Exam, trial: Trial, answer: Answer) -> Answer:
+    """Drop a mistake's gradients where its numbers tell it apart already: they would double the fixtures."""
+    right, without = replace(trial.right, gradients=None), replace(answer, gradients=None)
+    return answer if comparison.same(exam, trial, right, without) else without

@@ -40,12 +40,15 @@ class Call:
         init: for an `nn.Module`: the arguments of its constructor, in order. None for a function.
         state: for an `nn.Module`: its parameters by name, copied in before the call.
         training: for an `nn.Module`: whether it is called in training mode.
+        cotangent: draws what stands for the derivative of a loss by each output, see `manyheads.backward`. None: no
+            gradient is asked for.
     """
 
     inputs: Mapping[str, Value]
     init: Mapping[str, Value] | None = None
     state: Mapping[str, Tensor] | None = None
     training: bool = False
+    cotangent: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,20 @@ def missing(exercise: str) -> Failure:
 
 
 @dataclass(frozen=True)
+class Gradients:
+    """What flows back from the outputs of one call.
+
+    Args:
+        by_output: for each output, the gradient of each input and parameter that it depends on, by name; None where
+            nothing flows back from it.
+        failure: what was raised on the way back, or when the call was made once more so that torch could record it.
+    """
+
+    by_output: tuple[Mapping[str, Tensor] | None, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
 class Answer:
     """What one call gave.
 
@@ -79,11 +96,11 @@ class Answer:
         failure: what was raised instead.
         parameters: an `nn.Module`'s parameters and their shapes, None for a function.
         changed: names of the inputs that the call changed in place.
-        learnable: of an `nn.Module`, for each output whether a gradient flows back from it; () for a function.
+        gradients: what flows back from the outputs; None where nobody has asked.
     """
 
     value: Value = None
     failure: Failure | None = None
     parameters: Mapping[str, tuple[int, ...]] | None = None
     changed: tuple[str, ...] = ()
-    learnable: tuple[bool, ...] = ()
+    gradients: Gradients | None = None

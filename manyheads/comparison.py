@@ -1,40 +1,23 @@
 """Finds where an answer first departs from the right one, and says so in the learner's terms.
 
 Used by `manyheads.diagnosis` only. The order is: did it run, parameters, type, number of outputs, shape, dtype,
-device, inputs untouched, gradient, finite, values. The check "shapes" goes as far as the device, "outputs" to the
+device, inputs untouched, finite, values, gradients. The check "shapes" goes as far as the device, "outputs" to the
 end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from .call import NOT_AN_ANSWER, Answer, Failure, Opaque, Value
 from .cause import agree
+from .divergence import Divergence
 from .exam import SHAPES, Exam, Trial
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """The first place where an answer departs from the right one.
-
-    Args:
-        stage: which comparison found it, "ran" … "values".
-        sentence: what is wrong, with the output's name.
-        expected: what should have come, "" where the sentence says it all.
-        got: what came.
-        detail: one more line, such as how many entries differ.
-    """
-
-    stage: str
-    sentence: str
-    expected: str = ""
-    got: str = ""
-    detail: str = ""
+from .gradients import wrong_gradients
 
 
 def first_divergence(exam: Exam, trial: Trial, given: Answer, check: str) -> Divergence | None:
@@ -57,8 +40,23 @@ def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
         other = replace(other, parameters=one.parameters)
     if one.failure or other.failure:
         return _same_failure(one.failure, other.failure, by_kind=trial.right.failure is not None)
-    return next(_divergences(exam, trial, one, other, "outputs"), None) is None and (
-        (one.changed, one.learnable) == (other.changed, other.learnable)
+    return (
+        next(_divergences(exam, trial, one, other, "outputs"), None) is None
+        and one.changed == other.changed
+        and _same_gradients(exam, one, other)
+    )
+
+
+def _same_gradients(exam: Exam, one: Answer, other: Answer) -> bool:
+    """Return whether neither has a gradient that the other lacks. Where one's are not known, they may be any."""
+    first, second = one.gradients, other.gradients
+    if first is None or second is None:
+        return True
+    if first.failure is not None or second.failure is not None:
+        return False  # how it failed is in torch's words alone
+    return all(
+        next(wrong_gradients(exam.returns, these, those, exam.rtol, exam.atol), None) is None
+        for these, those in ((first, second), (second, first))
     )
 
 
@@ -138,18 +136,13 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
             "the caller's tensors stay as they are",
             f"{changed} holds other numbers after the call",
         )
-    for (name, _, _), should, does in zip(outputs, right.learnable, given.learnable, strict=False):
-        if should and not does:
-            yield Divergence(
-                "gradient",
-                f"No gradient flows back from {name}: the layer could not learn.",
-                "a result that torch can follow back to the parameters",
-                "one that is cut off, by detach, numpy or no_grad",
-            )
     for name, expected, got in outputs:
         yield from _not_finite(name, expected, got)
     for name, expected, got in outputs:
         yield from _wrong_values(exam, name, expected, got)
+    if right.gradients is not None:
+        several_names = [name for name, _, _ in outputs]
+        yield from wrong_gradients(several_names, right.gradients, given.gradients, exam.rtol, exam.atol)
 
 
 def _did_not_run(failure: Failure) -> Divergence:

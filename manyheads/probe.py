@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from . import wire
-from .call import Answer, Call, Failure, Value, missing
+from . import backward, wire
+from .call import Answer, Call, Failure, Gradients, Value, missing
 from .cause import Operations, cause
 from .forbidden import FORBIDDEN, code_of, compiled, the_courses, watching
 from .frames import is_the_learners, namespace_of
@@ -81,7 +81,7 @@ def _call(
     """Make the call. Return the answer and the forbidden names that were called."""
     inputs = {name: _copy(value) for name, value in call.inputs.items()}
     parameters = None
-    learnable: tuple[bool, ...] = ()
+    gradients = None
     called: list[str] = []
     try:
         # fork_rng: a learner's own random numbers go on as if nobody had checked. Warnings would go to stderr, which
@@ -92,7 +92,8 @@ def _call(
                 if operations is not None:
                     operations.name_tensors(inputs)
                 if call.init is not None:
-                    target = target(*call.init.values())
+                    with torch.inference_mode(False):  # else its parameters could not learn
+                        target = target(*call.init.values())
                     if any(is_lazy(parameter) for parameter in target.parameters()):
                         _first_call(target, call, probe)
                     parameters = {
@@ -107,17 +108,33 @@ def _call(
                         operations.name_tensors(dict(target.named_parameters()))
                     target.train(call.training)
                 function = _probe_function(probe, target) if probe else target
-                value = function(*inputs.values())
-                if call.init is not None:
-                    outputs = value if isinstance(value, (tuple, list)) else (value,)
-                    learnable = tuple(isinstance(output, Tensor) and output.requires_grad for output in outputs)
-                value = _as_data(value)  # what is asked for it may be the learner's code, too
+                value = _as_data(function(*inputs.values()))  # what is asked for it may be the learner's code, too
+                if call.cotangent is not None:
+                    gradients = _gradients(target, function, call, cells)
             changed = tuple(name for name, now in inputs.items() if not _same(now, call.inputs[name]))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a learner's exit() is an answer, not the end of the check
         return Answer(failure=_failure(error, cells, operations), parameters=parameters), called
-    return Answer(value=value, parameters=parameters, changed=changed, learnable=learnable), called
+    return Answer(value=value, parameters=parameters, changed=changed, gradients=gradients), called
+
+
+def _gradients(target: Any, function: Callable[..., Value], call: Call, cells: Mapping[str, Any]) -> Gradients:
+    """Make the call once more, with inputs that could learn, and follow its outputs back.
+
+    The first call is made as the notebook would: code that gives up the gradient may do with its inputs what it likes.
+    """
+    _seed()
+    try:
+        with backward.recording():
+            leaves, inputs = backward.leaves_of({name: _copy(value) for name, value in call.inputs.items()})
+            leaves |= backward.parameters_of(target)
+            found = backward.follow(call, function(*inputs.values()), leaves)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return Gradients(failure=_failure(error, cells, None))
+    return Gradients(found)
 
 
 @contextlib.contextmanager

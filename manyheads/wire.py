@@ -21,7 +21,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from .call import Answer, Call, Failure, Opaque, Value
+from .call import Answer, Call, Failure, Gradients, Opaque, Value
 
 MAX_BYTES = 256 * 2**20  # of one file
 MAX_DOCUMENT = 4 * 2**20  # of what is not a tensor in it: a few bytes of JSON can stand for a large object
@@ -93,16 +93,21 @@ class Packer:
 
     def answer(self, answer: Answer) -> Any:
         """Return JSON for an answer."""
-        failure = answer.failure
         return {
             "value": self.value(answer.value),
-            "failure": None if failure is None else [_text(text) for text in astuple(failure)],
+            "failure": _failure(answer.failure),
             "parameters": None
             if answer.parameters is None
             else [[_text(name), list(shape)] for name, shape in answer.parameters.items()],
             "changed": list(answer.changed),
-            "learnable": list(answer.learnable),
+            "gradients": self._gradients(answer.gradients),
         }
+
+    def _gradients(self, gradients: Gradients | None) -> Any:
+        if gradients is None:
+            return None
+        by_output = [None if found is None else self.value(found) for found in gradients.by_output]
+        return {"by_output": by_output, "failure": _failure(gradients.failure)}
 
     def call(self, call: Call) -> Any:
         """Return JSON for a call."""
@@ -111,6 +116,7 @@ class Packer:
             "init": self.value(call.init),
             "state": self.value(call.state),
             "training": call.training,
+            "cotangent": self.value(call.cotangent),
         }
 
 
@@ -168,16 +174,15 @@ class Unpacker:
     def answer(self, packed: Any) -> Answer:
         """Return the answer that `packed` stands for."""
         try:
-            failure = packed["failure"]
             parameters = packed["parameters"]
             return Answer(
                 value=self.value(packed["value"]),
-                failure=None if failure is None else Failure(*map(_text, failure)),
+                failure=_unpacked_failure(packed["failure"]),
                 parameters=None
                 if parameters is None
                 else {_text(name)[:200]: tuple(map(int, shape)) for name, shape in parameters[:MAX_ITEMS]},
                 changed=tuple(_text(name)[:200] for name in packed["changed"][:MAX_ITEMS]),
-                learnable=tuple(map(bool, packed["learnable"][:MAX_ITEMS])),
+                gradients=self._gradients(packed["gradients"]),
             )
         except (TypeError, KeyError, ValueError, ArithmeticError, AttributeError, IndexError) as error:
             raise WireError("not a packed answer") from error
@@ -185,7 +190,35 @@ class Unpacker:
     def call(self, packed: Any) -> Call:
         """Return the call that `packed` stands for."""
         parts: dict[str, Any] = {key: self.value(packed[key]) for key in ("inputs", "init", "state")}
-        return Call(**parts, training=bool(packed["training"]))
+        cotangent = self.value(packed["cotangent"])
+        if cotangent is not None and not isinstance(cotangent, float):
+            raise WireError("not a packed call")
+        return Call(**parts, training=bool(packed["training"]), cotangent=cotangent)
+
+    def _gradients(self, packed: Any) -> Gradients | None:
+        if packed is None:
+            return None
+        found = [self.value(part) for part in packed["by_output"][:MAX_ITEMS]]
+        by_output = tuple(None if part is None else _of_tensors(part) for part in found)
+        return Gradients(by_output, _unpacked_failure(packed["failure"]))
+
+
+def _of_tensors(value: Value) -> dict[str, Tensor]:
+    """Return `value` if it is a dict of gradients by name."""
+    if not isinstance(value, dict):
+        raise WireError("not packed gradients")
+    gradients = {name: part for name, part in value.items() if isinstance(name, str) and isinstance(part, Tensor)}
+    if len(gradients) < len(value) or not all(part.is_floating_point() for part in gradients.values()):
+        raise WireError("not packed gradients")
+    return gradients
+
+
+def _failure(failure: Failure | None) -> list[str] | None:
+    return None if failure is None else [_text(text) for text in astuple(failure)]
+
+
+def _unpacked_failure(packed: Any) -> Failure | None:
+    return None if packed is None else Failure(*map(_text, packed))
 
 
 def _text(text: Any) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manyheads.call import Answer, Call, Failure, Opaque
+from manyheads.call import Answer, Call, Failure, Gradients, Opaque
 from manyheads.comparison import first_divergence
 from manyheads.diagnosis import Finding, examine
 from manyheads.exam import CHECKS, Exam, Trial, foundations
@@ -260,15 +262,52 @@ def test_foundations_are_found_through_others_and_in_order() -> None:
     assert foundations(exams, "a") == []
 
 
-def test_a_result_without_gradient_passes_shapes_and_fails_outputs() -> None:
-    trial = Trial("a layer", {}, Call({}, init={}), Answer(RIGHT, parameters={}, learnable=(True,)), {})
+def followed(*by_output: dict[str, torch.Tensor] | None) -> Answer:
+    return Answer(RIGHT, parameters={}, gradients=Gradients(by_output))
+
+
+GRADIENT = {"w": torch.tensor([1.0, -2.0]), "x": torch.zeros(3)}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (followed(None), "No gradient flows back from output"),
+        (followed({}), "No gradient gets back from output to w"),
+        (followed({"w": torch.zeros(2)}), "No gradient gets back from output to w"),
+        (followed({"w": torch.tensor([1.0, float("nan")])}), "gradient of w is not finite"),
+        (followed({"w": torch.tensor([1.0, -1.0])}), "w[1] = -2"),
+        (followed({"w": torch.tensor([1.0])}), "wrong shape"),
+        (followed({**GRADIENT, "x": torch.ones(3)}), "gradient of x"),
+        (followed({**GRADIENT, "other": torch.ones(3)}), "gradient of other"),
+        (followed(), "No gradient flows back"),
+        (Answer(RIGHT, parameters={}), "No gradients came back"),
+        (replace(followed(), gradients=Gradients(failure=Failure("RuntimeError", "in place"))), "in place"),
+    ],
+)
+def test_a_result_with_another_gradient_passes_shapes_and_fails_outputs(given: Answer, told: str) -> None:
+    trial = Trial("a layer", {}, Call({}, init={}, cotangent=1.5), followed(GRADIENT), {})
     layer = Exam("Layer", ("output",), (trial,), {})
-    cut = Answer(RIGHT, parameters={}, learnable=(False,))
-    assert shapes(cut, layer) is None
-    finding = outputs(cut, layer)
+    assert shapes(given, layer) is None
+    finding = outputs(given, layer)
     assert finding is not None
     assert finding.stage == "gradient"
-    assert "output" in finding.message
+    assert told in finding.message
+    for right in (followed(GRADIENT), followed({"w": GRADIENT["w"]}), followed({**GRADIENT, "other": torch.zeros(4)})):
+        assert outputs(right, layer) is None
+
+
+def test_one_of_two_outputs_may_be_cut_off_if_the_other_teaches_as_much() -> None:
+    right = Answer((RIGHT, RIGHT), gradients=Gradients((GRADIENT, {"w": torch.ones(2)})))
+    trial = Trial("two", {}, Call({}, cotangent=1.5), right, {})
+    two = Exam("two", ("output", "weights"), (trial,), {})
+    assert outputs(replace(right, gradients=Gradients((GRADIENT, None))), two) is None
+    other = {"v": torch.ones(1), **GRADIENT}
+    right = replace(right, gradients=Gradients((other, {"w": torch.ones(2)})))
+    two = replace(two, trials=(replace(trial, right=right),))
+    finding = outputs(replace(right, gradients=Gradients((None, {"w": torch.ones(2)}))), two)
+    assert finding is not None
+    assert "to v" in finding.message
 
 
 values = st.recursive(

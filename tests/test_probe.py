@@ -146,7 +146,7 @@ def test_a_request_for_what_is_not_there_says_so(tmp_path: Path) -> None:
     assert failure.kind == "NameError"
 
 
-def test_a_layers_outputs_say_whether_a_gradient_flows_back() -> None:
+def test_the_gradient_of_each_output_is_reported_by_itself() -> None:
     class Layer(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -155,7 +155,10 @@ def test_a_layers_outputs_say_whether_a_gradient_flows_back() -> None:
         def forward(self) -> tuple[Tensor, Tensor]:
             return self.w * 2, self.w.detach()
 
-    assert probe.run(Layer, Call({}, init={})).learnable == (True, False)
+    gradients = probe.run(Layer, Call({}, init={}, cotangent=1.0)).gradients
+    assert gradients is not None
+    assert [None if found is None else sorted(found) for found in gradients.by_output] == [["w"], None]
+    assert probe.run(Layer, Call({}, init={})).gradients is None
 
 
 def test_a_warning_does_not_reach_stderr(capsys: pytest.CaptureFixture[str]) -> None:

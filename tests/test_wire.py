@@ -160,9 +160,19 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         wire.load(tmp_path / "file")
 
 
-@pytest.mark.parametrize("part", [{"parameters": [[1]]}, {"value": {"int": "inf"}}, {"failure": 3}, {"changed": None}])
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"parameters": [[1]]},
+        {"value": {"int": "inf"}},
+        {"failure": 3},
+        {"changed": None},
+        {"gradients": 3},
+        {"gradients": {"by_output": [{"float": "1.0"}], "failure": None}},
+    ],
+)
 def test_a_forged_answer_is_refused(part: dict[str, object]) -> None:
-    whole = {"value": None, "failure": None, "parameters": None, "changed": [], "learnable": []}
+    whole = {"value": None, "failure": None, "parameters": None, "changed": [], "gradients": None}
     assert wire.Unpacker({}).answer(whole) == Answer()
     with pytest.raises(wire.WireError):
         wire.Unpacker({}).answer({**whole, **part})

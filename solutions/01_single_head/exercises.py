@@ -903,6 +903,16 @@ ATTENTION_WEIGHTS = Exercise(
             hint="That is the keys where there is exactly one dimension in front, and something else where there are "
             "more. Count from the end: the keys are the last dimension.",
         ),
+        Misconception(
+            "added −∞ and mended the NaN afterwards",
+            replace=MASKED_SOFTMAX,
+            by="""if mask is not None:
+        scores = scores + torch.zeros(mask.shape, dtype=scores.dtype).masked_fill(~mask, -math.inf)
+    return scores.softmax(dim=-1).nan_to_num(0.0)""",
+            hint="The weights are right, and their gradient is NaN where all is blocked: what was mended after softmax "
+            "comes back through softmax. Filling scores stops it there, as nothing flows back to an entry that was "
+            "filled. Adding does not.",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -960,15 +970,14 @@ def attention_weights(scores, mask=None):
 """,
         ),
         Alternative(
-            "a mask of 0 and −∞, added",
+            "a mask of 0 and −∞, added, but for rows in which all is blocked",
             """
 def attention_weights(scores, mask=None):
-    if mask is not None:
-        bias = torch.zeros(mask.shape, dtype=scores.dtype, device=scores.device)
-        bias[~mask] = -math.inf
-        scores = scores + bias
-    weights = scores.softmax(dim=-1)
-    return torch.where(weights.isnan(), torch.zeros_like(weights), weights)
+    if mask is None:
+        return scores.softmax(dim=-1)
+    bias = torch.zeros(mask.shape, dtype=scores.dtype, device=scores.device)
+    bias[~mask & mask.any(dim=-1, keepdim=True)] = -math.inf
+    return torch.where(mask, (scores + bias).softmax(dim=-1), 0.0)
 """,
         ),
     ),

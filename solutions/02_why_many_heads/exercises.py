@@ -445,6 +445,7 @@ def attention_entropy(weights):
 """,
         ),
     ),
+    gradients=False,
 )
 
 
@@ -667,6 +668,7 @@ def head_specialisation(weights, query_index, target_index):
 """,
         ),
     ),
+    gradients=False,
 )
 
 

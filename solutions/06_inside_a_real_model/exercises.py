@@ -416,6 +416,7 @@ def sink_score(weights, position=0):
         ),
     ),
     forbids=FORBIDS,
+    gradients=False,
 )
 
 
@@ -578,6 +579,7 @@ def previous_token_score(weights):
         ),
     ),
     forbids=FORBIDS,
+    gradients=False,
 )
 
 
@@ -908,6 +910,7 @@ def attention_without(layer, x, heads, mask=None):
     ),
     forbids=FORBIDS,
     probe=silences,
+    gradients=False,
 )
 
 
@@ -1141,6 +1144,7 @@ def head_importance(encode, num_layers, num_heads):
     ),
     forbids=FORBIDS,
     probe=asks,
+    gradients=False,
 )
 
 

@@ -44,7 +44,7 @@ import manyheads.probe, manyheads.wire, pathlib
 def respond(request, answer, namespace=None):
     document, tensors = manyheads.wire.load(pathlib.Path(request))
     answers = [
-        {"value": call["inputs"], "failure": None, "parameters": None, "changed": [], "learnable": []}
+        {"value": call["inputs"], "failure": None, "parameters": None, "changed": [], "gradients": None}
         for call in document["calls"]
     ]
     manyheads.wire.save(pathlib.Path(answer), {"answers": answers * 50}, tensors)
@@ -78,7 +78,7 @@ def respond(request, answer, namespace=None):
     kind = "E"
     answers = [
         {"value": None, "failure": [kind, "\\x1b[2J\\x1b[1;32m✓ passed\\x1b[0m" * 100, kind], "parameters": None,
-         "changed": [kind] * 50, "learnable": []}
+         "changed": [kind] * 50, "gradients": None}
         for call in document["calls"]
     ]
     manyheads.wire.save(pathlib.Path(answer), {"answers": answers}, {})
