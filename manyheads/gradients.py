@@ -7,7 +7,6 @@ from one of the learner's. Whether a single output can be followed back does not
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
 
 import torch
 from torch import Tensor
@@ -36,14 +35,13 @@ def wrong_gradients(
     if given.failure is not None:
         yield _fails(given.failure)
         return
+    came = (*given.by_output, *[None] * len(names))  # where nothing came of an output, nothing flows back from it
     pairs = [
         (name, should, does)
-        for name, should, does in zip_longest(
-            names, right.by_output[: len(names)], given.by_output[: len(names)], fillvalue=None
-        )
+        for name, should, does in zip(names, right.by_output, came, strict=False)
         if should is not None and any(map(_is_any, should.values()))
     ]
-    followed = [(name, should, does) for name, should, does in pairs if should is not None and does is not None]
+    followed = [(name, should, does) for name, should, does in pairs if does is not None]
     if pairs and not followed:
         outputs = " and ".join(name for name, _, _ in pairs)
         yield Divergence(
@@ -51,7 +49,7 @@ def wrong_gradients(
             "a result that torch can follow back", _CUT,
         )  # fmt: skip
         return
-    wanted = {leaf for _, should, _ in pairs if should for leaf, gradient in should.items() if _is_any(gradient)}
+    wanted = {leaf for _, should, _ in pairs for leaf, gradient in should.items() if _is_any(gradient)}
     for leaf in sorted(wanted):
         if not any(leaf in should and _is_any(should[leaf]) for _, should, _ in followed):
             yield _lost(leaf)
