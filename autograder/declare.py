@@ -110,7 +110,7 @@ def multiple_choice(name: str, right: str, wrong: Mapping[str, tuple[str, str]])
 
 
 def _letter(target: Callable[[], object]) -> object:
-    """Return the letter of an answer: alone, in brackets, or with its sentence behind it, as the question has it."""
+    """Return the letter of an answer, however it is written. Whoever gives something else is told how to answer."""
     import re
 
     class NotAnAnswer(Exception):
@@ -126,7 +126,7 @@ def _letter(target: Callable[[], object]) -> object:
         ) from None
     if not isinstance(answer, str):
         return answer
-    letter = re.fullmatch(r"\W*([a-z])(\W*|\s*[):.,;–—-].*)", answer.lower(), re.DOTALL)
+    letter = re.fullmatch(r"\W*([a-z])\W*", answer.lower())
     if letter is None:
-        raise NotAnAnswer('Answer with one letter in quotes, such as "a".')
+        raise NotAnAnswer('Answer with the letter alone, in quotes, such as "a".')
     return letter[1]

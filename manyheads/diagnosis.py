@@ -167,7 +167,7 @@ def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source:
 
     One case that contradicts a name clears the learner of it: wherever the mistake would show, these must be its
     answers. Of several, one that explains all cases wins; the others leave a second mistake unexplained, and an
-    exception, which many mistakes end in, is too little to go by then.
+    exception of which no more is known than its kind is too little to go by then.
     """
     given = dict(zip((trial.name for trial in exam.trials), answers, strict=True))
     explains_failed = None
@@ -180,7 +180,8 @@ def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source:
             continue
         if all(same(exam, trial, trial.right, given[trial.name]) for trial in exam.trials if name not in trial.wrong):
             return name
-        if given[failed.name].failure is None:
+        failure = given[failed.name].failure
+        if failure is None or failure.cause:
             explains_failed = explains_failed or name
     return explains_failed
 

@@ -63,7 +63,7 @@ def examined(chapter: Chapter, answer: object, check: str) -> Finding | None:
     return diagnosis.examine(exam, answers, check)
 
 
-@pytest.mark.parametrize("answer", ["b", "B", " b) ", "(b)", "b: across", "B – they run\nacross"])
+@pytest.mark.parametrize("answer", ["b", "B", " b) ", "(b)", "b."])
 def test_the_right_letter_passes_however_it_is_written(chapter: Chapter, answer: str) -> None:
     assert examined(chapter, answer, "shapes") is None
     assert examined(chapter, answer, "outputs") is None
@@ -79,11 +79,11 @@ def test_a_wrong_letter_names_the_thought_behind_it_and_not_the_right_letter(cha
     assert "'b'" not in finding.message
 
 
-@pytest.mark.parametrize("answer", ["", "across", "a good question", "bb"])
+@pytest.mark.parametrize("answer", ["", "across", "b: across", "a good question", "bb"])
 def test_who_gives_no_letter_is_told_to(chapter: Chapter, answer: str) -> None:
     finding = examined(chapter, answer, "shapes")
     assert finding is not None
-    assert finding.message.startswith("Answer with one letter in quotes")
+    assert finding.message.startswith("Answer with the letter alone, in quotes")
 
 
 def test_a_letter_without_quotes_is_told_so(chapter: Chapter) -> None:

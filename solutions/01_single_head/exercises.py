@@ -119,6 +119,7 @@ PROJECT = Exercise(
         ),
         Misconception(
             "multiplied entry by entry",
+            shown_by=("*|mul|multiply",),
             replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
             by="q = x * w_q\n    k = x * w_k\n    v = x * w_v",
             hint="A product entry by entry wants two tensors of the same size. A projection is a matrix product: each "
@@ -376,7 +377,7 @@ ATTENTION_SCORES = Exercise(
         Misconception(
             "took torch.sqrt of a plain number",
             replace="math.sqrt(d_head)",
-            by="torch.sqrt(d_head)",
+            by="torch.sqrt(q.shape[-1])",
             hint="A size is a plain number of Python, and torch.sqrt wants a tensor. Python has a module of its own "
             "for plain numbers.",
             check="shapes",
@@ -1152,6 +1153,7 @@ ATTENTION = Exercise(
         ),
         Misconception(
             "multiplied weights and values entry by entry",
+            shown_by=("*|mul|multiply",),
             replace="weights @ v",
             by="weights * v",
             hint="A product entry by entry wants two tensors of the same size. An average is a matrix product: each "

@@ -826,6 +826,22 @@ ATTENTION_WITHOUT = Exercise(
             by="edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0\n            edited.w_o.bias.zero_()",
             hint="The bias belongs to no head. With all heads silenced, it is what is left.",
         ),
+        Misconception(
+            "put the mean of what they say in the place of the silenced heads",
+            replace=EDIT,
+            by="""def averaged(module, inputs):
+        merged = inputs[0].clone()
+        for head in heads:
+            part = slice(head * d_head, (head + 1) * d_head)
+            merged[..., part] = merged[..., part].mean(dim=(0, 1))
+        return (merged,)
+
+    edited = copy.deepcopy(layer)
+    edited.w_o.register_forward_pre_hook(averaged)
+    output, _ = edited(x, mask=mask)""",
+            hint="That is a fine experiment too, but here such a head still says something: the same for every word. "
+            "Silent means that nothing of it arrives.",
+        ),
     ),
     alternatives=(
         Alternative(
