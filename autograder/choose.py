@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .file_names import Named, squash
 from .handed_in import HandedIn, Skipped
 
+_SHOWN = 5  # names in a reason
 _OTHERS = 3  # files kept of one who handed in no notebook
 
 
@@ -25,7 +26,7 @@ class Choice:
         others: what they handed in where none of it is a notebook.
         set_aside: files that are not graded beside the one that is, with the reason.
         unclear: the files where it is not known which to grade.
-        timestamp: the file that says when they handed in, or None.
+        timestamp: the LMS's file that says when they handed that in, or None.
     """
 
     file: Named | None = None
@@ -41,27 +42,28 @@ def choose(assignment: str, student: str, names: Sequence[Named], worth: Callabl
     Args:
         worth: how much a notebook holds, see `worth.Worth`. It is asked only where there are several.
     """
-    timestamp = next((named.file for named in names if named.original == "timestamp.txt"), None)
     notebooks = [named for named in names if named.is_notebook]
-    others = [named for named in names if not named.is_notebook and named.file is not timestamp]
+    others = [named for named in names if not named.is_notebook and not named.is_time]
     if not notebooks:
-        return Choice(others=tuple(others[:_OTHERS]), timestamp=timestamp)
-    ranks = {named: (worth(named.file) if len(notebooks) > 1 else 0, *_rank(named, assignment)) for named in notebooks}
-    best = [named for named in notebooks if ranks[named] == max(ranks.values())]
+        return Choice(others=tuple(others[:_OTHERS]))
+    ranked = [
+        (worth(named.file) if len(notebooks) > 1 else 0, *_rank(named, assignment), named) for named in notebooks
+    ]
+    most = max(rank for *rank, _ in ranked)
+    best = [named for *rank, named in ranked if rank == most]
     if len(best) > 1 and _differ(best):
-        shown = ", ".join(named.file.name for named in best)
+        shown = ", ".join(named.file.name for named in best[:_SHOWN]) + (", …" if len(best) > _SHOWN else "")
         reason = (
             f"{student} handed in {len(best)} notebooks ({shown}): put the one to grade into a folder as "
             f"{student}.ipynb, and collect that folder"
         )
-        return Choice(unclear=tuple(Skipped(named.file.name, reason) for named in best[:1]), timestamp=timestamp)
+        return Choice(unclear=tuple(Skipped(named.file.name, reason) for named in best[:1]))
     chosen = best[0]
     taken = f"{student}'s {chosen.file.parts[-1]}"
+    timestamp = next((named.file for named in names if named.is_time and _lies_beside(named, chosen)), None)
     set_aside = [
-        Skipped(
-            named.file.name, f"{taken} was taken" + (": more is written in it" * (ranks[named][0] < ranks[chosen][0]))
-        )
-        for named in notebooks
+        Skipped(named.file.name, f"{taken} was taken" + (": more is written in it" if held < most[0] else ""))
+        for held, *_, named in ranked
         if named is not chosen
     ]
     set_aside += [Skipped(named.file.name, _not_graded(named, taken)) for named in others]
@@ -74,10 +76,20 @@ def _not_graded(named: Named, taken: str) -> str:
     return f"only {taken} is graded"
 
 
-def _rank(named: Named, assignment: str) -> tuple[int, tuple[int, int]]:
-    """The larger, the rather: called after the chapter, then the newer."""
+def _rank(named: Named, assignment: str) -> tuple[str, int, tuple[int, int]]:
+    """The larger, the rather: of the last try, then called after the chapter, then the newer.
+
+    A name that says itself whose it is may be anybody's invention, and puts no file before another.
+    """
+    if named.is_flat:
+        return "", 0, (0, 0)
     stem, wanted = squash(named.stem), squash(assignment)
-    return (2 if stem == wanted else 1 if wanted in stem else 0), named.age
+    return named.attempt, (2 if stem == wanted else 1 if wanted in stem else 0), named.age
+
+
+def _lies_beside(time: Named, chosen: Named) -> bool:
+    """Whether the note of a time is about the file: it lies in the same folder, or in one around it."""
+    return chosen.file.name.startswith(time.file.name[: -len(time.original)])
 
 
 def _differ(names: Sequence[Named]) -> bool:

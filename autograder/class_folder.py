@@ -74,6 +74,17 @@ class ClassFolder:
 
     def students(self, assignment: str) -> list[str]:
         """Return everybody who handed something in for `assignment`."""
+        return [name for name in self._folders(assignment) if _is_text(name)]
+
+    def misnamed(self, assignment: str) -> list[str]:
+        """Return the folders whose names are not text, so that no gradebook can hold them, in words."""
+        return [
+            os.fsencode(name).decode("utf-8", "backslashreplace")
+            for name in self._folders(assignment)
+            if not _is_text(name)
+        ]
+
+    def _folders(self, assignment: str) -> list[str]:
         return sorted(path.parent.name for path in self.root.glob(f"submitted/[!.]*/{assignment}") if path.is_dir())
 
     def chapter(self, assignment: str) -> Chapter:
@@ -100,7 +111,14 @@ class ClassFolder:
         return _digest(sorted((self.solutions / assignment).glob("*.py")), self.seed())
 
     def fingerprint(self, submission: Path, judged_by: str) -> str:
-        """Return a digest of the file `submission`, a dash, and what `judged_by` returned."""
+        """Return a digest of the file `submission`, a dash, and one of all else that its grade depends on.
+
+        Args:
+            judged_by: what the method of that name returned.
+        """
+        time = submission.with_name("timestamp.txt")
+        if os.path.lexists(time):  # what nbgrader takes off for lateness depends on it
+            judged_by = hashlib.sha256(f"{judged_by} {_digest_of_untrusted(time)}".encode()).hexdigest()
         return f"{_digest_of_untrusted(submission)}-{judged_by}"
 
 
@@ -194,6 +212,15 @@ def configure(config: Any, config_file: str) -> None:
         "nbgrader.preprocessors.AssignLatePenalties",
         "autograder.nbgrader_steps.KeepRecord",
     ]
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name is text: another system's encoding leaves bytes that are none."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _digest(files: Iterable[Path], secret: str = "") -> str:

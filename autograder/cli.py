@@ -130,6 +130,9 @@ def grade(
         require_sandbox()
     with cluster.kept():
         for name in names:
+            for folder_name in opened.misnamed(name):
+                words = "its name is not UTF-8, so no gradebook can hold it. Rename the folder, and grade again"
+                print(f"Not graded: submitted/{clean(folder_name)}: {words}.", file=sys.stderr)
             if opened.students(name):
                 _grade(opened, name, workers, regrade, sandbox, scheduler)
             else:

@@ -10,53 +10,30 @@ import contextlib
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-import dateutil.parser
 from tqdm import tqdm
 
+from .by_owner import by_owner
 from .choose import Choice, choose
 from .class_folder import ClassFolder
-from .file_names import CANVAS, PLAIN, Named, read_names
+from .collected import Collected
+from .file_names import Named
 from .handed_in import HandedIn, Skipped, digest, handed_in
+from .lms_names import TIMESTAMP
+from .person import Person, student_id
 from .problems import Problem, one_line
+from .read_names import read_names
 from .receipts import Receipt, read_receipts, write_receipts
-from .roster import Person, join, keep_roster, read_roster, roster, student_id
-from .whose import Owners
+from .roster import keep_roster, read_entries, roster
+from .roster_join import join
+from .times import Reading, Unclear, keep_reading, read_reading
 from .worth import Worth
 
-TIMESTAMP = "timestamp.txt"  # nbgrader's name for the file that says when a submission was handed in
 _SPARE = 2**28  # bytes that stay free on the disk
-
-
-@dataclass
-class Collected:
-    """What one `collect` did.
-
-    Args:
-        taken, same, kept: students whose file was taken, was there already, or stayed although this one differs.
-        late: students whose file is late, as far as the LMS says.
-        no_notebook: students who handed in something else; it is taken, and graded as "unreadable".
-        unclear: files of a student with several, of which nobody can say which to grade; none was taken.
-        unknown: files of nobody that the roster knows, or of one of several people.
-        set_aside: files of those whose notebook was taken: other notebooks, and what lay beside it.
-        skipped: everything else.
-        missing: students on the roster of whom there is nothing, from now or before.
-    """
-
-    taken: list[str] = field(default_factory=list)
-    same: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    late: list[str] = field(default_factory=list)
-    no_notebook: list[str] = field(default_factory=list)
-    unclear: list[Skipped] = field(default_factory=list)
-    unknown: list[Skipped] = field(default_factory=list)
-    set_aside: list[Skipped] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
 
 
 def collect(
@@ -66,6 +43,7 @@ def collect(
     update: bool = False,
     roster_file: Path | None = None,
     progress: bool = False,
+    reading: Reading | None = None,
 ) -> Collected:
     """Take the notebooks of `source` in.
 
@@ -74,23 +52,25 @@ def collect(
         update: replace a submission that is there already and differs.
         roster_file: a CSV file that says who is in the class; it is joined with what the class knows.
         progress: show a progress bar on stderr.
+        reading: how dates and times are meant, now and later; by default as said before.
 
     Raises:
         Problem: if `source` or the roster cannot be read, or the disk has no room.
     """
     if source.resolve() == folder.root:
         raise Problem(f"{source} is the class folder itself; name the folder with the handed-in files")
-    known = join(roster(folder), read_roster(roster_file) if roster_file else ())
+    joined = join(roster(folder), read_entries(roster_file) if roster_file else ())
+    people = joined.people
+    if reading is not None:
+        keep_reading(folder, reading)
     with handed_in(source) as (files, skipped):
-        collected = Collected(skipped=skipped)
-        named = read_names(files, assignment, {person.canvas_id for person in known} - {""})
-        people = {person.student: person for person in known}
-        owned = _by_owner(named, people, collected)
+        collected = Collected(skipped=skipped, asked=joined.asked, told=joined.told)
+        receipts = read_receipts(folder, assignment)
+        owned = by_owner(read_names(files, assignment, list(people.values())), people, receipts, collected)
         worth = Worth(folder, assignment)
         choices = {student: choose(assignment, student, names, worth) for student, names in owned.items()}
         _require_room(folder, (choice.file for choice in choices.values()))
-        receipts = read_receipts(folder, assignment)
-        taking = _Taking(folder, assignment, update, receipts, collected)
+        taking = _Taking(folder, assignment, update, receipts, collected, reading or read_reading(folder))
         try:
             for student in tqdm(sorted(choices), desc=assignment, unit="student", disable=not progress):
                 taking.take(people[student], choices[student])
@@ -102,28 +82,6 @@ def collect(
     return collected
 
 
-def _by_owner(named: Sequence[Named], people: dict[str, Person], collected: Collected) -> dict[str, list[Named]]:
-    """Sort the files by student. Add to `people` who is new, and what the names say of those who are not."""
-    owners = Owners(list(people.values()))
-    owned: dict[str, list[Named]] = {}
-    for name in named:
-        is_anybodys = name.is_notebook or name.layout != PLAIN or (owners.is_complete and len(name.file.parts) > 1)
-        if not is_anybodys and name.original != TIMESTAMP:
-            collected.skipped.append(Skipped(name.file.name, "it is no notebook"))
-            continue
-        whose = owners.of(name)
-        if not whose.people and not name.is_notebook and name.layout == PLAIN:
-            collected.skipped.append(Skipped(name.file.name, "it is no notebook"))
-        elif not whose.people:
-            collected.unknown.append(Skipped(name.file.name, whose.reason))
-        for person in whose.people:
-            people.setdefault(person.student, person)
-            if name.layout == CANVAS and len(whose.people) == 1 and not person.canvas_id:
-                people[person.student] = replace(person, canvas_id=name.number)
-            owned.setdefault(person.student, []).append(name)
-    return owned
-
-
 @dataclass(frozen=True)
 class _Taking:
     """Takes one student's files in after the other."""
@@ -133,6 +91,7 @@ class _Taking:
     update: bool
     receipts: dict[str, Receipt]
     collected: Collected
+    reading: Reading
 
     def take(self, person: Person, choice: Choice) -> None:
         self.collected.set_aside += choice.set_aside
@@ -170,7 +129,7 @@ class _Taking:
         if not is_same:
             named.file.copy_to(path)
             path.with_name(TIMESTAMP).unlink(missing_ok=True)  # it spoke of the file before
-        self._keep_time(person, path.with_name(TIMESTAMP), timestamp)
+        self._keep_time(person, path.with_name(TIMESTAMP), named, timestamp)
         self._keep_receipt(student, named)
 
     def _take_others(self, person: Person, others: Iterable[Named]) -> None:
@@ -185,22 +144,33 @@ class _Taking:
             named.layout, named.file.name, named.owner, named.number, named.attachment, named.late
         )
 
-    def _keep_time(self, person: Person, path: Path, timestamp: HandedIn | None) -> None:
+    def _keep_time(self, person: Person, path: Path, named: Named, timestamp: HandedIn | None) -> None:
         """Write when it was handed in where nbgrader's late penalties look for it."""
-        said, by = person.submitted, "the roster"
+        said = {"its name": named.time, "the roster": person.submitted}
         if timestamp is not None:
-            by = timestamp.name
             with timestamp.opened() as file:
-                said = file.read(100).decode("utf-8", errors="replace").strip()
-        if not said or said == "-":
-            return
-        try:
-            time = dateutil.parser.parse(said).astimezone(UTC)  # without a zone: this machine's
-        except (ValueError, OverflowError):
-            reason = f"it does not say in words known here when {person.student} handed in: {said[:60]!r}"
-            self.collected.skipped.append(Skipped(by, reason))
-            return
-        path.write_text(f"{time:%Y-%m-%d %H:%M:%S} UTC\n", encoding="utf-8")
+                said[timestamp.name] = file.read(100).decode("utf-8", errors="replace").strip()
+        said = {by: text for by, text in said.items() if text.strip("- ")}
+        times: dict[datetime, str] = {}
+        for by, text in said.items():
+            try:
+                times.setdefault(self.reading.when(text).replace(microsecond=0), by)
+            except Unclear as unclear:
+                self._ask_time(person, unclear.text, unclear.why)
+                return
+        if len(times) > 1:
+            shown = ", ".join(f"{time:%Y-%m-%d %H:%M:%S} UTC by {by}" for time, by in times.items())
+            self._ask_time(
+                person, shown, "two times are given: write the right one into the roster, and delete the other"
+            )
+        elif times:
+            [time] = times
+            path.write_text(f"{time:%Y-%m-%d %H:%M:%S} UTC\n", encoding="utf-8")
+            if timestamp is not None and timestamp.name in times.values():
+                self.collected.noted_times.append(person.student)
+
+    def _ask_time(self, person: Person, said: str, why: str) -> None:
+        self.collected.times.setdefault(why, []).append(f"{person.student} ({said})")
 
 
 def _require_room(folder: ClassFolder, files: Iterable[Named | None]) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 from .class_folder import ClassFolder
 from .gradebook_rows import Rows, find_column, scaled
 from .grades import Grade, Grades, class_grades
-from .lms_sheets import POINTS_POSSIBLE, CanvasSheet, MoodleSheet
+from .lms_sheets import CanvasSheet, MoodleSheet
 from .problems import Problem
 from .receipts import Receipt, read_receipts
-from .roster import people_by_row
+from .roster_rows import POINTS_POSSIBLE, people_by_row
 from .tables import Table, number, read_table, write_table
 
 _CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -186,7 +186,9 @@ def _filled(
             row[place] = number(score, sheet.decimal_mark)
             exported.written += 1
     rows = tuple(tuple(row) for row in cells)
-    return Table(rows, table.encoding, table.separator, table.line_end)
+    # LMSs read UTF-8. A spreadsheet may have saved their file in another encoding.
+    encoding = table.encoding if table.encoding == "utf-8" else "utf-8-sig"
+    return Table(rows, encoding, table.separator, table.line_end)
 
 
 def _points(grade: Grade | None) -> str:

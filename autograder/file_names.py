@@ -1,28 +1,24 @@
 """What the name of a handed-in file says: whose it is, whether it was late, which of several is the newest.
 
-Canvas and Moodle write these names when a teacher downloads all submissions; `autograder.collect` reads them. Who
+LMSs write these names when a teacher downloads all submissions (`autograder.lms_names`); people write others. Who
 that owner is on the roster is not decided here.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from .handed_in import HandedIn
+from .person import Person, squash
 
 CANVAS, MOODLE, PLAIN = "canvas", "moodle", "plain"
 
-# NAME[_LATE]_USER_ATTACHMENT_ORIGINAL, NAME being letters and digits of "Last, First" or of a group's name.
-_CANVAS_NUMBERS = re.compile(r"(?=_(?P<user>\d+)_(?P<attachment>\d+)_(?P<original>.+)$)")
-_CANVAS_ANONYMOUS = re.compile(r"(?:LATE_)?anon_(?P<user>\w+?)_(?P<attachment>\d+)_(?P<original>.+)$")
-_CANVAS_WRITTEN = re.compile(r"(?P<name>.+?)(?P<late>_LATE)?_(?P<user>\d+)_(?:text|link)\.html$")
-# NAME_NUMBER_assignsubmission_PLUGIN, then "/FILE", "_/FILE" or "_FILE"; a default group has no number.
-_MOODLE = re.compile(r"(?P<name>[^_]+)(?:_(?P<number>\d+))?_assignsubmission_(?P<plugin>[a-z]+)(?:_(?P<rest>.*))?$")
 _NOTEBOOK = re.compile(r"\.ipynb(?:\.(?:txt|json))?$", re.IGNORECASE)
 _AGAIN = re.compile(r"(?:\s*\((?P<round>\d+)\)|-(?P<dash>\d{1,2}))$")
+_ROUND = re.compile(r"\s*\(\d+\)$")  # browsers' mark of a name that was taken
+_LATE = re.compile(r"[-_ .]+\(?late\)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -31,13 +27,22 @@ class Named:
 
     Args:
         file: the file.
-        layout: "canvas", "moodle" or "plain": who wrote the name.
-        owner: the owner's name as it stands there.
+        layout: "canvas", "moodle", "plain" or another of `autograder.lms_names`: who wrote the name.
+        owner: the owner's name as it is written there.
         number: the number the LMS gave the owner: Canvas's user id, Moodle's participant or group; "" without.
         original: the file's name as the learner handed it in.
         attachment: Canvas's number of the file, which grows with time; 0 without.
-        late: whether the LMS says that it was late.
-        anonymous: whether the LMS hides who it is.
+        late: whether the name says that it was late.
+        anonymous: why the name does not say who it is, and what to do; "" where it does.
+        claims: all that the name says of the owner. Several where a group handed in.
+        is_numbers_own: whether the number decides, though the name may be another: the LMS alone wrote it.
+        attempt: when this try was handed in, for sorting; "" where the layout has no tries.
+        time: the same in words that `autograder.times` reads, where the LMS wrote it down.
+        is_time: whether it is no work, but the LMS's own note of when the owner handed in.
+        levels: the folders that it lay in, the outermost first, where people wrote the name.
+        is_flat: whether the owner was read from the file's own name, which anybody may choose.
+        is_stray: whether it is written unlike the others: then only the roster makes it somebody's.
+        alternatives: how the name may be read, too.
     """
 
     file: HandedIn
@@ -47,7 +52,16 @@ class Named:
     original: str
     attachment: int = 0
     late: bool = False
-    anonymous: bool = False
+    anonymous: str = ""
+    claims: tuple[Person, ...] = ()
+    is_numbers_own: bool = False
+    attempt: str = ""
+    time: str = ""
+    is_time: bool = False
+    levels: tuple[str, ...] = ()
+    is_flat: bool = False
+    is_stray: bool = False
+    alternatives: tuple[Named, ...] = field(default=(), repr=False)
 
     @property
     def is_notebook(self) -> bool:
@@ -57,74 +71,67 @@ class Named:
     @property
     def stem(self) -> str:
         """Its name without ending and without what was added because the name was taken."""
-        stem = _NOTEBOOK.sub("", self.original)
-        return _AGAIN.sub("", stem)
+        return _AGAIN.sub("", notebook_stem(self.original))
 
     @property
     def age(self) -> tuple[int, int]:
         """The larger, the newer: Canvas's file number, then the "-1" or "(2)" at the end of the name."""
-        again = _AGAIN.search(_NOTEBOOK.sub("", self.original))
+        again = _AGAIN.search(notebook_stem(self.original))
         return self.attachment, int(again["round"] or again["dash"]) if again else 0
 
 
-def read_names(files: Sequence[HandedIn], assignment: str, canvas_ids: Collection[str] = ()) -> list[Named]:
-    """Read every file's name, in the layout that most of the names are written in.
-
-    Args:
-        assignment: the chapter handed in; a plain file may be called after it.
-        canvas_ids: user ids known to be somebody's: they tell a group called "lab_3" from user 3.
-    """
-    canvas = [_canvas(file, canvas_ids) for file in files]
-    moodle = [_moodle(file) for file in files]
-    of_canvas, of_moodle = (sum(named is not None for named in names) for names in (canvas, moodle))
-    if of_moodle and of_moodle >= of_canvas:
-        names = moodle
-    elif of_canvas * 2 > len(files):
-        names = canvas
-    else:
-        names = [None] * len(files)
-    return [named or _plain(file, assignment) for named, file in zip(names, files, strict=True)]
+def notebook_stem(name: str) -> str:
+    """Return a file's name without a notebook's ending."""
+    return _NOTEBOOK.sub("", name)
 
 
-def squash(text: str) -> str:
-    """Return the letters and digits of a name, lower case: what is left of it in a file's name."""
-    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    return "".join(c for c in text if c.isalnum() or unicodedata.category(c)[0] == "M")
-
-
-def _canvas(file: HandedIn, known: Collection[str]) -> Named | None:
-    name = file.parts[-1]
-    if (found := _CANVAS_ANONYMOUS.match(name)) is not None:
-        late = name.startswith("LATE_")
-        owner = f"anon_{found['user']}"
-        return Named(file, CANVAS, owner, "", found["original"], int(found["attachment"]), late, anonymous=True)
-    if (found := _CANVAS_WRITTEN.match(name)) is not None:  # typed into Canvas, or a link: no file of the learner's
-        return Named(file, CANVAS, found["name"], found["user"], name, late=bool(found["late"]))
-    pairs = [pair for pair in _CANVAS_NUMBERS.finditer(name) if pair.start() > 0]
-    if not pairs:
-        return None
-    pair = next((pair for pair in pairs if pair["user"] in known), pairs[0])
-    owner, late = name[: pair.start()], False
-    if owner.endswith("_LATE"):
-        owner, late = owner.removesuffix("_LATE"), True
-    return Named(file, CANVAS, owner, pair["user"], pair["original"], int(pair["attachment"]), late)
-
-
-def _moodle(file: HandedIn) -> Named | None:
-    for place, part in enumerate(file.parts):
-        found = _MOODLE.match(part)
-        if found is not None:
-            inside = file.parts[place + 1 :]
-            original = inside[-1] if inside else found["rest"] or ""
-            return Named(file, MOODLE, found["name"].strip(), found["number"] or "", original) if original else None
-    return None
-
-
-def _plain(file: HandedIn, assignment: str) -> Named:
-    """A file `ada.ipynb`, `ada_ASSIGNMENT.ipynb` or `ada/anything.ipynb` is ada's."""
-    *folders, name = file.parts
-    folders = [folder for folder in folders if squash(folder) not in (squash(assignment), "notebooks")]
-    owner = folders[-1] if folders else _AGAIN.sub("", _NOTEBOOK.sub("", name))
+def without_assignment(text: str, assignment: str) -> str:
+    """Return a name without the chapter's, which people put before or after their own."""
     as_written = re.escape(assignment).replace("_", "[-_ ]")
-    owner = re.sub(rf"^{as_written}(?=[-_ .])|(?<=[-_ .]){as_written}$|^{as_written}$", "", owner, flags=re.IGNORECASE)
-    return Named(file, PLAIN, owner.strip(" _-."), "", name)
+    text = re.sub(rf"^{as_written}(?=[-_ .])|(?<=[-_ .]){as_written}$|^{as_written}$", "", text, flags=re.IGNORECASE)
+    return text.strip(" _-.")
+
+
+def possible_owners(original: str, assignment: str) -> list[tuple[str, bool]]:
+    """Return whom a file may be named after: as it is written first, then with less and less of what was added.
+
+    Returns:
+        for each: the name, and whether "late" was taken off it.
+    """
+    stem = notebook_stem(original)
+    if squash(_AGAIN.sub("", stem)) == squash(assignment):
+        return []
+    texts = (stem, _ROUND.sub("", stem), _AGAIN.sub("", stem))
+    return [found for text in dict.fromkeys(texts) for found in _less_and_less(text, assignment) if found[0]]
+
+
+def new_owner(original: str, assignment: str) -> tuple[str, bool]:
+    """Return whom a file of somebody unknown is named after, "" where that is nobody, and whether it says "late".
+
+    A "-1" at the end stays: it may tell two learners apart.
+    """
+    stem = notebook_stem(original)
+    if squash(_AGAIN.sub("", stem)) == squash(assignment):
+        return "", False
+    return _less_and_less(_ROUND.sub("", stem), assignment)[-1]
+
+
+def _less_and_less(text: str, assignment: str) -> list[tuple[str, bool]]:
+    bare = without_assignment(text, assignment)
+    on_time = without_assignment(_LATE.sub("", bare), assignment)
+    return [(text, False), (bare, False), (on_time, on_time != bare)]
+
+
+def parts_of(name: str) -> list[str]:
+    """Return a path's folders and the file's own name."""
+    return [part for part in name.split("/") if part]
+
+
+def folder_prefix(paths: Sequence[Sequence[str]]) -> int:
+    """Return how many of the outermost folders all of the paths have in common."""
+    if not paths:
+        return 0
+    folders = [tuple(path[:-1]) for path in paths]
+    least, most = min(folders), max(folders)
+    pairs = zip(least, most, strict=False)
+    return next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(least), len(most)))

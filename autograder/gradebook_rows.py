@@ -7,61 +7,63 @@ and says how to tell them apart: a grade in the wrong row is worse than none.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from .file_names import squash
+from .file_names import MOODLE
 from .grades import Grades
+from .identity import Index, compare
+from .person import Person, squash
 from .problems import Problem
 from .receipts import Receipt
-from .roster import Person
 from .tables import number
 
 _CANVAS_NUMBER = re.compile(r"\s*\(\d+\)\s*$")
 
 
-@dataclass
 class Rows:
-    """The people of a gradebook's rows, None where a row is about nobody.
+    """The people of a gradebook's rows.
 
     Args:
-        people: row by row.
+        people: row by row, None where a row is about nobody.
         file: the gradebook's file, for errors.
     """
 
-    people: Sequence[Person | None]
-    file: str
+    def __init__(self, people: Sequence[Person | None], file: str) -> None:
+        self._file = file
+        self._places = {id(person): place for place, person in enumerate(people) if person is not None}
+        self._index = Index(person for person in people if person is not None)
 
     def find(self, person: Person, receipt: Receipt | None) -> int | None:
-        """Return the row of `person`, or None where they are not in the gradebook.
+        """Return the row of `person`, or None where they are not in the gradebook, or a row contradicts itself.
 
         Raises:
             Problem: if it could be several rows.
         """
-        for wanted in self._ways(person, receipt):
-            found = [place for place, other in enumerate(self.people) if other is not None and wanted(other)]
+        for rows in self._ways(person, receipt):
+            found = {self._places[id(row)] for row in rows}
             if len(found) > 1:
                 raise Problem(
-                    f"{self.file} has {len(found)} rows that may be {person.student}: give the class a roster that "
+                    f"{self._file} has {len(found)} rows that may be {person.student}: give the class a roster that "
                     f"tells them apart, with a column canvas_id, sis_id or email (autograder collect … --roster)"
                 )
             if found:
-                return found[0]
+                return found.pop()
         return None
 
-    def _ways(self, person: Person, receipt: Receipt | None):  # type: ignore[no-untyped-def]
-        """Yield tests of whether a row is the person's, the surest first."""
-        if receipt is not None and receipt.layout == "moodle" and receipt.number:
-            theirs = receipt.number
-            yield lambda row: row.participant.endswith(f" {theirs}") and bool(row.names & person.names)
-        for key in ("canvas_id", "sis_id", "login", "email"):
-            value = getattr(person, key).casefold()
-            if value:
-                yield lambda row, key=key, value=value: getattr(row, key).casefold() == value
-        ids = {person.student.casefold()}
-        yield lambda row: bool(ids & {row.canvas_id, row.sis_id.casefold(), row.login.casefold(), row.email.casefold()})
-        if person.names:
-            yield lambda row: bool(row.names & person.names) and not _are_two(row, person)
+    def _ways(self, person: Person, receipt: Receipt | None) -> Iterator[list[Person]]:
+        """Yield the rows that are the person's by one way of telling after the other, the surest first."""
+        if receipt is not None and receipt.layout == MOODLE and receipt.number:
+            numbered = self._index.find("participant", receipt.number)
+            yield [row for row in numbered if row.names & person.names]
+        alike = [(row, compare(row, person)) for row in self._index.alike(person)]
+        if any(how.is_same for _, how in alike):  # another row with a number of theirs contradicts that
+            yield [row for row, how in alike if how.is_same or set(how.agree) - {"email"}]
+        if any(how.is_contradictory for _, how in alike):
+            return
+        keys = ("sis_id", "login", "email")
+        called = {id(row): row for key in keys for row in self._index.find(key, person.student)}
+        yield [row for row in called.values() if compare(row, person).names is not False]
+        yield [row for row, how in alike if how.is_name_alone]
 
 
 def find_column(header: Sequence[str], grades: Grades, chosen: str, file: str, option: str) -> int:
@@ -120,10 +122,3 @@ def decimal(cell: str) -> float | None:
 
 def _without_number(title: str) -> str:
     return _CANVAS_NUMBER.sub("", title)
-
-
-def _are_two(one: Person, other: Person) -> bool:
-    """Whether the LMS has different numbers for two people of one name."""
-    pairs: Mapping[str, str] = {"canvas_id": "canvas_id", "sis_id": "sis_id", "email": "email", "login": "login"}
-    both = [(getattr(one, key).casefold(), getattr(other, key).casefold()) for key in pairs]
-    return any(a and b and a != b for a, b in both)

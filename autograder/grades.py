@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nbgrader.api import Gradebook, MissingEntry
-
 from .class_folder import ClassFolder
+from .person import Person
 from .record import GRADED
 from .results import class_results
-from .roster import Person, roster
+from .roster import roster
 
 NOTHING = "nothing handed in"
 
@@ -74,21 +73,11 @@ def class_grades(folder: ClassFolder, assignment: str) -> Grades:
     people = {person.student: person for person in roster(folder)}
     results = class_results(folder, assignment)
     grades = {student: Grade(person, None, NOTHING) for student, person in people.items() if person.listed}
-    with Gradebook(folder.gradebook_url) as gradebook:
-        for learner in results.learners:
-            person = people.get(learner.student) or Person(learner.student, listed=False)
-            score, reason = learner.score, learner.reason
-            if score is not None and learner.outcome != GRADED and not learner.changed_by_hand:
-                score = None  # until a person has looked, and has set a score in the formgrader
-            if score is not None:
-                score = max(0.0, score - _penalty(gradebook, assignment, learner.student))
-            earned = {name: result.earned for name, result in learner.exercises.items()}
-            grades[learner.student] = Grade(person, score, learner.outcome, reason, earned)
+    for learner in results.learners:
+        person = people.get(learner.student) or Person(learner.student, listed=False)
+        score = learner.final_score
+        if learner.outcome != GRADED and not learner.changed_by_hand:
+            score = None  # until a person has looked, and has set a score in the formgrader
+        earned = {name: result.earned for name, result in learner.exercises.items()}
+        grades[learner.student] = Grade(person, score, learner.outcome, learner.reason, earned)
     return Grades(assignment, results.title, results.points, dict(sorted(grades.items())))
-
-
-def _penalty(gradebook: Gradebook, assignment: str, student: str) -> float:
-    try:
-        return gradebook.find_submission(assignment, student).late_submission_penalty or 0.0
-    except MissingEntry:
-        return 0.0

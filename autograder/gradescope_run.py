@@ -10,19 +10,19 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from . import doctor
 from .choose import choose
 from .class_folder import ClassFolder, new_class
-from .file_names import read_names
 from .grade import grade
 from .gradescope import PACKAGE
 from .handed_in import handed_in
 from .other_user import LEARNER
 from .problems import Problem
+from .read_names import read_names
 from .record import GRADED, NEEDS_REVIEW
 from .results import CARRIED, CLEAN, UNSOLVED, ClassResults, ExerciseResult, LearnerResult, class_results
 from .worth import Worth
@@ -154,7 +154,9 @@ def _take_in(layout: Layout) -> str:
     """Put the submitted notebook where it is graded. Return why there is none, or ""."""
     folder, assignment = layout.folder, layout.assignment
     with handed_in(layout.root / "submission") as (files, skipped):
-        choice = choose(assignment, _STUDENT, read_names(files, assignment), Worth(folder, assignment))
+        # Whoever's names are in them, all are one learner's.
+        names = [replace(named, is_flat=False) for named in read_names(files, assignment)]
+        choice = choose(assignment, _STUDENT, names, Worth(folder, assignment))
         if choice.file is not None:
             choice.file.file.copy_to(folder.notebook(_STUDENT, assignment))
             return ""

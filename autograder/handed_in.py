@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import IO
 
 from .handed_in_file import MAX_BYTES
+from .name_bytes import names_in_zip, names_on_disk
 from .problems import Problem, one_line
 
 MAX_FILES = 100_000
 _CHUNK = 2**20
+_LONGEST_PATH, _LONGEST_NAME = 4096, 255  # characters; as file systems have it
 _LINK = "it is a link, and links are not followed"
 _RATIO, _RATIO_FROM = 300, 2**20  # notebooks full of the same output shrink a hundredfold; a bomb a thousandfold
 
@@ -33,11 +35,13 @@ class HandedIn:
         name: its path below the source, with "/".
         size: in bytes.
         opened: opens it for reading.
+        other_names: how its path may be read, too, where the encoding of its name is not known.
     """
 
     name: str
     size: int
     opened: Callable[[], AbstractContextManager[IO[bytes]]] = field(repr=False, compare=False)
+    other_names: tuple[str, ...] = ()
 
     @property
     def parts(self) -> list[str]:
@@ -93,10 +97,11 @@ def handed_in(source: Path) -> Iterator[tuple[list[HandedIn], list[Skipped]]]:
         yield _split(_files_of_folder(source))
     elif zipfile.is_zipfile(source):
         try:
-            with zipfile.ZipFile(source) as archive:
-                yield _split(_files_of_zip(archive, source))
+            archive = zipfile.ZipFile(source)
         except (zipfile.BadZipFile, NotImplementedError, UnicodeError) as error:
             raise Problem(f"{source} cannot be unpacked: {one_line(error)}; download it again") from error
+        with archive:
+            yield _split(_files_of_zip(archive, source))
     elif source.exists():
         raise Problem(f"{source} is neither a folder nor a zip file")
     else:
@@ -117,24 +122,26 @@ def _files_of_folder(source: Path) -> Iterator[HandedIn | Skipped]:
     for folder, folders, names in os.walk(source):
         for name in sorted(folders):
             if Path(folder, name).is_symlink():
-                yield Skipped(
-                    Path(folder, name).relative_to(source).as_posix(), "it is a link, and links are not followed"
-                )
+                yield Skipped(_names_below(source, Path(folder, name))[0], _LINK)
         folders[:] = sorted(name for name in folders if not _is_litter([name]))
         for name in sorted(names):
             path = Path(folder, name)
-            shown = path.relative_to(source).as_posix()
+            shown, *others = _names_below(source, path)
             status = path.lstat()
             if _is_litter([name]):
                 continue
             if stat.S_ISLNK(status.st_mode):
                 yield Skipped(shown, _LINK)
             elif not stat.S_ISREG(status.st_mode):
-                yield Skipped(shown, "it is no ordinary file")
+                yield Skipped(shown, "it is not a regular file")
             elif status.st_size > MAX_BYTES:
                 yield Skipped(shown, _too_large(status.st_size))
             else:
-                yield HandedIn(shown, status.st_size, lambda path=path: path.open("rb"))
+                yield HandedIn(shown, status.st_size, lambda path=path: path.open("rb"), tuple(others))
+
+
+def _names_below(source: Path, path: Path) -> tuple[str, ...]:
+    return names_on_disk(path.relative_to(source).as_posix())
 
 
 def _files_of_zip(archive: zipfile.ZipFile, source: Path) -> Iterator[HandedIn | Skipped]:
@@ -143,7 +150,7 @@ def _files_of_zip(archive: zipfile.ZipFile, source: Path) -> Iterator[HandedIn |
             f"{source} holds {len(archive.infolist()):,} files, more than {MAX_FILES:,}: it is no class's work"
         )
     for member in archive.infolist():
-        name = member.filename.replace("\\", "/")
+        name, *others = (name.replace("\\", "/") for name in names_in_zip(member))
         parts = name.split("/")
         if member.is_dir() or _is_litter(parts):
             continue
@@ -151,18 +158,20 @@ def _files_of_zip(archive: zipfile.ZipFile, source: Path) -> Iterator[HandedIn |
         if reason:
             yield Skipped(name, reason)
         else:
-            yield HandedIn(name, member.file_size, lambda member=member: archive.open(member))
+            yield HandedIn(name, member.file_size, lambda member=member: archive.open(member), tuple(others))
 
 
 def _refuse(member: zipfile.ZipInfo, name: str, parts: list[str]) -> str:
     """Return why a zip's member is not looked at, or ""."""
     if name.startswith("/") or (len(parts[0]) == 2 and parts[0][1] == ":") or ".." in parts:
         return "its path leads out of the archive"
+    if len(name) > _LONGEST_PATH or len(max(parts, key=len)) > _LONGEST_NAME:
+        return "its name is longer than any file's can be"
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind == stat.S_IFLNK:
         return _LINK
     if kind not in (0, stat.S_IFREG):
-        return "it is no ordinary file"
+        return "it is not a regular file"
     if member.flag_bits & 0x1:
         return "it is encrypted; ask for it without a password"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

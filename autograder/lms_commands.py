@@ -13,7 +13,7 @@ import typer
 from .problems import Problem
 
 if TYPE_CHECKING:
-    from .collect import Collected
+    from .collected import Collected
     from .export import Exported
     from .handed_in import Skipped
 
@@ -21,6 +21,11 @@ commands = typer.Typer()
 
 _MOST = 20  # lines of one kind
 ClassArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")]
+
+
+class _Dates(StrEnum):
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
 
 
 @commands.command()
@@ -32,13 +37,22 @@ def collect(
         Path | None, typer.Option(metavar="FILE", help="A CSV file that says who is in the class.")
     ] = None,
     update: Annotated[bool, typer.Option("--update", help="Replace submissions that differ.")] = False,
+    dates: Annotated[
+        _Dates | None, typer.Option(help="Which of 12/11 is the day, in handed-in times. Remembered for the class.")
+    ] = None,
+    zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="The zone of times that name none: Europe/Berlin. Remembered, too.")
+    ] = "",
 ) -> None:
     """Take handed-in notebooks in."""
     from . import collect
     from .class_folder import open_class
+    from .times import Reading, read_reading
 
     opened, _ = open_class(folder, [assignment])
-    print_collected(collect.collect(opened, assignment, source, update, roster, progress=True))
+    said = read_reading(opened)
+    reading = Reading(dates.value if dates else said.order, zone or said.zone)
+    print_collected(collect.collect(opened, assignment, source, update, roster, progress=True, reading=reading))
 
 
 class _Gradebook(StrEnum):
@@ -120,14 +134,23 @@ def _print_exported(exported: Exported) -> None:
 
 def print_collected(collected: Collected) -> None:
     """Say what was taken in, and list all that was not."""
+    from .lms_names import LAYOUTS
+
     print(f"{len(collected.taken)} submissions taken in, {len(collected.same)} unchanged.")
     _print_names("Late, says the LMS", collected.late)
     _print_names("Kept as they were (--update replaces them)", collected.kept)
     _print_names("Handed in, but no notebook", collected.no_notebook)
-    _print_files("Whose? Not taken:", collected.unknown)
-    _print_files("Which? Not taken:", collected.unclear)
+    _print_files("Roster rows left out:", collected.asked)
+    _print_files("Owner unknown, not collected:", collected.unknown)
+    if len(collected.unknown) > len(collected.taken) + len(collected.same):
+        print(f"  Is it another layout? Read are: {', '.join(LAYOUTS)}.")
+    _print_files("Several notebooks, not collected:", collected.unclear)
     _print_files("Set aside:", collected.set_aside)
-    _print_files("Left alone:", collected.skipped)
+    _print_files("Ignored:", collected.skipped)
+    _print_files("Taken, but look at:", collected.told)
+    for why, students in collected.times.items():
+        _print_some(f"When they handed in is not known, so no penalty counts; {why}", students)
+    _print_some("Times handed in, from timestamp.txt beside the notebook", collected.noted_times)
     _print_names("Nothing yet from", collected.missing)
 
 
@@ -139,6 +162,11 @@ def shown(text: str) -> str:
 def _print_names(title: str, names: Sequence[str]) -> None:
     if names:
         print(f"{title}: {', '.join(map(shown, names))}")
+
+
+def _print_some(title: str, names: Sequence[str]) -> None:
+    more = [f"and {len(names) - _MOST} more"] if len(names) > _MOST else []
+    _print_names(title, [*names[:_MOST], *more])
 
 
 def _print_files(title: str, files: Sequence[Skipped]) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from .gradebook_rows import decimal
 from .problems import Problem
+from .roster_rows import POINTS_POSSIBLE
 from .tables import columns
-
-POINTS_POSSIBLE = "Points Possible"
 
 
 class CanvasSheet:

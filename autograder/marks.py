@@ -72,6 +72,22 @@ def marks(url: str, assignment: str, student: str | None = None) -> Mapping[str,
     return found
 
 
+def penalties(url: str, assignment: str) -> Mapping[str, float]:
+    """Return the points that nbgrader takes off for lateness, by student; without those who lose none."""
+    query = (
+        select(SubmittedAssignment.student_id, SubmittedNotebook.late_submission_penalty)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .where(Assignment.name == assignment)  # pyright: ignore[reportGeneralTypeIssues]
+    )
+    found: dict[str, float] = {}
+    with _engine(url).connect() as connection:
+        for who, penalty in connection.execute(query):
+            if penalty:
+                found[who] = found.get(who, 0.0) + penalty
+    return found
+
+
 def enrolled(url: str) -> list[str]:
     """Return the ids of all students whom the gradebook knows, sorted."""
     with _engine(url).connect() as connection:

@@ -230,7 +230,7 @@ def _mistake_numbers(results: ClassResults, learner: LearnerResult) -> list[int]
 
 
 def _full_marks(learner: LearnerResult, results: ClassResults) -> bool:
-    return learner.score is not None and learner.score >= results.max_score
+    return learner.final_score is not None and learner.final_score >= results.max_score
 
 
 def _by_hand(result: ExerciseResult) -> bool:

@@ -6,12 +6,12 @@ The table that `autograder grade` prints and the page that `autograder report` w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .chapter import Chapter
 from .class_folder import ClassFolder
 from .history import Grading, noticed
-from .marks import Mark, enrolled, marks
+from .marks import Mark, enrolled, marks, penalties
 from .record import GRADED, NEEDS_REVIEW, Record, read_record
 from .repair import sentences
 from .verdict import PASSED, Verdict
@@ -55,13 +55,14 @@ class LearnerResult:
         student: nbgrader's student id.
         outcome: how the submission ended, or "not graded yet".
         reason: why, where it did not end as "graded"; else "", or what a person should look at.
-        score: points in the gradebook; None where there is no grade.
+        score: points in the gradebook, before a late penalty; None where there is no grade.
         exercises: by exercise, in the lesson's order; empty where there is no grade.
         changed_by_hand: whether an instructor has changed a score.
         repairs: what was mended in the notebook before it was graded, a sentence each.
         sealed: False where the submission ran without the sandbox.
         history: how the score came about, the oldest first; a change by hand since the last grading stands last.
         hand_to_check: exercises in which a score set by hand stands over a newer judgement.
+        penalty: points that nbgrader takes off for lateness.
     """
 
     student: str
@@ -74,6 +75,12 @@ class LearnerResult:
     sealed: bool = True
     history: tuple[Grading, ...] = ()
     hand_to_check: tuple[str, ...] = ()
+    penalty: float = 0.0
+
+    @property
+    def final_score(self) -> float | None:
+        """What counts, and is exported: the points without the late penalty, and never below zero."""
+        return None if self.score is None else max(0.0, self.score - self.penalty)
 
     @property
     def needs_a_look(self) -> bool:
@@ -125,7 +132,7 @@ class ClassResults:
     @property
     def scores(self) -> list[float]:
         """The scores of those who have one."""
-        return [learner.score for learner in self.learners if learner.score is not None]
+        return [learner.final_score for learner in self.learners if learner.final_score is not None]
 
     @property
     def unsealed(self) -> list[str]:
@@ -146,7 +153,11 @@ def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
     points = {name: sum(cell.points for cell in chapter.cells_of(name)) for name in chapter.exercises}
     students = folder.students(assignment)
     given = marks(folder.gradebook_url, assignment)
-    learners = tuple(_learner(folder, given.get(student), chapter, student, points) for student in students)
+    late = penalties(folder.gradebook_url, assignment)
+    learners = tuple(
+        replace(_learner(folder, given.get(student), chapter, student, points), penalty=late.get(student, 0.0))
+        for student in students
+    )
     missing = tuple(sorted(set(enrolled(folder.gradebook_url)) - set(students)))
     return ClassResults(assignment, chapter.title, points, learners, _misconceptions(chapter, learners), missing)
 

@@ -34,20 +34,20 @@ def _table(results: ClassResults) -> Table:
         table.add_column(f"{exercise}\n{points:g} points", justify="center", overflow="fold")
     table.add_column(f"score\nof {results.max_score:g}", justify="right")
     for learner in results.learners:
-        if learner.score is None:
+        if learner.final_score is None:
             cells = [Text("–", style="dim")] * len(results.points)
             table.add_row(Text(clean(learner.student)), *cells, Text("–", style="dim"))
             continue
         cells = [_cell(learner.exercises[name]) for name in results.points]
-        table.add_row(Text(clean(learner.student)), *cells, f"{learner.score:g}")
+        table.add_row(Text(clean(learner.student)), *cells, f"{learner.final_score:g}")
+    said = [f"{who.student} · {who.outcome}: {who.reason}" for who in results.learners if who.reason]
+    said += [
+        f"{who.student} · late: nbgrader takes {who.penalty:g} of {who.score:g} points off"
+        for who in results.learners
+        if who.penalty and who.score is not None
+    ]
     # Text, not a string: rich would take brackets in a learner's words for markup.
-    table.caption = Text(
-        "\n".join(
-            clean(f"{who.student} · {who.outcome}: {who.reason}").replace("\n", " ")
-            for who in results.learners
-            if who.reason
-        )
-    )
+    table.caption = Text("\n".join(clean(line).replace("\n", " ") for line in said))
     table.caption_justify = "left"
     return table
 

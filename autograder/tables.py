@@ -17,6 +17,7 @@ from pathlib import Path
 from .problems import Problem, one_line
 
 _MAX_BYTES = 64 * 2**20
+csv.field_size_limit(_MAX_BYTES)  # of the process; a learner may have typed or pasted a lot into Moodle
 _NUMBER = re.compile(r"[+-]?\d[\d.,\s]*%?|[+-]?[.,]\d+%?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -60,8 +61,10 @@ def read_table(path: Path) -> Table:
         text = data.decode(encoding)
     except UnicodeError as error:
         raise Problem(f"{path} is no text: save it as CSV (UTF-8)") from error
-    first = text.partition("\n")[0]
-    separator = max(",;\t", key=first.count)
+    hint = re.match(r"sep=([,;\t|])\r?\n", text)  # for a spreadsheet; it is no row
+    text = text[hint.end() :] if hint else text
+    first = re.sub(r'"[^"]*"', "", text.partition("\n")[0])
+    separator = hint[1] if hint else max(",;\t", key=first.count)
     try:
         rows = tuple(tuple(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:

@@ -46,7 +46,7 @@ def test_a_folder_and_a_zip_of_notebooks_are_taken_in(toy_class: ClassFolder, tm
     (source / "notes.txt").write_text("4")
     done = collect(toy_class, TOY, source)
     assert done.taken == ["ada", "bo", "cy", "emmy", "grace"]
-    assert [(file.name, file.reason) for file in done.skipped] == [("notes.txt", "it is no notebook")]
+    assert [(file.name, file.reason) for file in done.skipped] == [("notes.txt", "it is not a notebook")]
     assert submitted(toy_class)["grace"] == "grace/homework.ipynb"
 
     with zipfile.ZipFile(tmp_path / "files.zip", "w") as archive:
@@ -258,7 +258,8 @@ def test_times_are_kept_where_nbgraders_late_penalties_look(toy_class: ClassFold
     collect(toy_class, TOY, tmp_path / "exchange")
     assert (toy_class.submission("S002", TOY) / "timestamp.txt").read_text() == "2026-11-14 08:00:00 UTC\n"
     (source / "timestamp.txt").write_text("yesterday-ish")
-    assert "yesterday-ish" in collect(toy_class, TOY, tmp_path / "exchange").skipped[0].reason
+    [(why, who)] = collect(toy_class, TOY, tmp_path / "exchange").times.items()
+    assert ("English" in why, who) == (True, ["S002 (yesterday-ish)"])
 
 
 def test_of_two_notebooks_nobody_can_choose_between_none_is_taken_and_the_others_are(
