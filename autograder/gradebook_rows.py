@@ -29,7 +29,7 @@ class Rows:
     """
 
     def __init__(self, people: Sequence[Person | None], file: str) -> None:
-        self._file = file
+        self._file, self._people = file, people
         self._places = {id(person): place for place, person in enumerate(people) if person is not None}
         self._index = Index(person for person in people if person is not None)
 
@@ -47,8 +47,25 @@ class Rows:
                     f"tells them apart, with a column canvas_id, sis_id or email (autograder collect … --roster)"
                 )
             if found:
-                return found.pop()
+                place = found.pop()
+                self._require_same_number(person, self._people[place], receipt)
+                return place
         return None
+
+    def _require_same_number(self, person: Person, row: Person | None, receipt: Receipt | None) -> None:
+        """Raise `Problem` where Moodle's number is another than when their file was collected.
+
+        It is another one in every assignment, so the gradebook is of another assignment. A group's file has a
+        number of the group's.
+        """
+        if row is None or not row.participant or receipt is None or receipt.layout != MOODLE or not receipt.number:
+            return
+        is_own = squash(receipt.owner) in person.names
+        if is_own and not row.participant.endswith(f" {receipt.number}"):
+            raise Problem(
+                f"{self._file} is not of this assignment: {person.student} is {row.participant} in it, and their file "
+                f"came from participant {receipt.number}. Download the worksheet of the assignment that was collected"
+            )
 
     def _ways(self, person: Person, receipt: Receipt | None) -> Iterator[list[Person]]:
         """Yield the rows that are the person's by one way of telling after the other, the surest first."""

@@ -149,7 +149,8 @@ def print_collected(collected: Collected) -> None:
     _print_files("Ignored:", collected.skipped)
     _print_files("Taken, but look at:", collected.told)
     for why, students in collected.times.items():
-        _print_some(f"When they handed in is not known, so no penalty counts; {why}", students)
+        print(f"When they handed in is not known, so nothing is taken off for lateness: {why}")
+        _print_some("  Of", students)
     _print_some("Times handed in, from timestamp.txt beside the notebook", collected.noted_times)
     _print_names("Nothing yet from", collected.missing)
 

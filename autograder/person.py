@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_ID = 100  # characters; nbgrader's database holds 128
 
@@ -60,6 +61,7 @@ class Person:
         return frozenset({squash(name) for name in (self.group, *_SEVERAL.split(self.group))} - {""})
 
 
+@lru_cache(maxsize=2**14)  # of one name, every way of reading it asks again
 def squash(text: str) -> str:
     """Return the letters and digits of a name, lower case: what is left of it in a file's name."""
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

@@ -162,6 +162,6 @@ def _what_changed(old: Person, new: Person) -> str:
         f"{old.student}'s {TITLES[key]} was {getattr(old, key)!r}, and is {getattr(new, key)!r} now"
         for key in compared.differ
     ]
-    if compared.is_name_alone and old.listed:
+    if compared.is_name_alone and old.listed and old.student.casefold() != new.student.casefold():
         changed.append(f"taken for {old.student} by the name alone")
     return "; ".join(changed)

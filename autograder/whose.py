@@ -121,12 +121,11 @@ class Owners:
         return found
 
     def _by_name(self, named: Named) -> list[Person]:
-        name = squash(named.owner)
-        found = self._index.find("name", name)
+        found = self._index.find("name", squash(named.owner))
         if named.layout == MOODLE:
-            tails = [named.owner[at + 1 :] for at, mark in enumerate(named.owner) if mark == "-"]
-            found += [p for tail in tails for p in self._index.find("name", squash(tail))]
-            found = [person for person in found if _full_names(named, person) & person.names]
+            for group, name in _split_at_hyphens(named.owner):
+                if self._index.find("group", group):
+                    found += [person for person in self._index.find("name", name) if group in person.groups]
         # Someone whose number is known to be another is somebody else of the same name.
         return [p for p in dict.fromkeys(found) if not self._has_another_number(p, named)]
 
@@ -173,11 +172,16 @@ def _is_claimed(named: Named, how: Comparison) -> bool:
 def _full_names(named: Named, person: Person) -> set[str]:
     """Return the owner's possible names, squashed. Moodle may put a group of theirs before it: "Lab 3-Ada Lovelace".
 
-    What stands before a hyphen is else a part of the name: "Anna-Maria Schmidt" is not Maria Schmidt.
+    What comes before a hyphen is else a part of the name: "Anna-Maria Schmidt" is not Maria Schmidt.
     """
-    places = [place for place, mark in enumerate(named.owner) if mark == "-"]
-    tails = [named.owner[at + 1 :] for at in places if squash(named.owner[:at]) in person.groups]
-    return {squash(name) for name in (named.owner, *tails)} - {""}
+    tails = (name for group, name in _split_at_hyphens(named.owner) if group in person.groups)
+    return {squash(named.owner), *tails} - {""}
+
+
+def _split_at_hyphens(text: str) -> list[tuple[str, str]]:
+    """Return what comes before each hyphen and what comes after it, squashed."""
+    pieces = [squash(piece) for piece in text.split("-")]
+    return [("".join(pieces[:at]), "".join(pieces[at:])) for at in range(1, len(pieces))]
 
 
 def _participant(person: Person) -> tuple[str, str]:
