@@ -46,9 +46,7 @@ def choose(assignment: str, student: str, names: Sequence[Named], worth: Callabl
     others = [named for named in names if not named.is_notebook and not named.is_time]
     if not notebooks:
         return Choice(others=tuple(others[:_OTHERS]))
-    ranked = [
-        (worth(named.file) if len(notebooks) > 1 else 0, *_rank(named, assignment), named) for named in notebooks
-    ]
+    ranked = [(worth(named.file) if len(notebooks) > 1 else 0, *_rank(named, assignment), named) for named in notebooks]
     most = max(rank for *rank, _ in ranked)
     best = [named for *rank, named in ranked if rank == most]
     if len(best) > 1 and _differ(best):
