@@ -46,9 +46,9 @@ def choose(assignment: str, student: str, names: Sequence[Named], worth: Callabl
     others = [named for named in names if not named.is_notebook and not named.is_time]
     if not notebooks:
         return Choice(others=tuple(others[:_OTHERS]))
-    ranked = [(worth(named.file) if len(notebooks) > 1 else 0, *_rank(named, assignment), named) for named in notebooks]
-    most = max(rank for *rank, _ in ranked)
-    best = [named for *rank, named in ranked if rank == most]
+    ranked = [(worth(named.file) if len(notebooks) > 1 else 0, _rank(named, assignment), named) for named in notebooks]
+    most_held, most = max((held, rank) for held, rank, _ in ranked)
+    best = [named for held, rank, named in ranked if (held, rank) == (most_held, most)]
     if len(best) > 1 and _differ(best):
         shown = ", ".join(named.file.name for named in best[:_SHOWN]) + (", …" if len(best) > _SHOWN else "")
         reason = (
@@ -60,8 +60,8 @@ def choose(assignment: str, student: str, names: Sequence[Named], worth: Callabl
     taken = f"{student}'s {chosen.file.parts[-1]}"
     timestamp = next((named.file for named in names if named.is_time and _lies_beside(named, chosen)), None)
     set_aside = [
-        Skipped(named.file.name, f"{taken} was taken" + (": more is written in it" if held < most[0] else ""))
-        for held, *_, named in ranked
+        Skipped(named.file.name, f"{taken} was taken" + (": more is written in it" if held < most_held else ""))
+        for held, _, named in ranked
         if named is not chosen
     ]
     set_aside += [Skipped(named.file.name, _not_graded(named, taken)) for named in others]

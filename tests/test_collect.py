@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import unicodedata
@@ -18,6 +19,7 @@ from autograder.handed_in_file import MAX_BYTES
 from autograder.problems import Problem
 from autograder.receipts import read_receipts
 from autograder.roster import read_roster, roster
+from autograder.times import Reading
 
 from .conftest import TOY
 from .lms_files import CANVAS_GRADEBOOK, CANVAS_GROUPS, MOODLE_WORKSHEET, make_zip, write
@@ -380,3 +382,80 @@ def test_a_roster_from_a_windows_spreadsheet_is_read(tmp_path: Path) -> None:
     assert (person.student, person.name, person.login) == ("jm", "Jörg Müller", "jm")
     (tmp_path / "r.csv").write_bytes("Username\tSurname\tFirst name\r\njm\tMüller\tJörg\r\n".encode("utf-16"))
     assert read_roster(tmp_path / "r.csv") == [person]
+
+
+def test_a_name_that_is_not_utf8_is_somebodys_by_the_roster_and_ends_nothing(
+    toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    source = tmp_path / "files"
+    for name in ("José".encode("cp1252"), b"bo", b"\xff\xfe"):
+        folder = Path(os.fsdecode(os.fsencode(source) + b"/" + name))
+        folder.mkdir(parents=True)
+        (folder / "x.ipynb").write_text("x")
+    done = collect(toy_class, TOY, source, roster_file=write(tmp_path / "r.csv", "student_id,name\ns1,José\nbo,Bo\n"))
+    assert done.taken == ["bo", "s1"]
+    assert len(done.unknown) == 1
+    for text in (file.name + file.reason for file in done.unknown):
+        text.encode()
+
+
+def test_a_folder_whose_name_is_not_utf8_is_told_and_is_no_student(tmp_path: Path) -> None:
+    folder = ClassFolder(tmp_path)
+    for name in (b"ada", b"caf\xe9"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/submitted/" + name + b"/x")).mkdir(parents=True)
+    assert (folder.students("x"), folder.misnamed("x")) == (["ada"], ["caf\\xe9"])
+
+
+def test_what_goes_wrong_in_reading_files_is_not_said_of_the_zip(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "s.zip", {"ada.ipynb": "a"})
+    with pytest.raises(UnicodeError, match="another's"), handed_in(path):
+        raise UnicodeError("another's")
+
+
+def test_of_an_exchanges_tries_the_last_counts_with_its_time(toy_class: ClassFolder, tmp_path: Path) -> None:
+    for time in ("2026-11-12 20:00:00.100000 UTC", "2026-11-13 21:00:00.200000 UTC"):
+        folder = tmp_path / "inbound" / f"ada+{TOY}+{time}+8Fj2kQ0aVxw"
+        folder.mkdir(parents=True)
+        (folder / f"{TOY}.ipynb").write_text(time)
+        (folder / "timestamp.txt").write_text(time)
+    done = collect(toy_class, TOY, tmp_path / "inbound")
+    assert (done.taken, len(done.set_aside)) == (["ada"], 1)
+    assert submitted(toy_class) == {"ada": "2026-11-13 21:00:00.200000 UTC"}
+    assert (toy_class.submission("ada", TOY) / "timestamp.txt").read_text() == "2026-11-13 21:00:00 UTC\n"
+
+
+def test_a_flat_folders_second_file_replaces_nobodys_work(toy_class: ClassFolder, tmp_path: Path) -> None:
+    names = ("ada.ipynb", f"ada_{TOY}.ipynb", "ada (1).ipynb", "bo.ipynb")
+    done = collect(toy_class, TOY, make_zip(tmp_path / "s.zip", {name: name for name in names}))
+    assert (done.taken, len(done.unclear)) == (["bo"], 1)
+
+
+def test_an_uploaded_time_does_not_count_and_one_of_two_ways_is_asked_about(
+    toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    zipped = make_zip(
+        tmp_path / "m.zip",
+        {
+            "Ada Lovelace_401_assignsubmission_file_/00_rows.ipynb": "a",
+            "Ada Lovelace_401_assignsubmission_file_/timestamp.txt": "2020-01-01 00:00:00 UTC",
+        },
+    )
+    done = collect(toy_class, TOY, zipped, roster_file=write(tmp_path / "w.csv", MOODLE_WORKSHEET))
+    assert "does not count" in done.skipped[0].reason
+    assert list(done.times.values()) == [["S001 (Friday, 13 November 2026, 11:05 PM)"]]
+    time = toy_class.submission("S001", TOY) / "timestamp.txt"
+    assert not time.exists()
+    collect(toy_class, TOY, zipped, roster_file=tmp_path / "w.csv", reading=Reading(zone="Europe/Berlin"))
+    assert time.read_text() == "2026-11-13 22:05:00 UTC\n"
+    collect(toy_class, TOY, zipped, roster_file=tmp_path / "w.csv")  # it is remembered
+    assert time.exists()
+
+
+def test_a_time_that_changes_has_the_submission_graded_again(tmp_path: Path) -> None:
+    folder, file = ClassFolder(tmp_path), tmp_path / "x.ipynb"
+    file.write_text("x")
+    before = folder.fingerprint(file, "judge")
+    (tmp_path / "timestamp.txt").write_text("2026-11-13 22:05:00 UTC\n")
+    late = folder.fingerprint(file, "judge")
+    assert before.partition("-")[0] == late.partition("-")[0]
+    assert before != late
