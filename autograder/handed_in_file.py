@@ -10,8 +10,8 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 MAX_BYTES = 50 * 2**20  # of a submitted notebook, outputs included
 _NOTHING_ELSE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # should another take its place meanwhile
@@ -37,7 +37,7 @@ def why_not(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def open_untrusted(path: Path) -> Iterator[BinaryIO]:
+def open_untrusted(path: Path) -> Iterator[BufferedReader]:
     """Open the file at `path` for reading.
 
     Raises:
