@@ -29,7 +29,7 @@ def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:
         trials = [_trial(packer, trial) for trial in exam.trials]
         plain = {key: getattr(exam, key) for key in _PLAIN}
         names = {key: list(getattr(exam, key)) for key in _NAMES}
-        by_name = {key: dict(getattr(exam, key)) for key in _BY_NAME}
+        by_name = {key: [list(item) for item in getattr(exam, key).items()] for key in _BY_NAME}  # their order counts
         plain["stand_in"] = sealed(exam.stand_in)
         packed.append({**plain, **names, **by_name, "trials": trials})
     return {"exams": packed}, packer.tensors
@@ -68,7 +68,7 @@ def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
         )
         plain: dict[str, Any] = {key: packed[key] for key in _PLAIN}
         names: dict[str, Any] = {key: tuple(packed[key]) for key in _NAMES}
-        by_name: dict[str, Any] = {key: packed[key] for key in _BY_NAME}
+        by_name: dict[str, Any] = {key: dict(packed[key]) for key in _BY_NAME}
         exams.append(Exam(**plain, **names, **by_name, stand_in=packed["stand_in"], trials=trials))
     return exams
 

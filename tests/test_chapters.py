@@ -97,7 +97,7 @@ def test_misconceptions_have_names_hints_and_no_twins(chapter: Chapter) -> None:
 def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
     learners = fixtures.all_exams()
     for name, exam in set_exams(chapter, VISIBLE_SEED).items():
-        assert learners[name].hints == exam.hints
+        assert list(learners[name].hints.items()) == list(exam.hints.items())  # of two that explain all, the first wins
         assert [trial.name for trial in learners[name].trials] == [trial.name for trial in exam.trials]
         given = answers(learners[name], chapter.namespace()[name])
         assert diagnosis.examine(learners[name], given, "outputs") is None
