@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
 import pytest
 import yaml
@@ -18,6 +21,7 @@ ON_CONDA = {"torch": "pytorch"}  # what is called otherwise there
 NO_CONDA_PACKAGE = {"jupyterquiz"}  # so pip installs it
 PROJECT = tomllib.loads((REPOSITORY_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA = REPOSITORY_ROOT / "environment.yml"
+OURS = {"manyheads", "autograder", "huggingface_hub"}  # the last is Colab's, and used where it is
 
 
 def requirements(lines: list[str]) -> dict[str, SpecifierSet]:
@@ -82,9 +86,12 @@ def test_a_difference_is_named(conda: list[str], says: str) -> None:
     assert differences(requirements(["torch>=2.9", "rich>=13"]), requirements(conda)) == [says]
 
 
-@pytest.mark.parametrize("file", ["constraints.txt", "requirements-colab.txt"])
-def test_every_pin_is_a_version_that_the_project_takes(file: str) -> None:
-    pinned, wanted = pins(file), project_packages()
+@pytest.mark.parametrize(
+    ("file", "wanted"),
+    [("constraints.txt", project_packages()), ("requirements-colab.txt", requirements(PROJECT["dependencies"]))],
+)
+def test_every_pin_is_a_version_that_the_project_takes(file: str, wanted: dict[str, SpecifierSet]) -> None:
+    pinned = pins(file)
     common = pinned.keys() & wanted.keys()
     assert "torch" in common
     assert [f"{name}=={pinned[name]}" for name in common if pinned[name] not in wanted[name]] == []
@@ -100,3 +107,30 @@ def test_every_package_of_the_project_is_pinned_and_torch_is_the_same_everywhere
     assert project_packages().keys() <= pinned.keys()
     assert pins("requirements-colab.txt")["torch"] == pinned["torch"]
     assert pins("requirements-colab.txt").keys() <= pinned.keys() | {"ipython", "ipykernel"}
+
+
+def imported(package: str) -> dict[str, set[str]]:
+    """Return the modules that a package of the course imports from others, each with the distributions that have it.
+
+    What is imported where it happens to be, in a `try` or with `suppress`, need not be installed.
+    """
+    there = packages_distributions()
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (REPOSITORY_ROOT / package).rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
+    others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS
+    return {name: {canonicalize_name(found) for found in there.get(name, [])} for name in others}
+
+
+@pytest.mark.parametrize(
+    ("package", "declared"),
+    [("manyheads", requirements(PROJECT["dependencies"])), ("autograder", project_packages())],
+)
+def test_every_package_that_is_imported_is_declared_with_a_lower_bound(
+    package: str, declared: dict[str, SpecifierSet]
+) -> None:
+    found = imported(package)
+    assert len(found) > 5
+    assert {name: of for name, of in found.items() if not of & declared.keys()} == {}
+    assert [name for name, of in declared.items() if not any(bound.operator == ">=" for bound in of)] == []
