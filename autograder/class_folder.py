@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -23,6 +24,7 @@ from .chapter import Chapter, read_chapter, read_chapters
 from .handed_in_file import NotAFile, open_untrusted
 from .problems import Problem, one_line
 
+_PATTERN = re.compile(r"[*?\[]")  # what glob gives a meaning to
 CONFIG, SEED = "nbgrader_config.py", ".judge-seed"
 _CONFIG_TEXT = '''\
 """nbgrader's settings for this class. Add your own below the call: it sets up Many Heads' judge."""
@@ -133,8 +135,14 @@ def open_class(root: Path, assignments: Sequence[str] = ()) -> tuple[ClassFolder
         raise Problem(f"{root} is a file, and a class is a folder")
     if not root.is_dir():
         raise Problem(f"there is no folder {root}; make a class with: autograder new-class {root}")
-    if not (root / CONFIG).is_file() or not (root / SEED).is_file():
-        raise Problem(f"{root} is no class folder; make one with: autograder new-class {root}")
+    if not (root / CONFIG).is_file():
+        raise Problem(f"{root} is not a class folder; make one with: autograder new-class {root}")
+    if not (root / SEED).is_file():
+        raise Problem(
+            f"{root / SEED} is missing: the class's secret seed, from which the judge draws its questions. Copy it "
+            "from where the class was (cp DIR/* leaves hidden files behind, cp -a DIR does not) or from a backup: "
+            "with another seed everybody is judged by other questions"
+        )
     if not folder.seed():
         raise Problem(f"{root / SEED} is empty: without a secret seed anybody could know the judge's questions")
     known = folder.assignments()
@@ -152,6 +160,12 @@ def new_class(root: Path, solutions: Path) -> ClassFolder:
     Raises:
         Problem: if something stands at `root` already.
     """
+    odd = _PATTERN.findall(str(root.resolve()))
+    if odd:
+        raise Problem(
+            f"nbgrader cannot work in {root.resolve()}: it takes {' and '.join(dict.fromkeys(odd))} in a path for a "
+            "pattern; name a folder without, and nothing is written here"
+        )
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise Problem(f"{root} exists and is not empty; name a new folder")
     chapters = read_chapters(solutions)

@@ -14,7 +14,7 @@ from manyheads import threads
 from .lms_commands import commands as lms_commands
 from .lms_commands import print_collected
 from .package_commands import commands as package_commands
-from .problems import Problem
+from .problems import Problem, one_line
 from .safe_text import clean
 
 if TYPE_CHECKING:
@@ -46,6 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (Problem, OSError) as problem:
         lines = [f"autograder: {problem}", *getattr(problem, "__notes__", ())]
         print("\n".join(map(clean, lines)), file=sys.stderr)
+        sys.exit(2)
+    except Exception as error:
+        # By name: importing SQLAlchemy takes a command half a second, and most need none of it.
+        if not any(kind.__name__ == "SQLAlchemyError" for kind in type(error).__mro__):
+            raise
+        said = f"the gradebook cannot be read or written: {one_line(error)}; does another program use it?"
+        print(f"autograder: {clean(said)}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -22,6 +22,7 @@ from .choose import Choice, choose
 from .class_folder import ClassFolder
 from .collected import Collected
 from .file_names import Named
+from .gradebook import require_writable
 from .handed_in import HandedIn, Skipped, digest, handed_in
 from .lms_names import TIMESTAMP
 from .person import Person, student_id
@@ -55,10 +56,11 @@ def collect(
         reading: how dates and times are meant, now and later; by default as said before.
 
     Raises:
-        Problem: if `source` or the roster cannot be read, or the disk has no room.
+        Problem: if `source` or the roster cannot be read, the gradebook not be written, or the disk has no room.
     """
     if source.resolve() == folder.root:
         raise Problem(f"{source} is the class folder itself; name the folder with the handed-in files")
+    require_writable(folder.gradebook_url, "nothing is collected")
     joined = join(roster(folder), read_entries(roster_file) if roster_file else ())
     people = joined.people
     if reading is not None:

@@ -24,6 +24,26 @@ from .problems import Problem, one_line
 _kept: list[Gradebook] = []  # the gradebook that is kept open, while one is
 
 
+def require_writable(url: str, otherwise: str) -> None:
+    """Return if the gradebook can be written now.
+
+    Raises:
+        Problem: if it cannot, such as while another program holds it. `otherwise` completes "so …".
+    """
+    with contextlib.closing(_writable(url, otherwise)):
+        pass
+
+
+def _writable(url: str, otherwise: str) -> Gradebook:
+    try:
+        gradebook = Gradebook(url)
+        gradebook.db.execute(text("UPDATE student SET id = id WHERE 1 = 0"))
+        gradebook.db.rollback()
+    except SQLAlchemyError as error:
+        raise Problem(f"the gradebook {url} cannot be written, so {otherwise}: {one_line(error)}") from error
+    return gradebook
+
+
 @contextlib.contextmanager
 def kept_open(url: str) -> Iterator[None]:
     """Have every `Gradebook(url)` within the block be one and the same, and leave it to `commit` to write.
@@ -31,12 +51,7 @@ def kept_open(url: str) -> Iterator[None]:
     Raises:
         Problem: if the gradebook cannot be opened, or not be written.
     """
-    try:
-        shared = Gradebook(url)
-        shared.db.execute(text("UPDATE student SET id = id WHERE 1 = 0"))
-        shared.db.rollback()
-    except SQLAlchemyError as error:
-        raise Problem(f"the gradebook {url} cannot be written, so nothing is graded: {one_line(error)}") from error
+    shared = _writable(url, "nothing is graded")
     shared.db().expire_on_commit = False  # what was read of the release stays as it is, and is looked for once
     of_release = {name: functools.cache(getattr(shared, name)) for name in ("find_assignment", "find_notebook")}
     known = {shared.course_id}

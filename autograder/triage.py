@@ -33,7 +33,7 @@ _MOST_VALUES = 400_000  # lists and objects
 _MOST_CELLS = 3_000
 _MOST_CODE = 500_000  # characters
 _PICTURE = re.compile(r"data:[\w.+-]{1,40}/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]++")
-_UNSAFE_NAME = re.compile(r"[\ud800-\udfff\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069<>&\"'`/\\]")
+_UNSAFE_NAME = re.compile(r"[\ud800-\udfff\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069<>&\"`/\\]")
 
 
 class NeedsReview(Exception):

@@ -41,7 +41,7 @@ def without_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     ("arguments", "says"),
     [
         (["grade", "{tmp}/nowhere"], "there is no folder"),
-        (["grade", "{tmp}"], "is no class folder"),
+        (["grade", "{tmp}"], "is not a class folder"),
         (["grade", "{class}", "99_other"], "has no assignment '99_other'; it has: 00_rows"),
         (["report", "{tmp}/nowhere"], "there is no folder"),
         (["collect", "{class}", TOY, "{tmp}/nothing"], "there is no"),

@@ -19,6 +19,7 @@ from autograder.handed_in_file import MAX_BYTES
 from autograder.problems import Problem
 from autograder.receipts import read_receipts
 from autograder.roster import read_roster, roster
+from autograder.source_notebook import read_text, set_solution, to_text
 from autograder.times import Reading
 
 from .conftest import TOY
@@ -459,3 +460,50 @@ def test_a_time_that_changes_has_the_submission_graded_again(tmp_path: Path) -> 
     late = folder.fingerprint(file, "judge")
     assert before.partition("-")[0] == late.partition("-")[0]
     assert before != late
+
+
+def notebook_of(folder: ClassFolder, written: str = "") -> str:
+    """Return the toy chapter's release, with `written` as one of its solutions."""
+    notebook = read_text(folder.root / "release" / TOY / f"{TOY}.ipynb")
+    if written:
+        set_solution(notebook, "scale_rows", written)
+    return to_text(notebook)
+
+
+WORK = "def scale_rows(x, factors):\n    return x * factors[:, None]"
+
+
+@pytest.mark.parametrize("work", [WORK, "def scale_rows(x, factors)\n    return x * factors"], ids=["right", "a slip"])
+def test_an_untouched_release_never_beats_a_notebook_with_work_in_it(
+    work: str, toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    files = {
+        f"ada_1_10_{TOY}.ipynb": notebook_of(toy_class),
+        f"ada_1_9_Copy_of_{TOY}.ipynb": notebook_of(toy_class, work),
+        f"bo_2_11_{TOY}.ipynb": notebook_of(toy_class, work),  # the newer of two with work
+        f"bo_2_8_{TOY}-1.ipynb": notebook_of(toy_class, WORK.replace("*", "+")),
+        f"cy_3_12_{TOY}.ipynb": notebook_of(toy_class),
+        "cy_3_13_other.ipynb": '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}',
+        f"di_4_14_Copia_de_{TOY}.ipynb": notebook_of(toy_class),
+    }
+    done = collect(toy_class, TOY, make_zip(tmp_path / "s.zip", files))
+    assert submitted(toy_class) == {
+        "ada": files[f"ada_1_9_Copy_of_{TOY}.ipynb"],
+        "bo": files[f"bo_2_11_{TOY}.ipynb"],
+        "cy": files[f"cy_3_12_{TOY}.ipynb"],
+        "di": files[f"di_4_14_Copia_de_{TOY}.ipynb"],
+    }
+    told = {file.name: file.reason for file in done.set_aside}
+    assert told[f"ada_1_10_{TOY}.ipynb"] == f"ada's ada_1_9_Copy_of_{TOY}.ipynb was taken: more is written in it"
+    assert told[f"bo_2_8_{TOY}-1.ipynb"] == f"bo's bo_2_11_{TOY}.ipynb was taken"
+
+
+def test_a_file_beside_the_notebook_is_listed(toy_class: ClassFolder, tmp_path: Path) -> None:
+    files = {f"ada_1_10_{TOY}.ipynb": "a", "ada_1_11_my_rows.py": "x = 1", "ada_1_12_notes.pdf": "n"}
+    done = collect(toy_class, TOY, make_zip(tmp_path / "s.zip", files))
+    assert submitted(toy_class) == {"ada": "a"}
+    taken = f"only ada's ada_1_10_{TOY}.ipynb is graded"
+    assert [(file.name, file.reason) for file in done.set_aside] == [
+        ("ada_1_11_my_rows.py", f"{taken}; if that imports this file, put its code into the notebook"),
+        ("ada_1_12_notes.pdf", taken),
+    ]
