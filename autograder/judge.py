@@ -9,7 +9,7 @@ from __future__ import annotations
 from manyheads import diagnosis
 from manyheads.call import missing
 from manyheads.diagnosis import Ask, Finding
-from manyheads.exam import CHECKS, Exam
+from manyheads.exam import CHECKS, Exam, foundations
 
 from .chapter import Chapter, GradedCell
 from .examiner import set_exams
@@ -50,6 +50,9 @@ class Judge:
             answers = ask(other, {})
             if not diagnosis.fails(other, answers) or all(a.failure == missing(other.exercise) for a in answers):
                 return False
+            # What is lent holds what it builds on. Where that is still to come, it could be handed in below.
+            if any(self._is_to_come(name, ask) for name in foundations(self.exams, other.exercise)):
+                return False
             for check in CHECKS:
                 if (other.exercise, check) not in self._settled:
                     decided = diagnosis.decide(self.exams, other, check, "", ask, failing)
@@ -65,6 +68,12 @@ class Judge:
             return self._remember(cell, *settled)
         finding, carried = diagnosis.decide(self.exams, exam, cell.check, source, ask, failing)
         return self._remember(cell, finding, carried)
+
+    def _is_to_come(self, exercise: str, ask: Ask) -> bool:
+        """Return whether an exercise is neither judged nor there."""
+        if any(verdict.exercise == exercise for verdict in self.verdicts):
+            return False
+        return all(answer.failure == missing(exercise) for answer in ask(self.exams[exercise], {}))
 
     def give_up(self, cell: GradedCell, stage: str, reason: str) -> Verdict:
         """Record that a cell could not be judged, because of what the learner's code did."""

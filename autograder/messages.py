@@ -18,6 +18,7 @@ import zmq.asyncio
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.session import Session
 
+_DEEPEST = 50  # dicts and lists within each other
 # Widgets are drawn in a browser, and nobody looks at a submission while it runs; the rest concerns a kernel's end.
 _NOT_NEEDED = ("comm_", "shutdown_", "debug_", "iopub_welcome")
 
@@ -95,10 +96,19 @@ def is_sound(message: Mapping[str, Any]) -> bool:
         return (
             all(fits(content.get(name)) for name, fits in fields.items())
             and all(fits(content[name]) for name, fits in _OPTIONAL.items() if content.get(name) is not None)
+            and all(_depth_is_at_most(part, _DEEPEST) for part in message.values())
             and _can_be_stored(content)
         )
     except RecursionError:
         return False
+
+
+def _depth_is_at_most(value: Any, most: int) -> bool:
+    """Return whether dicts and lists in `value` are nested no deeper: what copies a message goes down into them."""
+    if not isinstance(value, (dict, list)):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return most > 0 and all(_depth_is_at_most(item, most - 1) for item in inner)
 
 
 def _can_be_stored(content: Mapping[str, Any]) -> bool:
@@ -111,6 +121,10 @@ def _can_be_stored(content: Mapping[str, Any]) -> bool:
 
 def _is(*kinds: type) -> Callable[[Any], bool]:
     return lambda value: type(value) in kinds
+
+
+def _count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**31  # what a notebook's format takes for a cell's number
 
 
 def _texts(value: Any) -> bool:
@@ -135,11 +149,11 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "stream": {"name": lambda value: value in ("stdout", "stderr"), "text": _is(str)},
     "display_data": _DISPLAY,
     "update_display_data": _DISPLAY,
-    "execute_result": _DISPLAY,
+    "execute_result": {**_DISPLAY, "execution_count": _count},
     "error": {"ename": _is(str), "evalue": _is(str), "traceback": _texts},
     "clear_output": {"wait": _is(bool)},
     "execute_input": {"code": _is(str)},
     "execute_reply": {"status": _is(str)},
     "kernel_info_reply": {},
 }
-_OPTIONAL: Mapping[str, Callable[[Any], bool]] = {"execution_count": _is(int), "transient": _transient}
+_OPTIONAL: Mapping[str, Callable[[Any], bool]] = {"execution_count": _count, "transient": _transient}

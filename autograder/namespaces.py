@@ -25,7 +25,8 @@ _NEW = {
     "pid": 0x20000000,
     "network": 0x40000000,
 }
-READ_ONLY, NO_SUID, NO_DEVICES, NO_PROGRAMS, _REMOUNT, _RECURSIVE, _PRIVATE = 1, 2, 4, 8, 32, 16384, 1 << 18
+READ_ONLY, NO_SUID, NO_DEVICES, NO_PROGRAMS, _REMOUNT = 1, 2, 4, 8, 32
+_BIND, _RECURSIVE, _PRIVATE = 4096, 16384, 1 << 18
 _LARGE, _COLLAPSE = 2 << 20, 25  # bytes, and <asm-generic/mman-common.h>'s MADV_COLLAPSE
 _SET_DUMPABLE, _BOUNDING_DROP, _SET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _AMBIENT_CLEAR = 4, 24, 22, 38, 47, 4
 _CAPABILITY_VERSION = 0x20080522
@@ -34,10 +35,15 @@ _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _SHARED_ANONYMOUS = 0x21  # of mmap's flags
 
 # System calls that a notebook has no use for: memory that no limit counts (memfd, System V's), a look into other
-# processes, and parts of the kernel with a history of holes. Numbers on x86-64 and on ARM64.
+# processes, parts of the kernel with a history of holes, and what two submissions could tell each other through files
+# that both read: locks and watches. Numbers on x86-64 and on ARM64.
 _REFUSED = {
     "add_key": (248, 217),
     "bpf": (321, 280),
+    "fanotify_init": (300, 262),
+    "flock": (73, 32),
+    "inotify_init": (253, 26),
+    "inotify_init1": (294, 26),
     "io_uring_setup": (425, 425),
     "keyctl": (250, 219),
     "memfd_create": (319, 279),
@@ -54,6 +60,7 @@ _REFUSED = {
     "userfaultfd": (323, 282),
 }
 _MMAP = (9, 222)
+_SOCKET, _FAMILIES = (41, 198), (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: namespaces keep these apart
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
@@ -136,6 +143,16 @@ def make_read_only(where: str) -> None:
     mount(None, where, None, _REMOUNT | READ_ONLY | NO_SUID | NO_DEVICES)
 
 
+def own_terminals(where: str, most: int) -> None:
+    """Mount terminals that only this namespace sees, `most` of them."""
+    mount("devpts", where, "devpts", NO_SUID | NO_PROGRAMS, f"newinstance,ptmxmode=0666,mode=0600,max={most}")
+
+
+def close_processes(where: str) -> None:
+    """Let what is below a mounted /proc be read, and never written: a process could put itself behind others there."""
+    mount(None, where, None, _REMOUNT | _BIND | READ_ONLY | NO_SUID | NO_DEVICES | NO_PROGRAMS)
+
+
 def hide_memory() -> None:
     """Keep processes without this one's capabilities from reading its memory, environment and open files."""
     _checked(_c_library().prctl(_SET_DUMPABLE, 0, 0, 0, 0), "hiding a process's memory")
@@ -206,7 +223,7 @@ def _refuse_system_calls() -> None:
     counted nowhere. What is shared in files is counted by the folders that they lie in.
     """
     architecture, column = _ARCHITECTURES[platform.machine()]
-    numbers = sorted(call[column] for call in _REFUSED.values())
+    numbers = sorted({call[column] for call in _REFUSED.values()})
     refuse_other = [(_IF_AT_LEAST, 0, 1, 0x40000000), (_RETURN, 0, 0, _REFUSE | errno.EPERM)]  # x32's numbers
     rules = [
         (_LOAD, 0, 0, 4),  # struct seccomp_data: the architecture is at 4, the number at 0
@@ -218,6 +235,11 @@ def _refuse_system_calls() -> None:
         (_LOAD, 0, 0, 40),  # the lower half of its fourth argument
         (_AND, 0, 0, _SHARED_ANONYMOUS),
         (_IF_EQUAL, 0, 1, _SHARED_ANONYMOUS),
+        (_RETURN, 0, 0, _REFUSE | errno.EPERM),
+        (_RETURN, 0, 0, _ALLOW),
+        (_IF_EQUAL, 0, len(_FAMILIES) + 3, _SOCKET[column]),
+        (_LOAD, 0, 0, 16),  # the lower half of its first argument
+        *((_IF_EQUAL, len(_FAMILIES) - place, 0, family) for place, family in enumerate(_FAMILIES)),
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
         (_RETURN, 0, 0, _ALLOW),
         *((_IF_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)),

@@ -46,6 +46,7 @@ from .warm import begin_warming
 from .written import sources
 
 _PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
+_GRANT = '__import__("manyheads.earlier", fromlist=["grant"]).grant({request!r})'
 _TIMED_OUT = "CellTimeoutError"
 READ = "read"  # a resource that says that `autograder.untrusted` has read and realigned the submission
 _NOT_RUN = {
@@ -114,6 +115,7 @@ class Execute(RunCells):
             begin_warming(frozenset(self.hidden_folders()))  # the first time, setting the exams takes as long
         self._judge = Judge(chapter, self.seed)
         self._timed_out_cell: int | None = None
+        self._has_begun = False
         self._answers: dict[tuple[str, tuple[str, ...]], Sequence[Answer]] = {}
         self._sources = sources(nb, chapter.exercises)
         outcome, reason = GRADED, ""
@@ -142,6 +144,10 @@ class Execute(RunCells):
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell, or judge a graded one."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._grant(index)
+            self.nb.cells[index] = cell
         if index in self._left_out:
             cell.outputs = [NotebookNode(_NOT_RUN)]
             return cell, resources
@@ -161,12 +167,25 @@ class Execute(RunCells):
         self.nb.cells[index] = cell
         return cell, resources
 
+    def _grant(self, index: int) -> None:
+        """Give the kernel, before anything runs in it, what earlier chapters built. It holds nothing else.
+
+        Without a sandbox the learners' files are in sight: what is granted hides them from `manyheads.earlier` alone.
+        """
+        earlier = self._judge.chapter.earlier
+        if earlier or not self.sandbox:
+            letters = self.kernel.letters
+            letters.ask(wire.dumps(dict(earlier), {}))
+            cell = new_code_cell(_GRANT.format(request=letters.request_path))
+            with self.silence():
+                self.execute_cell(cell, index, store_history=False)
+
     def _run(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell. What the next graded cell will ask is asked with it: a message costs milliseconds."""
         place, graded = self._next_graded(index)
         if graded is None:
             cell, resources = super().preprocess_cell(cell, resources, index)
-            self._note_timeout(cell, index)
+            self._note_timeout(index)
             return cell, resources
         exam, letters = self._judge.exams[graded.exercise], self.kernel.letters
         with contextlib.suppress(OSError):  # there is no room: the question is put later, and this met again
@@ -174,7 +193,7 @@ class Execute(RunCells):
         with self.followed_by(self._probe()):
             cell, resources = super().preprocess_cell(cell, resources, index)
         begun = letters.is_answered()
-        timed_out = self._note_timeout(cell, place if begun else index)
+        timed_out = self._note_timeout(place if begun else index)
         if begun:
             self._answers[exam.exercise, ()] = self._too_slow(exam) if timed_out else self._read(exam)
         if begun and timed_out:  # not the cell itself
@@ -205,7 +224,7 @@ class Execute(RunCells):
             return _nothing_came(exam, error)
         with self.silence():  # what is shown now has no place: the verdict stands in this cell
             self.execute_cell(cell, index, store_history=False)
-        return self._too_slow(exam) if self._note_timeout(cell, index) else self._read(exam)
+        return self._too_slow(exam) if self._note_timeout(index) else self._read(exam)
 
     def _probe(self) -> str:
         """Return the expression that has a letter read and answered."""
@@ -221,7 +240,7 @@ class Execute(RunCells):
         try:
             given, tensors = wire.loads(self.kernel.letters.answer(most), most)
             answers = [wire.Unpacker(tensors).answer(packed) for packed in given["answers"]]
-        except (wire.WireError, SafetensorError, OSError, LookupError, TypeError) as error:
+        except (wire.WireError, SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
             return _nothing_came(exam, error)
         if len(answers) != len(exam.trials):
             return _no_answer(exam, "NoAnswer", f"{len(answers)} answers came to {len(exam.trials)} questions")
@@ -230,8 +249,8 @@ class Execute(RunCells):
     def _too_slow(self, exam: Exam) -> Sequence[Answer]:
         return _no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
 
-    def _note_timeout(self, cell: NotebookNode, index: int) -> bool:
-        timed_out = any(output.get("ename") == _TIMED_OUT for output in cell.get("outputs", ()))
+    def _note_timeout(self, index: int) -> bool:
+        timed_out, self.late = self.late, False
         if timed_out and self._timed_out_cell is None:
             self._timed_out_cell = index
         return timed_out

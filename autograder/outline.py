@@ -118,14 +118,14 @@ def parse(source: str) -> ast.Module | None:
     with warnings.catch_warnings(action="ignore"):  # "\d" in a learner's string is no concern of the instructor's
         try:
             return ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except (SyntaxError, ValueError, RuntimeError, MemoryError):  # RuntimeError: magics that never end
             pass
         magics = sum(map(_is_magic, source.split("\n")))
         if not 0 < magics <= _MOST_MAGICS or magics * len(source) > _MOST_READ:
             return None
         try:
             return ast.parse(TransformerManager().transform_cell(source))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except (SyntaxError, ValueError, RuntimeError, MemoryError):  # RuntimeError: magics that never end
             return None
 
 

@@ -37,6 +37,7 @@ class RunCells(nbgrader.preprocessors.Execute):
     kernel_manager_class = Type(SubmissionKernel, klass=SubmissionKernel)
 
     kernel: SubmissionKernel  # of the notebook that runs
+    late = False  # whether a cell ran longer than it may since somebody has set this to False
     odd_messages = 0  # how many came from the last kernel that no kernel sends
 
     def __init__(self, **kwargs: Any) -> None:
@@ -87,6 +88,11 @@ class RunCells(nbgrader.preprocessors.Execute):
             OUT_OF_CPU: (TIMEOUT, f"it computed longer than {self.kernel.limits.cpu_seconds:g} s in all"),
             OUT_OF_MEMORY: (CRASHED, f"it used more than {self.kernel.limits.memory_mb} MB of memory"),
         }.get(why, (CRASHED, "the notebook ended its own kernel"))
+
+    async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> dict[str, Any] | None:
+        """Note that a cell ran too long: what its outputs say of that is the learner's."""
+        self.late = True
+        return await super()._async_handle_timeout(timeout, cell)
 
     async def _async_poll_kernel_alive(self) -> None:
         """Notice at once that the kernel is gone: nbclient looks once a second."""

@@ -40,6 +40,7 @@ CONNECTION_FILE = f"{SOCKETS}/connection.json"
 MAX_MESSAGE = 65536  # bytes
 _MB = 2**20
 _FILES = 20_000  # in the scratch folder
+_TERMINALS = 16  # of one submission
 _SPARE = 5  # seconds of CPU time: init looks at the sum of all processes; the system at each, should init not get to it
 _MANY = 20  # kernels: so many must be forked until large pages have saved what making them costs
 _WARM = (
@@ -191,6 +192,7 @@ def _init(request: dict[str, Any], line: socket.socket, staged: socket.socket) -
             raise OSError(kernel or "it ended while it was starting")
         watched = os.pidfd_open(int(kernel))
         namespaces.make_read_only(SOCKETS)
+        namespaces.close_processes("/proc")
         socket.send_fds(line, [b'{"ready": true}'], [sockets, *letters])
         for descriptor in (ready, sockets, *letters):
             os.close(descriptor)
@@ -204,6 +206,7 @@ def _mount_all(limits: dict[str, Any]) -> None:
     """Put this namespace's own processes, scratch and sockets where the zygote's are."""
     namespaces.mount("proc", "/proc", "proc", NO_SUID | NO_DEVICES | NO_PROGRAMS)
     namespaces.no_further_namespaces()
+    namespaces.own_terminals("/dev/pts", _TERMINALS)
     namespaces.memory_folder(SOCKETS, size=64 * 1024, files=16)
     # Both letters of the largest size, and one more while one is replaced.
     namespaces.memory_folder(LETTERS, size=3 * limits["file_mb"] * _MB, files=16)

@@ -72,6 +72,9 @@ def progress() -> None:
 
 def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None:
     exams = all_exams()
+    if not exams:  # the learners' files are not there
+        print("Your work is being graded: the checks are made by the grader, not here.")
+        return
     exam = _exam_of(target, namespace)
 
     def ask(exam: Exam, stand_ins: Mapping[str, str], target: Any = target) -> list[Answer]:

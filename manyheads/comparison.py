@@ -286,8 +286,8 @@ def _pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Value,
 def _kind(value: Value) -> str:
     if isinstance(value, Tensor):
         return "tensor"
-    if isinstance(value, Opaque):
-        return value.kind
+    if isinstance(value, Opaque):  # a class of the learner's may be called Tensor: its name is no type
+        return f"object of a class called {value.kind}"
     return type(value).__name__
 
 

@@ -48,7 +48,7 @@ def statements(source: str) -> tuple[Statement, ...]:
             body = ast.parse(source).body
         lines = source.split("\n")
         return tuple(_statement(node, lines) for node in body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):  # RuntimeError: magics that never end
         return ()
 
 

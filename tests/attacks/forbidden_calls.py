@@ -76,12 +76,46 @@ _LATER = (
     ("later-ready-made", "fast_attention ready-made", "from manyheads.earlier import fast_attention as later\n"),
     (
         "later-by-another-name",
-        f"uses {_SDPA}",
+        "NameError",
         "later = getattr(__import__('manyheads.ear' + 'lier', fromlist=['']), 'fast_' + 'attention')\n",
     ),
 )
 
+# The grader's processes hold nothing that solves what is being judged, however it is looked for.
+_NOT_THERE = (
+    ("attribute", "attention_scores", "def attention_scores(q, k):\n    return check.earlier.attention_scores(q, k)"),
+    ("below-a-magic", "causal_mask", "%time 1\nfrom manyheads.earlier import causal_mask as causal_mask"),
+    (
+        "from-its-file",
+        "attention_scores",
+        "import glob, os, manyheads\nfrom manyheads import sealed, wire, fixtures\n"
+        "for path in glob.glob(os.path.dirname(manyheads.__file__) + '/**/*.safetensors', recursive=True):\n"
+        "    for exam in fixtures.unpack(*wire.load(__import__('pathlib').Path(path))):\n"
+        "        exec(sealed.unsealed(exam.stand_in), globals())",
+    ),
+    (
+        "in-memory",
+        "attention_scores",
+        "import gc, sys\nfor thing in gc.get_objects():\n"
+        "    if isinstance(thing, dict) and isinstance(thing.get('attention_scores'), str):\n"
+        "        exec(thing['attention_scores'], globals())\n"
+        "for module in list(sys.modules.values()):\n"
+        "    if 'stand_in' in getattr(module, '__name__', ''):\n        attention_scores = module.attention_scores",
+    ),
+)
+
 ATTACKS = (
+    *(
+        Attack(
+            f"stand-in-{name}",
+            "hand in the course's own stand-in",
+            writes={exercise: source},
+            score=0,
+            told="no earlier chapter" if name == "attribute" else exercise,
+            chapter=FIRST,
+        )
+        for name, exercise, source in _NOT_THERE
+    ),
     *(
         Attack(
             name,

@@ -120,8 +120,17 @@ ATTACKS = (
         "by-heart",
         "answer the visible cases from the course's own fixtures",
         writes={name: _BY_HEART.replace("NAME", name).replace("SHAPED", shaped) for name, shaped in _KNOWN.items()},
-        score=2,
+        score=0,
+        told="there is no",
         chapter="01_single_head",
+    ),
+    # What is no tensor has no right shape: 0 points.
+    Attack(
+        "called-tensor",
+        "hand in an object whose class has the name of the right type",
+        writes={"scale_rows": "class tensor:\n    shape = (1,)\ndef scale_rows(x, factors):\n    return tensor()"},
+        score=0,
+        told="object of a class called tensor",
     ),
     Attack(
         "fails-on-purpose",

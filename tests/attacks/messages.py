@@ -27,6 +27,9 @@ _ODD = [
     ("display_data", {"data": {"text/plain": "x"}, "metadata": {}, "transient": {"display_id": [1]}}),
     ("execute_result", {"data": {"text/plain": "x"}, "metadata": {}, "execution_count": "one"}),
     ("execute_result", {"data": None}),
+    ("execute_result", {"data": {"text/plain": "x"}, "metadata": {}}),
+    ("execute_result", {"data": {"text/plain": "x"}, "metadata": {}, "execution_count": -1}),
+    ("execute_result", {"data": {"text/plain": "x"}, "metadata": {}, "execution_count": 10**30}),
     ("error", {"ename": 1, "evalue": None, "traceback": "text"}),
     ("error", {}),
     ("clear_output", {"wait": []}),
@@ -45,6 +48,18 @@ packed = session.pack
 session.pack = lambda thing: deep.encode() if isinstance(thing, dict) and thing.get("deep") else packed(thing)
 send("display_data", {"deep": True})
 session.pack = packed
+"""
+
+_RATHER_DEEP = """
+deep = {}
+for _ in range(900):
+    deep = {"x": deep}
+send("display_data", {"data": {"text/plain": "x"}, "metadata": deep})
+send("display_data", {"data": {"text/plain": "x"}, "metadata": {}}, metadata=deep)
+"""
+
+_FORGED_TIMEOUT = """
+send("error", {"ename": "CellTimeoutError", "evalue": "", "traceback": []})
 """
 
 _NOT_MESSAGES = """
@@ -99,6 +114,13 @@ ATTACKS = (
         first=_SEND + _DEEP,
         told="messages that no kernel sends",
     ),
+    Attack(
+        "rather-deep-message",
+        "stop the grader by metadata nested as deep as JSON is read",
+        first=_SEND + _RATHER_DEEP,
+        told="messages that no kernel sends",
+    ),
+    Attack("forged-time-out", "pass for a cell that ran too long", first=_SEND + _FORGED_TIMEOUT),
     Attack(
         "not-messages",
         "stop the grader by bytes that are no message",
