@@ -12,7 +12,7 @@ SUITE := $(BIN)/pytest --no-loadscope-reorder
 QUIETLY := $(PYTHON) .ci/quietly.py
 PIP := -m pip install --progress-bar raw
 
-.PHONY: lab demo check test bench gpu colab-env machine style types derived fast-tests all-tests
+.PHONY: lab demo check test bench pythons gpu colab-env machine style types derived fast-tests all-tests
 lab: $(READY)  ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
 
@@ -30,6 +30,9 @@ bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/attention.py
 	$(BIN)/python benchmarks/kernel.py
 	$(BIN)/python benchmarks/grading.py
+
+pythons: $(READY)  ## other Pythons and versions, as far as this machine has them: an hour, 5 GB of disk
+	$(BIN)/python benchmarks/pythons.py
 
 gpu: $(READY)  ## everything that only a CUDA device can prove: 6 minutes at most
 	$(BIN)/python benchmarks/gpu.py --out gpu-results
