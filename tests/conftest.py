@@ -42,6 +42,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(needs)
 
 
+# Minutes each: begun last, one of them would run on when all else is done.
+LONGEST = ("test_colab_versions.py", "test_lab.py", "attacks", "test_notebooks.py", "test_sandbox.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, and end with those that start neither kernels nor servers."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def rank(item: pytest.Item) -> int:
+        places = [place for place, name in enumerate(LONGEST) if name in (item.path.name, item.path.parent.name)]
+        return places[0] if places else len(LONGEST) + (item.path not in slow)
+
+    items.sort(key=rank)
+
+
 class _ByFixtures(LoadFileScheduling):
     """Gives one process all tests of a file, and those of all attacks: they look at one class, graded once."""
 

@@ -13,8 +13,8 @@ from manyheads.sources import forbidden_name
 
 from .conftest import CHAPTERS, chapters
 
-SECRET_SEEDS = [f"secret {number}" for number in range(3)]
-seeds = pytest.mark.parametrize("seed", [VISIBLE_SEED, *SECRET_SEEDS])
+SECRET = "a class's own seed"  # one for all tests: setting a chapter's exams takes seconds, and the same are kept
+seeds = pytest.mark.parametrize("seed", [VISIBLE_SEED, pytest.param(SECRET, marks=pytest.mark.slow)])
 
 
 def answers(exam: Exam, target: object) -> list[Answer]:
@@ -57,9 +57,10 @@ def test_every_valid_alternative_keeps_full_marks(chapter: Chapter, seed: str) -
             assert finding is None, f"{exercise.name}, {alternative.name}: {finding and finding.message}"
 
 
+@pytest.mark.slow
 @chapters
 def test_stand_ins_work_for_those_who_build_on_them(chapter: Chapter) -> None:
-    for exam in set_exams(chapter, "stand-ins").values():
+    for exam in set_exams(chapter, SECRET).values():
         if exam.stand_in:
             scope: dict[str, object] = {}
             with earlier.given(chapter.earlier):
@@ -70,9 +71,10 @@ def test_stand_ins_work_for_those_who_build_on_them(chapter: Chapter) -> None:
                 assert comparison.same(exam, trial, trial.right, given), f"{exam.exercise}, {trial.name}"
 
 
+@pytest.mark.slow
 @chapters
 def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapter: Chapter) -> None:
-    exams = set_exams(chapter, "foundations")
+    exams = set_exams(chapter, SECRET)
     for exercise, mistake in chapter.misconceptions():
         names = chapter.namespace({exercise.name: chapter.mistaken(exercise.name, mistake)})
         for other in exams.values():
@@ -103,9 +105,10 @@ def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
         assert diagnosis.examine(learners[name], given, "outputs") is None
 
 
+@pytest.mark.slow
 @chapters
 def test_the_judge_draws_other_numbers_than_the_learner_sees(chapter: Chapter) -> None:
-    visible, secret = set_exams(chapter, VISIBLE_SEED), set_exams(chapter, "secret")
+    visible, secret = set_exams(chapter, VISIBLE_SEED), set_exams(chapter, SECRET)
     for name, exam in visible.items():
         numbers = [_numbers(trial.call) for trial in exam.trials]
         if not any(trial.call.inputs for trial in exam.trials):

@@ -55,6 +55,7 @@ def scores(folder: ClassFolder) -> dict[str, dict[str, float]]:
         }
 
 
+@pytest.mark.sandbox
 def test_nbgraders_own_commands_work_in_a_class_and_give_the_same_grades(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
 ) -> None:

@@ -44,13 +44,16 @@ class Started:
     workers: list[subprocess.Popen[bytes]]
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[int], Started]]:
-    """Starts a scheduler with that many workers, in a folder that has nothing of any class."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], Started]]:
+    """Starts a scheduler with at least that many workers, in a folder that has nothing of any class.
+
+    What an earlier test has left alive is used again: to import all that grading needs takes each worker seconds.
+    """
+    folder = tmp_path_factory.mktemp("elsewhere")
     log = (folder / "log").open("wb")
     processes: list[subprocess.Popen[bytes]] = []
+    clusters: list[Started] = []
 
     def dask(what: str, *arguments: str) -> subprocess.Popen[bytes]:
         module = f"distributed.cli.dask_{what}"
@@ -60,16 +63,24 @@ def start(tmp_path: Path) -> Iterator[Callable[[int], Started]]:
         processes.append(process)
         return process
 
-    def start(workers: int) -> Started:
-        file = folder / "scheduler.json"
+    def start_scheduler() -> Started:
+        file = folder / f"scheduler{len(clusters)}.json"
         scheduler = dask("scheduler", "--port", "0", "--scheduler-file", str(file))
         waiting = threading.Event()
         while not file.exists() or not file.read_text().strip():
             assert scheduler.poll() is None, Path(log.name).read_text()
             waiting.wait(0.05)
-        address = json.loads(file.read_text())["address"]
+        return Started(json.loads(file.read_text())["address"], scheduler, [])
+
+    def start(workers: int) -> Started:
+        if not clusters or clusters[-1].scheduler.poll() is not None:
+            clusters.append(start_scheduler())
+        started = clusters[-1]
+        started.workers = [worker for worker in started.workers if worker.poll() is None]
         one = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
-        return Started(address, scheduler, [dask("worker", address, *one) for _ in range(workers)])
+        while len(started.workers) < workers:
+            started.workers.append(dask("worker", started.address, *one))
+        return started
 
     yield start
     for process in processes:

@@ -85,6 +85,7 @@ def test_the_judge_gives_a_right_solution_its_points_and_names_a_mistake(chapter
 
 
 @pytest.mark.slow
+@pytest.mark.sandbox
 def test_a_class_of_the_new_chapter_is_graded(course: Path, tmp_path: Path) -> None:
     name, exercise = list(ADDED.items())[1]
     chapter = read_chapter(course / "solutions" / name)

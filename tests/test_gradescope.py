@@ -129,6 +129,7 @@ def test_a_package_is_the_same_again_and_a_chapter_that_is_not_there_is_named(
 
 
 @pytest.mark.slow
+@pytest.mark.sandbox
 def test_a_right_submission_gets_every_point(
     submitted: Callable[[Mapping[str, str]], Path],
     notebook: Callable[[Mapping[str, str]], str],
@@ -149,6 +150,7 @@ def test_a_right_submission_gets_every_point(
 
 
 @pytest.mark.slow
+@pytest.mark.sandbox
 def test_a_mistake_is_named_with_its_hint_and_a_damaged_notebook_is_mended(
     submitted: Callable[[Mapping[str, str]], Path],
     notebook: Callable[[Mapping[str, str]], str],
@@ -180,6 +182,7 @@ def test_a_mistake_is_named_with_its_hint_and_a_damaged_notebook_is_mended(
         ({"a.ipynb": "1", "b.ipynb": "2"}, "several notebooks"),
     ],
 )
+@pytest.mark.sandbox
 def test_what_cannot_be_graded_is_told_above_the_tests(
     submitted: Callable[[Mapping[str, str]], Path], files: Mapping[str, str], says: str
 ) -> None:
@@ -254,6 +257,7 @@ def test_without_a_sandbox_the_submission_is_another_user_who_sees_no_solutions(
 
 
 @pytest.mark.slow
+@pytest.mark.sandbox
 def test_a_fault_of_ours_is_no_zero(
     submitted: Callable[[Mapping[str, str]], Path], notebook: Callable[[Mapping[str, str]], str]
 ) -> None:

@@ -22,7 +22,7 @@ from autograder.results import class_results
 
 from .conftest import CHAPTERS, TOY, HandIn, chapters
 from .lab import jupyter_lab
-from .test_notebooks import cells_with_widgets, read_quicker, solved
+from .test_notebooks import NOT_COMPILED, cells_with_widgets, read_quicker, solved
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -102,8 +102,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = home / ".jupyter" / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
     (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
-    with jupyter_lab(home / "course", home) as address:
-        yield address
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in NOT_COMPILED.items():
+            patch.setenv(variable, value)
+        with jupyter_lab(home / "course", home) as address:
+            yield address
 
 
 def move(page: Page, widget: Locator) -> None:
@@ -203,6 +206,7 @@ def test_a_failing_check_shows_its_message_alone(lab: str, page: Page) -> None:
     assert "".join((shown.text_content() or "").split()) == words.replace(" ", "")
 
 
+@pytest.mark.sandbox
 def test_the_formgraders_autograde_button_judges_a_submission(
     page: Page, toy_class: ClassFolder, hand_in: HandIn, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 from collections.abc import Callable, Iterator
@@ -50,6 +51,12 @@ def set_to(explorer: Explorer, **values: object) -> Explorer:
     for name, value in values.items():
         explorer.controls[name].value = value
     return explorer
+
+
+@functools.cache
+def figure_of(words: int, front: bool, causal: bool) -> Figure:
+    """The picture at these settings. Read only: each is drawn once, at the end of three moves."""
+    return shown(set_to(painter(), words=words, front=front, causal=causal))
 
 
 def grids(figure: Figure) -> Iterator[np.ndarray]:
@@ -106,15 +113,14 @@ class TestWhatIsPainted:
 class TestThePicture:
     @settings
     def test_blocked_scores_are_grey_by_what_blocks_them(self, words: int, front: bool, causal: bool) -> None:
-        explorer = set_to(painter(), words=words, front=front, causal=causal)
         painting = painted(words, front, causal)
 
-        left, _ = grids(shown(explorer))
+        left, _ = grids(figure_of(words, front, causal))
 
         for row, column in itertools.product(range(SEQ), repeat=2):
             future, pad = bool(painting.future[row, column]), bool(painting.padding[row, column])
             colour = BOTH if future and pad else FUTURE if future else PADDING if pad else "white"
-            assert left[row, column] == pytest.approx(np.array(to_rgb(colour)), abs=1e-6)
+            assert np.allclose(left[row, column], to_rgb(colour), atol=1e-6)
 
     @pytest.mark.parametrize("head", range(NUM_HEADS))
     def test_weights_have_their_heads_colour(self, head: int) -> None:
@@ -140,9 +146,7 @@ class TestThePicture:
 
     @settings
     def test_it_is_readable(self, words: int, front: bool, causal: bool) -> None:
-        figure = shown(set_to(painter(), words=words, front=front, causal=causal))
-
-        assert_readable(figure)
+        assert_readable(figure_of(words, front, causal))
 
     def test_it_is_a_crisp_png_no_wider_than_the_column_with_words_below(self) -> None:
         explorer = painter()

@@ -27,7 +27,7 @@ from autograder.source_notebook import read_text, set_solution, to_text
 from .conftest import TOY
 from .lab import browser_page, jupyter_lab
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.sandbox]
 
 COURSE = "many-heads"
 WRONG = "def scale_rows(x, factors): return x + factors[:, None]"

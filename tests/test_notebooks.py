@@ -32,6 +32,10 @@ QUICKER = {
 }
 
 
+# What torch.compile does is tested here; it takes 20 seconds, and does nothing where a notebook runs with this besides.
+NOT_COMPILED = {"TORCH_COMPILE_DISABLE": "1"}
+
+
 def read_quicker(path: Path) -> NotebookNode:
     """Read a chapter's notebook, and shorten what takes long in it."""
     notebook = nbformat.read(path, as_version=4)
