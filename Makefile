@@ -19,7 +19,7 @@ lab: $(READY)  ## open the first notebook in JupyterLab
 demo: $(READY)  ## make a sample class, grade it, and write the report
 	@$(BIN)/autograder demo demo-class
 
-check:  ## for a change in progress: what can be said in under 90 seconds
+check:  ## for a change in progress: all but the slow tests
 	@$(MAKE) --no-print-directory --jobs=4 style types derived fast-tests
 
 test:  ## everything that must hold before a change is shared
