@@ -18,7 +18,7 @@ import torch
 
 from autograder.build import REPOSITORY_ROOT
 from autograder.chapter import read_chapter
-from manyheads import measure, recorded
+from manyheads import measure, recorded, threads
 from manyheads.contestants import COMPILED, VARIANTS, Layers
 from manyheads.measure import Measured, Plan, Setting
 
@@ -59,14 +59,18 @@ def line(measured: Measured) -> str:
     what = f"{measured.variant:<24}{sizes}  {dtype:<9}{'forward + backward' if setting.backward else 'forward':<20}"
     if measured.seconds is None:
         return f"{what}{measured.note}"
+    lower, upper = measured.quartiles or (measured.seconds, measured.seconds)
+    spread = f"{1000 * lower:.2f} … {1000 * upper:.2f}"
     peak = "" if measured.peak_bytes is None else f"{measured.peak_bytes / 2**20:10.1f}"
-    return f"{what}{1000 * measured.seconds:10.2f}{peak:>10}   {measured.difference:.0e}"
+    unsteady = "   unsteady" if measured.unsteady else ""
+    return f"{what}{1000 * measured.seconds:10.2f}{spread:>20}{peak:>10}   {measured.difference:.0e}{unsteady}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table and write the results. Returns the process's exit status."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--device", help="cpu, cuda or mps; the fastest there is by default")
+    options.add_argument("--threads", type=int, help="of torch on a CPU; by default 1, or OMP_NUM_THREADS")
     options.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
     options.add_argument("--compile-everywhere", action="store_true", help="not only at the base size: it takes long")
     options.add_argument("--budget", type=float, default=2.0, help="seconds for each measurement, about")
@@ -75,11 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options.parse_args(arguments)
     device = torch.device(given.device) if given.device else torch.accelerator.current_accelerator(True)
     device = device or torch.device("cpu")
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    elif device.type == "cpu":
+        threads.limit(1)  # a thread that waits for a busy core makes one call take a thousand times another's time
     plan = Plan(Setting(2, 8, 16, 4), (4, 8), (2, 4)) if given.quick else measure.plan(device)
     layers, timer = reference_layers(), reference("05_gpu")["time_on_device"]
     measured, written = [], []
     print(f"{recorded.recording([], device).title} · torch {torch.__version__}")
-    print(f"{'':<24}batch    seq  d_model  heads  {'dtype':<9}{'':<20}{'ms':>10}{'MiB':>10}   difference")
+    columns = f"{'ms':>10}{'half of all calls':>20}{'MiB':>10}   difference"
+    print(f"{'':<24}batch    seq  d_model  heads  {'dtype':<9}{'':<20}{columns}")
     for setting in settings(plan):
         compile_it = given.compile_everywhere or replace(setting, backward=False) == plan.base
         variants = [name for name in given.variants if name != COMPILED or compile_it]
@@ -88,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             measured.append(one)
         # After each setting: what is stopped half-way keeps what it has measured.
         written = [recorded.write(recorded.recording(measured, device), folder) for folder in given.to]
+    print(measure.what_was_unsteady(measured), end="")
     print(*(f"wrote {path}" for path in written), sep="\n")
     return int(any(one.note.startswith("not timed") for one in measured))
 

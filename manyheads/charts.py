@@ -24,6 +24,7 @@ from .recorded import all_recordings, recording
 COLOURS: dict[str, str] = dict(zip([FUSED, FAST, TORCH, LOOP, COMPILED], style.HEAD_COLOURS, strict=False))
 MARKERS: dict[str, str] = {LOOP: "o", FUSED: "s", COMPILED: "D", TORCH: "v", FAST: "^"}
 _ROW = 26  # pixels of a bar's row
+_ROOM = 0.16  # of a panel's width, for the number behind a bar
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,11 @@ class Panel:
 
 
 def bars(panels: Sequence[Panel]) -> HTML:
-    """Show how long each contestant takes in one setting, forward and with the backward pass."""
+    """Show how long each contestant takes in one setting, forward and with the backward pass.
+
+    A bar ends at the median. The line across its end is the middle half of the calls; a "?" says that this is so long
+    that the measurement is to be made again.
+    """
     return style.picture(draw_bars(panels), describe_bars(panels))
 
 
@@ -80,9 +85,15 @@ def _draw_group(axes: Axes, top: float, title: str, measured: Sequence[Measured]
         if one.seconds is None:
             axes.text(names, middle, one.note.partition(":")[0], va="center", color=style.WRONG, size=style.SIZE - 1)
             continue
-        width = (1 - names - 0.16 / names * 0.5) * one.seconds / longest
+        width = (1 - names - _ROOM / names * 0.5) * one.seconds / longest
         axes.barh(middle, width, left=names, height=0.72, color=COLOURS[one.variant])
-        axes.text(names + width + 0.01, middle, _milliseconds(one.seconds), va="center")
+        per_second = width / one.seconds
+        end = names + width
+        if one.quartiles is not None:
+            lower, upper = (names + min(per_second * seconds, 1 - names - _ROOM) for seconds in one.quartiles)
+            axes.plot([lower, upper], [middle, middle], color=style.INK, linewidth=2)
+            end = max(end, upper)
+        axes.text(end + 0.01, middle, _milliseconds(one.seconds) + (" ?" if one.unsteady else ""), va="center")
 
 
 def describe_bars(panels: Sequence[Panel]) -> str:
@@ -91,7 +102,7 @@ def describe_bars(panels: Sequence[Panel]) -> str:
     for panel in panels:
         for backward in (False, True):
             times = ", ".join(
-                f"{one.variant} {_milliseconds(one.seconds)}"
+                f"{one.variant} {_milliseconds(one.seconds)}{' (unsteady)' if one.unsteady else ''}"
                 if one.seconds is not None
                 else f"{one.variant}: {one.note}"
                 for one in _in_order(panel.measured, backward)
@@ -115,6 +126,11 @@ def draw_curves(panels: Sequence[Panel], along: str, of: str = "seconds") -> Fig
             axes.set(xscale="log", yscale="log", ylim=bounds)
             axes.set_title(panel.title)
             for name, line in lines.items():
+                if of == "seconds":
+                    for place, lower, upper in _spreads(panel.measured, along, name):
+                        axes.plot(
+                            [place, place], [scale * lower, scale * upper], color=COLOURS[name], linewidth=4, alpha=0.4
+                        )
                 axes.plot(
                     [place for place, _ in line],
                     [scale * value for _, value in line],
@@ -190,6 +206,15 @@ def _lines(measured: Sequence[Measured], along: str, of: str) -> dict[str, list[
         if known:
             lines[name] = known
     return lines
+
+
+def _spreads(measured: Sequence[Measured], along: str, variant: str) -> list[tuple[int, float, float]]:
+    """Return (place, lower quartile, upper quartile) of a contestant's times where they are known."""
+    return [
+        (getattr(one.setting, along), *one.quartiles)
+        for one in measured
+        if one.variant == variant and one.quartiles is not None
+    ]
 
 
 def _milliseconds(seconds: float) -> str:

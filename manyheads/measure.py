@@ -1,4 +1,4 @@
-"""Measures contestants: first whether they agree, then how long they take and how much memory.
+"""Measures contestants: first whether they agree, then how long they take, how steadily, and how much memory.
 
 Chapter 5 calls it with the learner's own layers and timer, `benchmarks/attention.py` with the reference's. Nothing is
 timed whose outputs (and gradients) have not been compared with those of torch's own layer, weights written out.
@@ -6,6 +6,7 @@ timed whose outputs (and gradients) have not been compared with those of torch's
 
 from __future__ import annotations
 
+import statistics
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +19,10 @@ from tqdm.auto import tqdm
 from .contestants import COMPILED, Contestant, Layers, contestants, draw_weights, give_weights, why_not_compiled
 from .memory import peak_bytes
 
-# How far an entry may lie from the judge's, as a share of the judge's largest entry.
+# How far an entry may lie from the reference layer's, as a share of that one's largest entry.
 TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 4e-2}
-_ROWS = 256  # queries that are compared, spread over the sentence: the judge's score matrix must fit into memory
+_ROWS = 256  # queries that are compared, spread over the sentence: the reference's score matrix must fit into memory
+_STEADY = 0.25  # of the median, within which the middle half of the calls must lie
 
 # timer(fn, device, warmup, repeats) -> median seconds, such as the learner's time_on_device
 Timer = Callable[[Callable[[], object], torch.device, int, int], float]
@@ -49,6 +51,7 @@ class Measured:
 
     Args:
         seconds: median of several calls; None where it was not timed, and `note` says why.
+        quartiles: seconds; half of the calls took a time between the two. None where it is not known.
         peak_bytes: memory above weights and input, None where it cannot be measured.
         difference: largest distance from the judge, as a share of the judge's largest entry.
     """
@@ -59,6 +62,15 @@ class Measured:
     peak_bytes: int | None = None
     difference: float | None = None
     note: str = ""
+    quartiles: tuple[float, float] | None = None
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the calls took so different times that the median says little: it is to be measured again."""
+        if self.seconds is None or self.quartiles is None:
+            return False
+        lower, upper = self.quartiles
+        return upper - lower > _STEADY * self.seconds
 
 
 @dataclass(frozen=True)
@@ -154,7 +166,23 @@ def _measure(
     peak = peak_bytes(step, device)
     once = timer(step, device, 1, 1)
     repeats = max(3, min(20, int(budget / max(once, 1e-9))))
-    return replace(result, peak_bytes=peak, seconds=timer(step, device, 1, repeats))
+    # One at a time: the median of one call is that call, and so a timer that tells medians tells the spread as well.
+    taken = [timer(step, device, 0, 1) for _ in range(repeats)]
+    lower, median, upper = statistics.quantiles(taken, n=4, method="inclusive")
+    return replace(result, peak_bytes=peak, seconds=median, quartiles=(lower, upper))
+
+
+def what_was_unsteady(measured: Sequence[Measured]) -> str:
+    """Return a line for a person about the measurements that are to be made again, "" where there are none."""
+    names = list(dict.fromkeys(one.variant for one in measured if one.unsteady))
+    if not names:
+        return ""
+    count = sum(one.unsteady for one in measured)
+    return (
+        f"Unsteady, run again: {count} of {len(measured)} measurements ({', '.join(names)}). "
+        f"The middle half of their times spreads over more than {_STEADY:.0%} of the median: something else keeps this "
+        "machine busy.\n"
+    )
 
 
 def using_step(contestant: Contestant, x: Tensor) -> Callable[[], Tensor]:

@@ -100,6 +100,7 @@ def read(path: Path) -> Recording:
     for row in document.pop("measured"):
         row["dtype"] = getattr(torch, row["dtype"])
         setting = Setting(**{key: row.pop(key) for key in Setting.__dataclass_fields__})
+        row["quartiles"] = tuple(row["quartiles"]) if row.get("quartiles") else None
         measured.append(Measured(setting=setting, **row))
     return Recording(**document, measured=tuple(measured))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from autograder.build import REPOSITORY_ROOT
 from benchmarks import attention as benchmark
-from manyheads import charts, contestants, measure, memory, pretend, recorded, style
+from manyheads import charts, contestants, measure, memory, pretend, recorded, style, threads
 from manyheads.contestants import COMPILED, FAST, FUSED, LOOP, TORCH, VARIANTS, Layers
 from manyheads.measure import Measured, Setting
 
@@ -154,6 +154,68 @@ def test_the_reference_layers_can_be_followed_by_torch_compile(layers: Layers, m
     monkeypatch.setattr(torch, "compile", lambda function, dynamic: compile_(function, backend="eager", fullgraph=True))
     [one] = race(layers, [SETTING], [COMPILED])
     assert one.seconds is not None, one.note
+
+
+# Spread
+
+
+def timer_that_tells(seconds: list[float]) -> measure.Timer:
+    """Tells the times of the single calls one after the other; the first is the one that decides on the repeats."""
+    told = iter([0.001, *seconds])
+
+    def timer(fn: Callable[[], object], device: torch.device, warmup: int, repeats: int) -> float:
+        assert repeats == 1  # so that the spread is known, whatever the timer makes of several
+        return next(told)
+
+    return timer
+
+
+def test_the_median_and_the_middle_half_of_single_calls_are_told(layers: Layers) -> None:
+    timer = timer_that_tells([5.0, 1.0, 2.0, 90.0, 3.0])
+    [one] = measure.race([SETTING], layers, CPU, timer, [FAST], budget=0.005, progress=False)
+    assert (one.seconds, one.quartiles) == (3.0, (2.0, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unsteady"), [([1.0, 1.1, 1.2, 1.1, 9.0], False), ([1.0, 1.0, 1.0, 1.6, 1.7], True)]
+)
+def test_a_measurement_that_varies_is_said_to_be_unsteady(layers: Layers, seconds: list[float], unsteady: bool) -> None:
+    timer = timer_that_tells(seconds)
+    [one] = measure.race([SETTING], layers, CPU, timer, [FAST], budget=0.005, progress=False)
+    assert one.unsteady == unsteady
+    assert ("run again: 1 of 1" in measure.what_was_unsteady([one])) == unsteady
+    assert (" ?" in drawn_words(one), "unsteady" in benchmark.line(one)) == (unsteady, unsteady)
+    assert ("(unsteady)" in charts.describe_bars([charts.Panel("yours", (one,))])) == unsteady
+
+
+def drawn_words(one: Measured) -> str:
+    figure = charts.draw_bars([charts.Panel("yours", (one,))])
+    return " ".join(text.get_text() for text in figure.axes[0].texts)
+
+
+def test_what_was_recorded_without_its_spread_is_read_and_drawn(tmp_path: Path) -> None:
+    old = recorded.write(recorded.recording([Measured(FAST, SETTING, seconds=0.01, peak_bytes=8)], CPU), tmp_path)
+    old.write_text(old.read_text(encoding="utf-8").replace(', "quartiles": null', ""), encoding="utf-8")
+    [one] = recorded.read(old).measured
+    assert (one.quartiles, one.unsteady) == (None, False)
+    assert "10 ms" in drawn_words(one)
+
+
+def test_the_command_measures_a_cpu_with_one_thread_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in threads._SAID:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads, "_set", 4)
+    before = torch.get_num_threads()
+    used = []
+    for options in ([], ["--threads", "2"]):
+        torch.set_num_threads(4)
+        common = ["--quick", "--device", "cpu", "--budget", "0.001", "--variants", FAST, "--to", str(tmp_path)]
+        benchmark.main([*common, *options])
+        used.append(json.loads(next(tmp_path.glob("*.json")).read_text(encoding="utf-8"))["threads"])
+    torch.set_num_threads(before)
+    assert used == [1, 2]
 
 
 # Memory

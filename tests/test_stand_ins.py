@@ -36,7 +36,10 @@ def lent(chapter: Chapter, name: str) -> object:
 
 def calls(chapter: Chapter, name: str, draw: type[Draw] = Draw) -> Iterator[Call]:
     for case in chapter.exercises[name].cases:
-        yield case.draw(draw("stand-ins", case.name))
+        try:
+            yield case.draw(draw("stand-ins", case.name))
+        except RuntimeError:  # a size that is what others leave of a number: there is no larger case of this kind
+            yield case.draw(Draw("stand-ins", case.name))
 
 
 def prepared(

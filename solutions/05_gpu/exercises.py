@@ -301,6 +301,14 @@ TIMED_LOOP = """for _ in range(repeats):
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)"""
 
+CALLS = """for _ in range(warmup):
+        fn()
+    taken = []
+    for _ in range(repeats):
+        wait()
+        start = time.perf_counter()
+        fn()"""
+
 TIME_ON_DEVICE = Exercise(
     name="time_on_device",
     returns=("seconds", "the number of calls of fn"),
@@ -386,6 +394,18 @@ TIME_ON_DEVICE = Exercise(
             replace="range(repeats)",
             by="range(20)",
             hint="Twenty is only the default: the caller says how many.",
+        ),
+        Misconception(
+            "always warmed up three times and repeated twenty times",
+            replace=CALLS,
+            by=CALLS.replace("warmup", "3").replace("repeats", "20"),
+            hint="Three and twenty are only the defaults: the caller says how many of each.",
+        ),
+        Misconception(
+            "named fn and never called it",
+            replace=CALLS,
+            by=CALLS.replace("fn()", "fn"),
+            hint="fn by itself is a function that waits to be called. Nothing ran between your two looks at the clock.",
         ),
         Misconception(
             "returned milliseconds",

@@ -8,7 +8,8 @@ Your layer of chapter 4 is right. Is it fast?
 
 Look at what lies in between. A text of 4096 words with d_model 512 goes in as 2 million numbers and comes out as
 2 million numbers. On the way your layer writes down, for each of 8 heads, how well each word fits each other word:
-134 million scores, and then as many weights. Nobody ever asks for them again. **Must all this be written down?**
+134 million scores, and then as many weights. Whoever uses the layer wants the output alone. **Must all this be
+written down?**
 
 In this chapter you make the layer run on a GPU, measure it honestly, and then find out what becomes faster, what does
 not, and why.
@@ -71,8 +72,8 @@ There are three kinds that matter here:
 | `torch.device("mps")` | the GPU of an Apple computer |
 | `torch.device("cpu")` | the processor; it is always there |
 
-Mind the last line of the output. Most copies of torch are *built* for CUDA, also those on laptops that have no NVIDIA
-card. What you want to know is whether a GPU is *available* now.
+Mind the last line of the output. Many a torch is *built* for CUDA on a computer that has no NVIDIA card. What you want
+to know is whether a GPU is *available* now.
 
 **Your turn.** Return the best device of the machine that the code runs on: CUDA if it is available, else Apple's GPU,
 else the CPU. The check pretends to be all kinds of machines.
@@ -258,10 +259,17 @@ you start the clock, and wait before you stop it.** The call that waits is `torc
 GPU `torch.mps.synchronize()`. On a machine without CUDA the first one fails, so call it only if the device's `type` is
 `"cuda"`.
 
+**Measure your code, not your neighbours.** On a CPU, torch shares a large product out among several threads, and one
+that waits for a busy core holds up all the others. So from here on one thread computes. (Where you have set
+`OMP_NUM_THREADS`, it is as many as you said.)
+
 **No call takes as long as the next.** Here are 40 calls of one layer, on this machine:
 """
 
 # %%
+from manyheads.threads import limit
+
+limit(1)
 torch.manual_seed(0)
 layer, x = nn.Linear(256, 256), torch.randn(64, 256)
 taken = []
@@ -363,11 +371,12 @@ with try_it():
     for size in (16, 64, 256):
         seconds = seconds_of_product(size)
         print(f"({size:3}, {size:3}) @ ({size:3}, {size:3}): {1000 * seconds:8.3f} ms", end="")
-        print(f", {size**3 / seconds / 1e9:7.2f} thousand million multiplications a second")
+        print(f", {size**3 / seconds / 1e9:7.2f} billion multiplications a second")
 
 # %% [markdown]
 """
-Small products use the device badly. Keep that in mind when you think of a loop over heads.
+Look at the last column: of a small product, most of the time goes into everything but multiplying. Keep that in mind
+when you think of a loop over heads.
 
 ## 4 · The matrix of all scores   <sub>7 min · difficulty 1/5</sub>
 
@@ -437,8 +446,8 @@ with try_it():
 # %% [markdown]
 """
 (A GiB is 2³⁰ bytes.)
-Twice the words need four times the memory. There are models that read 131,072 words at once,
-and large GPUs have some 80 GiB. So they cannot be doing what your layer does.
+Twice the words need four times the memory. There are models that read 131,072 words at once, and no GPU has room for
+such scores: the largest have a few hundred GiB. So these models cannot be doing what your layer does.
 
 It is not only counting. Let us ask torch what it really keeps. When a layer is trained, all that the backward pass will
 need must be kept in memory. `kept_bytes` adds it up:
@@ -499,6 +508,9 @@ You need not write that yourself. torch has it, in one function, for each kind o
 `F.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False)`
 
 It is called **SDPA** for short. What you should know about it:
+
+- Its fifth argument is `dropout_p`. A call with `(q, k, v, mask, is_causal)` makes `is_causal` the dropout, without a
+  complaint. So give whatever comes after `value` by its name.
 
 - It divides by √d_head itself.
 - A boolean `attn_mask` means what it means in this course: True is "may attend". (torch's layer
@@ -782,7 +794,7 @@ with try_it():
 # %% [markdown]
 """
 Half the bytes are certain. Half the *time* is not: only hardware with circuits for bfloat16 gains. The measurement
-below tells you about yours. (A T4, the GPU that Colab gives you, is older than bfloat16 and has none.)
+below tells you about yours. (A T4, the GPU that Colab gives you, has none.)
 
 ## 8 · Let torch write the code   <sub>3 min</sub>
 
@@ -849,6 +861,10 @@ on a CPU and larger on a GPU, and a CPU skips the compiled training step, since 
 too long for a lesson. Memory is what torch hands out above weights and input: on CUDA counted by its allocator, on a
 CPU by torch's profiler, on Apple's GPU not at all.
 
+A bar and a point are medians. The dark line across the end of a bar, and the pale one behind a point, is the
+**spread**: half of the calls took a time within it. Do not believe a difference that is smaller than the spreads. If
+something else keeps the machine busy, the spreads are long; then the cell says "unsteady, run again".
+
 Before you look: which one do you expect to win, and by how much? Does num_heads matter? And seq?
 """
 
@@ -868,6 +884,7 @@ def compete(settings: list[measure.Setting], variants: tuple[str, ...] = VARIANT
     for one in measured:
         if one.note:
             print(f"{one.variant}, {charts.sizes(one.setting)}: {one.note}")
+    print(measure.what_was_unsteady(measured), end="")
     return measured
 
 
@@ -876,7 +893,8 @@ def both_ways(setting: measure.Setting) -> list[measure.Setting]:
 
 
 without_compiling = tuple(name for name in VARIANTS if name != COMPILED)
-print("Measurements that came with the course:")
+if recorded.all_recordings():
+    print("Measurements that came with the course:")
 for one in recorded.all_recordings():
     print(f"  {one.title}, torch {one.versions['torch']}, {one.date}")
 
@@ -953,11 +971,20 @@ Read your own figures:
 <details>
 <summary>What to look for</summary>
 
-The memory of those who write the scores down climbs nearly two steps for each step of `seq`; SDPA's climbs one. With
-more heads there are more score matrices, `num_heads · seq²` numbers, so whoever writes them down takes longer; SDPA has
-none to write. The loop also has `3 · num_heads` small products where the others have three large ones, and small
-products use a device badly, as you saw in section 3. For a few dozen words there is hardly anything to save, and the
-order may be any. And whether bfloat16 pays is a question to your hardware, not to the dtype.
+*Memory.* Where the scores are written down, it climbs nearly two steps for each step of `seq`; SDPA's climbs one. The
+loop can get by with less than the fused layer: it has the scores of one head at a time, the fused layer those of all
+heads at once, and more than one copy of them, since each step on them writes a new one.
+
+*More heads.* There are more score matrices, `num_heads · seq²` numbers. Those who write them down take longer, the loop
+and the fused layer alike. SDPA has none to write.
+
+*Fused or loop?* The loop has `3 · num_heads` small products where the fused layer has three large ones, and small
+products use a device badly, as you saw in section 3. For short texts that counts. The longer the text, the more of the
+time goes into the scores, and both write those down. On one thread of the CPU on which this was written, the loop took
+twice as long as the fused layer for 64 words, and for 512 words no longer than it. SDPA was three times as fast as both
+by then. On a CPU it is not the fusing that makes a long text fast, but the scores that nobody writes.
+
+*bfloat16.* Whether it pays is a question to your hardware, not to the dtype.
 
 torch's own layer has two paths inside. In training it uses SDPA, as you do. In use, without gradients, it takes a path
 of its own; whether that one writes the scores down, the memory tells you.
