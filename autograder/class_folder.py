@@ -6,17 +6,20 @@ instructor alone.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -25,7 +28,7 @@ from .handed_in_file import NotAFile, open_untrusted
 from .problems import Problem, one_line
 
 _PATTERN = re.compile(r"[*?\[]")  # what glob gives a meaning to
-CONFIG, SEED = "nbgrader_config.py", ".judge-seed"
+CONFIG, SEED, _LOCK = "nbgrader_config.py", ".judge-seed", ".lock"
 _CONFIG_TEXT = '''\
 """nbgrader's settings for this class. Add your own below the call: it sets up Many Heads' judge."""
 
@@ -109,8 +112,13 @@ class ClassFolder:
         return config
 
     def judged_by(self, assignment: str) -> str:
-        """Return a digest of everything that submissions of `assignment` are judged by."""
-        return _digest(sorted((self.solutions / assignment).glob("*.py")), self.seed())
+        """Return a digest of everything that submissions of `assignment` are judged by.
+
+        That is its own chapter, and what stands in for exercises of the chapters before it.
+        """
+        before = [name for name in self.assignments() if name < assignment]
+        lent = json.dumps([sorted(self.chapter(name).stand_ins.items()) for name in before])
+        return _digest(sorted((self.solutions / assignment).glob("*.py")), self.seed() + lent)
 
     def fingerprint(self, submission: Path, judged_by: str) -> str:
         """Return a digest of the file `submission`, a dash, and one of all else that its grade depends on.
@@ -171,7 +179,37 @@ def new_class(root: Path, solutions: Path) -> ClassFolder:
     chapters = read_chapters(solutions)
     if not chapters:
         raise Problem(f"{solutions} holds no chapter: the class needs the instructor's copy of this repository")
+    existed = root.exists()
     root.mkdir(parents=True, exist_ok=True)
+    try:
+        return _fill(root, chapters)
+    except BaseException:  # Ctrl-C too: half a class is none, and would be in the way of the next try
+        for path in root.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not existed:
+            root.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def in_use(folder: ClassFolder) -> Iterator[None]:
+    """Keep every other command that changes the class away from it for the whole block.
+
+    Raises:
+        Problem: if another one is at work.
+    """
+    lock = FileLock(folder.root / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Problem(f"another command is at work in {folder.root}; wait until it has ended, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fill(root: Path, chapters: Sequence[Chapter]) -> ClassFolder:
     folder = ClassFolder(root.resolve())
     (root / CONFIG).write_text(_CONFIG_TEXT, encoding="utf-8")
     seed_file = root / SEED

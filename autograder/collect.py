@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from .by_owner import by_owner
 from .choose import Choice, choose
-from .class_folder import ClassFolder
+from .class_folder import ClassFolder, in_use
 from .collected import Collected
 from .file_names import Named
 from .gradebook import require_writable
@@ -65,7 +65,7 @@ def collect(
     people = joined.people
     if reading is not None:
         keep_reading(folder, reading)
-    with handed_in(source) as (files, skipped):
+    with in_use(folder), handed_in(source) as (files, skipped):
         collected = Collected(skipped=skipped, asked=joined.asked, told=joined.told)
         receipts = read_receipts(folder, assignment)
         owned = by_owner(read_names(files, assignment, list(people.values())), people, receipts, collected)

@@ -46,6 +46,9 @@ _PACKAGES = (
 )
 
 
+_TRY_SECONDS = 120
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer of the sandbox.
@@ -73,7 +76,12 @@ def find_layers() -> list[Layer]:
         command = sandbox.command("autograder.layers")
     except Problem as problem:
         return [Layer("bubblewrap", str(problem))]
-    done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=120)
+    try:
+        done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=_TRY_SECONDS)
+    except subprocess.TimeoutExpired:
+        return [Layer("bubblewrap", f"it did not end within {_TRY_SECONDS} s", "try again when this machine is idle")]
+    except OSError as error:
+        return [Layer("bubblewrap", f"it cannot be started: {error}")]
     if done.returncode != 0 and not done.stdout:
         why = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
         return [Layer("bubblewrap", f"it cannot start a program: {why}", _FIXES[layers.NAMESPACES])]

@@ -6,7 +6,6 @@ kept it. Called by `autograder feedback --zip`.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from .class_folder import ClassFolder
 from .file_names import CANVAS, MOODLE
 from .problems import Problem
 from .receipts import Receipt, read_receipts
+from .whole_file import whole_file
 
 _MARK = "_assignsubmission_"
 
@@ -58,11 +58,9 @@ def pack(folder: ClassFolder, assignment: str, pages: Mapping[str, Path], lms: s
             f"no submission of {assignment} was collected from a zip of {lms.capitalize()}'s, so it could not tell "
             f"whose a page is; download the submissions there and run: autograder collect … --update"
         )
-    beside = packed.path.with_name(f".{packed.path.name}.{os.getpid()}.new")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+    with whole_file(packed.path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, student in packed.names.items():
             archive.write(pages[student], name)
-    beside.replace(packed.path)
     return packed
 
 

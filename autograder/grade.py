@@ -26,7 +26,7 @@ from traitlets.utils.importstring import import_item
 
 from . import interrupts
 from .bounded import BoundedProcess, OutOfBounds
-from .class_folder import ClassFolder
+from .class_folder import ClassFolder, in_use
 from .course import pack
 from .fan_out import FanOut
 from .gradebook import kept_open, roll_back
@@ -71,7 +71,7 @@ def grade(
         scheduler: address of a Dask scheduler whose workers run them, in place of this machine's.
 
     Raises:
-        Problem: if the scheduler cannot be reached, or is gone.
+        Problem: if the scheduler cannot be reached, or is gone; if another command is at work in the class.
     """
     outcomes: Counter[str] = Counter()
     students = folder.students(assignment)
@@ -81,6 +81,7 @@ def grade(
         steps.config.Execute.sandbox = sandbox
     waiting = [student for student in students if regrade or steps.is_new(student)]
     with (
+        in_use(folder),
         bounded,
         kept_open(folder.gradebook_url),
         tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar,

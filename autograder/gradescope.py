@@ -7,13 +7,13 @@ instructor alone. What runs for each submission is `autograder.gradescope_run`.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from .chapter import REPOSITORY_ROOT, read_chapter
 from .problems import Problem
+from .whole_file import whole_file
 
 PACKAGE = "package.json"  # what the package says of itself
 _TEMPLATES = Path(__file__).parent / "templates" / "gradescope"
@@ -39,9 +39,7 @@ def package(assignment: str, output: Path, solutions: Path = REPOSITORY_ROOT / "
     for name in chapters:
         if not (solutions / name / f"{name}.ipynb").is_file():
             raise Problem(f"{solutions / name} has no {name}.ipynb: first run autograder build")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    beside = output.with_name(f".{output.name}.{os.getpid()}.new")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+    with whole_file(output) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in _SCRIPTS:
             _add(archive, name, (_TEMPLATES / name).read_bytes(), mode=0o755)
         _add(archive, PACKAGE, json.dumps({"assignment": assignment}).encode())
@@ -52,7 +50,6 @@ def package(assignment: str, output: Path, solutions: Path = REPOSITORY_ROOT / "
         for folder, inside in folders:
             for path in _files(folder):
                 _add(archive, f"{inside}/{path.relative_to(folder).as_posix()}", path.read_bytes())
-    beside.replace(output)
     return output
 
 

@@ -25,6 +25,7 @@ from .problems import Problem
 from .read_names import read_names
 from .record import GRADED, NEEDS_REVIEW
 from .results import CARRIED, CLEAN, UNSOLVED, ClassResults, ExerciseResult, LearnerResult, class_results
+from .whole_file import whole_file
 from .worth import Worth
 
 _STUDENT = "learner"  # the one student of the class in the container
@@ -93,8 +94,8 @@ def run(layout: Layout) -> None:
     found = as_gradescope(results, learner, missing)
     found["execution_time"] = round(time.monotonic() - started, 1)  # seconds
     path = layout.root / "results" / "results.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def as_gradescope(results: ClassResults, learner: LearnerResult | None, missing: str = "") -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import IO
 from .handed_in_file import MAX_BYTES
 from .name_bytes import names_in_zip, names_on_disk
 from .problems import Problem, one_line
+from .whole_file import whole_file
 
 MAX_FILES = 100_000
 _CHUNK = 2**20
@@ -54,15 +55,9 @@ class HandedIn:
         Raises:
             OSError, zipfile.BadZipFile: if it cannot be read or written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name[:80]}.{os.getpid()}.new")
-        try:
-            with self.opened() as source, beside.open("wb") as target:
-                for chunk in _chunks(source):
-                    target.write(chunk)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with whole_file(path) as beside, self.opened() as source, beside.open("wb") as target:
+            for chunk in _chunks(source):
+                target.write(chunk)
 
     def digest(self) -> str:
         """Return a digest of the content."""

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .class_folder import ClassFolder
+from .whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,9 @@ def read_receipts(folder: ClassFolder, assignment: str) -> dict[str, Receipt]:
 
 def write_receipts(folder: ClassFolder, assignment: str, receipts: Mapping[str, Receipt]) -> None:
     """Write the receipts of an assignment, all of them or nothing."""
-    path = _path(folder, assignment)
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = {student: asdict(receipts[student]) for student in sorted(receipts)}
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    beside.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    beside.replace(path)
+    with whole_file(_path(folder, assignment)) as beside:
+        beside.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _path(folder: ClassFolder, assignment: str) -> Path:

@@ -7,7 +7,6 @@ stopped at any moment leaves either the old record or the new one. The history o
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from .history import FIRST, Grading, noticed, total, why
 from .marks import Mark
 from .repair import Repair, from_json
 from .verdict import Verdict
+from .whole_file import whole_file
 
 GRADED, TIMEOUT, CRASHED, UNREADABLE, NEEDS_REVIEW = OUTCOMES = (
     "graded",
@@ -98,18 +98,18 @@ class Record:
             path: of the submission's record.
             marks: what the gradebook holds of this submission now: the changes by hand are in it.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
         data = {
             **vars(self._after(read_record(path), marks or {})),
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
             "repairs": [vars(repair) for repair in self.repairs],
         }
         data["history"] = [vars(grading) for grading in data["history"]]
-        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
         # A line for each entry: indented JSON takes Python ten times as long.
         lines = (f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in data.items())
-        beside.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-        beside.replace(path)
+        text = "{\n" + ",\n".join(lines) + "\n}\n"
+        with whole_file(path) as beside:
+            # A folder's name that is no UTF-8 holds what UTF-8 cannot, and JSON writes with a backslash.
+            beside.write_bytes(text.encode(errors="backslashreplace"))
 
     def _after(self, before: Record | None, marks: Mapping[str, Mark]) -> Record:
         score = total(self.verdicts, marks)

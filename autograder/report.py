@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +43,7 @@ from .results import (
     class_results,
 )
 from .safe_text import clean
+from .whole_file import whole_file
 from .wrong_code import UNRECOGNISED, CodeSample, code_samples, unrecognised
 
 REPORT, ANONYMOUS_REPORT = "report.html", "report-anonymous.html"
@@ -96,12 +96,8 @@ def write_report(folder: ClassFolder, assignments: list[str], anonymous: bool = 
         anonymous=anonymous,
     )
     path = folder.root / (ANONYMOUS_REPORT if anonymous else REPORT)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
+    with whole_file(path) as beside:
         beside.write_text(html, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .problems import Problem, one_line
+from .whole_file import whole_file
 
 _MAX_BYTES = 64 * 2**20
 csv.field_size_limit(_MAX_BYTES)  # of the process; a learner may have typed or pasted a lot into Moodle
@@ -77,12 +77,9 @@ def read_table(path: Path) -> Table:
 
 def write_table(path: Path, table: Table) -> None:
     """Write `table`, every cell harmless. The file is replaced as a whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with beside.open("w", encoding=table.encoding, newline="") as file:
+    with whole_file(path) as beside, beside.open("w", encoding=table.encoding, newline="") as file:
         writer = csv.writer(file, delimiter=table.separator, lineterminator=table.line_end)
         writer.writerows([harmless(cell) for cell in row] for row in table.rows)
-    beside.replace(path)
 
 
 def harmless(cell: str) -> str:

@@ -161,9 +161,15 @@ class WarmProcess(_Zygote):
 
         def keep() -> None:
             # The process is killed when the thread that started it ends: this one stays as long as the process.
-            with subprocess.Popen(words, stderr=subprocess.PIPE, **_alone(theirs)) as process:
-                theirs.close()
+            try:
+                process = subprocess.Popen(words, stderr=subprocess.PIPE, **_alone(theirs))
+            except Exception as error:  # no memory, no process left, no such program
+                self._error = str(error).encode()
+                return
+            finally:
+                theirs.close()  # with no process, nobody holds it: who waits at the other end is told
                 started.set()
+            with process:
                 assert process.stderr is not None
                 for row in process.stderr:
                     self._error = (self._error + row)[-2000:]
@@ -172,9 +178,15 @@ class WarmProcess(_Zygote):
         self._keeper.start()
         started.wait()
         self._control.settimeout(_WARM_UP_SECONDS)
-        if self._control.recv(MAX_MESSAGE) != b"warm":
+        try:
+            is_warm = self._control.recv(MAX_MESSAGE) == b"warm"
+            last = "" if is_warm else "it ended while it was starting"
+        except TimeoutError:
+            is_warm, last = False, f"it was not ready within {_WARM_UP_SECONDS} s"
+        if not is_warm:
+            super().close()
             self._keeper.join(5)
-            last = self._error.decode(errors="replace").strip().rpartition("\n")[2]
+            last = self._error.decode(errors="replace").strip().rpartition("\n")[2] or last
             raise Problem(f"no sandbox could be started here ({last}); `autograder doctor` says what is missing")
 
     def close(self) -> None:

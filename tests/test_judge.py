@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from autograder import examiner
 from autograder.chapter import Chapter, GradedCell
 from autograder.judge import Judge
 from autograder.verdict import PASSED, Verdict
@@ -123,7 +124,9 @@ def test_answers_of_nonsense_earn_nothing(toy: Chapter, value: object) -> None:
 
 def test_the_same_seed_asks_the_same_questions(toy: Chapter) -> None:
     one, other = Judge(toy, "a").exams["scale_rows"], Judge(toy, "b").exams["scale_rows"]
+    examiner._exams.cache_clear()  # the same questions, and not the same tensors kept
     again = Judge(toy, "a").exams["scale_rows"]
+    assert again is not one
     x, y, z = (exam.trials[0].call.inputs["x"] for exam in (one, again, other))
     assert isinstance(x, torch.Tensor)
     assert isinstance(y, torch.Tensor)

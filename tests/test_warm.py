@@ -1,0 +1,23 @@
+"""A warm process that cannot be started is told of, and waited for by nobody."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from autograder import warm
+from autograder.problems import Problem
+
+
+@pytest.mark.timeout(30)
+def test_a_warm_process_that_cannot_be_started_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(warm, "_lent", None)
+    monkeypatch.setattr(warm, "_processes", {})
+    monkeypatch.setattr(subprocess, "Popen", fail)
+    for _ in range(2):  # the lock was given back
+        with pytest.raises(Problem, match="temporarily unavailable"):
+            warm.warm_process()
