@@ -34,7 +34,8 @@ from .watch import KERNEL_ENDED
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "SYSTEMROOT", "TMPDIR")
 _SEND_SECONDS = 10
-_QUEUED, _MESSAGE_MB = 20, 32  # messages that wait here to be read, and the size of the largest
+_QUEUED = 8  # messages that wait here to be read
+_BESIDE_MB = 2  # how much larger than all that may be shown one message may be: so many times that is in memory here
 
 
 class _Session(Session):
@@ -120,7 +121,7 @@ class SubmissionKernel(AsyncKernelManager):
         self.limits = limits
         self._client: SubmissionClient | None = None
         # For every socket made in it: a larger message ends the connection, before it is read into memory.
-        self.context.setsockopt(zmq.MAXMSGSIZE, _MESSAGE_MB * MB)
+        self.context.setsockopt(zmq.MAXMSGSIZE, (limits.output_mb + _BESIDE_MB) * MB)
         self.context.setsockopt(zmq.RCVHWM, _QUEUED)
         self.context.setsockopt(zmq.SNDTIMEO, 1000 * _SEND_SECONDS)  # to one that is gone it would take forever
 

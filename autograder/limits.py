@@ -31,7 +31,7 @@ class Limits:
         file_mb: size of one file; writing more is an `OSError`. It is also the limit of what one answer weighs.
         scratch_mb: size of the scratch folder, which is in memory, and of /dev/shm; then "No space left on device".
         output_mb: size of what all cells print and show; what comes later is dropped, and a line says so. A single
-            message of more than 32 MB ends the run: "timeout".
+            message that is 2 MB larger than that ends the run: "timeout".
     """
 
     seconds: float = 300

@@ -20,6 +20,7 @@ from jupyter_client.session import Session
 
 _DEEPEST = 50  # dicts and lists within each other
 # Widgets are drawn in a browser, and nobody looks at a submission while it runs; the rest concerns a kernel's end.
+_MOST_VALUES = 200_000  # lists and objects in one message: a few bytes of JSON are fifty times as many in memory
 _NOT_NEEDED = ("comm_", "shutdown_", "debug_", "iopub_welcome")
 
 
@@ -69,6 +70,9 @@ class SoundChannel(AsyncZMQSocketChannel):
     async def _recv(self, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Return the message that has come, {} for one that is left out."""
         parts = self._now.recv_multipart(zmq.NOBLOCK)  # `get_msg` has waited for it
+        if sum(part.count(b"[") + part.count(b"{") for part in parts) > _MOST_VALUES:
+            self.left_out += 1
+            return {}
         try:
             _, parts = self.session.feed_identities(parts)
             message = self.session.deserialize(parts)

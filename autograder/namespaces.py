@@ -34,9 +34,10 @@ _FILTER, _ALLOW, _REFUSE = 2, 0x7FFF0000, 0x00050000
 _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _SHARED_ANONYMOUS = 0x21  # of mmap's flags
 
-# System calls that a notebook has no use for: memory that no limit counts (memfd, System V's), a look into other
-# processes, parts of the kernel with a history of holes, and what two submissions could tell each other through files
-# that both read: locks and watches. Numbers on x86-64 and on ARM64.
+# System calls that a notebook has no use for: memory that no limit counts (memfd, System V's, a page of two megabytes
+# that a pipe holds after its process has let go of it), a look into other processes, parts of the kernel with a history
+# of holes, and what two submissions could tell each other through files that both read: locks and watches. Numbers on
+# x86-64 and on ARM64.
 _REFUSED = {
     "add_key": (248, 217),
     "bpf": (321, 280),
@@ -57,9 +58,13 @@ _REFUSED = {
     "request_key": (249, 218),
     "semget": (64, 190),
     "shmget": (29, 194),
+    "splice": (275, 76),
+    "tee": (276, 77),
+    "vmsplice": (278, 75),
     "userfaultfd": (323, 282),
 }
-_MMAP = (9, 222)
+_MMAP, _SETSOCKOPT = (9, 222), (54, 208)
+_SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8  # a socket's buffer holds memory that no limit counts
 _SOCKET, _FAMILIES = (41, 198), (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: namespaces keep these apart
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
@@ -231,6 +236,14 @@ def _refuse_system_calls() -> None:
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
         (_LOAD, 0, 0, 0),
         *refuse_other,
+        (_IF_EQUAL, 0, 7, _SETSOCKOPT[column]),
+        (_LOAD, 0, 0, 24),  # the lower half of its second argument, the level
+        (_IF_EQUAL, 0, 3, _SOL_SOCKET),
+        (_LOAD, 0, 0, 32),  # and of its third
+        (_IF_EQUAL, 2, 0, _SO_SNDBUF),
+        (_IF_EQUAL, 1, 0, _SO_RCVBUF),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _REFUSE | errno.EPERM),
         (_IF_EQUAL, 0, 5, _MMAP[column]),
         (_LOAD, 0, 0, 40),  # the lower half of its fourth argument
         (_AND, 0, 0, _SHARED_ANONYMOUS),

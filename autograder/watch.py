@@ -17,6 +17,8 @@ from typing import Any
 
 KERNEL_ENDED, OUT_OF_TIME, OUT_OF_CPU, OUT_OF_MEMORY, NOT_WANTED = "itself", "time", "cpu", "memory", "not wanted"
 _EVERY = 0.05  # seconds between two looks
+_BUFFER = 212_992  # bytes that one socket sends before somebody has read them, by Linux's default
+_DATAGRAMS, _MOST_LETTERS = b"0002", 11  # of /proc/net/unix: sockets that several others may send to
 _TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
@@ -42,10 +44,21 @@ def until_the_end(kernel: int, line: socket.socket, limits: dict[str, Any]) -> s
         processes = [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
         if _cpu_seconds(processes) > limits["cpu_seconds"]:
             return OUT_OF_CPU
-        most = limits["memory_mb"] * 2**20
+        most = limits["memory_mb"] * 2**20 - _in_sockets()
         # The quick sum counts what a child shares with its parent twice; the exact one takes milliseconds a process.
         if sum(map(_memory, processes)) > most and sum(map(_own_memory, processes)) > most:
             return OUT_OF_MEMORY
+
+
+def _in_sockets() -> int:
+    """Return how many bytes may lie in the sockets in here, those included that lie in another socket themselves.
+
+    What lies there belongs to no process, and nothing tells how much it is. No socket's buffer can be enlarged.
+    """
+    with open("/proc/net/unix", "rb") as file:
+        sockets = sum(_MOST_LETTERS if row.split()[4] == _DATAGRAMS else 1 for row in file)
+    with open("/proc/net/netlink", "rb") as file:
+        return _BUFFER * (sockets + sum(1 for _ in file))
 
 
 def _reap() -> None:

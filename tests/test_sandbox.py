@@ -299,9 +299,39 @@ def test_no_memory_is_had_that_nobody_counts() -> None:
         "import multiprocessing, torch\nnumbers = multiprocessing.Array('i', 3)\n"
         "print(len(numbers), torch.ones(2).share_memory_().sum())"
     )
-    ran = run(f"import os\n{shared}", private, files)
+    held = (
+        "import os, socket\nsender, _ = socket.socketpair()\nreads, writes = os.pipe()\n"
+        "for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):\n"
+        "    try: sender.setsockopt(socket.SOL_SOCKET, buffer, 2**22)\n"
+        "    except OSError as error: print(error.strerror)\n"
+        "sender.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)\n"
+        "try: os.splice(reads, writes, 1)\nexcept OSError as error: print(error.strerror)"
+    )
+    ran = run(f"import os\n{shared}", private, files, held)
     assert ran.outputs[0] == "Operation not permitted\nNo such device\n"
-    assert ran.outputs[1:] == ["1048576 b'\\x00\\x00'\n", "3 tensor(2.)\n"]
+    assert ran.outputs[1:3] == ["1048576 b'\\x00\\x00'\n", "3 tensor(2.)\n"]
+    assert ran.outputs[3] == "Operation not permitted\n" * 3
+
+
+def test_what_lies_in_sockets_counts_as_well() -> None:
+    hoard = """
+        import os, socket, time
+        sockets = []
+        for _ in range(40):
+            if os.fork() == 0:
+                while True:
+                    try:
+                        sockets += socket.socketpair()
+                        sockets[-1].setblocking(False)
+                        while True:
+                            sockets[-1].send(bytes(65536))
+                    except BlockingIOError:
+                        pass
+                    except OSError:  # as many as one process may have
+                        time.sleep(600)
+        time.sleep(600)
+    """
+    assert run(textwrap.dedent(hoard), limits=Limits(memory_mb=1024, seconds=120)).ended == OUT_OF_MEMORY
 
 
 def test_what_the_system_notes_down_about_memory_counts_as_well() -> None:
