@@ -8,7 +8,9 @@ that wants to can switch it off; so it proves a use, and never that there was no
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Collection, Iterator
+from concurrent.futures.thread import _WorkItem
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +26,15 @@ FORBIDDEN = "ForbiddenCall"  # the kind of failure that a forbidden call ends in
 _TORCH = str(Path(torch.__file__).parent)
 _CARRIERS = {str(Path(__file__).with_name(name)) for name in ("probe.py", "wire.py")}  # they copy and pack tensors
 _OPERATORS = str(Path(torch.__file__).parent / "_ops.py")  # what is called through torch.ops is called from here
+# Where torch calls what it was given, and not what it needs.
+_HANDS_ON = tuple(
+    f"{_TORCH}/{place}"
+    for place in (
+        *("utils/_contextlib.py", "utils/checkpoint.py", "utils/_pytree.py", "utils/_cxx_pytree.py"),
+        *("_functorch/", "autograd/", "nn/modules/module.py", "_higher_order_ops/", "_compile.py", "_dynamo/"),
+        *("overrides.py", "func/"),
+    )
+)
 # What torch runs behind a function, and can be called in its place.
 _BEHIND = {
     "scaled_dot_product_attention": (
@@ -38,6 +49,13 @@ _BEHIND = {
     "multi_head_attention_forward": ("_native_multi_head_attention", "_transformer_encoder_layer_fwd"),
 }
 
+
+# What runs in a thread that code starts, or in one that waits for work; and the way back, with its hooks.
+_UNWATCHED: tuple[tuple[Any, str], ...] = (
+    (threading.Thread, "_bootstrap_inner"),
+    (_WorkItem, "run"),
+    (torch.autograd, "_engine_run_backward"),
+)
 
 _course: dict[str, set[CodeType]] = {}  # code of stand-ins for earlier chapters' exercises, by exercise
 
@@ -66,7 +84,11 @@ def watching(forbids: Collection[str], ours: Collection[CodeType] = ()) -> Itera
             layer = getattr(nn, name, None)
             if isinstance(layer, type) and issubclass(layer, nn.Module):
                 stack.enter_context(mock.patch.object(layer, "forward", watch.layer(name, layer.forward)))
+        for owner, name in _UNWATCHED:
+            if hasattr(owner, name):
+                stack.enter_context(mock.patch.object(owner, name, watch.over(getattr(owner, name))))
         stack.enter_context(watch)
+        stack.callback(watch.end)
         yield called
 
 
@@ -76,6 +98,10 @@ class _Watch(TorchFunctionMode):
         self._names = {other: name for name in forbids for other in (name, *_BEHIND.get(name, ()))}
         self._ours, self._called = ours, called
 
+    def end(self) -> None:
+        """Refuse nothing any more: a thread that was started meanwhile may go on."""
+        self._names = {}
+
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         # An operator of torch.ops is called "name.overload".
         name = self._names.get(str(getattr(function, "__name__", "")).partition(".")[0])
@@ -83,10 +109,19 @@ class _Watch(TorchFunctionMode):
             frame: FrameType | None = sys._getframe(1)
             while frame is not None and frame.f_code.co_filename == _OPERATORS:
                 frame = frame.f_back
+            while frame is not None and _hands_on(frame):
+                frame = frame.f_back
             # torch's own code may use what it likes: printing a tensor counts its entries.
             if frame is not None and not _is_torchs(frame):
                 self.refuse(name, frame)
         return function(*args, **(kwargs or {}))
+
+    def over(self, runs: Any) -> Any:
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            with self:  # torch keeps a mode for each thread, and lifts it on the way back
+                return runs(*args, **kwargs)
+
+        return watched
 
     def layer(self, name: str, forward: Any) -> Any:
         def refused(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -128,4 +163,11 @@ def code_of(code: CodeType) -> set[CodeType]:
 
 
 def _is_torchs(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(_TORCH)
+    """Return whether torch's own code runs, in its own file and module: code can be compiled under any name."""
+    module = sys.modules.get(str(frame.f_globals.get("__name__")))
+    return module is not None and frame.f_code.co_filename.startswith(_TORCH) and vars(module) is frame.f_globals
+
+
+def _hands_on(frame: FrameType) -> bool:
+    """Return whether torch only calls there what it was given: within no_grad, by vmap, checkpoint or a tree map."""
+    return _is_torchs(frame) and frame.f_code.co_filename.startswith(_HANDS_ON)

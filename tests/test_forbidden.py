@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -150,3 +152,36 @@ def test_afterwards_everything_is_allowed_again() -> None:
     asked(lambda x: layer(x[0], x[0], x[0]))
     assert layer(X[0], X[0], X[0])[0].shape == (2, 3, 4)
     assert kept(X, X, X).shape == X.shape
+
+
+CARRIED = {
+    "thread": "out = []\nt = threading.Thread(target=lambda: out.append(SDPA(q, k, v)))\nt.start(); t.join()",
+    "pool": "out = POOL.submit(SDPA, q, k, v).result()",
+    "no_grad": "out = torch.no_grad()(SDPA)(q, k, v)",
+    "vmap": "out = torch.vmap(SDPA)(q, k, v)",
+    "checkpoint": "from torch.utils.checkpoint import checkpoint\nout = checkpoint(SDPA, q, k, v, use_reentrant=False)",
+    "tree map": "from torch.utils import _pytree\nout = _pytree.tree_map(lambda x: SDPA(x, k, v), [q])[0]",
+    "itself in a tree map": "from torch.utils import _pytree\nout = _pytree.tree_map(SDPA, [q], [k], [v])[0]",
+    "another file's name": "exec(compile('out = SDPA(q, k, v)', torch.__file__, 'exec'))",
+    "hook": "x = q.clone().requires_grad_()\nout = []\nx.register_hook(lambda g: out.append(SDPA(q, k, v)))\n"
+    "x.sum().backward()\nout = out[0]",
+    "decoded": "import base64\nexec(base64.b64decode(b'b3V0ID0gU0RQQShxLCBrLCB2KQ=='))",
+}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("source", CARRIED.values(), ids=CARRIED)
+def test_a_forbidden_call_is_seen_whoever_makes_it(source: str) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()  # its thread was there before
+        names = {"torch": torch, "threading": threading, "POOL": pool, "SDPA": functional.scaled_dot_product_attention}
+
+        def learner(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> object:
+            scope = {**names, "q": q, "k": k, "v": v}
+            exec(source, scope)
+            return scope["out"]
+
+        x = torch.ones(1, 2, 3, 4)
+        answer = probe.run(learner, Call({"q": x, "k": x, "v": x}), forbids=("scaled_dot_product_attention",))
+        assert answer.failure is not None
+        assert (answer.failure.kind, answer.failure.message) == ("ForbiddenCall", "scaled_dot_product_attention")
