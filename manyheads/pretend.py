@@ -10,8 +10,8 @@ import contextlib
 import threading
 import time
 import timeit
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from types import SimpleNamespace
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from types import FunctionType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -44,6 +44,9 @@ def machine(cuda_gpus: int, mps: bool) -> Iterator[None]:
         (torch.accelerator, "current_accelerator", kind and torch.device(kind)),
         (torch.accelerator, "device_count", cuda_gpus or int(mps)),
     ]
+    if kind is not None:  # without a GPU there is no current one, and asking for it fails as ever
+        answers += [(torch.cuda, "current_device", 0)] if cuda_gpus else []
+        answers += [(torch.accelerator, "current_device_index", 0)]
     with contextlib.ExitStack() as stack:
         for module, name, answer in answers:
             if hasattr(module, name):
@@ -107,9 +110,25 @@ def clock(gpu: bool, namespace: MutableMapping[str, Any] | None = None) -> Itera
         stack.enter_context(machine(cuda_gpus=int(gpu), mps=False))
         for module, name, function in replaced:
             stack.enter_context(mock.patch.object(module, name, function))
+        for function in _functions_of(namespace):
+            stack.enter_context(_clocks_by_default(function, clocks, names))
         if namespace is not None:
             stack.enter_context(mock.patch.dict(namespace, {own: clocks[name] for own, name in held.items()}))
         yield pretend
+
+
+def _functions_of(namespace: MutableMapping[str, Any] | None) -> list[FunctionType]:
+    return [value for value in (namespace or {}).values() if isinstance(value, FunctionType) and value.__defaults__]
+
+
+def _clocks_by_default(
+    function: FunctionType, clocks: Mapping[str, Callable[[], float]], names: Mapping[Any, str]
+) -> contextlib.AbstractContextManager[object]:
+    """Replace the real clocks among a function's default arguments (`clock=time.perf_counter`) for a while."""
+    defaults = tuple(
+        clocks[names[value]] if _is_one_of(value, names) else value for value in function.__defaults__ or ()
+    )
+    return mock.patch.object(function, "__defaults__", defaults)
 
 
 class AttentionSpy(TorchFunctionMode):

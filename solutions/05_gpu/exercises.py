@@ -100,6 +100,15 @@ def best_device():
 """,
         ),
         Alternative(
+            "the current device",
+            """
+def best_device():
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+""",
+        ),
+        Alternative(
             "one expression, with an index",
             """
 def best_device():
@@ -470,6 +479,23 @@ def time_on_device(fn, device, warmup=3, repeats=20):
             torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
     return sorted(times[warmup:])[repeats // 2]
+""",
+        ),
+        Alternative(
+            "the clock as a default argument",
+            """
+def time_on_device(fn, device, warmup=3, repeats=20, clock=time.perf_counter):
+    wait = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
+    for _ in range(warmup):
+        fn()
+    times = []
+    for _ in range(repeats):
+        wait()
+        begin = clock()
+        fn()
+        wait()
+        times.append(clock() - begin)
+    return statistics.median(times)
 """,
         ),
         Alternative(
