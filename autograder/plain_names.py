@@ -41,6 +41,10 @@ def settle(names: Sequence[Named], assignment: str, called: _Called, is_complete
         is_complete: whether everybody is known: then a file is somebody's whom `called` returns, or nobody's.
     """
     known = [_of_known(named, assignment, called) for named in names]
+    if any(found and not found.is_flat for found in known):
+        # Folders are learners here, so a stranger's is no place for others: the names in it are the stranger's choice.
+        shared = folder_prefix([[*named.levels, ""] for named in names if named.is_notebook])
+        known = [None if found and found.is_flat and len(found.levels) > shared else found for found in known]
     if is_complete:
         return [found or _of_nobody(named, assignment) for named, found in zip(names, known, strict=True)]
     new = [named for named, found in zip(names, known, strict=True) if not found]

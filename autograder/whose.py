@@ -77,13 +77,13 @@ class Owners:
         return self._new(named)
 
     def called(self, text: str) -> list[Person]:
-        """Return those whom somebody means who writes `text`: by student id, else by any key, else by name."""
+        """Return those whom somebody means who writes `text`: by student id, else by any key or the name."""
         exact = self._index.find("student", student_id(text))
         written = [person for person in exact if person.student == student_id(text)]
         if exact:
             return written or exact
         keys = [person for key in KEYS for person in self._index.find(key, text)]
-        return list(dict.fromkeys(keys or self._index.find("name", squash(text))))
+        return list(dict.fromkeys([*keys, *self._index.find("name", squash(text))]))
 
     def _known(self, named: Named) -> Whose:
         """Return which of the people known it is, nobody and no reason where it is none of them."""

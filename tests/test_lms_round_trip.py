@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder import score_table
 from autograder.class_folder import ClassFolder, new_class
 from autograder.collect import collect
 from autograder.export import export
@@ -18,6 +19,7 @@ from autograder.feedback_zip import pack
 from autograder.grade import grade
 from autograder.grades import class_grades
 from autograder.problems import Problem
+from autograder.results import class_results
 from autograder.roster import roster
 from autograder.source_notebook import read_text, set_solution, to_text
 from autograder.tables import harmless, number
@@ -132,7 +134,9 @@ def grade_eve_by_hand(folder: ClassFolder, points: float) -> None:
         gradebook.db.commit()
 
 
-def test_a_score_set_by_hand_is_exported_and_late_penalties_count(graded: ClassFolder, gradebook: Path) -> None:
+def test_a_score_set_by_hand_is_exported_and_late_penalties_count(
+    graded: ClassFolder, gradebook: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from nbgrader.api import Gradebook
 
     grade_eve_by_hand(graded, 2.5)
@@ -141,6 +145,18 @@ def test_a_score_set_by_hand_is_exported_and_late_penalties_count(graded: ClassF
         book.db.commit()
     found = as_canvas_reads(export(graded, [TOY], "canvas", gradebook).path)
     assert (found["1236"], found["1235"]) == ("5.5", "5.75")
+    results = class_results(graded, TOY)  # what the table shows is what is exported
+    assert {learner.student: learner.final_score for learner in results.learners}["jobrien"] == 5.75
+    score_table.show(results)
+    assert "jobrien · late: nbgrader takes 1.25 of 7 points off" in capsys.readouterr().out
+
+
+def test_what_goes_to_canvas_is_utf8_whatever_a_spreadsheet_made_of_it(graded: ClassFolder, tmp_path: Path) -> None:
+    path = tmp_path / "saved.csv"
+    path.write_bytes(CANVAS_GRADEBOOK.removeprefix("\ufeff").encode("cp1252"))
+    done = export(graded, [TOY], "canvas", path)
+    assert as_canvas_reads(done.path)["1235"] == "7"
+    assert "José María" in done.path.read_text(encoding="utf-8-sig")
 
 
 @pytest.mark.parametrize(

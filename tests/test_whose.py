@@ -139,6 +139,13 @@ def test_a_learner_cannot_name_a_file_into_somebody_elses_place() -> None:
     }
 
 
+def test_a_file_in_a_strangers_folder_is_not_whose_name_it_bears() -> None:
+    found = sort(["mallory/ada.ipynb", "bo/x.ipynb"], [ADA, BO])
+    assert found.owned == {"bo": ["bo/x.ipynb"]}
+    assert "'mallory'" in found.reasons["mallory/ada.ipynb"]
+    assert list(sort(["lab-a/ada.ipynb", "lab-b/bo.ipynb"], [ADA, BO]).owned) == ["ada", "bo"]
+
+
 def replace_name(person: Person) -> Person:
     return Person(person.student, name="Eve Mallory")
 
@@ -327,6 +334,12 @@ def test_a_key_of_two_people_decides_for_neither() -> None:
     found = sort(["417.ipynb", "s1.ipynb"], people)
     assert list(found.owned) == ["s1"]
     assert "any of s1, s2" in found.reasons["417.ipynb"]
+
+
+def test_a_login_that_is_anothers_name_decides_for_neither() -> None:
+    assert list(sort(["ada.ipynb", "bo.ipynb"], [Person("s1", login="ada"), Person("s2", name="Ada"), BO]).owned) == [
+        "bo"
+    ]
 
 
 def test_letters_case_makes_no_second_learner() -> None:
