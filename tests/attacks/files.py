@@ -34,6 +34,19 @@ def _link_beside(notebook: Path) -> None:
     (notebook.parent / "others").symlink_to(f"../../{NEIGHBOUR}")
 
 
+def _pipe_beside(notebook: Path) -> None:
+    os.mkfifo(notebook.parent / "notes.txt")
+
+
+def _sparse_beside(notebook: Path) -> None:
+    with (notebook.parent / "data.bin").open("wb") as file:
+        file.truncate(2**33)
+
+
+def _endless_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
 def _pipe(path: Path) -> None:
     os.mkfifo(path)
 
@@ -143,6 +156,30 @@ ATTACKS = (
         score=None,
         told="link",
         beside=_link_beside,
+    ),
+    Attack(
+        "pipe-beside",
+        "keep nbgrader waiting at a pipe that it copies",
+        outcome=UNREADABLE,
+        score=None,
+        told="is a pipe",
+        beside=_pipe_beside,
+    ),
+    Attack(
+        "gigabytes-beside",
+        "fill the disk with nothing",
+        outcome=UNREADABLE,
+        score=None,
+        told="8,192 MB",
+        beside=_sparse_beside,
+    ),
+    Attack(
+        "endless-device",
+        "have the fingerprint read for ever",
+        outcome=UNREADABLE,
+        score=None,
+        told="link",
+        put=_endless_device,
     ),
     Attack("pipe", "keep the reader waiting at a pipe", outcome=UNREADABLE, score=None, told="is a pipe", put=_pipe),
     Attack(
