@@ -914,6 +914,18 @@ ATTENTION_WEIGHTS = Exercise(
             "comes back through softmax. Filling scores stops it there, as nothing flows back to an entry that was "
             "filled. Adding does not.",
         ),
+        Misconception(
+            "applied the mask after softmax and rescaled the rows, with a small number against dividing by 0",
+            replace=MASKED_SOFTMAX,
+            by="""weights = scores.softmax(dim=-1)
+    if mask is not None:
+        weights = weights * mask
+        weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-9)
+    return weights""",
+            hint="That is right on paper. But if a blocked score is far larger than the others, those round to 0 in "
+            "softmax and cannot be scaled up again. Block the scores before softmax.",
+            shown_by=("softmax",),
+        ),
     ),
     alternatives=(
         Alternative(

@@ -269,7 +269,7 @@ def seconds_on_a_pretend_clock(target, device, seconds_of_calls, warmup, repeats
     from manyheads import pretend
 
     options = () if warmup is None else (warmup, repeats)
-    with pretend.clock(device.type == "cuda", getattr(target, "__globals__", None)) as clock:
+    with pretend.clock(str(device) == "cuda", getattr(target, "__globals__", None)) as clock:
 
         def job():
             clock.job(seconds_of_calls[clock.jobs % len(seconds_of_calls)])
@@ -329,6 +329,10 @@ TIME_ON_DEVICE = Exercise(
             lambda draw: Call(timing(draw, "cuda", 4, 1)),
         ),
         Case("warmup and repeats left out", timing_by_default),
+        Case(
+            "a pretend GPU that is given by its name",
+            lambda draw: Call({**timing(draw, "cuda", 1, 3), "device": "cuda"}),
+        ),
     ),
     misconceptions=(
         Misconception(
@@ -462,6 +466,14 @@ TIME_ON_DEVICE = Exercise(
             hint="One number is asked for: the median of that list.",
             check="shapes",
         ),
+        Misconception(
+            "took for granted that the device is a torch.device",
+            replace="kind = torch.device(device).type",
+            by="kind = device.type",
+            hint="A device may also be given by its name, as a text, and a text has no type. torch.device makes a "
+            "device of either.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
@@ -471,11 +483,11 @@ def time_on_device(fn, device, warmup=3, repeats=20):
     device = torch.device(device)
     times = []
     for call in range(warmup + repeats):
-        if device.type == "cuda":
+        if torch.device(device).type == "cuda":
             torch.cuda.synchronize(device)
         start = time.perf_counter()
         fn()
-        if device.type == "cuda":
+        if torch.device(device).type == "cuda":
             torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
     return sorted(times[warmup:])[repeats // 2]
@@ -506,7 +518,7 @@ def time_on_device(fn, device, warmup=3, repeats=20):
         fn()
     times = []
     for _ in range(repeats):
-        if device.type == "cuda":
+        if torch.device(device).type == "cuda":
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             torch.cuda.synchronize()
             start.record()
@@ -527,7 +539,7 @@ def time_on_device(fn, device, warmup=3, repeats=20):
 from time import perf_counter_ns
 
 def time_on_device(fn, device, warmup=3, repeats=20):
-    wait = torch.accelerator.synchronize if device.type != "cpu" else lambda: None
+    wait = torch.accelerator.synchronize if torch.device(device).type != "cpu" else lambda: None
     [fn() for _ in range(warmup)]
     wait()
     nanoseconds = []

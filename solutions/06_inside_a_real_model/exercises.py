@@ -65,7 +65,7 @@ def loads(load_attention, weights, biases, index, change):
         if change.endswith("is missing"):
             del tensors[changed]
         else:
-            tensors[changed] = tensors[changed][:1]
+            tensors[changed] = tensors[changed][None] if change.endswith("dimensions") else tensors[changed][:1]
         try:
             load_attention(layer, tensors, index)
         except NotImplementedError:
@@ -94,6 +94,7 @@ LOAD_ATTENTION = Exercise(
         ),
         Case("a tensor is missing", lambda draw: published_tensors(draw, "ROLE is missing")),
         Case("a bias does not fit", lambda draw: published_tensors(draw, "ROLE holds a single number")),
+        Case("a bias is a row", lambda draw: published_tensors(draw, "ROLE has two dimensions")),
     ),
     misconceptions=(
         Misconception(
@@ -215,6 +216,16 @@ LOAD_ATTENTION = Exercise(
             replace="ours.copy_(theirs)",
             by="ours.clone().copy_(theirs)",
             hint="Nothing has arrived in the parameters of the layer that you were given. Its own are to be filled.",
+        ),
+        Misconception(
+            "compared the numbers of entries instead of the shapes",
+            replace="if theirs.shape != ours.shape:\n"
+            "                    raise ValueError("
+            'f"{name}.{kind} has the shape {tuple(theirs.shape)}, not {tuple(ours.shape)}")\n'
+            "                ours.copy_(theirs)",
+            by="ours.copy_(theirs.view_as(ours))",
+            hint="A tensor of another shape is another thing, also where it has as many entries: read in the wrong "
+            "order it fits, and nobody knows. Compare the shapes themselves.",
         ),
     ),
     alternatives=(
