@@ -16,6 +16,7 @@ import dateutil.parser
 
 from .class_folder import ClassFolder
 from .problems import Problem
+from .whole_file import whole_file
 
 DAY_FIRST, MONTH_FIRST = "day-first", "month-first"
 TIMES = "times.json"  # in the class folder: what the instructor has said
@@ -137,9 +138,8 @@ def keep_reading(folder: ClassFolder, reading: Reading) -> None:
     """Remember what the instructor has said, for the next time."""
     path = folder.root / TIMES
     if reading != read_reading(folder):
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(json.dumps(asdict(reading)) + "\n", encoding="utf-8")
-        beside.replace(path)
+        with whole_file(path) as beside:
+            beside.write_text(json.dumps(asdict(reading)) + "\n", encoding="utf-8")
 
 
 def _split_zone(text: str) -> tuple[str, str]:
