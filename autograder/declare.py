@@ -99,7 +99,7 @@ def multiple_choice(name: str, right: str, wrong: Mapping[str, tuple[str, str]])
         returns=("The answer",),
         cases=(Case("the question", lambda draw: Call({})),),
         misconceptions=tuple(
-            Misconception(thought, replace=f'return "{right}"', by=f'return "{letter}"', hint=hint)
+            Misconception(thought, replace=f'return "{right}"', by=f'return "{letter}"', hint=hint, check="shapes")
             for letter, (thought, hint) in wrong.items()
         ),
         alternatives=(Alternative("a capital letter", f"def {name}():\n    return {right.upper()!r}"),),

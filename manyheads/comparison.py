@@ -126,7 +126,7 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
         yield from _wrong_dtype(exam, name, expected, got)
     for name, expected, got in outputs:
         yield from _wrong_device(name, expected, got)
-    if check == SHAPES:
+    if check == SHAPES and not exam.conceals:  # a letter has no shape: any would do
         return
     if given.changed and not right.changed:
         changed = ", ".join(given.changed)
