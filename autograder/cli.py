@@ -216,8 +216,13 @@ def _grade(
     folder: ClassFolder, assignment: str, workers: int, regrade: bool, sandbox: bool, scheduler: str | None = None
 ) -> None:
     from . import score_table
+    from .agreement import differences
     from .grade import grade
+    from .marks import most
     from .results import class_results
+
+    for sentence in differences(folder.chapter(assignment), most(folder.gradebook_url, assignment)):
+        print(f"{assignment}: {sentence}.", file=sys.stderr)
 
     if not sandbox:
         print(f"{_UNSEALED.replace(' ran ', ' runs ')}.", file=sys.stderr)

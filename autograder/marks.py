@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nbgrader.api import Assignment, BaseCell, Grade, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Assignment, BaseCell, Grade, GradeCell, Notebook, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import Engine, NullPool, create_engine, select
 
 
@@ -70,6 +70,18 @@ def marks(url: str, assignment: str, student: str | None = None) -> Mapping[str,
             mark = Mark(judged, by_hand, extra or 0.0, bool(waits) and by_hand is not None)
             found.setdefault(who, {})[cell] = mark
     return found
+
+
+def most(url: str, assignment: str) -> Mapping[str, float]:
+    """Return the points that each graded cell of `assignment` is worth, by nbgrader's name for the cell."""
+    query = (
+        select(GradeCell.name, GradeCell.max_score)
+        .join(Notebook, GradeCell.notebook_id == Notebook.id)
+        .join(Assignment, Notebook.assignment_id == Assignment.id)
+        .where(Assignment.name == assignment)  # pyright: ignore[reportGeneralTypeIssues]
+    )
+    with _engine(url).connect() as connection:
+        return {name: float(points or 0) for name, points in connection.execute(query)}
 
 
 def penalties(url: str, assignment: str) -> Mapping[str, float]:

@@ -35,7 +35,7 @@ from .marks import marks
 from .needed import left_out
 from .realign import realign
 from .record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
-from .released import Release, release_of
+from .released import Release, release_in_class
 from .repair import FILE, Repair, keep, kept, note
 from .run_cells import RunCells
 from .schema import mended
@@ -274,7 +274,7 @@ class Realign(NbGraderPreprocessor):
         if READ in resources:
             return nb, resources
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
-        release = release_of(chapter)
+        release = release_in_class(chapter)
         nb, slips = mended(nb)
         keep(nb, [Repair(FILE, what) for what in slips])
         refuse_other_chapters(nb, release, chapter.name)

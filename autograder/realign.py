@@ -153,6 +153,8 @@ def _own(piece: Piece, release: Release, repairs: list[Repair]) -> list[Item]:
     if lost and not lost.checks and piece.is_code and not piece.is_blank:
         twice = lost.exercise in piece.outline.binds
         repairs.append(Repair(repair.DUPLICATE if twice else repair.SPLIT, lost.name))
+    if grade_id(piece.cell) in release.questions:
+        return [Item(piece.cell, None, piece)]
     unknown = "" if lost else grade_id(piece.cell) or _foreign_name(piece.source, release)
     if unknown:
         repairs.append(Repair(repair.UNKNOWN, presentable(unknown)))
@@ -206,8 +208,10 @@ def _notebook(submission: NotebookNode, items: Sequence[Item], release: Release,
     """Return the notebook of `items`, with the release's metadata and ids, and none that it does not know."""
     released_ids = {slot.cell.id for slot in release.slots}
     used: set[str] = set()
+    asked: set[str] = set()  # of several copies of a question, the first is graded: nbgrader refuses two of a name
     for number, item in enumerate(items):
         cell = item.cell
+        question = release.questions.get(grade_id(cell)) if item.slot is None else None
         unknown = {key for key in cell.metadata if key not in _EDITORS_OWN}
         if item.slot is None or item.piece is not None:
             expected = item.slot.cell.metadata if item.slot else {}
@@ -221,6 +225,11 @@ def _notebook(submission: NotebookNode, items: Sequence[Item], release: Release,
             wanted = _new_id(number, used | released_ids)
         cell.id = wanted
         used.add(wanted)
+        if question is not None and (name := grade_id(question)) not in asked:
+            asked.add(name)
+            cell.metadata = nbformat.from_dict(question.metadata)
+            if cell.cell_type != question.cell_type:
+                set_type(cell, question.cell_type)
     if submission.metadata.get("kernelspec", {}).get("name") != release.notebook.metadata.kernelspec.name:
         repairs.append(Repair(repair.KERNEL))
     if (submission.nbformat, submission.nbformat_minor) < (release.notebook.nbformat, release.notebook.nbformat_minor):

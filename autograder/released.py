@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 from nbformat import NotebookNode
 
 from .chapter import Chapter
 from .outline import meaning, outline
-from .source_notebook import EXERCISE_MARK, GRADE_MARK, grade_id, released_notebook, solved_notebook
+from .source_notebook import (
+    EXERCISE_MARK,
+    GRADE_MARK,
+    grade_id,
+    read_text,
+    released_notebook,
+    solved_notebook,
+)
 
 _CHECK_NAME = re.compile(r"\s*#*\s*\w{0,12}\s*:?\s*([A-Za-z_]\w*\.\w+)\s*$")
 _MARKER = re.compile(r"\s*#*\s*(exercise|grade)\b\s*:?\s*([\w.-]+)\s*$", re.IGNORECASE)
@@ -55,10 +63,16 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class Release:
-    """A released notebook, with its cells by each of the names they may be found by."""
+    """A released notebook, with its cells by each of the names they may be found by.
+
+    Args:
+        questions: cells that only the class's own release has, by nbgrader's name: an instructor added them, and grades
+            them by hand.
+    """
 
     notebook: NotebookNode
     slots: tuple[Slot, ...]
+    questions: Mapping[str, NotebookNode] = field(default_factory=dict)
 
     @cached_property
     def exercises(self) -> Mapping[str, Slot]:
@@ -122,6 +136,18 @@ def read_release(notebook: NotebookNode) -> Release:
 def release_of(chapter: Chapter) -> Release:
     """Return the release of `chapter`. Its set-up cell names no address: realignment never puts that cell back."""
     return read_release(released_notebook(solved_notebook(chapter, repository="", tag="")))
+
+
+def release_in_class(chapter: Chapter) -> Release:
+    """Return the release of a class's own copy of a chapter, with the questions that its instructor added."""
+    release = release_of(chapter)
+    path = chapter.folder.parent.parent / "release" / chapter.name / f"{chapter.name}.ipynb"
+    return replace(release, questions=_questions(path, path.stat().st_mtime_ns, release)) if path.is_file() else release
+
+
+@lru_cache(maxsize=32)
+def _questions(path: Path, changed: int, release: Release) -> Mapping[str, NotebookNode]:
+    return {name: cell for cell in read_text(path).cells if (name := grade_id(cell)) and name not in release.by_name}
 
 
 def _slots(notebook: NotebookNode) -> Iterator[Slot]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from .chapter import Chapter
 from .class_folder import ClassFolder
 from .history import Grading, noticed
-from .marks import Mark, enrolled, marks, penalties
+from .marks import Mark, enrolled, marks, most, penalties
 from .record import GRADED, NEEDS_REVIEW, Record, read_record
 from .repair import sentences
 from .verdict import PASSED, Verdict
@@ -116,6 +116,7 @@ class ClassResults:
         learners: sorted by student id.
         misconceptions: the commonest first.
         missing: whom the gradebook knows and who have handed in nothing for this assignment.
+        others: points of cells that only the gradebook has, such as a question that is graded by hand.
     """
 
     assignment: str
@@ -124,10 +125,11 @@ class ClassResults:
     learners: tuple[LearnerResult, ...]
     misconceptions: tuple[MisconceptionCount, ...]
     missing: tuple[str, ...] = ()
+    others: float = 0.0
 
     @property
     def max_score(self) -> float:
-        return sum(self.points.values())
+        return sum(self.points.values()) + self.others
 
     @property
     def scores(self) -> list[float]:
@@ -150,7 +152,12 @@ class ClassResults:
 def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
     """Gather the results of `assignment`."""
     chapter = folder.chapter(assignment)
-    points = {name: sum(cell.points for cell in chapter.cells_of(name)) for name in chapter.exercises}
+    worth = most(folder.gradebook_url, assignment)
+    points = {
+        name: sum(worth.get(cell.grade_id, cell.points) for cell in chapter.cells_of(name))
+        for name in chapter.exercises
+    }
+    others = sum(worth[cell] for cell in worth if chapter.graded_cell(cell) is None)
     students = folder.students(assignment)
     given = marks(folder.gradebook_url, assignment)
     late = penalties(folder.gradebook_url, assignment)
@@ -159,7 +166,9 @@ def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
         for student in students
     )
     missing = tuple(sorted(set(enrolled(folder.gradebook_url)) - set(students)))
-    return ClassResults(assignment, chapter.title, points, learners, _misconceptions(chapter, learners), missing)
+    return ClassResults(
+        assignment, chapter.title, points, learners, _misconceptions(chapter, learners), missing, others
+    )
 
 
 def _misconceptions(chapter: Chapter, learners: tuple[LearnerResult, ...]) -> tuple[MisconceptionCount, ...]:

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from .chapter import read_chapter
 from .inert import MakeInert
 from .nbgrader_steps import realigned
-from .released import release_of
+from .released import release_in_class
 from .source_notebook import grade_id
 from .triage import read_submission
 
@@ -37,7 +37,7 @@ def read_and_realign(path: Path, chapter_folder: Path) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    return json.dumps(realigned(notebook, release_of(chapter)))
+    return json.dumps(realigned(notebook, release_in_class(chapter)))
 
 
 def made_inert(notebook: str) -> str:
