@@ -11,6 +11,7 @@ import errno
 import functools
 import os
 import platform
+import re
 import resource
 import struct
 import sys
@@ -141,6 +142,30 @@ def mount(what: str | None, where: str, kind: str | None, flags: int, options: s
 def memory_folder(where: str, size: int, files: int) -> None:
     """Mount an empty folder of at most `size` bytes and `files` files, kept in memory and gone with the namespace."""
     mount("tmpfs", where, "tmpfs", NO_SUID | NO_DEVICES, f"size={size},nr_inodes={files},mode=0700")
+
+
+def mounted_below(where: str) -> list[str]:
+    """Return the paths below `where` at which something is mounted, without those that lie in another of them."""
+    with open("/proc/self/mountinfo", "rb") as file:
+        rows = [row.split()[4] for row in file]
+    # a blank in a path is written \\040
+    paths = {
+        re.sub(rb"\\(\d{3})", lambda code: bytes([int(code[1], 8)]), row).decode(errors="surrogateescape")
+        for row in rows
+    }
+    below = sorted(path for path in paths if path.startswith(f"{where}/"))
+    return [path for path in below if not any(path.startswith(f"{other}/") for other in below)]
+
+
+def show_again(descriptor: int, where: str) -> None:
+    """Mount what was opened as `descriptor`, and all that is mounted in it, at `where` too, as read-only as it was."""
+    source = f"/proc/self/fd/{descriptor}"
+    if os.path.isdir(source):
+        os.makedirs(where, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(where), exist_ok=True)
+        os.close(os.open(where, os.O_CREAT | os.O_WRONLY))
+    mount(source, where, None, _BIND | _RECURSIVE)
 
 
 def make_read_only(where: str) -> None:

@@ -1,8 +1,9 @@
 """The command that starts a Python module inside bubblewrap, seeing this Python and nothing else of this machine.
 
 Called by `autograder.warm` for the warm process and by `autograder.doctor` for its probe. What is inside: the system's
-programs and libraries, this Python and its packages, all read-only; an empty /tmp; no network, no other process, no
-environment variable of the grader's. Of this repository, `manyheads` and the few modules that run inside.
+programs and libraries, this Python and its packages, all read-only; a /tmp with nothing else in it; no network, no
+other process, no environment variable of the grader's. Of this repository, `manyheads` and the few modules that run
+inside.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .problems import Problem
-from .zygote import HOME, LETTERS, SCRATCH, SOCKETS
+from .zygote import HOME, LETTERS, MATPLOTLIB, SCRATCH, SOCKETS
 
 NOBODY = 65534  # the user that root becomes
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys/devices/system/cpu")
@@ -24,7 +25,6 @@ _SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d
 # This package's modules that run in there.
 _INSIDE = ("__init__", "garbage", "half_kernel", "layers", "namespaces", "watch", "zygote")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-_MATPLOTLIB = f"{SCRATCH}/matplotlib"
 _PLACES = ("/dev", "/proc", SCRATCH, SOCKETS, LETTERS)  # where something is mounted inside
 
 
@@ -37,11 +37,8 @@ def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[s
     Raises:
         Problem: if a program that it needs is not installed.
     """
-    for folder in (Path(sys.prefix), _manyheads()):
-        if folder.is_relative_to(SCRATCH):
-            raise Problem(
-                f"{folder} lies in {SCRATCH}, where learners' code sees a folder of its own; move it elsewhere"
-            )
+    if Path(SCRATCH) in _binds():
+        raise Problem(f"this Python lies in {SCRATCH} itself, with all that others have there; move it to a folder")
     program = shutil.which("bwrap")
     if program is None:
         raise Problem("there is no program bwrap; install it, for example: apt install bubblewrap")
@@ -49,7 +46,7 @@ def command(module: str, *arguments: str, hidden: Iterable[Path] = ()) -> list[s
     seal = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv", *_environment()]
     # /dev/full can be read as /dev/zero can, and not be mapped: that would be memory that no limit counts.
     devices = ["--dev", "/dev", "--dev-bind", "/dev/full", "/dev/zero", "--remount-ro", "/dev"]
-    over = [*devices, "--proc", "/proc", "--tmpfs", SCRATCH, *_font_list()]
+    over = [*devices, "--proc", "/proc", "--tmpfs", SCRATCH, *_shown(hidden, within=SCRATCH), *_font_list()]
     over += ["--remount-ro", "/", "--chdir", "/"]
     shown = _shown(hidden)
     if os.getuid() != 0:
@@ -74,7 +71,7 @@ def _environment() -> list[str]:
         "LOGNAME": "learner",
         "TMPDIR": SCRATCH,
         "IPYTHONDIR": f"{HOME}/.ipython",
-        "MPLCONFIGDIR": _MATPLOTLIB,
+        "MPLCONFIGDIR": MATPLOTLIB,
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # ipykernel sets it after the first picture is drawn
         # One thread: the warm process must have no other, and there are as many submissions at once as cores.
         **ONE_THREAD,
@@ -98,13 +95,14 @@ def _binds() -> set[Path]:
     return system | {Path(__file__).parent / f"{name}.py" for name in _INSIDE} | {_font_list_file()}
 
 
-def _shown(hidden: Iterable[Path]) -> list[str]:
-    """Return bubblewrap's words for all that is shown, a folder before what lies in it."""
+def _shown(hidden: Iterable[Path], within: str = "/") -> list[str]:
+    """Return bubblewrap's words for all that is shown below `within`, a folder before what lies in it."""
     # The learners' files hold the answers to what they see, and stand-ins: nothing that solves an exercise is in there.
     binds, masks = _binds(), covered(frozenset((*hidden, _manyheads() / "fixtures")))
     words: list[str] = []
     folders: set[Path] = set()
-    for path in sorted((*binds, *masks, *map(Path, _PLACES)), key=lambda path: (len(path.parts), path)):
+    places = {path for path in (*binds, *masks, *map(Path, _PLACES)) if Path(within) in path.parents}
+    for path in sorted(places, key=lambda path: (len(path.parts), path)):
         for folder in (*reversed(path.parents[:-1]), path):
             inside_a_bind = any(folder != bind and folder.is_relative_to(bind) for bind in binds if bind.is_dir())
             is_folder = folder != path or str(path) in _PLACES
@@ -147,4 +145,4 @@ def _font_list_file() -> Path:
 def _font_list() -> list[str]:
     """Return bubblewrap's words for matplotlib's list of fonts: without it, it looks at every font for seconds."""
     path = str(_font_list_file())
-    return ["--perms", "0755", "--dir", _MATPLOTLIB, "--ro-bind-try", path, f"{_MATPLOTLIB}/{Path(path).name}"]
+    return ["--perms", "0755", "--dir", MATPLOTLIB, "--ro-bind-try", path, f"{MATPLOTLIB}/{Path(path).name}"]

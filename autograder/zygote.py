@@ -35,7 +35,7 @@ from . import garbage, namespaces, watch
 from .namespaces import NO_DEVICES, NO_PROGRAMS, NO_SUID
 
 SOCKETS, LETTERS, SCRATCH, SHARED_MEMORY = "/run/kernel", "/run/letters", "/tmp", "/dev/shm"
-HOME = f"{SCRATCH}/home"
+HOME, MATPLOTLIB = f"{SCRATCH}/home", f"{SCRATCH}/matplotlib"
 CONNECTION_FILE = f"{SOCKETS}/connection.json"
 MAX_MESSAGE = 65536  # bytes
 _MB = 2**20
@@ -210,8 +210,17 @@ def _mount_all(limits: dict[str, Any]) -> None:
     namespaces.memory_folder(SOCKETS, size=64 * 1024, files=16)
     # Both letters of the largest size, and one more while one is replaced.
     namespaces.memory_folder(LETTERS, size=3 * limits["file_mb"] * _MB, files=16)
+    # A Python or a clone of this course that lies below the scratch folder's path is to be found there still.
+    shown = {
+        path: os.open(path, os.O_PATH)
+        for path in namespaces.mounted_below(SCRATCH)
+        if not path.startswith(f"{MATPLOTLIB}/")
+    }
     for folder in (SCRATCH, SHARED_MEMORY):
         namespaces.memory_folder(folder, limits["scratch_mb"] * _MB, _FILES)
+    for path, descriptor in shown.items():
+        namespaces.show_again(descriptor, path)
+        os.close(descriptor)
 
 
 def _kernel(limits: dict[str, Any], init: int, tell_ready: int) -> NoReturn:
@@ -237,7 +246,7 @@ def _kernel(limits: dict[str, Any], init: int, tell_ready: int) -> NoReturn:
         )
         namespaces.give_up_privileges()
         _reseed()
-        os.mkdir(HOME)
+        os.makedirs(HOME, exist_ok=True)  # a clone may lie in there
         os.chdir(HOME)
         from .half_kernel import HalfKernel
 

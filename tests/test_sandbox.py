@@ -7,11 +7,14 @@ import asyncio
 import json
 import os
 import platform
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -475,10 +478,71 @@ def test_a_folder_to_hide_is_hidden_even_inside_one_that_is_shown(tmp_path: Path
     assert _text(notebook.cells[0]) == "[]\n"
 
 
-def test_a_python_that_would_be_out_of_sight_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.prefix", "/tmp/course/.venv")
-    with pytest.raises(Problem, match=r"/tmp/course/\.venv lies in /tmp.*move it elsewhere"):
+def test_a_python_whose_folder_is_the_scratch_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.prefix", "/tmp")
+    with pytest.raises(Problem, match=r"this Python lies in /tmp itself"):
         sandbox.command("autograder.layers")
+
+
+_FROM_A_CLONE = """
+import sys, nbformat
+from nbclient import NotebookClient
+from autograder.kernel import SealedKernel
+from autograder.limits import Limits
+for source in sys.argv[1:]:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    kernel = SealedKernel(limits=Limits(seconds=240))
+    NotebookClient(notebook, km=kernel, shutdown_kernel="immediate").execute(cleanup_kc=True)
+    kernel.close()
+    print(*(output.text for output in notebook.cells[0].outputs), end="")
+"""
+_LOOK_AROUND = """
+import os, sys, manyheads.check, torch
+from manyheads import fixtures
+clone = os.path.dirname(os.path.dirname(manyheads.__file__))
+beside = os.path.dirname(clone)
+print([clone, sys.prefix, sorted(os.listdir("/tmp")), os.listdir(beside), sorted(os.listdir(clone)),
+       os.listdir(fixtures.FOLDER), sorted(os.listdir(os.path.join(clone, "autograder")))])
+for place in (os.path.join(clone, "manyheads"), sys.prefix):
+    try:
+        open(os.path.join(place, "mine"), "w")
+    except OSError as error:
+        print([type(error).__name__, error.strerror])
+for place in ("/tmp", beside, clone):
+    open(os.path.join(place, "mine"), "w").close()
+"""
+
+
+def test_a_clone_below_the_scratch_folders_path_is_shown_there_and_nothing_beside_it() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="a clone ") as beside:
+        clone, python = Path(beside, "course"), Path(beside, "course", ".venv")
+        for package in ("autograder", "manyheads"):
+            shutil.copytree(Path(manyheads.__file__).parent.parent / package, clone / package)
+        (clone / "class").mkdir()
+        Path(beside, "others.ipynb").write_text("swordfish")
+        venv.create(python, symlinks=True)
+        packages = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+        [own] = python.glob("lib/python3*/site-packages")
+        (own / "all.pth").write_text("\n".join((str(clone), *packages)))
+        command = [python / "bin" / "python", "-P", "-c", _FROM_A_CLONE, _LOOK_AROUND, _LOOK_AROUND]
+        done = subprocess.run(command, cwd="/", env={"TMPDIR": "/tmp"}, capture_output=True, text=True, timeout=300)
+        left = {path.name for path in (Path("/tmp"), Path(beside), clone) if Path(path, "mine").exists()}
+    assert done.returncode == 0, done.stderr
+    first, *refused, second, _, _ = map(ast.literal_eval, done.stdout.splitlines())
+    modules = sorted(f"{name}.py" for name in sandbox._INSIDE)
+    top = Path(beside).name
+    assert first[:6] == [
+        str(clone),
+        str(python),
+        sorted(("home", top)),
+        ["course"],
+        [".venv", "autograder", "manyheads"],
+        [],
+    ]
+    assert first[6] == modules
+    assert refused == [["OSError", "Read-only file system"]] * 2
+    assert second == first, "what one submission leaves is gone"
+    assert not left, "and lies nowhere outside"
 
 
 def test_a_processs_memory_is_gathered_in_large_pages_where_linux_can() -> None:
