@@ -12,7 +12,7 @@ import pickle
 import resource
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -131,6 +131,17 @@ def _serve(line: Connection, other_end: Connection | None, seconds: int, memory_
             except Exception as error:
                 answer = False, _portable(error)
             line.send(answer)
+
+
+@contextlib.contextmanager
+def memory_beside(memory_mb: int) -> Iterator[None]:
+    """Within the block, give this process no more than `memory_mb` beside what it has: Python raises `MemoryError`."""
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    _set_limit(resource.RLIMIT_DATA, _private_memory() + memory_mb * MB)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def _set_limit(what: int, most: int) -> None:

@@ -24,6 +24,7 @@ from manyheads import threads
 
 from . import layers, namespaces, sandbox
 from .chapter import LESSON, REPOSITORY_ROOT
+from .newer_python import COLAB
 from .problems import Problem, one_line
 
 _FIXES = {
@@ -149,9 +150,23 @@ def report(found: Sequence[Layer]) -> str:
     rows = [f"{'✗' if layer.missing else '✓'} {layer.name}{_why(layer)}" for layer in found]
     sealed = not any(layer.missing for layer in found)
     rows.append("Submissions are sealed off." if sealed else "`autograder grade` refuses here, unless --no-sandbox.")
-    rows += ["", *(f"  {row}" for row in _surroundings()), "", f"  Python {platform.python_version()}"]
+    rows += ["", *(f"  {row}" for row in _surroundings()), "", f"  {_python(sys.version_info[:2])}"]
     rows += [f"  {name} {_version(name)}" for name in _PACKAGES]
     return "\n".join(rows)
+
+
+def _python(here: tuple[int, int]) -> str:
+    """Return what to say of this Python. A learner on Colab may write what an older one cannot read."""
+    older = here < COLAB
+    colab = ".".join(map(str, COLAB))
+    return (
+        f"Python {platform.python_version()}"
+        + (
+            f": Colab has {colab}, and what is written in newer syntax will be `needs review` here. "
+            f"To grade it: use Python {colab} or newer."
+        )
+        * older
+    )
 
 
 def _surroundings() -> list[str]:

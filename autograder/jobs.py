@@ -16,10 +16,14 @@ from traitlets.config import Config
 
 import manyheads.check  # noqa: F401
 
+from .bounded import memory_beside
 from .course import unpack
+from .limits import Limits
 from .nbgrader_steps import Execute, Marked
 from .problems import one_line
-from .record import NEEDS_REVIEW
+from .record import CRASHED, NEEDS_REVIEW
+
+_LEAST_MB = 1024  # that judging a submission may take, however little the submission itself may
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,16 @@ def run_job(job: Job) -> tuple[str, Marked]:
     It never raises: a fault of the grader's own is an outcome, too, and costs one submission. It runs once more before
     that, for most faults are the machine's: a sandbox that somebody ended, a file that could not be opened.
     """
+    # What a submission sends lies in this process until it is read; a message may have any number of parts.
+    most = max(_LEAST_MB, int(Limits.of(job.settings.get("limits", {})).memory_mb))
     try:
-        with contextlib.suppress(Exception):
+        with memory_beside(most):
+            with contextlib.suppress(Exception):
+                return _run(job)
             return _run(job)
-        return _run(job)
+    except MemoryError:
+        reason = f"what it sent took more than {most} MB of the grader's memory: there is no score"
+        return "", Executed.without_grade(job, CRASHED, reason).marked
     except Exception as error:
         return "", Executed.of_our_fault(job, error).marked
 

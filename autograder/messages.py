@@ -21,6 +21,7 @@ from jupyter_client.session import Session
 _DEEPEST = 50  # dicts and lists within each other
 # Widgets are drawn in a browser, and nobody looks at a submission while it runs; the rest concerns a kernel's end.
 _MOST_VALUES = 200_000  # lists and objects in one message: a few bytes of JSON are fifty times as many in memory
+_MOST_PARTS = 1000  # of a message; a kernel's have seven, and a buffer each for what a display shows in bytes
 _NOT_NEEDED = ("comm_", "shutdown_", "debug_", "iopub_welcome")
 
 
@@ -69,8 +70,8 @@ class SoundChannel(AsyncZMQSocketChannel):
 
     async def _recv(self, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Return the message that has come, {} for one that is left out."""
-        parts = self._now.recv_multipart(zmq.NOBLOCK)  # `get_msg` has waited for it
-        if sum(part.count(b"[") + part.count(b"{") for part in parts) > _MOST_VALUES:
+        parts = self._parts()
+        if parts is None or sum(part.count(b"[") + part.count(b"{") for part in parts) > _MOST_VALUES:
             self.left_out += 1
             return {}
         try:
@@ -84,6 +85,22 @@ class SoundChannel(AsyncZMQSocketChannel):
         self._welcome |= message.get("msg_type") == "iopub_welcome"
         self.left_out += not str(message.get("msg_type")).startswith(_NOT_NEEDED)
         return {}
+
+    def _parts(self) -> list[bytes] | None:
+        """Return the parts of the message that has come, None where they are many or large together.
+
+        ZeroMQ bounds a part, and not how many there are.
+        """
+        most = int(self._now.getsockopt(zmq.MAXMSGSIZE))  # -1: any size
+        parts: list[bytes] = []
+        number = size = 0
+        more = True
+        while more:
+            part = self._now.recv(zmq.NOBLOCK, copy=False)  # `get_msg` has waited for it, and all parts come together
+            number, size, more = number + 1, size + len(part.buffer), part.more
+            if number <= _MOST_PARTS and (most < 0 or size <= most):
+                parts.append(part.bytes)
+        return parts if len(parts) == number else None
 
 
 def is_sound(message: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+COLAB = (3, 13)  # Colab's Python in August 2026; github.com/googlecolab/backend-info says what it is today
 _VERSION = re.compile(r" on Python [\d.]+ \(syntax was added in Python (3\.\d+)\)$")
 _HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 _MOST = 50  # sources that are read of one submission

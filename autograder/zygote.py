@@ -24,6 +24,7 @@ import itertools
 import json
 import os
 import random
+import resource
 import select
 import signal
 import socket
@@ -74,6 +75,8 @@ _NO_DEBUGGER = "debugpy"  # each kernel would set one up, which takes longer tha
 
 def main(control: socket.socket) -> None:
     """Warm up, say so, and answer requests until the other end is closed."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # what the worker that started it may have is another matter
     namespaces.new_user_namespace()  # who makes a submission's namespaces in there may also join them
     staged, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:

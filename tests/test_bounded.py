@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 
 import pytest
 
+from autograder import jobs
 from autograder.bounded import BoundedProcess, OutOfBounds
+from autograder.record import CRASHED
 
 _MEMORY_MB = 256
 
@@ -50,3 +53,20 @@ def test_its_process_ends_with_the_block_and_is_another_one() -> None:
         assert bounded(os.getpid) == process
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_a_submission_that_fills_the_graders_memory_has_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    got: list[int] = []
+
+    def receive(job: jobs.Job) -> None:
+        got.append(len(bytearray(512 * 2**20)))  # it may have as much as this
+        bytearray(2048 * 2**20)
+
+    monkeypatch.setattr(jobs, "_run", receive)
+    job = jobs.Job("ada", "00_rows", "{}", b"", {"limits": {"memory_mb": 1200}}, "")
+    notebook, marked = jobs.run_job(job)
+    assert (notebook, marked.outcome, marked.verdicts) == ("", CRASHED, ())
+    assert "1200 MB of the grader's memory" in marked.reason
+    assert got
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before, "the next submission is not bound by it"

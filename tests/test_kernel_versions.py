@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from autograder import doctor, namespaces
+from autograder.chapter import REPOSITORY_ROOT
 from autograder.demo import surprises
+from autograder.newer_python import COLAB
 from autograder.record import GRADED, NEEDS_REVIEW, UNREADABLE
 from autograder.results import ClassResults, ExerciseResult, LearnerResult
 
@@ -105,3 +107,11 @@ def test_the_demo_is_surprised_by_any_grade_that_is_not_as_it_must_be() -> None:
     full = {name: ExerciseResult(2.0, 2.0, "right") for name in points}
     sofia = LearnerResult("sofia", GRADED, "", 0, full)
     assert any("sofia got 2 of 2 points" in told for told in surprises(results(sofia=sofia), chapter))
+
+
+def test_doctor_says_where_colabs_python_is_newer_than_the_graders() -> None:
+    for here, older in (((3, 11), True), ((3, 12), True), (COLAB, False), ((3, 14), False), ((4, 0), False)):
+        assert ("Colab has 3.13" in doctor._python(here)) == older, here
+        assert ("needs review" in doctor._python(here)) == older, here
+    told = f"Colab itself has Python {COLAB[0]}.{COLAB[1]} "
+    assert told in (REPOSITORY_ROOT / "requirements-colab.txt").read_text(encoding="utf-8")

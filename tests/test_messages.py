@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import zmq
+import zmq.asyncio
+from jupyter_client.session import Session
 
-from autograder.messages import is_sound
+from autograder.limits import MB
+from autograder.messages import SoundChannel, is_sound
 
 
 def message(kind: Any, content: Any, parent: Any = None) -> dict[str, Any]:
@@ -58,3 +65,51 @@ def test_what_no_kernel_sends_and_nobody_needs_is_left_out(kind: object, content
 
 def test_a_message_that_answers_nothing_is_left_out() -> None:
     assert not is_sound(message("status", {"execution_state": "idle"}, parent="text"))
+
+
+async def _arriving(send: Callable[[zmq.Socket, Session], None]) -> tuple[list[dict[str, Any]], int]:
+    """Return the messages that a channel gives of what `send` sends to it, and how many it left out."""
+    session, context = Session(key=b"key"), zmq.Context()
+    theirs, ours = context.socket(zmq.PAIR), zmq.asyncio.Context(context).socket(zmq.PAIR)
+    ours.setsockopt(zmq.MAXMSGSIZE, MB)
+    with theirs, ours:
+        theirs.bind("inproc://channel")
+        ours.connect("inproc://channel")
+        send(theirs, session)
+        session.send(
+            theirs, "stream", {"name": "stdout", "text": "the last"}, parent=session.msg_header("execute_request")
+        )
+        channel, taken = SoundChannel(ours, Session(key=b"key"), None), []
+        while not taken or taken[-1]["content"].get("text") != "the last":
+            taken.append(await channel.get_msg(timeout=60))
+    context.term()
+    return taken, channel.left_out
+
+
+@pytest.mark.parametrize(("parts", "size"), [(2, 600 * 1024), (1100, 1), (100, 512 * 1024)])
+def test_a_message_of_parts_that_are_many_or_large_together_is_left_out(parts: int, size: int) -> None:
+    def send(line: zmq.Socket, session: Session) -> None:
+        content = {"data": {"text/plain": "x"}, "metadata": {}}
+        part = bytes(size)
+        session.send(
+            line, "display_data", content, parent=session.msg_header("execute_request"), buffers=[part] * parts
+        )
+
+    tracemalloc.start()
+    try:
+        taken, left_out = asyncio.run(_arriving(send))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (len(taken), left_out) == (1, 1)
+    assert most < 4 * MB, "what is too much is not gathered"
+
+
+def test_a_message_with_some_parts_is_whole() -> None:
+    def send(line: zmq.Socket, session: Session) -> None:
+        content = {"data": {"text/plain": "x"}, "metadata": {}}
+        session.send(line, "display_data", content, parent=session.msg_header("execute_request"), buffers=[b"1", b"2"])
+
+    [first, _], left_out = asyncio.run(_arriving(send))
+    assert [bytes(part) for part in first["buffers"]] == [b"1", b"2"]
+    assert not left_out
