@@ -375,6 +375,14 @@ ATTENTION_SCORES = Exercise(
             "A d_model that the notebook defined further up is another number.",
         ),
         Misconception(
+            "took the root of the notebook's width, which a loop further up has left at 1024",
+            replace="d_head = q.shape[-1]",
+            by="d_head = width = 1024",
+            hint="The right number depends on the queries that are given: it is the root of their own last dimension. "
+            "The cells that you ran before used width for something else.",
+            shown_by=("width",),
+        ),
+        Misconception(
             "took torch.sqrt of a plain number",
             replace="math.sqrt(d_head)",
             by="torch.sqrt(q.shape[-1])",
@@ -622,6 +630,10 @@ MASKED_SOFTMAX = """if mask is not None:
         # softmax makes a row NaN if all of it is blocked
         weights = weights.masked_fill(~mask, 0.0)
     return weights"""
+PICKED_OUT = (
+    "An index picks entries out and lays them in a row: nobody knows any more whose scores they were. All scores stay "
+    "where they are, and those that are blocked become −∞."
+)
 
 
 def masked_by(line: str) -> str:
@@ -731,8 +743,9 @@ ATTENTION_WEIGHTS = Exercise(
             "left NaN in rows where all is blocked",
             replace="weights = weights.masked_fill(~mask, 0.0)",
             by="pass",
-            hint="Where all is blocked there is nothing to share out, and 0 divided by 0 is NaN. One NaN spoils all "
-            "that is computed from it. A query that may look at nothing takes nothing: its row is zeros.",
+            hint="Where all is blocked there is nothing to share out, and 0 divided by 0 is NaN, as is −∞ minus −∞. "
+            "One NaN spoils all that is computed from it. A query that may look at nothing takes nothing: its row is "
+            "zeros.",
         ),
         Misconception(
             "took e to the power of the scores by hand",
@@ -852,6 +865,36 @@ ATTENTION_WEIGHTS = Exercise(
             + MASKED_SOFTMAX,
             hint="Without a mask nothing is blocked: every word may look at every word. (And there need not be as "
             "many queries as keys.)",
+            check="shapes",
+        ),
+        Misconception(
+            "took the mask as an index into the caller's own scores",
+            replace=MASKED_SOFTMAX,
+            by="""if mask is not None:
+        scores[~mask] = -math.inf
+    weights = scores.softmax(dim=-1)
+    if mask is not None:
+        weights[~mask] = 0.0
+    return weights""",
+            hint="An index has to be as large as what it picks from, and a mask may be smaller: one for the whole "
+            "batch, or one for all queries. Besides, what is written there is written into the caller's scores. "
+            "masked_fill repeats the mask where that is needed, and makes a new tensor.",
+            check="shapes",
+        ),
+        Misconception(
+            "picked the allowed scores out with the mask as an index",
+            replace=MASKED_SOFTMAX,
+            by="""if mask is not None:
+        scores = scores[mask]
+    return scores.softmax(dim=-1)""",
+            hint=PICKED_OUT,
+            check="shapes",
+        ),
+        Misconception(
+            "picked the allowed scores out with the mask as an index, even where there is no mask",
+            replace=MASKED_SOFTMAX,
+            by="return scores[mask].softmax(dim=-1)",
+            hint=f"{PICKED_OUT} (An index of None picks nothing out and adds a dimension.)",
             check="shapes",
         ),
         Misconception(
@@ -1426,7 +1469,7 @@ SINGLE_HEAD_ATTENTION = Exercise(
             replace="return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
             by="with torch.no_grad():\n            return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
             hint="The numbers are right, and training could not change them: torch has kept no record of how they "
-            "came about. Leave out detach, numpy and no_grad.",
+            "came about. Something cuts that record off: detach, .data, numpy or no_grad, perhaps.",
         ),
         Misconception(
             "made the layers in forward, anew at each call",

@@ -120,8 +120,8 @@ COMPARE_HEAD_COUNTS = Exercise(
             "stopped after the first model",
             replace="return {num_heads: train(num_heads) for num_heads in head_counts}",
             by="for num_heads in head_counts:\n        return {num_heads: train(num_heads)}",
-            hint="A return ends the function at once, in the first round of the loop. Collect first, return at the "
-            "end.",
+            hint="Only one model was trained. (Does your return stand inside the loop? It ends the function at once, "
+            "in the first round. Collect first, return at the end.)",
             check="shapes",
         ),
         Misconception(
@@ -129,8 +129,8 @@ COMPARE_HEAD_COUNTS = Exercise(
             replace="return {num_heads: train(num_heads) for num_heads in head_counts}",
             by="for num_heads in head_counts:\n        accuracies = {num_heads: train(num_heads)}\n"
             "    return accuracies",
-            hint="Every round of the loop starts a new dict and throws the old one away. Make one dict before the "
-            "loop, and add to it.",
+            hint="All models were trained, and all accuracies but one are gone. Make one dict before the loop, and "
+            "add to it in each round.",
             check="shapes",
         ),
         Misconception(
@@ -279,7 +279,7 @@ ATTENTION_ENTROPY = Exercise(
             replace=".masked_fill(weights == 0, 0.0)",
             by="",
             hint="The logarithm of 0 is −∞, and 0 times −∞ is NaN. A word that is not looked at adds nothing to the "
-            "sum.",
+            "sum. (You do fill them? Then keep the result: it is a new tensor.)",
         ),
         Misconception(
             "blanked the NaN only after the sum",
@@ -404,6 +404,14 @@ ATTENTION_ENTROPY = Exercise(
             by=".sum()",
             hint="Without a dim, all entries are added up: one number for the whole batch. Each word that looks has "
             "an entropy of its own, (batch, heads, seq_q).",
+            check="shapes",
+        ),
+        Misconception(
+            "took torch's Categorical, which refuses a row of zeros",
+            replace=SUM,
+            by="return torch.distributions.Categorical(probs=weights).entropy()",
+            hint="Categorical wants rows that sum to 1. A word that may look at nothing has a row of zeros, and its "
+            "entropy is 0.",
             check="shapes",
         ),
     ),

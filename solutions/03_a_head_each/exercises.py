@@ -118,6 +118,7 @@ HEAD_WIDTH = Exercise(
             by="return d_model / num_heads",
             hint="512 / 8 is 64.0, and nn.Linear wants a whole number. Another sign divides whole numbers.",
             check="shapes",
+            shown_by=("/",),
         ),
         Misconception(
             "divided the number of heads by d_model",
@@ -158,6 +159,7 @@ HEAD_WIDTH = Exercise(
             by="assert False, (f",
             hint="An AssertionError says that the programmer was wrong, and Python can be told to skip assertions. "
             "What a caller gets wrong is a ValueError.",
+            shown_by=("assert",),
         ),
         Misconception(
             "raised a plain Exception",
@@ -403,7 +405,7 @@ MAKE_HEADS = Exercise(
             "made one head too few",
             replace="range(num_heads)",
             by="range(1, num_heads)",
-            hint="range(1, n) leaves out the 0, so it has n − 1 steps.",
+            hint="One head is missing. (range(1, n) leaves out the 0, so it has n − 1 steps.)",
             check="shapes",
         ),
         Misconception(
@@ -778,7 +780,8 @@ CONCAT_HEADS = Exercise(
             by="batch, num_heads, seq, d_head = outputs.shape\n"
             "    return outputs.reshape(batch, seq, num_heads * d_head)",
             hint="The shape is right, but the row of a word holds numbers of other words. Reshaping cuts the numbers "
-            "anew in their old order, in which all words of a head stand before the next head.",
+            "anew in their old order, in which all words of a head stand before the next head. (You do move them? "
+            "Then keep the result: it is a new tensor.)",
         ),
         Misconception(
             "interleaved the heads",
@@ -1142,14 +1145,15 @@ PARALLEL_HEADS = Exercise(
             replace="self.w_o(joined), weights",
             by="self.w_o(joined).detach(), weights.detach()",
             hint="The numbers are right, and training could not change them: torch has kept no record of how they came "
-            "about. Leave out detach, numpy and no_grad.",
+            "about. Something cuts that record off: detach, .data, numpy or no_grad, perhaps.",
         ),
         Misconception(
-            "swapped the two sizes when it made the heads",
+            "swapped the two sizes when making the heads",
             replace="make_heads(d_model, num_heads)",
             by="make_heads(num_heads, d_model)",
             hint="make_heads wants the length of a word's vector first, then the number of heads.",
             check="shapes",
+            shown_by=("make_heads",),
         ),
         Misconception(
             "made w_o for a single head's features, in and out",
@@ -1300,6 +1304,7 @@ ATTENTION_PARAMETERS = Exercise(
             by="d_head = d_model / num_heads",
             hint="The number is right, but it is a float: 512 / 8 is 64.0. Parameters are counted in whole numbers.",
             check="shapes",
+            shown_by=("/",),
         ),
         Misconception(
             "let each head read only its slice of x",
@@ -1482,6 +1487,7 @@ ATTENTION_FLOPS = Exercise(
             by="d_head = d_model / num_heads",
             hint="The number is right, but it is a float: 512 / 8 is 64.0. FLOPs are counted in whole numbers.",
             check="shapes",
+            shown_by=("/",),
         ),
         Misconception(
             "counted a multiplication with its addition as one in one of the two products with a matrix of seq × seq",

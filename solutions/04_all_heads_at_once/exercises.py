@@ -248,7 +248,8 @@ MERGE_HEADS = Exercise(
             replace=MERGE,
             by="x.reshape(batch, seq, num_heads * d_head)",
             hint="The shape is right and the numbers are in the wrong places: your first row holds several words of "
-            "head 0. Bring the words in front of the heads before you join the last two dimensions.",
+            "head 0. Bring the words in front of the heads before you join the last two dimensions. (You do swap "
+            "them? Then keep the result: it is a new tensor.)",
         ),
         Misconception(
             "used view on a transposed tensor",
@@ -782,6 +783,7 @@ MULTI_HEAD_ATTENTION = Exercise(
             by="assert d_model % num_heads == 0",
             hint="An assert raises AssertionError, and is left out when Python runs with -O. Who calls you expects a "
             "ValueError: raise one.",
+            shown_by=("assert",),
         ),
         # from the inputs to the heads
         Misconception(
@@ -983,7 +985,8 @@ MULTI_HEAD_ATTENTION = Exercise(
             "left NaN in rows where all is blocked",
             replace=WEIGHTS,
             by=f"{SCORES}.masked_fill({BLOCKED}, -math.inf).softmax(dim=-1)",
-            hint="Softmax over nothing but −∞ is 0 divided by 0. Your attention_weights makes zeros of such rows.",
+            hint="Where all is blocked there is nothing to share out: that is 0 divided by 0, and NaN. Your "
+            "attention_weights makes zeros of such rows.",
         ),
         Misconception(
             "put a dimension for the heads into every mask",
@@ -1006,8 +1009,8 @@ MULTI_HEAD_ATTENTION = Exercise(
             shown_by=("no forward: Dropout",),
             replace=DROPPED,
             by=f"weights = nn.functional.dropout({WEIGHTS}, self.dropout.p)",
-            hint="nn.functional.dropout drops always unless it is told otherwise. A trained layer must give the same "
-            "answer every time: a module nn.Dropout knows by itself which mode it is in.",
+            hint="A trained layer must give the same answer every time. (nn.functional.dropout drops always unless it "
+            "is told otherwise; a module nn.Dropout knows by itself which mode it is in.)",
         ),
         Misconception(
             "dropped numbers before softmax instead of weights",
@@ -1133,7 +1136,7 @@ MULTI_HEAD_ATTENTION = Exercise(
             replace="return output, weights",
             by="return output.detach(), weights.detach()",
             hint="The numbers are right, and training could not change them: torch has kept no record of how they "
-            "came about. Leave out detach, numpy and no_grad.",
+            "came about. Something cuts that record off: detach, .data, numpy or no_grad, perhaps.",
         ),
         Misconception(
             "looked for the value before the key was settled",

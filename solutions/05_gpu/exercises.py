@@ -653,6 +653,7 @@ SCORE_MATRIX_BYTES = Exercise(
             by="torch.finfo(dtype).bits / 8",
             hint="The number is right, but it is a float. Bytes are counted in whole numbers.",
             check="shapes",
+            shown_by=("/",),
         ),
     ),
     alternatives=(
@@ -1207,7 +1208,8 @@ FAST_MULTI_HEAD_ATTENTION = Exercise(
             "cut the gradient off",
             replace="return self.w_o(merge_heads(heads))",
             by="return self.w_o(merge_heads(heads)).detach()",
-            hint="The numbers are right, and training could not change them. Leave out detach, numpy and no_grad.",
+            hint="The numbers are right, and training could not change them. Something cuts torch's "
+            "record of them off: detach, .data, numpy or no_grad, perhaps.",
         ),
         Misconception(
             "gave dropout_p a layer instead of a number",
