@@ -35,7 +35,7 @@ from .watch import KERNEL_ENDED
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "SYSTEMROOT", "TMPDIR")
 _SEND_SECONDS = 10
 _QUEUED = 8  # messages that wait here to be read
-_BESIDE_MB = 2  # how much larger than all that may be shown one message may be: so many times that is in memory here
+_BESIDE_MB = 16  # how much larger than all that may be shown one message may be: so many times that is in memory here
 
 
 class _Session(Session):

@@ -118,11 +118,11 @@ def test_bad_input_becomes_rows_with_reasons_and_the_others_are_graded(
     assert rows["ada"].score == 9
     for student, words in {
         "not-json": "not JSON",
-        "no-notebook": "no notebook",
+        "no-notebook": "not a notebook",
         "empty": "empty",
-        "old": "format 3",
+        "old": "none of its graded cells is here",
         "other": "attend.outputs",
-        "damaged": "damaged",
+        "damaged": "none of its graded cells is here",
         "missing": "there is only notes.ipynb",
     }.items():
         assert rows[student].outcome == UNREADABLE

@@ -33,6 +33,7 @@ class Candidate:
 
     Args:
         name: what it is, "alternative: einsum".
+        source: the code, which a mistake may be known by.
         target: makes the function or the class.
         mistake: the known mistake that it makes, or None.
         caught_by: the first check that must catch the mistake.
@@ -40,6 +41,7 @@ class Candidate:
     """
 
     name: str
+    source: str
     target: Callable[[], Any]
     mistake: str | None = None
     caught_by: str = ""
@@ -68,10 +70,10 @@ def candidates(chapter: Chapter, exam: Exam) -> Iterator[Candidate]:
     name = exam.exercise
     exercise = chapter.exercises[name]
 
-    def written(source: str) -> Callable[[], Any]:
-        return lambda: chapter.namespace({name: source})[name]
+    def candidate(called: str, source: str, mistake: str | None = None, caught_by: str = "") -> Candidate:
+        return Candidate(called, source, lambda: chapter.namespace({name: source})[name], mistake, caught_by)
 
-    yield Candidate("reference", written(chapter.reference[name]))
+    yield candidate("reference", chapter.reference[name])
     if exam.stand_in:
         scope: dict[str, Any] = {}
 
@@ -79,12 +81,11 @@ def candidates(chapter: Chapter, exam: Exam) -> Iterator[Candidate]:
             exec(exam.stand_in, scope)
             return scope[name]
 
-        yield Candidate("stand-in", stand_in, by_the_course=True)
+        yield Candidate("stand-in", exam.stand_in, stand_in, by_the_course=True)
     for alternative in exercise.alternatives:
-        yield Candidate(f"alternative: {alternative.name}", written(alternative.code))
+        yield candidate(f"alternative: {alternative.name}", alternative.code)
     for mistake in exercise.misconceptions:
-        source = chapter.mistaken(name, mistake)
-        yield Candidate(f"mistake: {mistake.name}", written(source), mistake.name, mistake.check)
+        yield candidate(f"mistake: {mistake.name}", chapter.mistaken(name, mistake), mistake.name, mistake.check)
 
 
 def ask(exam: Exam, target: Any, device: torch.device, by_default: bool = False) -> list[Answer]:
@@ -117,7 +118,7 @@ def judge(exam: Exam, candidate: Candidate, answers: list[Answer], moved: bool) 
         moved: whether the inputs were on a GPU. A mistake about devices then stops with torch's own error, which is as
             good as a name.
     """
-    found = {check: diagnosis.examine(exam, answers, check) for check in CHECKS}
+    found = {check: diagnosis.examine(exam, answers, check, candidate.source) for check in CHECKS}
     if candidate.mistake is None:
         wrong = next((finding for finding in found.values() if finding), None)
         return wrong is None, "" if wrong is None else _one_line(wrong.message)
