@@ -181,7 +181,7 @@ def _of_layer(frame: FrameType, inner: Sequence[FrameType]) -> tuple[str, list[s
     if layer is None:
         return None
     owner = frame.f_locals.get("self")
-    parts: Mapping[str, Any] = dict(owner.named_children()) if isinstance(owner, nn.Module) else {}
+    parts = _parts_of(owner)
     name = next((name for name, part in parts.items() if part is layer), _UNKNOWN)
     operands = [f"{name} {type(layer).__name__}"]
     if inner[0].f_code.co_name == "__setattr__":
@@ -248,11 +248,14 @@ def _kind(frame: FrameType, node: ast.expr) -> str:
             return _UNKNOWN if value is _kind else _type(value)
         case ast.Attribute(value=ast.Name(id=owner), attr=name):
             layer = frame.f_locals.get(owner)
-            parts: Mapping[str, Any] = (
-                {**vars(layer), **vars(layer)["_modules"]} if isinstance(layer, nn.Module) else {}
-            )
+            parts = {**vars(layer), **_parts_of(layer)} if isinstance(layer, nn.Module) else {}
             return _type(parts[name]) if name in parts else _UNKNOWN
     return _UNKNOWN
+
+
+def _parts_of(layer: object) -> Mapping[str, Any]:
+    """Return the layers of a layer by name; none where its class left out super().__init__()."""
+    return vars(layer).get("_modules", {}) if isinstance(layer, nn.Module) else {}
 
 
 def _type(value: object) -> str:

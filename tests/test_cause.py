@@ -131,6 +131,14 @@ def test_two_layers_of_one_size_are_told_apart() -> None:
     assert not agree(none, pair)
 
 
+def test_a_layer_that_was_not_made_ready_is_told_in_torchs_words() -> None:
+    source = layer("return q").replace("        super().__init__()\n", "")
+    failure = learner(source, init={})
+    assert failure.kind == "AttributeError"
+    assert "__init__() call" in failure.message
+    assert failure.line.startswith("self.w_q")
+
+
 def test_a_layer_in_place_of_a_number_is_known_by_both_operands() -> None:
     known, same, other = (
         learner(layer(f"return {code}"), init={}).cause for code in ("q @ self.w_q", "k @ self.w_o", "q @ (q, k)")
