@@ -14,8 +14,9 @@ from torch import Tensor
 
 from .call import Answer, Call
 from .comparison import Divergence, first_divergence, same
-from .exam import CHECKS, Exam, Trial, foundations
+from .exam import CHECKS, SHAPES, Exam, Trial, foundations
 from .forbidden import FORBIDDEN
+from .nothing_computed import nothing_computed
 from .presumed import shows
 from .sources import forbidden_name
 
@@ -51,10 +52,14 @@ def examine(exam: Exam, answers: Sequence[Answer], check: str, source: str = "")
     for trial, given in zip(exam.trials, answers, strict=True):
         divergence = first_divergence(exam, trial, given, check)
         if divergence is not None:
-            mistake = _known_mistake(exam, answers, trial, source)
-            message = _message(exam, trial, divergence, mistake)
-            return Finding(message, divergence.stage, mistake)
-    return None
+            return _finding(exam, answers, trial, divergence, source)
+    empty = nothing_computed(exam, answers) if check == SHAPES else None
+    return None if empty is None else _finding(exam, answers, *empty, source)
+
+
+def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Divergence, source: str) -> Finding:
+    mistake = _known_mistake(exam, answers, trial, source)
+    return Finding(_message(exam, trial, divergence, mistake), divergence.stage, mistake)
 
 
 def decide(

@@ -7,6 +7,7 @@ the place of torch's and Python's own functions is taken away again when the `wi
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 import time
 import timeit
@@ -57,31 +58,71 @@ def machine(cuda_gpus: int, mps: bool) -> Iterator[None]:
 class Clock:
     """Pretend time, in seconds. It stands still but for jobs.
 
+    How long a job takes is asked for no sooner than the clock is read or the GPU is waited for. Before, no such number
+    is there: code that looks for it in memory must do what it was to do.
+
     Args:
         gpu: whether jobs go into the queue of a pretend GPU, which works while the caller goes on.
     """
 
     def __init__(self, gpu: bool) -> None:
         self.gpu = gpu
-        self.now = 100.0
-        self.processor = 10.0  # what the processor's cores have worked, together
-        self.gpu_free_at = 0.0
         self.jobs = 0
+        self._now = 100.0
+        self._processor = 10.0
+        self._gpu_free_at = 0.0
+        self._open: list[tuple[float, Callable[[], float]]] = []  # jobs by when they were handed over
 
-    def job(self, seconds: float) -> None:
-        """Do a job that takes `seconds`: at once, or by handing it to the GPU."""
+    def job(self, seconds: Callable[[], float]) -> None:
+        """Do a job that takes as long as `seconds` then says: at once, or by handing it to the GPU."""
         self.jobs += 1
         if self.gpu:
-            self.now += LAUNCH
-            self.processor += LAUNCH
-            self.gpu_free_at = max(self.now, self.gpu_free_at) + seconds
-        else:
-            self.now += seconds
-            self.processor += CORES * seconds
+            self._now += LAUNCH
+            self._processor += LAUNCH
+        self._open.append((self._now, seconds))
 
-    def wait(self) -> None:
-        """Let time pass until the GPU has nothing left to do."""
-        self.now = max(self.now, self.gpu_free_at)
+    @property
+    def now(self) -> float:
+        """What the clock on the wall shows."""
+        if not self.gpu:
+            self._finish()
+        return self._now
+
+    @property
+    def processor(self) -> float:
+        """What the processor's cores have worked, together."""
+        if not self.gpu:
+            self._finish()
+        return self._processor
+
+    @property
+    def gpu_free_at(self) -> float:
+        """When the GPU has nothing left to do."""
+        self._finish()
+        return self._gpu_free_at
+
+    def wait(self, until: float | None = None) -> None:
+        """Let time pass until then; None: until the GPU has nothing left to do."""
+        self._now = max(self.now, self.gpu_free_at if until is None else until)
+
+    def _finish(self) -> None:
+        for handed_over, seconds in self._open:
+            taken = seconds()
+            if self.gpu:
+                self._gpu_free_at = max(handed_over, self._gpu_free_at) + taken
+            else:
+                self._now += taken
+                self._processor += CORES * taken
+        self._open.clear()
+
+
+def number(key: int, *what: object) -> float:
+    """Return a number from 0 up to 1 that follows from a key and from what it is about.
+
+    It is worked out anew each time: where many are needed, none of them lies in memory before it is asked for.
+    """
+    digest = hashlib.sha256(repr((key, *what)).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
 
 
 @contextlib.contextmanager
@@ -94,7 +135,7 @@ def clock(gpu: bool, namespace: MutableMapping[str, Any] | None = None) -> Itera
         namespace: where code may hold a real clock under a name of its own (`from time import perf_counter`).
     """
     pretend = Clock(gpu)
-    synchronize = pretend.wait if gpu else _no_gpu
+    synchronize: Callable[[], None] = pretend.wait if gpu else _no_gpu
     clocks = _pretend_clocks(pretend)
     names = {getattr(time, name): name for name in clocks}
     held = {own: names[value] for own, value in (namespace or {}).items() if _is_one_of(value, names)}
@@ -161,7 +202,7 @@ class _Event:
         self._at = max(self._clock.now, self._clock.gpu_free_at)
 
     def synchronize(self) -> None:
-        self._clock.now = max(self._clock.now, self._at)
+        self._clock.wait(until=self._at)
 
     def elapsed_time(self, end: _Event) -> float:
         return 1000 * (end._at - self._at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -290,7 +291,7 @@ def test_torch_answers_as_on_the_pretend_machine_and_as_before_afterwards(
 def test_the_pretend_gpu_works_while_the_caller_goes_on() -> None:
     with pretend.clock(gpu=True) as clock:
         start = time.perf_counter()
-        clock.job(5.0)
+        clock.job(lambda: 5.0)
         ordered = time.perf_counter() - start
         torch.cuda.synchronize()
         done = time.perf_counter() - start
@@ -298,10 +299,31 @@ def test_the_pretend_gpu_works_while_the_caller_goes_on() -> None:
     assert done == pytest.approx(pretend.LAUNCH + 5)
 
 
+@pytest.mark.parametrize("gpu", [False, True])
+def test_how_long_a_job_takes_is_unknown_until_the_clock_gets_there(gpu: bool) -> None:
+    asked: list[int] = []
+
+    def seconds(job: int) -> float:
+        asked.append(job)
+        return 1.0 + job
+
+    with pretend.clock(gpu) as clock:
+        start = time.perf_counter()
+        for job in range(3):
+            clock.job(functools.partial(seconds, job))
+        assert asked == []
+        if gpu:
+            time.perf_counter()
+            assert asked == []
+            torch.cuda.synchronize()
+        assert time.perf_counter() - start == pytest.approx(6 + gpu * pretend.LAUNCH)
+        assert asked == [0, 1, 2]
+
+
 def test_the_pretend_cpu_has_no_gpu_to_wait_for() -> None:
     with pretend.clock(gpu=False) as clock:
         start = time.monotonic()
-        clock.job(5.0)
+        clock.job(lambda: 5.0)
         assert time.monotonic() - start == pytest.approx(5)
         with pytest.raises(AssertionError, match="CUDA"):
             torch.cuda.synchronize()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Iterator
+from types import CodeType, FrameType, ModuleType
+
 import pytest
+import torch
 
 from autograder.chapter import Chapter
 from autograder.examiner import VISIBLE_SEED, set_exams
@@ -122,6 +128,50 @@ def test_sizes_of_a_case_are_all_different(chapter: Chapter) -> None:
         for trial in exam.trials:
             sizes = list(trial.sizes.values())
             assert len(sizes) == len(set(sizes)), f"{exam.exercise}, {trial.name}: {trial.sizes}"
+
+
+def _fractions(value: object) -> Iterator[float]:
+    if isinstance(value, float):
+        yield from [value] * (value % 1 != 0)
+    elif isinstance(value, dict):
+        yield from _fractions(list(value.values()))
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _fractions(item)
+
+
+def _in_sight(frame: FrameType | None) -> Iterator[float]:
+    """Yield the fractions that called code finds in the frames above it, up to the probe's, and in what they hold."""
+    held: list[object] = []
+    while frame is not None:
+        held += frame.f_locals.values()
+        frame = None if frame.f_code is probe.run.__code__ else frame.f_back
+    known: set[int] = set()
+    while held:
+        thing = held.pop()
+        everybodys = isinstance(thing, dict) and "__spec__" in thing  # the names of a module
+        if id(thing) in known or everybodys or isinstance(thing, (type, ModuleType, torch.Tensor, CodeType)):
+            continue
+        known.add(id(thing))
+        yield from _fractions(thing)
+        held += gc.get_referents(thing)
+
+
+@chapters
+def test_a_number_that_is_asked_for_lies_nowhere_in_sight(chapter: Chapter) -> None:
+    for exam in set_exams(chapter, VISIBLE_SEED).values():
+        for trial in exam.trials:
+            wanted = set(_fractions(trial.right.value))
+            if not wanted or trial.call.init is not None:  # a layer gives back some of what it was made with
+                continue
+            seen: set[float] = set()
+
+            def looks(*inputs: object, seen: set[float] = seen) -> None:
+                seen.update(_in_sight(sys._getframe()))
+
+            probe.run(looks, trial.call, exam.probe)
+            near = {number for number in wanted for other in seen if abs(number - other) < 1e-6}
+            assert near == set(), f"{exam.exercise}, {trial.name}"
 
 
 def test_the_course_has_the_misconceptions_and_alternatives_it_promises(capsys: pytest.CaptureFixture[str]) -> None:

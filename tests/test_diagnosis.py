@@ -53,6 +53,41 @@ def test_rounding_is_no_mistake_and_more_is() -> None:
     assert "12 of 12 entries differ" in finding.message
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (torch.zeros(3, 4), "every entry of scores is the same"),
+        (torch.full((3, 4), 0.25), "every entry of scores is the same"),
+        (torch.full((3, 4), NAN), "no entry of scores is a finite number"),
+        (torch.tensor([NAN, 0.0, 0.0, float("inf")]).expand(3, 4), "every entry of scores is the same"),
+    ],
+)
+def test_a_right_shape_that_holds_nothing_passes_no_check(given: torch.Tensor, words: str) -> None:
+    finding = shapes(given)
+    assert finding is not None
+    assert finding.message.startswith("The shapes are right, but nothing is computed yet")
+    assert words in " ".join(finding.message.split())
+
+
+def test_whoever_computes_something_has_the_points_for_the_shapes() -> None:
+    assert shapes(RIGHT * 0 + torch.arange(4.0)) is None
+    assert shapes((RIGHT, torch.zeros(3)), of=exam((RIGHT, RIGHT[:, 0]))) is None  # one of two outputs is enough
+    assert shapes((RIGHT * 0, torch.zeros(3)), of=exam((RIGHT, RIGHT[:, 0]))) is not None
+    assert shapes(torch.zeros(3, 4), of=exam(torch.ones(3, 4))) is None  # the right answer is no different
+    assert shapes(torch.ones(3, 4, dtype=torch.bool), of=exam(RIGHT > 3)) is None  # a mask that allows all
+    assert shapes(0.0, of=exam(2.5)) is None
+
+
+def test_one_case_that_holds_something_is_enough() -> None:
+    trials = tuple(replace(exam().trials[0], name=name) for name in ("first", "second"))
+    both = replace(exam(), trials=trials)
+    assert examine(both, [Answer(torch.zeros(3, 4)), Answer(RIGHT + 1)], "shapes") is None
+    assert examine(both, [Answer(torch.zeros(3, 4)), Answer(torch.ones(3, 4))], "shapes") is not None
+
+
 def test_a_shape_is_read_back_in_names() -> None:
     finding = shapes(RIGHT.T)
     assert finding is not None

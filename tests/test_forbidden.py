@@ -165,6 +165,10 @@ CARRIED = {
     "another file's name": "exec(compile('out = SDPA(q, k, v)', torch.__file__, 'exec'))",
     "hook": "x = q.clone().requires_grad_()\nout = []\nx.register_hook(lambda g: out.append(SDPA(q, k, v)))\n"
     "x.sum().backward()\nout = out[0]",
+    "hook under grad": "x = q.clone().requires_grad_()\nout = []\n"
+    "x.register_hook(lambda g: out.append(SDPA(q, k, v)))\ntorch.autograd.grad(x.sum(), x)\nout = out[0]",
+    "switched off": "with torch._C.DisableTorchFunction():\n    out = SDPA(q, k, v)",
+    "switched off for subclasses": "with torch._C.DisableTorchFunctionSubclass():\n    out = SDPA(q, k, v)",
     "decoded": "import base64\nexec(base64.b64decode(b'b3V0ID0gU0RQQShxLCBrLCB2KQ=='))",
 }
 

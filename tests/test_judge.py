@@ -13,7 +13,7 @@ from autograder.chapter import Chapter, GradedCell
 from autograder.judge import Judge
 from autograder.verdict import PASSED, Verdict
 from manyheads import probe
-from manyheads.call import Answer
+from manyheads.call import Answer, missing
 from manyheads.diagnosis import Ask
 from manyheads.exam import Exam
 
@@ -145,7 +145,7 @@ def test_what_is_lent_cannot_be_handed_in(toy: Chapter) -> None:
         "def row_sums(x, factors):\n    if scale_rows.__module__ == 'manyheads.stand_in':\n"
         "        globals()['kept'] = scale_rows\n    return 0"
     )
-    delegates = "def scale_rows(x, factors):\n    return globals().get('kept', lambda x, f: x * 0)(x, factors)"
+    delegates = "def scale_rows(x, factors):\n    return globals().get('kept', lambda x, f: x * 2)(x, factors)"
     judge = Judge(toy, "secret")
     namespace = toy.namespace({"scale_rows": delegates, "row_sums": keeps})
     for cell in reversed(toy.graded_cells):  # what builds on it is judged first
@@ -154,3 +154,29 @@ def test_what_is_lent_cannot_be_handed_in(toy: Chapter) -> None:
     assert "kept" in namespace
     assert earned["scale_rows-outputs"] == 0
     assert earned["scale_rows-shapes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("scale_rows", "lent"),
+    [(None, set()), ("def scale_rows(x, factors): return x + factors[:, None]", {"scale_rows", "row_sums"})],
+    ids=["not written yet", "wrong"],
+)
+def test_what_holds_an_unwritten_foundation_is_not_lent(toy: Chapter, scale_rows: str | None, lent: set[str]) -> None:
+    namespace = toy.namespace({"row_sums": "def row_sums(x, factors): return x * 2, x.sum(1)"})
+    del namespace["scale_rows"]
+    if scale_rows is not None:
+        exec(scale_rows, namespace)
+    seen: set[str] = set()
+
+    def ask(exam: Exam, stand_ins: Mapping[str, str]) -> Sequence[Answer]:
+        seen.update(stand_ins)
+        with probe.standing_in(namespace, stand_ins):
+            if exam.exercise not in namespace:
+                return [Answer(failure=missing(exam.exercise))] * len(exam.trials)
+            return [probe.run(namespace[exam.exercise], trial.call, exam.probe) for trial in exam.trials]
+
+    judge = Judge(toy, "secret")
+    for cell in toy.graded_cells:
+        if cell.exercise == "RowLayer":  # the others stand below it
+            judge.mark(cell, ask, "")
+    assert seen == lent

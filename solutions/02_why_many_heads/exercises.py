@@ -37,29 +37,33 @@ ANSWER_PARAMETERS = multiple_choice(
 # compare_head_counts
 
 
-def compare_with_a_spy(target, head_counts, accuracies):
-    """Report what came back, in which order models were trained, and how often each of them."""
-    trainings = {}
+def compare_with_a_spy(target, head_counts, key):
+    """Report what came back, in which order models were trained, and how often each of them.
+
+    What a model reaches is worked out when it is trained: before, no accuracy is there to be found.
+    """
+    from manyheads import pretend
+
+    asked_for, trainings = tuple(head_counts), {}
 
     def train(num_heads):
         if not isinstance(num_heads, int):
             raise TypeError(f"train takes one number of heads, such as 4, and it was given {num_heads!r}")
-        if num_heads not in accuracies:
+        if num_heads not in asked_for:
             raise ValueError(f"train was given {num_heads}, which is not among the head_counts")
         trainings[num_heads] = trainings.get(num_heads, 0) + 1
-        return accuracies[num_heads]
+        return round(pretend.number(key, num_heads), 3)
 
     result = target(train, head_counts)
     return result, list(trainings), trainings
 
 
 def counts_to_compare(draw: Draw, how_many: int) -> Call:
-    """`how_many` numbers of heads in no order, and the accuracy that a model with each of them reaches."""
+    """`how_many` numbers of heads in no order, and a key that says what a model with each of them reaches."""
     counts = draw.sizes(" ".join("abcd"[:how_many]), low=1, high=16)
     while counts == sorted(counts) and how_many > 1:
         counts = counts[::-1]
-    accuracies = [round(accuracy, 3) for accuracy in draw.normal(len(counts)).sigmoid().tolist()]
-    return Call({"head_counts": counts, "accuracies": dict(zip(counts, accuracies, strict=True))})
+    return Call({"head_counts": counts, "key": draw.integer(1, 10**6)})
 
 
 COMPARE_HEAD_COUNTS = Exercise(

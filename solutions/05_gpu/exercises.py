@@ -4,6 +4,8 @@ Everything can be judged without a GPU: on pretend hardware (`manyheads.pretend`
 and by tolerances that depend on the dtype. Where there is a real GPU, the probes run the code there as well.
 """
 
+import math
+
 import torch
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
@@ -264,37 +266,60 @@ def causal_mask_like(x):
 # time_on_device
 
 
-def seconds_on_a_pretend_clock(target, device, seconds_of_calls, warmup, repeats):
-    """Let the learner's timer measure a job on a clock that only jobs move. Also report how often it ran the job."""
+def seconds_on_a_pretend_clock(target, device, warmup, repeats, order, key):
+    """Let the learner's timer measure a job on a clock that only jobs move. Also report how often it ran the job.
+
+    The warm-up calls are slow, and so is one of those that are timed. All timed calls differ, but for the middle two of
+    an even number: there, every way to take a median agrees.
+    """
     from manyheads import pretend
 
     options = () if warmup is None else (warmup, repeats)
+    slow, timed = options or (3, 20)
+    start, step = order
+
+    def seconds(call):
+        """How long a call takes. Nobody works it out before it is over."""
+        call %= slow + timed
+        if call < slow:
+            return round(4 - call / 10 + pretend.number(key, call) / 20, 2)
+        place = (start + step * (call - slow)) % timed  # among the timed calls, sorted
+        if timed > 1 and place == timed - 1:
+            return round(9 + pretend.number(key, "slowest"), 2)
+        if timed % 2 == 0 and place == timed // 2:
+            place -= 1
+        return round(1 + place / 10 + pretend.number(key, place, "sorted") / 20, 2)
+
     with pretend.clock(str(device) == "cuda", getattr(target, "__globals__", None)) as clock:
 
         def job():
-            clock.job(seconds_of_calls[clock.jobs % len(seconds_of_calls)])
+            call = clock.jobs
+            clock.job(lambda: seconds(call))
 
-        seconds = target(job, device, *options)
-    return seconds, clock.jobs
+        taken = target(job, device, *options)
+    return taken, clock.jobs
 
 
 def timing(draw: Draw, device: str, warmup: int, repeats: int) -> dict[str, object]:
-    """Return the arguments of a job with slow warm-up calls, and a very slow one among those that are timed.
+    """Return the arguments of a job whose timed calls take their times in no order.
 
-    All timed calls differ, but for the middle two of an even number: there, every way to take a median agrees.
+    `order` is (start, step): how many others the first timed call is slower than, and how many more each next one is.
+    Neither the last call nor the middle one is the median.
     """
-    seconds = [1 + place / 10 + draw.integer(0, 6) / 100 for place in range(repeats)]
-    if repeats % 2 == 0:
-        seconds[repeats // 2] = seconds[repeats // 2 - 1]
-    if repeats > 1:
-        seconds[-1] = 9 + draw.integer(0, 99) / 100
-    timed = [seconds[place] for place in draw.normal(repeats).argsort().tolist()]
-    slow = [4 - call / 10 + draw.integer(0, 6) / 100 for call in range(warmup)]
+    middle, last = repeats // 2, repeats - 1
+    orders = [
+        [start, step]
+        for step in range(1, repeats + 1)
+        for start in range(repeats)
+        if math.gcd(step, repeats) == 1
+        and (repeats == 1 or middle not in ((start + step * middle) % repeats, (start + step * last) % repeats))
+    ]
     return {
         "device": torch.device(device),
-        "seconds_of_calls": [round(second, 2) for second in slow + timed],
         "warmup": warmup,
         "repeats": repeats,
+        "order": orders[draw.integer(0, len(orders) - 1)],
+        "key": draw.integer(1, 10**6),
     }
 
 

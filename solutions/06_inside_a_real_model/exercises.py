@@ -4,6 +4,8 @@ Read by `autograder`, in lesson order, through `EXERCISES`. The reference soluti
 MiniLM: all are drawn, and small.
 """
 
+from collections.abc import Sequence
+
 import torch
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
@@ -20,14 +22,15 @@ def attention_map(draw: Draw, *shape: int) -> torch.Tensor:
 # load_attention
 
 
-def published_tensors(draw: Draw, change: str = "none") -> Call:
+def published_tensors(draw: Draw, change: str = "none", numbers: Sequence[int] = ()) -> Call:
     """Draw a small model's attention tensors, 4 for each layer (query, key, value, output), and which layer to load.
 
     Args:
+        numbers: the layers' numbers, where they are not 0, 1, 2 and so on. Layer 1 is loaded then.
         change: what happens to the tensors, "ROLE" standing for the name of one of the biases.
     """
     num_heads, d_head = draw.sizes("num_heads d_head", low=2, high=3)
-    (layers,) = draw.sizes("layers", low=4, high=5)
+    layers = len(numbers) or draw.sizes("layers", low=4, high=5)[0]
     d_model = num_heads * d_head
     draw.named(d_model=d_model)
     role = ("self.query", "self.key", "self.value", "output.dense")[draw.integer(0, 3)]
@@ -35,13 +38,14 @@ def published_tensors(draw: Draw, change: str = "none") -> Call:
         {
             "weights": draw.normal(layers, 4, d_model, d_model),
             "biases": draw.normal(layers, 4, d_model),
-            "index": draw.integer(1, layers - 2),  # neither the first nor the last
+            "numbers": list(numbers or range(layers)),
+            "index": 1 if numbers else draw.integer(1, layers - 2),  # neither the first nor the last
             "change": change.replace("ROLE", f"{role}.bias"),
         }
     )
 
 
-def loads(load_attention, weights, biases, index, change):
+def loads(load_attention, weights, biases, numbers, index, change):
     """Load one layer of a small model whose tensors have MiniLM's names."""
     from torch import nn
 
@@ -52,11 +56,11 @@ def loads(load_attention, weights, biases, index, change):
             self.w_q, self.w_k, self.w_v, self.w_o = (nn.Linear(d_model, d_model) for _ in range(4))
 
     tensors = {}
-    for number in range(len(weights)):
+    for number, weight, bias in zip(numbers, weights, biases, strict=True):
         for place, role in enumerate(("self.query", "self.key", "self.value", "output.dense")):
             name = f"encoder.layer.{number}.attention.{role}"
-            tensors[f"{name}.weight"] = weights[number, place].clone()
-            tensors[f"{name}.bias"] = biases[number, place].clone()
+            tensors[f"{name}.weight"] = weight[place].clone()
+            tensors[f"{name}.bias"] = bias[place].clone()
     layer = Layer(weights.shape[-1], 2)
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
@@ -88,6 +92,10 @@ LOAD_ATTENTION = Exercise(
     returns=("The loaded layer",),
     cases=(
         Case("a layer in the middle of the model", published_tensors),
+        Case(
+            "layer 1 of a model that has layers 10 and 11, too",
+            lambda draw: published_tensors(draw, numbers=(0, 1, 2, 10, 11)),
+        ),
         Case(
             "the tensors change after loading",
             lambda draw: published_tensors(draw, "all tensors are set to 0 after loading"),
@@ -188,6 +196,7 @@ LOAD_ATTENTION = Exercise(
             replace='place = f"encoder',
             by='layer = copy.deepcopy(layer)\n    place = f"encoder',
             hint="The layer that you were given is as it was before. Its own parameters are to be filled.",
+            check="shapes",
         ),
         Misconception(
             "did not look at the shapes",
@@ -210,12 +219,14 @@ LOAD_ATTENTION = Exercise(
             hint="A name points to something else now, and the layer is as it was before. The numbers have to go into "
             "the parameter that is there.",
             shown_by=("no copy_|copy|deepcopy|data|set_|load_state_dict",),
+            check="shapes",
         ),
         Misconception(
             "left the layer as it was",
             replace="ours.copy_(theirs)",
             by="ours.clone().copy_(theirs)",
             hint="Nothing has arrived in the parameters of the layer that you were given. Its own are to be filled.",
+            check="shapes",
         ),
         Misconception(
             "compared the numbers of entries instead of the shapes",

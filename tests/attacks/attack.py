@@ -13,8 +13,8 @@ from autograder.record import GRADED
 TOY = "00_rows"
 
 # The toy chapter has three exercises of 3 points: scale_rows, row_sums and RowLayer, each 1 for the shapes and 2 for
-# the numbers. This one has the right shapes and the wrong numbers: 1 point, honestly earned.
-WRONG = "def scale_rows(x, factors):\n    return x * 0\n"
+# the numbers. This one computes something of the right shape, and the wrong numbers: 1 point, honestly earned.
+WRONG = "def scale_rows(x, factors):\n    return x * 2\n"
 ONE_POINT = {"scale_rows": WRONG}
 
 

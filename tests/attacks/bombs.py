@@ -148,7 +148,7 @@ ATTACKS = (
     Attack(
         "endless-answer",
         "never answer",
-        writes={"scale_rows": WRONG.replace("return x * 0", "while True: pass")},
+        writes={"scale_rows": WRONG.replace("return x * 2", "while True: pass")},
         outcome=TIMEOUT,
         score=0,
         told="ran ",

@@ -20,7 +20,7 @@ class Everything:
     def __getattr__(self, name):
         return self
 def scale_rows(x, factors):
-    return (x * 0).as_subclass(Right)
+    return (x * 2).as_subclass(Right)
 """
 
 _ALWAYS_EQUAL = """
@@ -64,7 +64,7 @@ def scale_rows(x, factors):
     for thing in gc.get_objects():
         if type(thing).__name__ == "Trial" and set(thing.call.inputs) == {"x", "factors"}:
             return thing.right.value
-    return x * 0
+    return x * 2
 """
 
 
@@ -112,9 +112,12 @@ ATTACKS = (
         score=0,
         told="wrong shape",
     ),
-    Attack("nan", "pass by NaN, which is close to nothing", writes=_number("float('nan')"), told="NaN"),
-    Attack("infinite", "pass by infinity, which is close to all", writes=_number("float('inf')"), told="infinite"),
-    Attack("largest-number", "overflow the comparison", writes=_number("3.4e38")),
+    Attack("nan", "pass by NaN, which is close to nothing", writes=_number("float('nan')"), score=0, told="NaN"),
+    Attack(
+        "infinite", "pass by infinity, which is close to all", writes=_number("float('inf')"), score=0, told="infinite"
+    ),
+    Attack("largest-number", "overflow the comparison", writes=_number("3.4e38"), score=0),
+    Attack("zeros", "be paid for a shape without an answer", writes=_number("0"), score=0, told="nothing is computed"),
     Attack("looks-for-answers", "find the right answer in memory", writes={"scale_rows": _LOOKS_FOR_ANSWERS}),
     Attack(
         "by-heart",
@@ -135,7 +138,7 @@ ATTACKS = (
     Attack(
         "fails-on-purpose",
         "be excused for a mistake by raising what the stub raises",
-        writes={"scale_rows": WRONG.replace("return x * 0", "raise NotImplementedError()")},
+        writes={"scale_rows": WRONG.replace("return x * 2", "raise NotImplementedError()")},
         score=0,
         told="not written yet",
     ),

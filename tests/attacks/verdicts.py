@@ -116,7 +116,7 @@ def row_sums(x, factors):
 
 _DELEGATES = """
 def scale_rows(x, factors):
-    return globals().get("kept", lambda x, factors: x * 0)(x, factors)
+    return globals().get("kept", lambda x, factors: x * 2)(x, factors)
 """
 
 
@@ -124,7 +124,7 @@ def _scale_rows_last(notebook: NotebookNode) -> None:
     """Put the exercise that is lent, and its checks, below all others, so that it is judged after it was lent."""
     cells = [cell for cell in notebook.cells if "scale_rows" in (cell.get("id") or "")]
     notebook.cells = [cell for cell in notebook.cells if cell not in cells]
-    notebook.cells.insert(0, new_code_cell("scale_rows = lambda x, factors: x * 0"))
+    notebook.cells.insert(0, new_code_cell("scale_rows = lambda x, factors: x * 2"))
     notebook.cells += cells
 
 
