@@ -736,9 +736,13 @@ def attention_call(
     masked: bool = False,
     causal: bool = False,
     square: bool = False,
+    single: bool = False,
     dtype: torch.dtype = torch.float32,
 ) -> Call:
     *leading, seq_q, d_head = draw.sizes(f"{front} seq_q d_head", low=2, high=6)
+    if single:
+        seq_q = 1
+        draw.named(seq_q=seq_q)
     seq_k = seq_q if square else draw.sizes("seq_k", low=2, high=6)[0]
     q = draw.normal(*leading, seq_q, d_head).to(dtype)
     k, v = (draw.normal(*leading, seq_k, d_head).to(dtype) for _ in range(2))
@@ -775,6 +779,7 @@ FAST_ATTENTION = Exercise(
         Case("a mask of its own for each sentence", lambda draw: attention_call(draw, masked=True)),
         Case("is_causal", lambda draw: attention_call(draw, causal=True, square=True)),
         Case("is_causal, with more or fewer keys than queries", lambda draw: attention_call(draw, causal=True)),
+        Case("is_causal, with a single query", lambda draw: attention_call(draw, causal=True, single=True)),
         Case("a query that may attend to nothing", attention_with_blocked_query),
         Case("bfloat16 and a mask", lambda draw: attention_call(draw, masked=True, dtype=torch.bfloat16)),
         Case("is_causal on another device, here the pretend device meta", attention_on_meta),
@@ -850,6 +855,13 @@ FAST_ATTENTION = Exercise(
             f"{CAUSAL}.tril(k.shape[-2] - q.shape[-2]) if is_causal else mask)",
             hint="With more keys than queries, some models let the last query see the last key. Here, and in torch, "
             "query i sees the keys 0 … i, however many there are.",
+        ),
+        Misconception(
+            "dropped is_causal for a single query",
+            replace="is_causal=is_causal",
+            by="is_causal=is_causal and q.shape[-2] > 1",
+            hint="That is right where the query is the last word and the keys are all before it. Here, and in torch, "
+            "query i sees the keys 0 … i: the only query is query 0, and sees key 0 alone.",
         ),
         Misconception(
             "left dropout on",
