@@ -209,7 +209,13 @@ class _Event:
 
 
 def _demand_that_they_fit(query: Tensor, key: Tensor, value: Tensor) -> None:
-    torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    in_front = [tuple(tensor.shape[:-2]) for tensor in (query, key, value)]
+    try:
+        torch.broadcast_shapes(*in_front)
+    except RuntimeError:  # in words that no version of torch or Python changes: a mistake may be known by them
+        raise RuntimeError(
+            f"query, key and value do not fit: their dimensions before the last two are {in_front}"
+        ) from None
     if key.shape[-2] != value.shape[-2]:
         raise RuntimeError(f"there are {key.shape[-2]} keys and {value.shape[-2]} values, and must be as many of each")
 
