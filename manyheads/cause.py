@@ -16,7 +16,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, UntypedStorage, nn
 from torch.overrides import TorchFunctionMode
 
 from .frames import is_the_courses
@@ -41,14 +41,16 @@ class Operations(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self._names: dict[int, str] = {}
+        self._kept: list[UntypedStorage] = []  # else another tensor may come to lie at the same address
         self._failed: tuple[BaseException, str] | None = None
 
     def name_tensors(self, values: Mapping[str, object]) -> None:
         """Have the tensors among `values`, and all that are views of them, go by their names from here on."""
         for name, value in values.items():
             for tensor in _tensors([value]):
-                if place := _storage(tensor):
-                    self._names[place] = name
+                if (storage := _storage(tensor)) is not None:
+                    self._names[storage.data_ptr()] = name
+                    self._kept.append(storage)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch in place of each of its functions."""
@@ -81,7 +83,8 @@ class Operations(TorchFunctionMode):
         return _words(alike, map(self._operand, tensors))
 
     def _operand(self, tensor: Tensor) -> str:
-        name = self._names.get(_storage(tensor), _UNKNOWN)
+        storage = _storage(tensor)
+        name = _UNKNOWN if storage is None else self._names.get(storage.data_ptr(), _UNKNOWN)
         dtype = str(tensor.dtype).removeprefix("torch.")
         return f"{name} {tensor.device.type} {dtype} {'x'.join(map(str, tensor.shape))}"
 
@@ -146,10 +149,11 @@ def _tensors(values: Iterable[object]) -> Iterator[Tensor]:
             yield from _tensors(value)
 
 
-def _storage(tensor: Tensor) -> int:
-    """Return where a tensor's numbers lie, 0 where it has none."""
+def _storage(tensor: Tensor) -> UntypedStorage | None:
+    """Return what a tensor's numbers lie in, None where it has none in this memory."""
     with torch._C.DisableTorchFunctionSubclass():
-        return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else 0
+        storage = tensor.untyped_storage() if tensor.layout == torch.strided else None
+        return storage if storage is not None and storage.data_ptr() else None
 
 
 def _steps(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from manyheads import probe
 from manyheads.call import Answer, Call, Failure
-from manyheads.cause import agree
+from manyheads.cause import Operations, agree
 from manyheads.diagnosis import examine
 from manyheads.exam import Exam, Trial
 
@@ -163,6 +163,15 @@ def test_a_mistake_keeps_its_name_whatever_this_versions_words_are(words: str) -
     assert named.misconception == "left the keys"
     assert another is not None
     assert another.misconception is None
+
+
+def test_what_comes_to_lie_where_a_named_tensor_lay_has_not_its_name() -> None:
+    with Operations() as operations:
+        for _ in range(20):
+            operations.name_tensors({"q": torch.ones(1000, 1000)})  # gone at once, as a layer's are in a new dtype
+            with pytest.raises(RuntimeError) as raised:
+                torch.matmul(torch.ones(1000, 1000), K)
+            assert operations.failed(raised.value).startswith("product | ? ")
 
 
 def test_a_failed_call_is_made_no_more_than_twice_and_a_working_one_once() -> None:
