@@ -69,8 +69,13 @@ def collect(
         collected = Collected(skipped=skipped, asked=joined.asked, told=joined.told)
         receipts = read_receipts(folder, assignment)
         owned = by_owner(read_names(files, assignment, list(people.values())), people, receipts, collected)
-        worth = Worth(folder, assignment)
-        choices = {student: choose(assignment, student, names, worth) for student, names in owned.items()}
+        with Worth(folder, assignment) as worth:
+            choices = {student: choose(assignment, student, names, worth) for student, names in owned.items()}
+        collected.told += [
+            Skipped(choice.file.file.name, f"{worth.unread[choice.file.file.name]}, so it may hold no work at all")
+            for choice in choices.values()
+            if choice.file is not None and choice.file.file.name in worth.unread
+        ]
         _require_room(folder, (choice.file for choice in choices.values()))
         taking = _Taking(folder, assignment, update, receipts, collected, reading or read_reading(folder))
         try:

@@ -157,7 +157,8 @@ def _take_in(layout: Layout) -> str:
     with handed_in(layout.root / "submission") as (files, skipped):
         # Whoever's names are in them, all are one learner's.
         names = [replace(named, is_flat=False) for named in read_names(files, assignment)]
-        choice = choose(assignment, _STUDENT, names, Worth(folder, assignment))
+        with Worth(folder, assignment) as worth:
+            choice = choose(assignment, _STUDENT, names, worth)
         if choice.file is not None:
             choice.file.file.copy_to(folder.notebook(_STUDENT, assignment))
             return ""

@@ -1,17 +1,20 @@
 """How much of a chapter a handed-in notebook holds: nothing, its untouched release, or somebody's work.
 
 `autograder.collect` asks it where one person handed in several, for a file's name says less than what is in it: "Copy
-of 01.ipynb" may hold the work, and "01.ipynb" be as it was handed out. Nothing of a file runs.
+of 01.ipynb" may hold the work, and "01.ipynb" be as it was handed out. Nothing of a file runs, and one that keeps its
+reader busy, or fills its memory, costs nobody else's anything.
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from pathlib import Path
 
 from nbformat import NotebookNode
 
+from .bounded import BoundedProcess, OutOfBounds
+from .chapter import read_chapter
 from .class_folder import ClassFolder
 from .handed_in import HandedIn
 from .handed_in_file import MAX_BYTES
@@ -24,21 +27,43 @@ from .triage import Unreadable, understood
 NOTHING, RELEASED, WORK = 0, 1, 2
 
 
-@dataclass(frozen=True)
 class Worth:
-    """Looks into notebooks for work on an assignment. Reading its chapter takes seconds, and waits for the first."""
+    """Looks into notebooks for work on an assignment, in a process of its own that ends with the block.
 
-    folder: ClassFolder
-    assignment: str
+    Reading its chapter takes seconds, and waits for the first.
+
+    Attributes:
+        unread: why a file was not looked into, by its name; it took more than any notebook may.
+    """
+
+    def __init__(self, folder: ClassFolder, assignment: str) -> None:
+        self._chapter = folder.solutions / assignment
+        self._bounded = BoundedProcess()
+        self.unread: dict[str, str] = {}
 
     def __call__(self, file: HandedIn) -> int:
         """Return NOTHING, RELEASED or WORK. What cannot be read may be work."""
         try:
             with file.opened() as opened:
-                notebook, _ = understood(opened.read(MAX_BYTES + 1))
+                content = opened.read(MAX_BYTES + 1)
+            return self._bounded(_held_in, content, self._chapter)
+        except OutOfBounds as error:
+            self.unread[file.name] = str(error)
+            return WORK
         except (Unreadable, zipfile.BadZipFile, zlib.error, EOFError, OSError):
             return WORK
-        return held(notebook, release_of(self.folder.chapter(self.assignment)))
+
+    def __enter__(self) -> Worth:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bounded.__exit__(*error)
+
+
+def _held_in(content: bytes, chapter_folder: Path) -> int:
+    """Return how much the notebook in a file's content holds."""
+    release = release_of(read_chapter(chapter_folder))
+    return held(understood(content)[0], release)
 
 
 def held(notebook: NotebookNode, release: Release) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import stat
@@ -10,8 +11,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
+from autograder import worth
+from autograder.bounded import BoundedProcess
 from autograder.class_folder import ClassFolder, new_class
 from autograder.collect import collect
 from autograder.handed_in import MAX_FILES, handed_in
@@ -496,6 +500,26 @@ def test_an_untouched_release_never_beats_a_notebook_with_work_in_it(
     told = {file.name: file.reason for file in done.set_aside}
     assert told[f"ada_1_10_{TOY}.ipynb"] == f"ada's ada_1_9_Copy_of_{TOY}.ipynb was taken: more is written in it"
     assert told[f"bo_2_8_{TOY}-1.ipynb"] == f"bo's bo_2_11_{TOY}.ipynb was taken"
+
+
+def test_a_notebook_that_takes_too_long_to_look_into_is_told_and_the_others_are_collected(
+    toy_class: ClassFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worth, "BoundedProcess", functools.partial(BoundedProcess, seconds=3))
+    lines = "".join(f"x = {number % 7919}\n" for number in range(5000))
+    slow = new_notebook(cells=[new_code_cell(f"y = {number}\n{lines}", id=f"c{number}") for number in range(100)])
+    files = {
+        f"ada_1_10_{TOY}.ipynb": to_text(slow),
+        "ada_1_9_old.ipynb": notebook_of(toy_class, WORK),
+        f"bo_2_11_{TOY}.ipynb": notebook_of(toy_class),
+        f"bo_2_12_Copy_of_{TOY}.ipynb": notebook_of(toy_class, WORK),
+    }
+    done = collect(toy_class, TOY, make_zip(tmp_path / "s.zip", files))
+    assert done.taken == ["ada", "bo"]
+    assert submitted(toy_class)["bo"] == files[f"bo_2_12_Copy_of_{TOY}.ipynb"]
+    assert [(file.name, file.reason) for file in done.told] == [
+        (f"ada_1_10_{TOY}.ipynb", "reading it took more than 3 s, so it may hold no work at all")
+    ]
 
 
 def test_a_file_beside_the_notebook_is_listed(toy_class: ClassFolder, tmp_path: Path) -> None:
