@@ -14,7 +14,8 @@ from typing import Any
 from distributed import Client, Future, KilledWorker, as_completed
 
 from . import cluster
-from .jobs import Executed, Job, run_job
+from .jobs import Executed, Job, most_seconds, run_job
+from .limits import Limits
 from .problems import Problem
 from .record import CRASHED
 
@@ -90,8 +91,7 @@ class FanOut:
                 if suspects is not None:
                     suspects.append(job)
                     continue
-                reason = "it ended the process that was grading it, twice: there is no score"
-                yield Executed.without_grade(job, CRASHED, reason)
+                yield Executed.without_grade(job, CRASHED, _why_twice(job))
             elif error is not None:
                 yield Executed.of_our_fault(job, error)
             else:
@@ -109,3 +109,11 @@ class FanOut:
 
     def _scheduler_is_gone(self) -> Problem:
         return Problem(f"the scheduler at {self.scheduler} is gone" if self.scheduler else "the workers are gone")
+
+
+def _why_twice(job: Job) -> str:
+    """Return what is known of a submission that cost two workers: one ends itself when it is held up for too long."""
+    most = most_seconds(Limits.of(job.settings.get("limits", {})))
+    return (
+        f"it ended the process that was grading it, twice, or kept it busy for more than {most:g} s: there is no score"
+    )

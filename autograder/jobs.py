@@ -18,12 +18,15 @@ import manyheads.check  # noqa: F401
 
 from .bounded import memory_beside
 from .course import unpack
+from .deadline import deadline
 from .limits import Limits
 from .nbgrader_steps import Execute, Marked
 from .problems import one_line
 from .record import CRASHED, NEEDS_REVIEW
 
 _LEAST_MB = 1024  # that judging a submission may take, however little the submission itself may
+_RUNS = 2  # kernels that one notebook may need: where a name is missing, all of it runs
+_BESIDE_SECONDS = 300  # for all that is done beside them; it takes a second
 
 
 @dataclass(frozen=True)
@@ -79,17 +82,24 @@ def run_job(job: Job) -> tuple[str, Marked]:
     that, for most faults are the machine's: a sandbox that somebody ended, a file that could not be opened.
     """
     # What a submission sends lies in this process until it is read; a message may have any number of parts.
-    most = max(_LEAST_MB, int(Limits.of(job.settings.get("limits", {})).memory_mb))
+    limits = Limits.of(job.settings.get("limits", {}))
+    most = max(_LEAST_MB, int(limits.memory_mb))
     try:
         with memory_beside(most):
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), deadline(most_seconds(limits)):
                 return _run(job)
-            return _run(job)
+            with deadline(most_seconds(limits)):
+                return _run(job)
     except MemoryError:
         reason = f"what it sent took more than {most} MB of the grader's memory: there is no score"
         return "", Executed.without_grade(job, CRASHED, reason).marked
     except Exception as error:
         return "", Executed.of_our_fault(job, error).marked
+
+
+def most_seconds(limits: Limits) -> float:
+    """Return the wall time after which a submission is no longer judged: it is held up by what its author wrote."""
+    return _RUNS * limits.seconds + _BESIDE_SECONDS
 
 
 def _run(job: Job) -> tuple[str, Marked]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from IPython.core.inputtransformer2 import TransformerManager
+from manyheads.magics import count, without_magics
 
 COLAB = (3, 13)  # Colab's Python in August 2026; github.com/googlecolab/backend-info says what it is today
 _VERSION = re.compile(r" on Python [\d.]+ \(syntax was added in Python (3\.\d+)\)$")
@@ -90,9 +90,9 @@ def newer_syntax(sources: Iterable[str]) -> Newer | None:
 
 def _without_magics(source: str) -> str:
     """Return `source` with IPython's magics as the calls they stand for, line by line as it was."""
-    if not any(mark in source for mark in "%!?"):
+    if not count(source):
         return source
     try:
-        return TransformerManager().transform_cell(source)
-    except Exception:  # it reads sources that are not Python, and fails in ways of its own
+        return without_magics(source) or source
+    except Exception:  # IPython reads sources that are not Python, and fails in ways of its own
         return source

@@ -9,20 +9,16 @@ from __future__ import annotations
 import ast
 import bisect
 import hashlib
-import re
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
-from IPython.core.inputtransformer2 import TransformerManager
+from manyheads.magics import count, without_magics
 
 from .lines import lines_of
 
 _MOST_CHARACTERS = 50_000  # of a cell that is parsed; longer ones count as text that does not
 _MOST_KEPT = 8192  # outlines: a submission's cells and statements are asked for again and again
-_MOST_MAGICS = 50
-_MOST_READ = 200_000  # characters: IPython reads the whole cell again for each magic
-_MAGIC_ASSIGNED = re.compile(r"\w++\s*+=\s*+[%!]")
 
 
 @dataclass(frozen=True)
@@ -118,21 +114,13 @@ def parse(source: str) -> ast.Module | None:
     with warnings.catch_warnings(action="ignore"):  # "\d" in a learner's string is no concern of the instructor's
         try:
             return ast.parse(source)
-        except (SyntaxError, ValueError, RuntimeError, MemoryError):  # RuntimeError: magics that never end
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             pass
-        magics = sum(map(_is_magic, source.split("\n")))
-        if not 0 < magics <= _MOST_MAGICS or magics * len(source) > _MOST_READ:
-            return None
+        python = without_magics(source) if count(source) else None
         try:
-            return ast.parse(TransformerManager().transform_cell(source))
-        except (SyntaxError, ValueError, RuntimeError, MemoryError):  # RuntimeError: magics that never end
+            return None if python is None else ast.parse(python)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
-
-
-def _is_magic(line: str) -> bool:
-    """Return whether IPython may read a line otherwise than Python: `%time f()`, `!ls`, `f?`, `files = !ls`."""
-    line = line.strip()
-    return line.startswith(("%", "!", "?")) or line.endswith("?") or _MAGIC_ASSIGNED.match(line) is not None
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Collection, Sequence
 
 from nbformat import NotebookNode
@@ -20,41 +19,58 @@ def sources(notebook: NotebookNode, exercises: Collection[str]) -> dict[str, str
     helpers that it calls from other cells. Another exercise is no helper: it has its own rules.
     """
     cells = [(grade_id(cell), cell.source) for cell in notebook.cells if cell.cell_type == "code"]
-    return {exercise: _source_of(cells, exercise, exercises) for exercise in exercises}
+    helpers = _Helpers(cells, exercises)
+    return {exercise: _source_of(cells, exercise, helpers) for exercise in exercises}
 
 
-def _source_of(cells: Sequence[tuple[str, str]], exercise: str, exercises: Collection[str]) -> str:
+def _source_of(cells: Sequence[tuple[str, str]], exercise: str, helpers: _Helpers) -> str:
     """Return what `sources` says of one exercise.
 
     Args:
         cells: nbgrader's name and the source of each.
     """
     mark = f"{EXERCISE_MARK}{exercise}\n"
-    own: list[str] = []
-    others: list[str] = []
-    for name, source in cells:
-        written = name == exercise or source.startswith(mark) or exercise in outline(source).binds
-        (own if written else others).append(source)
-    return "\n".join([*own, *_helpers(own, others, exercises)])
+    own = {
+        place: source
+        for place, (name, source) in enumerate(cells)
+        if name == exercise or source.startswith(mark) or exercise in outline(source).binds
+    }
+    return "\n".join([*own.values(), *helpers.of(own)])
 
 
-def _helpers(own: Sequence[str], others: Sequence[str], exercises: Collection[str]) -> list[str]:
-    """Return the statements of `others` that give a meaning to a name that `own` reads, directly or through others."""
-    binders: dict[str, list[str]] = {}  # by name
-    for statement in itertools.chain.from_iterable(map(statements, others)):
-        for name in outline(statement).binds:
-            binders.setdefault(name, []).append(statement)
-    found: dict[str, None] = {}  # in the order in which they are needed
-    known = set(exercises)
-    wanted = [name for source in own for name in outline(source).uses]
-    while wanted:
-        name = wanted.pop()
-        if name not in known:
+class _Helpers:
+    """What the cells of a notebook give a meaning to, statement by statement. Each is read once for all exercises."""
+
+    def __init__(self, cells: Sequence[tuple[str, str]], exercises: Collection[str]) -> None:
+        self._exercises = frozenset(exercises)
+        self._uses = [outline(source).uses for _, source in cells]
+        self._statements: list[tuple[int, str, frozenset[str]]] = []  # cell, text, names that it reads
+        self._binders: dict[str, list[int]] = {}  # by name, places among the statements
+        for place, (_, source) in enumerate(cells):
+            for statement in statements(source):
+                found = outline(statement)
+                for name in found.binds - self._exercises:
+                    self._binders.setdefault(name, []).append(len(self._statements))
+                self._statements.append((place, statement, found.uses))
+
+    def of(self, own: Collection[int]) -> list[str]:
+        """Return the statements of other cells than `own` that give a meaning to a name that these read, directly or
+        through others, in the order in which they are needed.
+        """
+        found: dict[str, None] = {}
+        known = set(self._exercises)
+        wanted = [name for place in own for name in self._uses[place]]
+        while wanted:
+            name = wanted.pop()
+            if name in known:
+                continue
             known.add(name)
-            new = [statement for statement in binders.get(name, ()) if statement not in found]
-            found |= dict.fromkeys(new)
-            wanted += [used for statement in new for used in outline(statement).uses]
-    return list(found)
+            for number in self._binders.get(name, ()):
+                place, statement, uses = self._statements[number]
+                if place not in own and statement not in found:
+                    found[statement] = None
+                    wanted += uses
+        return list(found)
 
 
 def ready_made(source: str, granted: Collection[str]) -> str | None:

@@ -62,11 +62,14 @@ def _words(source: str, exercise: str) -> frozenset[tuple[str, str]] | None:
 
 def _within(node: ast.AST, place: str) -> Iterator[tuple[str, str]]:
     """Yield all words below `node`, each with the innermost function around it and once more with ""."""
-    for child in ast.iter_child_nodes(node):
+    waiting = [(child, place) for child in ast.iter_child_nodes(node)]
+    while waiting:
+        child, around = waiting.pop()
         for word in _word(child):
             yield "", word
-            yield place, word
-        yield from _within(child, child.name if isinstance(child, _Function) else place)
+            yield around, word
+        inside = child.name if isinstance(child, _Function) else around
+        waiting += [(below, inside) for below in ast.iter_child_nodes(child)]
 
 
 def _word(node: ast.AST) -> Iterator[str]:

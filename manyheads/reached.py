@@ -13,9 +13,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from IPython.core.inputtransformer2 import TransformerManager
+from .magics import without_magics
 
 _MOST_CHARACTERS = 200_000  # of source that is parsed
+_MOST_IN_ONE = 50_000  # of a statement whose functions are told from its other names: that may take the square
+_MOST_KEPT = 20_000  # of source whose statements are kept: they take a hundred times as much memory
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -24,7 +26,7 @@ class Statement:
     """One statement of a cell's top level.
 
     Args:
-        text: its source, decorators included.
+        text: its source, decorators included; of a line that it has to itself, all.
         binds: the names that it gives a meaning to.
         reads: the names that it uses.
         anew: whether it says all by itself what it binds, so that what was bound to these names before is gone.
@@ -37,19 +39,31 @@ class Statement:
     anew: bool
 
 
-@lru_cache(maxsize=512)
 def statements(source: str) -> tuple[Statement, ...]:
     """Return a cell's statements, magics and shell lines as the Python they become; none where it is not Python."""
     if len(source) > _MOST_CHARACTERS:  # more than anybody writes for an exercise
         return ()
-    try:
-        with warnings.catch_warnings(action="ignore"):  # "\d" in a string is no concern of whoever checks
-            source = TransformerManager().transform_cell(source)
-            body = ast.parse(source).body
-        lines = source.split("\n")
-        return tuple(_statement(node, lines) for node in body)
-    except (SyntaxError, ValueError, RuntimeError, MemoryError):  # RuntimeError: magics that never end
-        return ()
+    return _kept_statements(source) if len(source) <= _MOST_KEPT else _statements(source)
+
+
+def _statements(source: str) -> tuple[Statement, ...]:
+    source = source.replace("\r\n", "\n").replace("\r", "\n")  # as Python counts lines
+    body = _parsed(source)
+    if body is None:
+        source = without_magics(source) or ""
+        body = _parsed(source) or []
+    return tuple(_statement(node, text) for node, text in zip(body, _texts(body, source), strict=True))
+
+
+_kept_statements = lru_cache(maxsize=512)(_statements)
+
+
+def _parsed(source: str) -> list[ast.stmt] | None:
+    with warnings.catch_warnings(action="ignore"):  # "\d" in a string is no concern of whoever checks
+        try:
+            return ast.parse(source).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 def reached(cells: Iterable[str], name: str, leaving_out: Collection[str] = ()) -> list[Statement]:
@@ -60,13 +74,17 @@ def reached(cells: Iterable[str], name: str, leaving_out: Collection[str] = ()) 
         leaving_out: names that are not followed.
     """
     every = [statement for source in cells for statement in statements(source)]
+    binders: dict[str, list[int]] = {}
+    for place, statement in enumerate(every):
+        for bound in statement.binds:
+            binders.setdefault(bound, []).append(place)
     wanted, seen, needed = [name], set(leaving_out) - {name}, set[int]()
     while wanted:
         read = wanted.pop()
         if read in seen:
             continue
         seen.add(read)
-        places = [place for place, statement in enumerate(every) if read in statement.binds]
+        places = binders.get(read, ())
         begins = max((place for place in places if every[place].anew), default=0)
         for place in places:
             if place >= begins and place not in needed:
@@ -75,13 +93,34 @@ def reached(cells: Iterable[str], name: str, leaving_out: Collection[str] = ()) 
     return [every[place] for place in sorted(needed)]
 
 
-def _statement(node: ast.stmt, lines: Sequence[str]) -> Statement:
-    decorators = getattr(node, "decorator_list", [])
-    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-    text = "\n".join(lines[first - 1 : node.end_lineno])
+def _texts(body: Sequence[ast.stmt], source: str) -> Iterator[str]:
+    """Yield the text of each statement: whole lines, but where several stand on one, which may be a very long one."""
+    lines = source.split("\n")
+    shared: dict[int, bytes] = {}  # lines of several statements: columns count bytes
+
+    def part(number: int, begins: int = 0, ends: int | None = None) -> str:
+        if number not in shared:
+            shared[number] = lines[number - 1].encode()
+        return shared[number][begins:ends].decode()
+
+    firsts = [min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))]) for node in body]
+    lasts = [node.end_lineno or node.lineno for node in body]
+    for place, (node, first, last) in enumerate(zip(body, firsts, lasts, strict=True)):
+        begins = node.col_offset if place and lasts[place - 1] == first else 0
+        ends = node.end_col_offset if last in firsts[place + 1 : place + 2] else None
+        if not begins and ends is None:
+            yield "\n".join(lines[first - 1 : last])
+        elif first == last:
+            yield part(first, begins, ends)
+        else:
+            yield "\n".join([part(first, begins), *lines[first : last - 1], part(last, 0, ends)])
+
+
+def _statement(node: ast.stmt, text: str) -> Statement:
     defines = isinstance(node, _Function | ast.ClassDef)
     binds = {node.name} if defines else set(_bound(node))
-    reads = frozenset(_global(symtable.symtable(text, "<cell>", "exec")))
+    reads = _read(node, text)
+    decorators = getattr(node, "decorator_list", [])
     around = {part.id for decorator in decorators for part in ast.walk(decorator) if isinstance(part, ast.Name)}
     simple = defines or isinstance(node, ast.Assign | ast.Import | ast.ImportFrom)
     return Statement(node, text, frozenset(binds), reads, anew=simple and not binds & (around if defines else reads))
@@ -97,10 +136,20 @@ def _bound(node: ast.stmt) -> Iterator[str]:
             yield part.name
 
 
-def _global(table: symtable.SymbolTable, outermost: bool = True) -> Iterator[str]:
-    """Yield the names that are looked up among the notebook's: not what a function has of its own."""
-    for symbol in table.get_symbols():
-        if symbol.is_referenced() and (outermost or symbol.is_global()):
-            yield symbol.get_name()
-    for inner in table.get_children():
-        yield from _global(inner, outermost=False)
+def _read(node: ast.stmt, text: str) -> frozenset[str]:
+    """Return the names that are looked up among the notebook's: not what a function has of its own."""
+    try:
+        outermost = symtable.symtable(text, "<cell>", "exec") if len(text) <= _MOST_IN_ONE else None
+    except (SyntaxError, ValueError, RecursionError):  # `return` outside a function; nested very deeply
+        outermost = None
+    if outermost is None:
+        return frozenset(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+    found: set[str] = set()
+    waiting = [outermost]
+    while waiting:
+        table = waiting.pop()
+        for symbol in table.get_symbols():
+            if symbol.is_referenced() and (table is outermost or symbol.is_global()):
+                found.add(symbol.get_name())
+        waiting += table.get_children()
+    return frozenset(found)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from .reached import reached
 
 _DEEPEST = 20  # of strings put together
+_LONGEST = 20_000  # characters of what they are put together to: a short source may stand for gigabytes
 
 
 def forbidden_name(source: str, forbids: Iterable[str], exercise: str) -> str | None:
@@ -69,7 +70,13 @@ def _text(node: ast.AST, depth: int = 0) -> str | None:
         return whole[slice(*bounds)] if whole is not None and bounds[2] != 0 else None
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return _joined(node.func, node.args, depth + 1)
-    return "".join(part for part in parts if part is not None) if parts and None not in parts else None
+    known = [part for part in parts if part is not None]
+    return _put_together("", known) if parts and len(known) == len(parts) else None
+
+
+def _put_together(between: str, parts: list[str]) -> str | None:
+    length = sum(map(len, parts)) + len(between) * (len(parts) - 1)
+    return between.join(parts) if length <= _LONGEST else None
 
 
 def _joined(function: ast.Attribute, arguments: list[ast.expr], depth: int) -> str | None:
@@ -85,9 +92,9 @@ def _joined(function: ast.Attribute, arguments: list[ast.expr], depth: int) -> s
     if len(known) < len(texts):
         return None
     if function.attr == "join":
-        return start.join(known if items is not arguments else known[0])
+        return _put_together(start, known if items is not arguments else list(known[0]))
     if function.attr == "format" and start.count("{") == start.count("{}") == len(known):
-        return "".join(part for pair in zip(start.split("{}"), [*known, ""], strict=True) for part in pair)
+        return _put_together("", [part for pair in zip(start.split("{}"), [*known, ""], strict=True) for part in pair])
     return None
 
 
