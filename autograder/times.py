@@ -31,7 +31,8 @@ _ZONE = re.compile(
 )
 # Abbreviations that mean one thing the world over. CST, IST, EST and others mean several.
 _ABBREVIATIONS = {"UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
-_DEFAULTS = datetime(2000, 1, 1, 1, 1), datetime(2001, 2, 2)  # for what is missing: they differ in all
+# For what is missing: they differ in all. The days by more than 6: where there is a weekday only, it moves them on.
+_DEFAULTS = datetime(2000, 1, 1, 1, 1), datetime(2001, 2, 15)
 _MONTH = re.compile("jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE)
 _ASK_ZONE = "say where that clock is, with --zone: Europe/Berlin, America/Chicago, UTC"
 

@@ -59,12 +59,20 @@ def test_a_time_that_can_be_read_in_two_ways_is_asked_about(text: str, asks: str
         *("13/11/2026", "2026-11-13", "13 November 2026 UTC", "13 November", "10", "46339.41667", "yesterday"),
         *("Freitag, 13. November 2026, 23:05", "2026-11-13 25:00", "2026-13-11 10:00", "12/11/2026 0:30 AM"),
         *("Fri Nov 13 22:05:00 CET 2026", "12 11 2026 10:00", "", "10:00", "2026-11-13 10:00 Mars/Base"),
+        *("November 2026, 10:00 UTC", "13 November 2026, 10 PM", "Friday, November 2026, 11:05 PM +0100"),
+        *("13 Nov 26, 10:05 UTC", "13 November, 10:05 UTC"),
     ],
 )
 def test_what_is_not_a_whole_time_is_not_filled_up(text: str) -> None:
     for reading in (NOBODY_SAID, BERLIN, CHICAGO):
         with pytest.raises(Unclear):
             reading.when(text)
+
+
+@pytest.mark.parametrize("text", ["2026-11-13", "13/11/2026", "2026-11-13 UTC"])
+def test_a_date_without_a_time_of_day_is_told_as_one(text: str) -> None:
+    with pytest.raises(Unclear, match="no time of day"):
+        BERLIN.when(text)
 
 
 @pytest.mark.parametrize(
