@@ -61,11 +61,6 @@ class Repair:
     kind: str
     cell: str = ""
 
-    @property
-    def sentence(self) -> str:
-        """The repair for a person."""
-        return sentences([self])[0]
-
 
 def sentences(repairs: Iterable[Repair]) -> list[str]:
     """Return one sentence for each kind of repair, with the cells that it happened to."""

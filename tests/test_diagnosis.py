@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from manyheads.call import Answer, Call, Failure, Gradients, Opaque
 from manyheads.comparison import first_divergence
-from manyheads.diagnosis import Finding, examine
+from manyheads.diagnosis import Finding, decide, examine
 from manyheads.exam import CHECKS, Exam, Trial, foundations
+from manyheads.forbidden import FORBIDDEN
 
 RIGHT = torch.arange(12.0).reshape(3, 4) + 1
 
@@ -120,11 +122,25 @@ def test_each_divergence_is_found_at_its_stage(given: object, stage: str) -> Non
         assert finding.stage == stage
 
 
+def test_what_is_not_written_yet_is_told_in_a_sentence_without_a_case() -> None:
+    finding = outputs(Answer(failure=Failure("NotImplementedError", "")))
+    assert finding is not None
+    assert " ".join(finding.message.split()).endswith("raise NotImplementedError() still stands there.")
+    assert "a random matrix" not in finding.message
+
+
 def test_an_error_is_told_with_the_learners_own_line() -> None:
     finding = outputs(Answer(failure=Failure("RuntimeError", "sizes must match", "q @ k")))
     assert finding is not None
     assert "RuntimeError: sizes must match" in finding.message
     assert "q @ k" in finding.message
+
+
+def test_an_object_is_told_by_the_name_of_its_class_which_is_no_type() -> None:
+    finding = shapes(Opaque("Tensor"))
+    assert finding is not None
+    assert "scores is not a tensor." in finding.message
+    assert "object of a class called Tensor" in finding.message
 
 
 def test_none_is_asked_about_its_return() -> None:
@@ -167,6 +183,16 @@ def test_several_outputs_are_counted_and_named() -> None:
     assert swapped is not None
     assert "one[0, 0]" in swapped.message
     assert shapes((RIGHT, RIGHT, RIGHT), pair) is not None
+
+
+@pytest.mark.parametrize("given", [{"one": RIGHT}, {"one": RIGHT, "two": 2, "three": 3}, {"one": RIGHT, "zwei": 2}])
+def test_a_dictionary_must_have_the_keys_that_are_asked_for(given: dict[str, object]) -> None:
+    of = exam({"one": RIGHT, "two": 2})
+    assert outputs({"two": 2, "one": RIGHT}, of) is None
+    for check in (shapes, outputs):
+        finding = check(given, of)
+        assert finding is not None
+        assert (finding.stage, "one, two" in finding.message) == ("count", True)
 
 
 def test_a_known_mistake_is_named_with_its_hint() -> None:
@@ -286,6 +312,19 @@ def test_half_precision_is_compared_as_half_precision() -> None:
     of = exam(right)
     assert first_divergence(of, of.trials[0], Answer(right * 1.005), "outputs") is None
     assert first_divergence(of, of.trials[0], Answer(right * 1.1), "outputs") is not None
+
+
+def test_what_is_forbidden_is_refused_where_only_a_working_foundation_leads_to_it() -> None:
+    base, of = replace(exam(), exercise="base", stand_in="def base(): ..."), replace(exam(), builds_on=("base",))
+
+    def ask(asked: Exam, stand_ins: Mapping[str, str]) -> list[Answer]:
+        kind, message = (FORBIDDEN, "softmax") if stand_ins else ("TypeError", "base gave None")
+        return [Answer(failure=Failure(kind, message))]
+
+    finding, carried = decide({"base": base, "f": of}, of, "outputs", "", ask, failing=lambda other: True)
+    assert finding is not None
+    assert (finding.stage, carried) == ("forbidden", ())
+    assert "softmax" in finding.message
 
 
 def test_foundations_are_found_through_others_and_in_order() -> None:

@@ -11,6 +11,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import nbformat
@@ -415,12 +416,33 @@ def test_what_a_learner_wrote_into_a_check_cell_stays_beside_it() -> None:
     assert done.repairs == (Repair(repair.CHECK_EDITED, "alpha-shapes"),)
 
 
+def test_a_comment_in_a_check_makes_no_cell_of_the_learners() -> None:
+    notebook = solved()
+    notebook.cells[at(notebook, "alpha-shapes")].source = "# my own title\ncheck.shapes(alpha)  \n\n# passed!"
+    done = mend(notebook)
+    assert [cell.id for cell in done.notebook.cells] == [cell.id for cell in notebook.cells]
+    assert done.repairs == (Repair(repair.CHECK_EDITED, "alpha-shapes"),)
+
+
 def test_a_solution_typed_into_a_check_cell_is_the_learners_all_the_same() -> None:
     notebook = solved()
     solution = notebook.cells[at(notebook, "alpha")].source.partition("\n")[2]
     set_solution(notebook, "alpha", STUBS["alpha"])
     notebook.cells[at(notebook, "alpha-shapes")].source = solution
     assert judged(mend(notebook).notebook) == FULL
+
+
+def test_a_question_of_the_instructors_is_graded_once_and_in_the_form_it_was_set() -> None:
+    set_as = {**cell_metadata("why", 3), "solution": True, "locked": False, "cell_type": "markdown"}
+    question = new_markdown_cell("YOUR ANSWER HERE", id="why", metadata={"nbgrader": set_as})
+    notebook = solved()
+    for name in ("first", "second"):  # turned into code by accident, and copied
+        notebook.cells.append(new_code_cell(f"{name} answer", id=name, metadata=copy.deepcopy(question.metadata)))
+    done = realign(notebook, replace(RELEASE, questions={"why": question})).notebook
+    nbformat.validate(done)
+    [answer] = [cell for cell in done.cells if grade_id(cell) == "why"]
+    assert (answer.source, answer.cell_type, answer.metadata) == ("first answer", "markdown", question.metadata)
+    assert done.cells[-1].source == "second answer"
 
 
 def test_repairs_travel_in_the_notebook_and_a_learners_own_are_overwritten() -> None:
@@ -431,7 +453,8 @@ def test_repairs_travel_in_the_notebook_and_a_learners_own_are_overwritten() -> 
     assert kept(nbformat.reads(nbformat.writes(notebook), as_version=4)) == repairs
     assert kept(solved()) == ()
     assert from_json([{"kind": "of a later version", "cell": ""}]) == ()
-    assert "alpha, beta" in sentences(repairs)[1]
+    assert sentences(repairs)[1].endswith("as they were handed out: alpha, beta.")
+    assert sentences(Repair(repair.UNKNOWN, f"c{n}") for n in range(40))[0].endswith("c28, c29 and 10 more.")
     assert all(sentence in note(repairs).source for sentence in sentences(repairs))
 
 

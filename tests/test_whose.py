@@ -113,6 +113,37 @@ def test_a_number_that_was_another_before_is_asked_about() -> None:
     assert list(sort([moodle("John Smith_403"), moodle("Bo Ek_3")], [john, BO], receipts).owned) == ["bo"]
 
 
+BRIGHTSPACES_JOHN = "12345-678 - John Smith - Nov 13, 2026 1105 PM/01_week.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("name", "tells_apart"),
+    [
+        ("smithjohn_1_10_01_week.ipynb", "the column canvas_id"),
+        (moodle("John Smith_1"), "Moodle's grading worksheet"),
+        (BRIGHTSPACES_JOHN, "a column (login, email, sis_id)"),
+        ("John Smith.ipynb", "name the file after their student id"),
+    ],
+)
+def test_namesakes_are_asked_about_with_what_tells_them_apart(name: str, tells_apart: str) -> None:
+    found = sort([name], [Person("s1", name="John Smith"), Person("s2", name="John Smith")])
+    assert found.owned == {}
+    assert "it may be any of s1, s2: " in found.reasons[name]
+    assert tells_apart in found.reasons[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("smithjohn_1_10_01_week.ipynb", "'smithjohn' (Canvas user 1)"),
+        (moodle("John Smith_402"), "'John Smith' (Moodle participant 402)"),
+        (BRIGHTSPACES_JOHN, "'John Smith':"),
+    ],
+)
+def test_who_is_not_on_the_roster_is_named_as_the_lms_does(name: str, what: str) -> None:
+    assert f"nobody on the roster is {what}" in sort([name], [ADA, BO]).reasons[name]
+
+
 def test_without_a_roster_moodles_namesakes_and_participants_are_nobodys() -> None:
     found = sort([moodle("Anna Müller_402"), moodle("Anna Müller_403"), moodle("Bo Ek_404")])
     assert list(found.owned) == ["Bo_Ek"]
@@ -216,6 +247,8 @@ BLACKBOARD = [
 def test_blackboard() -> None:
     people = [Person("s1", login="ada_l"), Person("s2", login="bo")]
     assert {student: len(files) for student, files in sort(BLACKBOARD, people).owned.items()} == {"s1": 2, "s2": 1}
+    by_id = sort(BLACKBOARD, [Person("ada_l"), Person("bo")])  # a roster may have logins as student ids
+    assert {student: len(files) for student, files in by_id.owned.items()} == {"ada_l": 2, "bo": 1}
     found = sort(BLACKBOARD, [*people, Person("s3", login="l")])  # "HW_1_ada", "l"?
     assert list(found.owned) == ["s2"]
     assert sort(BLACKBOARD).owned == {}

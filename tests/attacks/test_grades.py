@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autograder.record import GRADED
+from autograder.repair import sentences
 
 from ..conftest import TOY
 from . import ATTACKS, Attack
@@ -24,7 +25,7 @@ def test_an_attack_ends_as_it_must_and_earns_nothing(attacked: Graded, attack: A
 @every_attack
 def test_the_instructor_is_told(attacked: Graded, attack: Attack) -> None:
     record = attacked.record(attack)
-    told = [record.reason, *(repair.sentence for repair in record.repairs)]
+    told = [record.reason, *sentences(record.repairs)]
     told += [verdict.message for verdict in record.verdicts]
     assert any(attack.told in " ".join(text.split()) for text in told), told
 
