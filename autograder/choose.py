@@ -5,13 +5,11 @@ Called by `autograder.collect`. Where two files stand equal and differ, it decid
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .file_names import Named, squash
-from .handed_in import HandedIn, Skipped
+from .handed_in import Damaged, HandedIn, Skipped
 
 _SHOWN = 5  # names in a reason
 _OTHERS = 3  # files kept of one who handed in no notebook
@@ -93,5 +91,5 @@ def _lies_beside(time: Named, chosen: Named) -> bool:
 def _differ(names: Sequence[Named]) -> bool:
     try:
         return len({named.file.digest() for named in names}) > 1
-    except (zipfile.BadZipFile, zlib.error, EOFError):
+    except Damaged:
         return True

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,10 +21,10 @@ from .class_folder import ClassFolder, in_use
 from .collected import Collected
 from .file_names import Named
 from .gradebook import require_writable
-from .handed_in import HandedIn, Skipped, digest, handed_in
+from .handed_in import Damaged, HandedIn, Skipped, digest, handed_in
 from .lms_names import TIMESTAMP
 from .person import Person, student_id
-from .problems import Problem, one_line
+from .problems import Problem
 from .read_names import read_names
 from .receipts import Receipt, read_receipts, write_receipts
 from .roster import keep_roster, read_entries, roster
@@ -101,21 +99,26 @@ class _Taking:
     reading: Reading
 
     def take(self, person: Person, choice: Choice) -> None:
-        self.collected.set_aside += choice.set_aside
         self.collected.unclear += choice.unclear
-        try:
-            if choice.file is not None:
+        set_aside = choice.set_aside
+        if choice.file is not None:
+            try:
                 self._take_notebook(person, choice.file, choice.timestamp)
-            elif choice.others and not self.folder.notebook(person.student, self.assignment).is_file():
-                self._take_others(person, choice.others)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            names = [choice.file] if choice.file else choice.others
-            reason = f"it is damaged ({one_line(error)}): download the zip again, or ask for the file"
-            self.collected.skipped += [Skipped(named.file.name, reason) for named in names]
-            made = self.folder.submission(person.student, self.assignment)
-            for folder in (made, made.parent):
-                with contextlib.suppress(OSError):  # something is in it
-                    folder.rmdir()
+            except Damaged as damaged:
+                self.collected.skipped.append(Skipped(choice.file.file.name, str(damaged)))
+                reason = f"{choice.file.file.parts[-1]} goes before it, and cannot be read"
+                set_aside = tuple(Skipped(skipped.name, reason) for skipped in set_aside)
+                self._remove_empty(person)
+        elif choice.others and not self.folder.notebook(person.student, self.assignment).is_file():
+            self._take_others(person, choice.others)
+            self._remove_empty(person)
+        self.collected.set_aside += set_aside
+
+    def _remove_empty(self, person: Person) -> None:
+        made = self.folder.submission(person.student, self.assignment)
+        for folder in (made, made.parent):
+            with contextlib.suppress(OSError):  # something is in it
+                folder.rmdir()
 
     def _take_notebook(self, person: Person, named: Named, timestamp: HandedIn | None) -> None:
         student, path = person.student, self.folder.notebook(person.student, self.assignment)
@@ -129,22 +132,28 @@ class _Taking:
             if not is_same and (not self.update or is_older):
                 self.collected.kept.append(student)
                 return
-            (self.collected.same if is_same else self.collected.taken).append(student)
         else:
-            self.collected.taken.append(student)
             is_same = False
         if not is_same:
             named.file.copy_to(path)
             path.with_name(TIMESTAMP).unlink(missing_ok=True)  # it spoke of the file before
+        (self.collected.same if is_same else self.collected.taken).append(student)
         self._keep_time(person, path.with_name(TIMESTAMP), named, timestamp)
         self._keep_receipt(student, named)
 
     def _take_others(self, person: Person, others: Iterable[Named]) -> None:
+        taken = 0
         for named in others:
             name = student_id(named.original) or "file"
-            named.file.copy_to(self.folder.submission(person.student, self.assignment) / name)
+            try:
+                named.file.copy_to(self.folder.submission(person.student, self.assignment) / name)
+            except Damaged as damaged:
+                self.collected.skipped.append(Skipped(named.file.name, str(damaged)))
+                continue
+            taken += 1
             self._keep_receipt(person.student, named)
-        self.collected.no_notebook.append(person.student)
+        if taken:
+            self.collected.no_notebook.append(person.student)
 
     def _keep_receipt(self, student: str, named: Named) -> None:
         self.receipts[student] = Receipt(
@@ -155,8 +164,12 @@ class _Taking:
         """Write when it was handed in where nbgrader's late penalties look for it."""
         said = {"its name": named.time, "the roster": person.submitted}
         if timestamp is not None:
-            with timestamp.opened() as file:
-                said[timestamp.name] = file.read(100).decode("utf-8", errors="replace").strip()
+            try:
+                with timestamp.opened() as file:
+                    said[timestamp.name] = file.read(100).decode("utf-8", errors="replace").strip()
+            except Damaged as damaged:
+                self._ask_time(person, timestamp.name, str(damaged))
+                return
         said = {by: text for by, text in said.items() if text.strip("- ")}
         times: dict[datetime, str] = {}
         for by, text in said.items():

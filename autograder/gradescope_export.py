@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from .handed_in import HandedIn
+from .bounded import BoundedProcess, OutOfBounds
+from .handed_in import Damaged, HandedIn
 from .person import Person
 
 METADATA = "submission_metadata.yml"
@@ -31,21 +33,34 @@ class Submitters:
 
 
 def read_submitters(files: Iterable[HandedIn]) -> Mapping[str, Submitters]:
-    """Return the submitters by the path of their folder. A file that cannot be read says nothing."""
+    """Return the submitters by the path of their folder. A file that cannot be read says nothing.
+
+    In another LMS's zip a file of that name is a learner's, so it is read where it can do no harm.
+    """
     found: dict[str, Submitters] = {}
-    for file in files:
-        *folders, name = file.parts
-        # One within a submission's own folder is a learner's.
-        if name != METADATA or any(map(_FOLDER.fullmatch, folders)) or file.size > _MAX_BYTES:
-            continue
-        with file.opened() as source:
-            data = _parsed(source.read(_MAX_BYTES))
-        for folder, said in data.items():
-            if isinstance(folder, str) and isinstance(said, dict):
-                submitters = said.get(":submitters") or ()
-                people = tuple(_person(one) for one in submitters if isinstance(one, dict))
-                if people:
-                    found["/".join([*folders, folder])] = Submitters(people, _text(said.get(":created_at")))
+    with BoundedProcess() as bounded:
+        for file in files:
+            *folders, name = file.parts
+            # One within a submission's own folder is a learner's.
+            if name != METADATA or any(map(_FOLDER.fullmatch, folders)) or file.size > _MAX_BYTES:
+                continue
+            with contextlib.suppress(Damaged, OutOfBounds):
+                with file.opened() as source:
+                    content = source.read(_MAX_BYTES)
+                for folder, submitters in bounded(_submitters, content).items():
+                    found["/".join([*folders, folder])] = submitters
+    return found
+
+
+def _submitters(content: bytes) -> dict[str, Submitters]:
+    found: dict[str, Submitters] = {}
+    for folder, said in _parsed(content).items():
+        if isinstance(folder, str) and isinstance(said, dict):
+            submitters = said.get(":submitters")
+            every = submitters if isinstance(submitters, list) else []
+            people = tuple(_person(one) for one in every if isinstance(one, dict))
+            if people:
+                found[folder] = Submitters(people, _text(said.get(":created_at")))
     return found
 
 
@@ -65,4 +80,4 @@ def _person(said: Mapping[str, Any]) -> Person:
 
 def _text(value: Any) -> str:
     """Return a value as text. A number that YAML read may have lost its zeros, and an address is never one."""
-    return "" if value is None else str(value).strip()
+    return "" if value is None or isinstance(value, (dict, list)) else str(value).strip()

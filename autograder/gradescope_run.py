@@ -19,7 +19,7 @@ from .choose import choose
 from .class_folder import ClassFolder, new_class
 from .grade import grade
 from .gradescope import PACKAGE
-from .handed_in import handed_in
+from .handed_in import Damaged, handed_in
 from .other_user import LEARNER
 from .problems import Problem
 from .read_names import read_names
@@ -160,7 +160,10 @@ def _take_in(layout: Layout) -> str:
         with Worth(folder, assignment) as worth:
             choice = choose(assignment, _STUDENT, names, worth)
         if choice.file is not None:
-            choice.file.file.copy_to(folder.notebook(_STUDENT, assignment))
+            try:
+                choice.file.file.copy_to(folder.notebook(_STUDENT, assignment))
+            except Damaged as damaged:
+                return f"{choice.file.original} was not graded: {damaged}."
             return ""
     if choice.unclear:
         return f"There are several notebooks: hand in one, called {assignment}.ipynb."

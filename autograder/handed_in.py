@@ -6,26 +6,45 @@ of it than a notebook may weigh. What is not even looked at comes back with the 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from .handed_in_file import MAX_BYTES
 from .name_bytes import names_in_zip, names_on_disk
 from .problems import Problem, one_line
 from .whole_file import whole_file
+from .zip_directory import open_zip
 
 MAX_FILES = 100_000
 _CHUNK = 2**20
 _LONGEST_PATH, _LONGEST_NAME = 4096, 255  # characters; as file systems have it
 _LINK = "it is a link, and links are not followed"
 _RATIO, _RATIO_FROM = 300, 2**20  # notebooks full of the same output shrink a hundredfold; a bomb a thousandfold
+
+# What a file may answer when it is read: `zipfile` raises nearly anything, for a member that is not as it says.
+_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error)
+
+
+class Damaged(Exception):
+    """A file that cannot be read. Its text says why, as the reason for which it is not taken."""
+
+
+class Readable(Protocol):
+    """What gives bytes, a piece at a time."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, b"" at the end."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,13 +54,13 @@ class HandedIn:
     Args:
         name: its path below the source, with "/".
         size: in bytes.
-        opened: opens it for reading.
+        opened: opens it for reading, and raises `Damaged`, then or later, if that cannot be done.
         other_names: how its path may be read, too, where the encoding of its name is not known.
     """
 
     name: str
     size: int
-    opened: Callable[[], AbstractContextManager[IO[bytes]]] = field(repr=False, compare=False)
+    opened: Callable[[], AbstractContextManager[Readable]] = field(repr=False, compare=False)
     other_names: tuple[str, ...] = ()
 
     @property
@@ -53,7 +72,8 @@ class HandedIn:
         """Write the content to `path`, which appears there as a whole or not at all.
 
         Raises:
-            OSError, zipfile.BadZipFile: if it cannot be read or written.
+            Damaged: if it cannot be read.
+            OSError: if it cannot be written.
         """
         with whole_file(path) as beside, self.opened() as source, beside.open("wb") as target:
             for chunk in _chunks(source):
@@ -73,7 +93,7 @@ class Skipped:
     reason: str
 
 
-def digest(source: IO[bytes]) -> str:
+def digest(source: Readable) -> str:
     """Return a digest of what is left to read in `source`."""
     found = hashlib.sha256()
     for chunk in _chunks(source):
@@ -92,7 +112,7 @@ def handed_in(source: Path) -> Iterator[tuple[list[HandedIn], list[Skipped]]]:
         yield _split(_files_of_folder(source))
     elif zipfile.is_zipfile(source):
         try:
-            archive = zipfile.ZipFile(source)
+            archive = open_zip(source)
         except (zipfile.BadZipFile, NotImplementedError, UnicodeError) as error:
             raise Problem(f"{source} cannot be unpacked: {one_line(error)}; download it again") from error
         with archive:
@@ -114,7 +134,8 @@ def _split(found: Iterator[HandedIn | Skipped]) -> tuple[list[HandedIn], list[Sk
 
 
 def _files_of_folder(source: Path) -> Iterator[HandedIn | Skipped]:
-    for folder, folders, names in os.walk(source):
+    closed: list[OSError] = []
+    for folder, folders, names in os.walk(source, onerror=closed.append):
         for name in sorted(folders):
             if Path(folder, name).is_symlink():
                 yield Skipped(_names_below(source, Path(folder, name))[0], _LINK)
@@ -122,8 +143,12 @@ def _files_of_folder(source: Path) -> Iterator[HandedIn | Skipped]:
         for name in sorted(names):
             path = Path(folder, name)
             shown, *others = _names_below(source, path)
-            status = path.lstat()
             if _is_litter([name]):
+                continue
+            try:
+                status = path.lstat()
+            except OSError as error:  # it has just been deleted
+                yield Skipped(shown, _why(error))
                 continue
             if stat.S_ISLNK(status.st_mode):
                 yield Skipped(shown, _LINK)
@@ -132,7 +157,42 @@ def _files_of_folder(source: Path) -> Iterator[HandedIn | Skipped]:
             elif status.st_size > MAX_BYTES:
                 yield Skipped(shown, _too_large(status.st_size))
             else:
-                yield HandedIn(shown, status.st_size, lambda path=path: path.open("rb"), tuple(others))
+                opened = functools.partial(_opened, functools.partial(path.open, "rb"))
+                yield HandedIn(shown, status.st_size, opened, tuple(others))
+    for error in closed:
+        where = Path(os.fsdecode(error.filename))
+        if where == source:
+            raise Problem(f"{source} cannot be read: {error.strerror}")
+        yield Skipped(_names_below(source, where)[0], f"what is in this folder is not collected: {_why(error)}")
+
+
+@contextmanager
+def _opened(opener: Callable[[], IO[bytes]]) -> Iterator[Readable]:
+    try:
+        file = opener()
+    except _UNREADABLE as error:
+        raise Damaged(_why(error)) from error
+    with file:
+        yield _Reader(file)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a file, and raises nothing but `Damaged`."""
+
+    file: IO[bytes]
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self.file.read(size)
+        except _UNREADABLE as error:
+            raise Damaged(_why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"it cannot be read ({error.strerror or one_line(error)})"
+    return f"it is damaged ({one_line(error)}): download the zip again, or ask for the file"
 
 
 def _names_below(source: Path, path: Path) -> tuple[str, ...]:
@@ -147,17 +207,21 @@ def _files_of_zip(archive: zipfile.ZipFile, source: Path) -> Iterator[HandedIn |
     for member in archive.infolist():
         name, *others = (name.replace("\\", "/") for name in names_in_zip(member))
         parts = name.split("/")
-        if member.is_dir() or _is_litter(parts):
+        if name.endswith("/") or _is_litter(parts):
             continue
         reason = _refuse(member, name, parts)
         if reason:
             yield Skipped(name, reason)
         else:
-            yield HandedIn(name, member.file_size, lambda member=member: archive.open(member), tuple(others))
+            yield HandedIn(
+                name, member.file_size, lambda member=member: _opened(lambda: archive.open(member)), tuple(others)
+            )
 
 
 def _refuse(member: zipfile.ZipInfo, name: str, parts: list[str]) -> str:
     """Return why a zip's member is not looked at, or ""."""
+    if not name or "\0" in name:
+        return "its name is none that a file can have"
     if name.startswith("/") or (len(parts[0]) == 2 and parts[0][1] == ":") or ".." in parts:
         return "its path leads out of the archive"
     if len(name) > _LONGEST_PATH or len(max(parts, key=len)) > _LONGEST_NAME:
@@ -188,7 +252,7 @@ def _is_litter(parts: list[str]) -> bool:
     return hidden or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini") or parts[-1].startswith("._")
 
 
-def _chunks(source: IO[bytes]) -> Iterator[bytes]:
+def _chunks(source: Readable) -> Iterator[bytes]:
     left = MAX_BYTES + 1  # whatever it said of its size
     while left > 0 and (chunk := source.read(min(_CHUNK, left))):
         left -= len(chunk)

@@ -92,7 +92,8 @@ def _refuse_what_is_no_file(folder: Path) -> None:
         if place.is_symlink():
             raise Unreadable(f"{clean(place.name)} is a link, and not a file of its author's")
     number = size = 0
-    for inner, folders, names in os.walk(folder):
+    closed: list[OSError] = []
+    for inner, folders, names in os.walk(folder, onerror=closed.append):
         for path in (Path(inner, name) for name in (*folders, *names)):
             number += 1
             reason = "" if path.is_dir() and not path.is_symlink() else why_not(path)
@@ -103,6 +104,9 @@ def _refuse_what_is_no_file(folder: Path) -> None:
                 raise Unreadable(
                     f"its folder has more than {_MOST_FILES} files or {_MOST_BYTES // 2**20} MB: {_WHAT_TO_DO}"
                 )
+    for error in closed:
+        if folder.exists():
+            raise Unreadable(f"{clean(Path(os.fsdecode(error.filename)).name)} cannot be read: {error.strerror}")
 
 
 def _content(path: Path) -> bytes:

@@ -7,8 +7,6 @@ reader busy, or fills its memory, costs nobody else's anything.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -16,7 +14,7 @@ from nbformat import NotebookNode
 from .bounded import BoundedProcess, OutOfBounds
 from .chapter import read_chapter
 from .class_folder import ClassFolder
-from .handed_in import HandedIn
+from .handed_in import Damaged, HandedIn
 from .handed_in_file import MAX_BYTES
 from .lines import lines_of
 from .outline import outline
@@ -50,7 +48,7 @@ class Worth:
         except OutOfBounds as error:
             self.unread[file.name] = str(error)
             return WORK
-        except (Unreadable, zipfile.BadZipFile, zlib.error, EOFError, OSError):
+        except (Unreadable, Damaged):
             return WORK
 
     def __enter__(self) -> Worth:

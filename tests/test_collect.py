@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import itertools
 import os
 import shutil
 import stat
 import unicodedata
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -341,6 +345,154 @@ def test_large_encrypted_and_damaged_members_are_skipped_with_reasons(toy_class:
     with (source / "dora.ipynb").open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     assert "50 MB" in collect(toy_class, TOY, source).skipped[0].reason
+
+
+def _entry(data: bytearray, name: bytes, after: int, value: bytes, everywhere: bool = False) -> None:
+    """Change a member's entry in the directory, `after` bytes from its start; with `everywhere` its header too."""
+    place = data.rindex(name) - 46
+    data[place + after : place + after + len(value)] = value
+    if everywhere:
+        place = data.index(name) - 30
+        data[place + after - 2 : place + after - 2 + len(value)] = value
+
+
+BAD_MEMBERS: dict[str, Callable[[bytearray], object]] = {
+    "a name that is not UTF-8, as it says": lambda data: (
+        _entry(data, b"bad.ipynb", 8, b"\x00\x08", everywhere=True),
+        _entry(data, b"bad.ipynb", 46, b"\xff\xfe"),
+    ),
+    "a name that its own header writes otherwise": lambda data: _entry(data, b"bad.ipynb", 46, b"bod"),
+    "a name in its header that is not UTF-8, as it says": lambda data: (
+        _entry(data, b"bad.ipynb", 8, b"\x00\x08"),
+        data.__setitem__(slice(data.index(b"bad.ipynb") - 24, data.index(b"bad.ipynb") - 22), b"\x00\x08"),
+        data.__setitem__(data.index(b"bad.ipynb"), 0xFF),
+    ),
+    "no name": lambda data: _entry(data, b"bad.ipynb", 46, bytes(9)),
+    "encrypted": lambda data: _entry(data, b"bad.ipynb", 8, b"\x01"),
+    "strongly encrypted": lambda data: _entry(data, b"bad.ipynb", 8, b"\x40"),
+    "a patch": lambda data: _entry(data, b"bad.ipynb", 8, b"\x20", everywhere=True),
+    "a newer version": lambda data: _entry(data, b"bad.ipynb", 6, b"\x7f"),
+    "another compression": lambda data: _entry(data, b"bad.ipynb", 10, b"\x5d", everywhere=True),
+    "another checksum": lambda data: _entry(data, b"bad.ipynb", 16, b"\0\0\0\0"),
+    "another place": lambda data: _entry(data, b"bad.ipynb", 42, b"\xff\xff\xff\x7f"),
+    "a size that its extra fields should say": lambda data: _entry(data, b"bad.ipynb", 24, b"\xff" * 4),
+    "extra fields that are longer than they can be": lambda data: _entry(data, b"bad.ipynb", 46 + 9, b"\x0a\0\xff\xff"),
+    "an absolute path": lambda data: _entry(data, b"bad.ipynb", 46, b"/"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_MEMBERS)
+def test_one_member_that_is_wrong_costs_no_other_and_is_told(kind: str, toy_class: ClassFolder, tmp_path: Path) -> None:
+    path, bad = tmp_path / "s.zip", zipfile.ZipInfo("bad.ipynb")
+    bad.extra, bad.compress_type = b"\x0a\0\x04\0abcd", zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ada.ipynb", "ada")
+        archive.writestr(bad, "bad" * 50)
+        archive.writestr("çy.ipynb", "cy")
+    data = bytearray(path.read_bytes())
+    BAD_MEMBERS[kind](data)
+    path.write_bytes(data)
+    done = collect(toy_class, TOY, path)
+    there = submitted(toy_class)
+    assert {there.pop("ada"), there.pop("çy")} == {"ada", "cy"}
+    told = [file.reason for file in [*done.skipped, *done.unknown]]
+    assert set(there.values()) <= {"bad" * 50}
+    assert sorted(done.taken) == submitted_students(toy_class)
+    assert len(told) + len(there) == 1, told
+
+
+def submitted_students(folder: ClassFolder) -> list[str]:
+    return sorted(submitted(folder))
+
+
+def test_two_members_of_one_name_are_asked_about(toy_class: ClassFolder, tmp_path: Path) -> None:
+    path = tmp_path / "s.zip"
+    with pytest.warns(UserWarning, match="Duplicate"):
+        make_zip(path, [("ada.ipynb", "one"), ("ada.ipynb", "two"), ("bo.ipynb", "b"), ("bo.ipynb", "b")])
+    done = collect(toy_class, TOY, path)
+    assert submitted(toy_class) == {"bo": "b"}
+    assert "put the one to grade into a folder" in done.unclear[0].reason
+
+
+def test_a_damaged_time_costs_no_notebook_and_is_told(toy_class: ClassFolder, tmp_path: Path) -> None:
+    folder = f"ada+{TOY}+2026-11-01 10:00:00 UTC"
+    path = make_zip(
+        tmp_path / "s.zip", {f"{folder}/{TOY}.ipynb": "a", f"{folder}/timestamp.txt": "2026-11-01 10:00:00 UTC"}
+    )
+    data = bytearray(path.read_bytes())
+    _entry(data, f"{folder}/timestamp.txt".encode(), 16, b"\0\0\0\0")
+    path.write_bytes(data)
+    done = collect(toy_class, TOY, path)
+    assert (done.taken, done.skipped) == (["ada"], [])
+    [(why, whose)] = done.times.items()
+    assert "damaged" in why
+    assert whose == [f"ada ({folder}/timestamp.txt)"]
+
+
+def test_of_several_files_and_no_notebook_a_damaged_one_costs_no_other(toy_class: ClassFolder, tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "s.zip", {"bo_2_11_one.txt": "1" * 99, "bo_2_12_two.txt": "2" * 99})
+    data = bytearray(path.read_bytes())
+    _entry(data, b"bo_2_11_one.txt", 16, b"\0\0\0\0")
+    path.write_bytes(data)
+    done = collect(toy_class, TOY, path)
+    assert (done.no_notebook, [file.name for file in done.skipped]) == (["bo"], ["bo_2_11_one.txt"])
+    assert [path.name for path in toy_class.submission("bo", TOY).iterdir()] == ["two.txt"]
+
+
+def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_collected(
+    toy_class: ClassFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its owner may forbid; root, as whom tests may run, is forbidden nothing."""
+    source = tmp_path / "files"
+    for name in ("ada/ada.ipynb", "bo/bo.ipynb", "closed/cy.ipynb"):
+        (source / name).parent.mkdir(parents=True)
+        (source / name).write_text(name)
+    scan, open_ = os.scandir, Path.open
+
+    def refuse(path: object) -> PermissionError:
+        return PermissionError(errno.EACCES, "Permission denied", os.fspath(path))  # type: ignore[arg-type]
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "closed":
+            raise refuse(path)
+        return scan(path)
+
+    def opened(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path.name == "bo.ipynb":
+            raise refuse(path)
+        return open_(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(Path, "open", opened)
+    done = collect(toy_class, TOY, source)
+    monkeypatch.undo()
+    assert submitted(toy_class) == {"ada": "ada/ada.ipynb"}
+    assert {file.name: file.reason for file in done.skipped} == {
+        "bo/bo.ipynb": "it cannot be read (Permission denied)",
+        "closed": "what is in this folder is not collected: it cannot be read (Permission denied)",
+    }
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "submitters",
+    ["5", "[{:name: *f}]", "&s [*f, *f]", "[[[", "{5: *f}"],
+)
+def test_what_a_learner_writes_as_another_lms_does_stops_nothing(
+    submitters: str, toy_class: ClassFolder, tmp_path: Path
+) -> None:
+    laughs = "a: &a [" + ", ".join("x" * 10) + "]\n"
+    laughs += "".join(f"{b}: &{b} [{', '.join(['*' + a] * 10)}]\n" for a, b in itertools.pairwise("abcdef"))
+    folder = "Ada Lovelace_401_assignsubmission_file_"
+    files = {
+        f"{folder}/00_rows.ipynb": "a",
+        f"{folder}/submission_metadata.yml": f"{laughs}x:\n  :submitters: {submitters}",
+    }
+    done = collect(
+        toy_class, TOY, make_zip(tmp_path / "m.zip", files), roster_file=write(tmp_path / "w.csv", MOODLE_WORKSHEET)
+    )
+    assert done.taken == ["S001"]
+    assert [file.name for file in [*done.set_aside, *done.skipped]] == [f"{folder}/submission_metadata.yml"]
 
 
 def test_links_in_a_folder_are_not_followed(toy_class: ClassFolder, tmp_path: Path) -> None:
