@@ -116,7 +116,7 @@ class Execute(RunCells):
         self._judge = Judge(chapter, self.seed)
         self._timed_out_cell: int | None = None
         self._has_begun = False
-        self._answers: dict[tuple[str, tuple[str, ...]], Sequence[Answer]] = {}
+        self._answers: dict[tuple[Exam, tuple[str, ...]], Sequence[Answer]] = {}
         self._sources = sources(nb, chapter.exercises)
         outcome, reason = GRADED, ""
         try:
@@ -195,7 +195,7 @@ class Execute(RunCells):
         begun = letters.is_answered()
         timed_out = self._note_timeout(place if begun else index)
         if begun:
-            self._answers[exam.exercise, ()] = self._too_slow(exam) if timed_out else self._read(exam)
+            self._answers[exam, ()] = self._too_slow(exam) if timed_out else self._read(exam)
         if begun and timed_out:  # not the cell itself
             cell.outputs = [output for output in cell.outputs if output.get("ename") != _TIMED_OUT]
         return cell, resources
@@ -210,7 +210,7 @@ class Execute(RunCells):
 
     def _ask(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
         """Return what the learner's code answers. Between two cells that run, it is asked once."""
-        asked = (exam.exercise, tuple(stand_ins))
+        asked = (exam, tuple(stand_ins))
         if asked not in self._answers:
             self._answers[asked] = self._carry_out(exam, stand_ins, index)
         return self._answers[asked]

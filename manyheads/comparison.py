@@ -136,6 +136,9 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
             "the caller's tensors stay as they are",
             f"{changed} holds other numbers after the call",
         )
+    if exam.conceals and given.value not in (choices := _choices(trial)):
+        yield Divergence("type", f"There is no answer {given.value!r:.40}: choose one of {', '.join(choices)}.")
+        return
     for name, expected, got in outputs:
         yield from _not_finite(name, expected, got)
     for name, expected, got in outputs:
@@ -143,6 +146,11 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
     if right.gradients is not None:
         several_names = [name for name, _, _ in outputs]
         yield from wrong_gradients(several_names, right.gradients, given.gradients, exam.rtol, exam.atol)
+
+
+def _choices(trial: Trial) -> list[str]:
+    """Return all letters of a graded question: which of them is right does not show."""
+    return sorted(str(answer.value) for answer in (trial.right, *trial.wrong.values()))
 
 
 def _did_not_run(failure: Failure) -> Divergence:

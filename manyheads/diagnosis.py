@@ -14,9 +14,9 @@ from torch import Tensor
 
 from .call import Answer, Call
 from .comparison import Divergence, first_divergence, same
-from .exam import CHECKS, SHAPES, Exam, Trial, foundations
-from .forbidden import FORBIDDEN
-from .nothing_computed import nothing_computed
+from .exam import CHECKS, OUTPUTS, SHAPES, Exam, Trial, foundations
+from .forbidden import FORBIDDEN, TAKEN_AWAY
+from .nothing_computed import depends_on_nothing, nothing_computed
 from .presumed import shows
 from .sources import forbidden_name
 
@@ -76,16 +76,21 @@ def decide(
     Returns:
         (finding, carried): why it fails, or None; and the exercises that stand-ins worked for.
     """
-    finding = forbidden_in(exam, source)
-    if finding is not None:
+
+    def find(stand_ins: Mapping[str, str]) -> Finding | None:
+        answers = ask(exam, stand_ins)
+        used = _forbidden_call(answers)
+        if used:
+            return _forbidden(exam, used)
+        finding = examine(exam, answers, check, source)
+        if finding is None and check == SHAPES and examine(exam, answers, OUTPUTS) is not None:
+            nothing = depends_on_nothing(exam, answers, lambda again: ask(again, stand_ins))
+            finding = None if nothing is None else _finding(exam, answers, *nothing, source)
+        return finding
+
+    finding = forbidden_in(exam, source) or find({})
+    if finding is None or finding.stage == "forbidden":
         return finding, ()
-    answers = ask(exam, {})
-    used = _forbidden_call(answers)
-    if used:
-        return _forbidden(exam, used), ()
-    finding = examine(exam, answers, check, source)
-    if finding is None:
-        return None, ()
     stand_ins = {
         name: exams[name].stand_in
         for name in foundations(exams, exam.exercise)
@@ -93,11 +98,9 @@ def decide(
     }
     if not stand_ins:
         return finding, ()
-    answers = ask(exam, stand_ins)
-    used = _forbidden_call(answers)
-    if used:
-        return _forbidden(exam, used), ()
-    finding = examine(exam, answers, check, source)
+    finding = find(stand_ins)
+    if finding is not None and finding.stage == "forbidden":
+        return finding, ()
     if finding is not None:
         note = f"(Checked with a working {_and(tuple(stand_ins))}: what is wrong here is in {exam.exercise} itself.)"
         finding = replace(finding, message=f"{finding.message}\n\n{textwrap.fill(note, _WIDTH)}")
@@ -123,8 +126,9 @@ def _forbidden_call(answers: Sequence[Answer]) -> str:
 
 def _forbidden(exam: Exam, name: str) -> Finding:
     """Return the finding for source that uses the forbidden `name`."""
+    does = "hides calls that this exercise forbids" if name == TAKEN_AWAY else "does the whole exercise for you"
     message = (
-        f"Your code uses {name}, which does the whole exercise for you.\n"
+        f"Your code uses {name}, which {does}.\n"
         f"Write {exam.exercise} with basic operations: that is what this exercise is for."
     )
     return Finding(message, "forbidden")

@@ -7,11 +7,12 @@ that wants to can switch it off; so it proves a use, and never that there was no
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import sys
 import threading
 from collections.abc import Collection, Iterator
 from concurrent.futures.thread import _WorkItem
-from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
@@ -19,10 +20,11 @@ from typing import Any
 from unittest import mock
 
 import torch
-from torch import nn
+from torch import nn, overrides
 from torch.overrides import TorchFunctionMode
 
 FORBIDDEN = "ForbiddenCall"  # the kind of failure that a forbidden call ends in
+TAKEN_AWAY = "_pop_torch_function_stack"  # what takes the watch away; it counts as a forbidden call
 _TORCH = str(Path(torch.__file__).parent)
 _CARRIERS = {str(Path(__file__).with_name(name)) for name in ("probe.py", "wire.py")}  # they copy and pack tensors
 _OPERATORS = str(Path(torch.__file__).parent / "_ops.py")  # what is called through torch.ops is called from here
@@ -64,7 +66,7 @@ class ForbiddenCall(RuntimeError):
     """A call that the exercise forbids. Its text is the forbidden name."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def watching(forbids: Collection[str], ours: Collection[CodeType] = ()) -> Iterator[list[str]]:
     """Refuse the functions and layers of torch that are named in `forbids`, and note which were called.
 
@@ -79,7 +81,7 @@ def watching(forbids: Collection[str], ours: Collection[CodeType] = ()) -> Itera
         yield called
         return
     watch = _Watch(forbids, frozenset(ours), called)
-    with ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         for name in forbids:
             layer = getattr(nn, name, None)
             if isinstance(layer, type) and issubclass(layer, nn.Module):
@@ -90,8 +92,10 @@ def watching(forbids: Collection[str], ours: Collection[CodeType] = ()) -> Itera
         for owner, name in _UNWATCHED:
             if hasattr(owner, name):
                 stack.enter_context(mock.patch.object(owner, name, watch.over(getattr(owner, name))))
-        stack.enter_context(watch)
+        for owner in (torch._C, overrides):
+            stack.enter_context(mock.patch.object(owner, TAKEN_AWAY, watch.staying(getattr(owner, TAKEN_AWAY))))
         stack.callback(watch.end)
+        stack.enter_context(watch)
         yield called
 
 
@@ -100,6 +104,30 @@ class _Watch(TorchFunctionMode):
         super().__init__()
         self._names = {other: name for name in forbids for other in (name, *_BEHIND.get(name, ()))}
         self._ours, self._called = ours, called
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the stack of modes, which code that switches the watch off has made it leave before."""
+        if self not in overrides._get_current_function_mode_stack():
+            self._called.append(TAKEN_AWAY)
+            return
+        while overrides._pop_mode() is not self:  # one that code has entered and not left
+            pass
+
+    def staying(self, pop: Any) -> Any:
+        """Return `pop` for those who put back what they take off: torch itself."""
+
+        def popped() -> Any:
+            mode = pop()
+            frame: FrameType | None = sys._getframe(1)
+            while frame is not None and frame.f_code in _POPS:
+                frame = frame.f_back
+            if mode is self and frame is not None and frame.f_code is not _LEAVE and not _is_torchs(frame):
+                overrides._push_mode(mode)
+                self._called.append(TAKEN_AWAY)
+                raise ForbiddenCall(TAKEN_AWAY)
+            return mode
+
+        return popped
 
     def end(self) -> None:
         """Refuse nothing any more: a thread that was started meanwhile may go on."""
@@ -141,6 +169,15 @@ class _Watch(TorchFunctionMode):
             return
         self._called.append(name)
         raise ForbiddenCall(name)
+
+
+_LEAVE = _Watch.__exit__.__code__
+# Through these torch takes modes off, for itself and for others.
+_POPS = (
+    overrides._pop_mode.__code__,
+    inspect.unwrap(overrides._pop_mode_temporarily).__code__,
+    contextlib._GeneratorContextManager.__enter__.__code__,
+)
 
 
 def is_the_courses(exercise: str, code: CodeType) -> None:

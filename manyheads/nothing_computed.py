@@ -1,16 +1,19 @@
-"""Says whether answers of the right shapes compute nothing: all zeros, all ones, all NaN, whatever is asked.
+"""Says whether answers of the right shapes compute nothing: all zeros, all ones, all NaN, or numbers of no meaning.
 
-Used by `manyheads.diagnosis`: nobody earns the points for the shapes with an empty tensor of the right size.
+Used by `manyheads.diagnosis`: nobody earns the points for the shapes with an empty tensor of the right size, or with
+numbers that are random, or that do not depend on what is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from .call import Answer, Value
+from .call import Answer, Call, Value
 from .divergence import Divergence
 from .exam import Exam, Trial
 
@@ -28,23 +31,110 @@ def nothing_computed(exam: Exam, answers: Sequence[Answer]) -> tuple[Trial, Dive
     shown: Trial | None = None
     whats: list[str] = []
     for place, name in enumerate(exam.returns):
-        varied: list[Trial] = []
-        givens: list[Tensor] = []
-        for trial, given in zip(exam.trials, answers, strict=True):
-            if trial.right.failure is None and given.failure is None:
-                givens.append(_fractions(_output(exam, given.value, place)))
-                varied += [trial] if _differ(_fractions(_output(exam, trial.right.value, place))) else []
+        varied = _varied(exam, place)
+        givens = [
+            _fractions(_output(exam, given.value, place))
+            for trial, given in zip(exam.trials, answers, strict=True)
+            if trial.right.failure is None and given.failure is None
+        ]
         if not varied:
             continue
-        if any(_differ(given) for given in givens):
+        if any(map(_differ, givens)):
             return None
         shown = shown or varied[0]
         finite = any(given.isfinite().any() for given in givens)
-        which = name.replace("The ", "the ", 1) if name.startswith("The ") else name
+        which = _inside(name)
         whats.append(f"every entry of {which} is the same" if finite else f"no entry of {which} is a finite number")
-    if shown is None:
+    return None if shown is None else (shown, _nothing(whats))
+
+
+def depends_on_nothing(
+    exam: Exam, answers: Sequence[Answer], ask: Callable[[Exam], Sequence[Answer]]
+) -> tuple[Trial, Divergence] | None:
+    """Ask twice more. Return the first case, and what to say, where nothing of what was asked is in the answers.
+
+    An entry has something of it if the same call gives it again, and a call with other numbers gives another one. One
+    such entry is enough. Nothing is said where the code stops with an error now.
+
+    Args:
+        answers: as in `nothing_computed`.
+        ask: carries out an exam's calls next to the learner's code.
+    """
+    more = asked_again(exam)
+    changed = [trial.name for trial in more.trials[len(exam.trials) :]]
+    places = {
+        place: trials
+        for place in range(len(exam.returns))
+        if (trials := [trial for trial in _varied(exam, place) if trial.name in changed])
+    }
+    if not places:
         return None
-    return shown, Divergence("values", f"The shapes are right, but nothing is computed yet: {' and '.join(whats)}.")
+    came = ask(more)
+    names = [trial.name for trial in exam.trials]
+    first, second = dict(zip(names, answers, strict=True)), dict(zip(names, came, strict=False))
+    third = dict(zip(changed, came[len(names) :], strict=True))
+    whats: list[str] = []
+    for place, trials in places.items():
+        steady = True
+        for trial in trials:
+            given, again, other = (
+                _fractions(_output(exam, of[trial.name].value, place)) for of in (first, second, third)
+            )
+            if not given.shape == again.shape == other.shape:
+                return None
+            same = torch.isclose(again, given, equal_nan=True)
+            if (same & given.isfinite() & (other != given)).any():
+                return None
+            steady = steady and bool(same.all())
+        how = "the same numbers whatever the inputs hold" if steady else "other numbers each time the same is asked"
+        whats.append(f"{_inside(exam.returns[place])} holds {how}")
+    return next(iter(places.values()))[0], _nothing(whats)
+
+
+@lru_cache(maxsize=64)
+def asked_again(exam: Exam) -> Exam:
+    """Return the exam with all its calls as they are and, after them, those that can be made with other numbers."""
+    trials = [replace(trial, call=replace(trial.call, cotangent=None)) for trial in exam.trials]
+    changed = [replace(trial, call=call) for trial in trials if (call := _with_other_numbers(trial.call)) is not None]
+    return replace(exam, trials=(*trials, *changed))
+
+
+def _with_other_numbers(call: Call) -> Call | None:
+    """Return the call with the entries of its tensors in another order, fractions smaller too; None without any.
+
+    Shapes stay, and what is True in a whole row of a mask; whole numbers, which may be places, do too.
+    """
+    inputs = {name: _other(value) for name, value in call.inputs.items()}
+    state = None if call.state is None else {name: _other(value) for name, value in call.state.items()}
+    before = [*call.inputs.values(), *(call.state or {}).values()]
+    if not any(isinstance(value, Tensor) and value.is_floating_point() for value in before):
+        return None
+    return replace(call, inputs=inputs, state=state)
+
+
+def _other(value: Value) -> Value:
+    if not isinstance(value, Tensor) or value.is_meta or not (value.is_floating_point() or value.dtype == torch.bool):
+        return value
+    turned = value.flip(tuple(range(value.ndim)))
+    return turned * 0.75 if value.is_floating_point() else turned
+
+
+def _nothing(whats: Sequence[str]) -> Divergence:
+    return Divergence("values", f"The shapes are right, but nothing is computed yet: {' and '.join(whats)}.")
+
+
+def _inside(name: str) -> str:
+    """Return the name of an output as it stands within a sentence."""
+    return name.replace("The ", "the ", 1) if name.startswith("The ") else name
+
+
+def _varied(exam: Exam, place: int) -> list[Trial]:
+    """Return the trials in which the right output at `place` holds two different fractions."""
+    return [
+        trial
+        for trial in exam.trials
+        if trial.right.failure is None and _differ(_fractions(_output(exam, trial.right.value, place)))
+    ]
 
 
 def _output(exam: Exam, value: Value, place: int) -> Value:

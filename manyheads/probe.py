@@ -88,7 +88,7 @@ def _call(
         # nbgrader takes for a failure.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
             _seed()
-            with operations or contextlib.nullcontext(), _uncompiled(), watching(forbids, ours) as called:
+            with operations or contextlib.nullcontext(), _uncompiled(), _filled(), watching(forbids, ours) as called:
                 if operations is not None:
                     operations.name_tensors(inputs)
                 if call.init is not None:
@@ -221,6 +221,20 @@ def _uncompiled() -> Iterator[None]:
         if "torch._dynamo" in sys.modules:  # else nothing is compiled yet, and importing it takes seconds
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield
+
+
+@contextlib.contextmanager
+def _filled() -> Iterator[None]:
+    """Have torch.empty give NaN, and not what lay in memory before, which might be an answer.
+
+    That is torch's deterministic mode. Its own switch imports a compiler first, which takes a second.
+    """
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch._C._set_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch._C._set_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 def _first_call(layer: nn.Module, call: Call, probe: CodeType | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator
+from functools import partial
 from types import CodeType, FrameType, ModuleType
 
 import pytest
@@ -15,6 +16,7 @@ from autograder.examiner import VISIBLE_SEED, set_exams
 from manyheads import comparison, diagnosis, earlier, fixtures, probe, wire
 from manyheads.call import Answer, Call
 from manyheads.exam import CHECKS, SHAPES, Exam
+from manyheads.nothing_computed import depends_on_nothing
 from manyheads.sources import forbidden_name
 
 from .conftest import CHAPTERS, chapters
@@ -47,6 +49,22 @@ def test_every_misconception_is_named_and_caught_where_it_should_be(chapter: Cha
             else:
                 assert finding is not None, label
                 assert finding.misconception == mistake.name, label
+
+
+@pytest.mark.slow
+@chapters
+def test_a_mistake_in_the_numbers_keeps_the_points_for_the_shapes(chapter: Chapter) -> None:
+    exams = set_exams(chapter, SECRET)
+    names = chapter.namespace()
+    written = [(exercise.name, "the reference", names[exercise.name]) for exercise in chapter.exercises.values()]
+    for exercise, mistake in chapter.misconceptions():
+        if mistake.check != SHAPES:
+            source = chapter.mistaken(exercise.name, mistake)
+            written.append((exercise.name, mistake.name, chapter.namespace({exercise.name: source})[exercise.name]))
+    for name, label, target in written:
+        exam = exams[name]
+        nothing = depends_on_nothing(exam, answers(exam, target), partial(answers, target=target))
+        assert nothing is None, f"{name}, {label}"
 
 
 @seeds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
@@ -146,6 +147,61 @@ def test_compiled_code_runs_as_it_is_written_and_is_seen_as_such() -> None:
     failure = asked(torch.compile(lambda x: kept(x, x, x), backend="eager")).failure
     assert failure is not None
     assert failure.kind == FORBIDDEN
+
+
+kept_pop = torch._C._pop_torch_function_stack
+
+
+def pops_and_puts_back(x: Tensor) -> Tensor:
+    mode = torch._C._pop_torch_function_stack()
+    out = kept(x, x, x)
+    torch._C._push_on_torch_function_stack(mode)
+    return out
+
+
+def pops_for_a_while(x: Tensor) -> Tensor:
+    with torch.overrides._pop_mode_temporarily():
+        return kept(x, x, x)
+
+
+def leaves_the_watch(x: Tensor) -> Tensor:
+    mode = torch.overrides._get_current_function_mode()
+    assert mode is not None
+    mode.__exit__(None, None, None)
+    return kept(x, x, x)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: [kept_pop(), kept(x, x, x)][1],
+        lambda x: [torch._C._pop_torch_function_stack(), kept(x, x, x)][1],
+        lambda x: [torch.overrides._pop_mode(), kept(x, x, x)][1],
+        pops_and_puts_back,
+        pops_for_a_while,
+        leaves_the_watch,
+    ],
+)
+def test_taking_the_watch_away_is_a_forbidden_call(call: object) -> None:
+    failure = asked(call).failure
+    assert failure is not None
+    assert (failure.kind, failure.message) == (FORBIDDEN, "_pop_torch_function_stack")
+    assert torch.overrides._get_current_function_mode_stack() == []
+
+
+def test_torchs_own_modes_may_come_and_go_under_the_watch() -> None:
+    class Mine(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return function(*args, **(kwargs or {}))
+
+    def learner(x: Tensor) -> Tensor:
+        with torch.device("meta"), Mine():
+            torch.ones(3)
+        Mine().__enter__()  # and never leaves
+        return functional.softmax(x, -1)
+
+    assert probe.run(learner, Call({"x": X}), forbids=(SDPA,)).failure is None
+    assert torch.overrides._get_current_function_mode_stack() == []
 
 
 def test_afterwards_everything_is_allowed_again() -> None:

@@ -114,6 +114,35 @@ def test_answers_to_the_visible_cases_earn_nothing(toy: Chapter) -> None:
     assert stages == ["gradient", "values"]
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "torch.randn(x.shape)",
+        "torch.tensor([[random.random() for _ in row] for row in x])",
+        "torch.empty(x.shape)",
+        "torch.arange(float(x.numel())).view(x.shape)",
+    ],
+)
+def test_numbers_that_come_of_nothing_that_was_asked_earn_no_points_for_their_shape(toy: Chapter, numbers: str) -> None:
+    verdicts = judge_all(toy, scale_rows=f"import random\n\ndef scale_rows(x, factors): return {numbers}")
+    assert points(verdicts) == {**ALL, "scale_rows.shapes": 0, "scale_rows.outputs": 0}
+    assert "nothing is computed yet" in verdicts["scale_rows.shapes"].message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return torch.rand(x.shape) + x",
+        "y = torch.empty(x.shape)\n    y[0] = x[0]\n    return y",
+        "return x.mean() * torch.arange(float(x.numel())).view(x.shape)",
+        "return x if random.random() > 2 else -x",
+    ],
+)
+def test_a_wrong_answer_with_something_of_the_question_keeps_the_points_for_its_shape(toy: Chapter, body: str) -> None:
+    verdicts = judge_all(toy, scale_rows=f"import random\n\ndef scale_rows(x, factors):\n    {body}")
+    assert points(verdicts) == {**ALL, "scale_rows.outputs": 0}
+
+
 @pytest.mark.parametrize("value", [torch.full((3, 3), float("nan")), None, "ok", 1.0, [1, 2]])
 def test_answers_of_nonsense_earn_nothing(toy: Chapter, value: object) -> None:
     cell = GradedCell("scale_rows", "outputs", 2)

@@ -94,11 +94,12 @@ def test_a_letter_without_quotes_is_told_so(chapter: Chapter) -> None:
     assert finding.message.startswith('Put the letter in quotes: "b".')
 
 
-def test_a_letter_that_is_no_choice_is_wrong_without_a_name(chapter: Chapter) -> None:
-    finding = examined(chapter, "x", "outputs")
+@pytest.mark.parametrize("check", ["shapes", "outputs"])
+def test_a_letter_that_is_no_choice_is_told_which_there_are(chapter: Chapter, check: str) -> None:
+    finding = examined(chapter, "x", check)
     assert finding is not None
     assert finding.misconception is None
-    assert "'b'" not in finding.message
+    assert finding.message.strip() == "There is no answer 'x': choose one of a, b, c."
 
 
 @pytest.mark.parametrize("answer", [None, 2, ["b"]])

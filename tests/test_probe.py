@@ -238,3 +238,10 @@ def test_a_layer_that_learns_its_sizes_from_its_input_is_asked_like_any_other() 
     assert given.failure is None
     assert given.parameters == {"w.weight": (2, 3), "w.bias": (2,)}
     assert torch.equal(given.value, torch.full((4, 2), 3.0))  # type: ignore[arg-type]
+
+
+def test_what_lay_in_memory_before_is_no_answer() -> None:
+    given = probe.run(lambda: torch.empty(3), Call({})).value
+    assert isinstance(given, torch.Tensor)
+    assert given.isnan().all()
+    assert not torch.are_deterministic_algorithms_enabled()

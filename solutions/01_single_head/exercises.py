@@ -623,6 +623,11 @@ def weights_of_groups(draw: Draw) -> Call:
     return Call(inputs={"scores": scores, "mask": draw.mask(batch, 1, 1, seq_k)})
 
 
+def weights_of_one_query(draw: Draw) -> Call:
+    batch, seq_k = draw.sizes("batch seq_k", high=LARGEST)
+    return Call(inputs={"scores": draw.normal(batch, 1, seq_k), "mask": draw.mask(batch, 1, seq_k)})
+
+
 MASKED_SOFTMAX = """if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
     weights = scores.softmax(dim=-1)
@@ -650,6 +655,7 @@ ATTENTION_WEIGHTS = Exercise(
         Case("a query that may attend to nothing", weights_with_blocked_rows),
         Case("scores of 10000 and more, and one mask for the whole batch", weights_of_large_scores),
         Case("an extra dimension in front, and a mask that is repeated along it", weights_of_groups),
+        Case("a single query", weights_of_one_query),
     ),
     rtol=1e-3,  # at 10000 the logarithm of a sum, which some subtract, is no more exact than this
     misconceptions=(
@@ -1082,6 +1088,12 @@ def attention_of_groups(draw: Draw) -> Call:
     return Call(inputs={"q": q, "k": k, "v": v, "mask": draw.mask(seq_q, seq_k)})
 
 
+def attention_of_one_query(draw: Draw) -> Call:
+    batch, seq_k, d_head = draw_with_head(draw, "batch seq_k")
+    q, k, v = (draw.normal(batch, seq, d_head) for seq in (1, seq_k, seq_k))
+    return Call(inputs={"q": q, "k": k, "v": v, "mask": draw.mask(batch, 1, seq_k)})
+
+
 def attention_of_large_scores(draw: Draw) -> Call:
     """Whole multiples of 100, so that the products of queries and keys are whole multiples of 10000."""
     seq_q, seq_k, d_head = draw_with_head(draw, "seq_q seq_k")
@@ -1099,6 +1111,7 @@ ATTENTION = Exercise(
         Case("words that attend to each other under a causal mask", attention_under_causal_mask),
         Case("an extra dimension in front, and one mask for all", attention_of_groups),
         Case("a single sentence with scores of 10000 and more", attention_of_large_scores),
+        Case("a single query", attention_of_one_query),
     ),
     misconceptions=(
         Misconception(

@@ -617,6 +617,19 @@ def padding_and_an_empty_sentence(draw: Draw) -> Call:
     return layer_call(draw, d_model, num_heads, query=query, key=None, value=None, mask=mask)
 
 
+def masks_of_the_heads(draw: Draw) -> Call:
+    num_heads, _, d_model, batch, seq_q, seq_k = draw_heads(draw, "seq_q seq_k")
+    query, key = draw.normal(batch, seq_q, d_model), draw.normal(batch, seq_k, d_model)
+    mask = draw.mask(batch, num_heads, seq_q, seq_k)
+    mask[draw.integer(0, batch - 1), draw.integer(0, num_heads - 1), draw.integer(0, seq_q - 1)] = False
+    return layer_call(draw, d_model, num_heads, query=query, key=key, value=None, mask=mask)
+
+
+def one_head_on_one_word(draw: Draw) -> Call:
+    batch, d_model = draw.sizes("batch d_model", low=2, high=6)
+    return layer_call(draw, d_model, 1, query=draw.normal(batch, 1, d_model))
+
+
 def dropout_in_training(draw: Draw) -> Call:
     num_heads, _, d_model, batch, seq = draw_heads(draw, "seq")
     dropout = draw.integer(2, 4) / 10
@@ -720,6 +733,8 @@ MULTI_HEAD_ATTENTION = Exercise(
             "self-attention with a mask (batch, 1, 1, seq), and a sentence in which all is blocked",
             padding_and_an_empty_sentence,
         ),
+        Case("a mask of its own for each head, and a word that attends to nothing in one head", masks_of_the_heads),
+        Case("a single head, and sentences of a single word", one_head_on_one_word),
         Case("a d_model that num_heads does not divide", heads_that_do_not_fit),
         Case("dropout in training mode", dropout_in_training),
     ),
@@ -1411,12 +1426,14 @@ def fused_and_run(target, d_model, num_heads, numbers, x, mask):
     output, weights = fused(x, mask=mask)
     learns = all(parameter.requires_grad for parameter in fused.parameters())
     with torch.no_grad():
+        moved = [parameter + 1 for parameter in fused.parameters()]
         for parameter in fused.parameters():
             parameter.add_(1)
     facts = {
         "parameters": ", ".join(sorted(name for name, _ in fused.named_parameters())),
         "all parameters can learn": learns,
         "the heads stay as they are when the fused layer learns": all(map(torch.equal, before, parallel.parameters())),
+        "each parameter learns by itself": all(map(torch.equal, moved, fused.parameters())),
     }
     return output, weights, facts
 
@@ -1671,6 +1688,7 @@ def turned_and_run(target, d_model, num_heads, dropout, bias, numbers, x):
     ours.train()
     with torch.no_grad():
         share = (ours(x.repeat(100, 1, 1))[1] == 0).float().mean().item()
+        moved = [parameter + 1 for parameter in ours.parameters()]
         for parameter in ours.parameters():
             parameter.add_(1)
     facts = {
@@ -1678,6 +1696,7 @@ def turned_and_run(target, d_model, num_heads, dropout, bias, numbers, x):
         "all parameters can learn": learns,
         "weights set to 0 in training": f"about {round(share, 1):.0%}",
         "torch's layer stays as it is when ours learns": all(map(torch.equal, before, theirs.parameters())),
+        "each parameter learns by itself": all(map(torch.equal, moved, ours.parameters())),
     }
     return output, weights, facts
 
@@ -1767,6 +1786,16 @@ FROM_TORCH = Exercise(
             replace=NO_BIASES,
             by="if layer.in_proj_bias is None:  # it was made with bias=False\n            pass",
             hint="nn.Linear starts with random biases. Where torch's layer adds nothing, ours must add 0.",
+        ),
+        Misconception(
+            "let the four biases share one tensor of zeros",
+            replace=NO_BIASES,
+            by="if layer.in_proj_bias is None:  # it was made with bias=False\n"
+            "            zeros = torch.zeros(layer.embed_dim)\n"
+            "            for linear in (*ours, mine.w_o):\n"
+            "                linear.bias.data = zeros",
+            hint="The numbers are right, but the four biases are one and the same: a step of training that moves one "
+            "moves all. Each has zeros of its own.",
         ),
         Misconception(
             "set the biases of queries, keys and values to 0 and left the output projection's",

@@ -5,6 +5,7 @@ and by tolerances that depend on the dtype. Where there is a real GPU, the probe
 """
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -1001,6 +1002,7 @@ def layer_call(
     values: bool = False,
     masked: bool = False,
     causal: bool = False,
+    single: bool = False,
     dropout: float = 0.0,
     training: bool = False,
     dtype: torch.dtype = torch.float32,
@@ -1010,6 +1012,9 @@ def layer_call(
     d_model = num_heads * d_head
     draw.named(d_model=d_model)
     batch, seq_q = draw.sizes("batch seq_q", low=2, high=LARGEST)
+    if single:
+        seq_q = 1
+        draw.named(seq_q=seq_q)
     seq_k = draw.sizes("seq_k", low=2, high=LARGEST)[0] if cross else seq_q
     query = draw.normal(batch, seq_q, d_model)
     key = draw.normal(batch, seq_k, d_model) if cross else None
@@ -1029,6 +1034,17 @@ def layer_call(
         state=state,
         training=training,
     )
+
+
+def layer_on_blocked_words(draw: Draw) -> Call:
+    """A mask (seq_q, seq_k) for all sentences and heads; one word may attend to nothing."""
+    call = layer_call(draw, cross=True)
+    query, key = call.inputs["query"], call.inputs["key"]
+    assert isinstance(query, torch.Tensor)
+    assert isinstance(key, torch.Tensor)
+    mask = draw.mask(query.shape[1], key.shape[1])
+    mask[draw.integer(0, len(mask) - 1)] = False
+    return replace(call, inputs={**call.inputs, "mask": mask})
 
 
 def quarter(draw: Draw) -> float:
@@ -1057,9 +1073,12 @@ FAST_MULTI_HEAD_ATTENTION = Exercise(
     cases=(
         Case("self-attention", layer_call),
         Case("is_causal", lambda draw: layer_call(draw, causal=True)),
+        Case("is_causal, with more or fewer keys than queries", lambda draw: layer_call(draw, cross=True, causal=True)),
+        Case("is_causal, with a single query", lambda draw: layer_call(draw, cross=True, causal=True, single=True)),
         Case("cross-attention, value left out", lambda draw: layer_call(draw, cross=True)),
         Case("key and value from different words", lambda draw: layer_call(draw, cross=True, values=True)),
         Case("a padding mask", lambda draw: layer_call(draw, masked=True)),
+        Case("one mask for all sentences, and a word that may attend to nothing", layer_on_blocked_words),
         Case("dropout, in evaluation mode", lambda draw: layer_call(draw, dropout=quarter(draw))),
         Case("dropout, in training mode", lambda draw: layer_call(draw, dropout=quarter(draw), training=True)),
         Case("a layer in bfloat16", lambda draw: layer_call(draw, dtype=torch.bfloat16)),
@@ -1247,6 +1266,32 @@ FAST_MULTI_HEAD_ATTENTION = Exercise(
             by="return self.w_o(merge_heads(heads)).detach()",
             hint="The numbers are right, and training could not change them. Something cuts torch's "
             "record of them off: detach, .data, numpy or no_grad, perhaps.",
+        ),
+        Misconception(
+            "aligned is_causal to the last key",
+            replace=CALL,
+            by=CALL.replace(
+                "attn_mask=mask", f"attn_mask={CAUSAL}.tril(k.shape[-2] - q.shape[-2]) if is_causal else mask"
+            ).replace(", is_causal=is_causal", ""),
+            hint="With more keys than queries, some models let the last query see the last key. Here, and in torch, "
+            "query i sees the keys 0 … i, however many there are.",
+        ),
+        Misconception(
+            "dropped is_causal for a single query",
+            replace="is_causal=is_causal",
+            by="is_causal=is_causal and q.shape[-2] > 1",
+            hint="That is right where the query is the last word and the keys are all before it. Here, and in torch, "
+            "query i sees the keys 0 … i: the only query is query 0, and sees key 0 alone.",
+        ),
+        Misconception(
+            "made a square causal mask",
+            replace=CALL,
+            by=CALL.replace(
+                "attn_mask=mask", "attn_mask=causal_mask(q.shape[-2], q.device) if is_causal else mask"
+            ).replace(", is_causal=is_causal", ""),
+            hint="A mask has a row for each query and a column for each key, and there may be more or fewer keys than "
+            "queries. is_causal needs no mask at all: hand it on.",
+            check="shapes",
         ),
         Misconception(
             "gave dropout_p a layer instead of a number",

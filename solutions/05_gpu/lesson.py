@@ -711,7 +711,8 @@ class FastMultiHeadAttention(nn.Module):
             query: (batch, seq_q, d_model)
             key: (batch, seq_k, d_model); None: the query's own words
             value: (batch, seq_k, d_model); None: the same words as key
-            mask: bool, broadcasts to (batch, num_heads, seq_q, seq_k); True means "may attend"
+            mask: bool, broadcasts to (batch, num_heads, seq_q, seq_k); True means "may attend". Where a word may
+                attend to nothing, its heads return zeros.
             is_causal: True: query i may attend to the keys 0 … i. Never given together with a mask.
         Returns:
             output: (batch, seq_q, d_model)

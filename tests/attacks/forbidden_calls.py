@@ -43,6 +43,16 @@ _TOY = (
     ),
 )
 
+_HIDDEN = (
+    ("popped", "    pop()\n    return call(factors) @ x\n"),
+    ("popped-for-a-while", "    with hide():\n        return call(factors) @ x\n"),
+)
+_HIDES = (
+    "import torch\npop = getattr(torch._C, '_pop_torch_' + 'function_stack')\n"
+    "hide = getattr(torch.overrides, '_pop_mode_' + 'temporarily')\n"
+    "call = getattr(torch, ''.join(map(chr, (100, 105, 97, 103))))\ndef scale_rows(x, factors):\n"
+)
+
 # The helper stands in a cell of its own, where no exercise is written.
 _HELPER = Attack(
     "helper-in-another-cell",
@@ -143,6 +153,16 @@ ATTACKS = (
     *(
         Attack(f"forbidden-{name}", f"make a forbidden call by {how}", writes=writes, score=0, told="uses diag")
         for name, how, writes in _TOY
+    ),
+    *(
+        Attack(
+            f"watch-{name}",
+            "take away what watches for forbidden calls",
+            writes={"scale_rows": _HIDES + body},
+            score=0,
+            told="hides calls that this exercise forbids",
+        )
+        for name, body in _HIDDEN
     ),
     _HELPER,
     *(

@@ -94,6 +94,13 @@ _KNOWN = {
     "project": "tuple(torch.zeros(*inputs[0].shape[:-1], inputs[1].shape[-1]) for _ in range(3))",
 }
 
+_OF_NO_MEANING = {
+    "torchs-random": "torch.randn(x.shape)",
+    "pythons-random": "torch.tensor([[random.random() for _ in row] for row in x])",
+    "memory": "torch.empty(x.shape)",
+    "places": "torch.arange(float(x.numel())).view(x.shape)",
+}
+
 ATTACKS = (
     Attack(
         "tensor-subclass",
@@ -118,6 +125,16 @@ ATTACKS = (
     ),
     Attack("largest-number", "overflow the comparison", writes=_number("3.4e38"), score=0),
     Attack("zeros", "be paid for a shape without an answer", writes=_number("0"), score=0, told="nothing is computed"),
+    *(
+        Attack(
+            f"shape-of-{name}",
+            "be paid for a shape that is filled without looking at the question",
+            writes={"scale_rows": f"import random, torch\ndef scale_rows(x, factors):\n    return {numbers}"},
+            score=0,
+            told="nothing is computed",
+        )
+        for name, numbers in _OF_NO_MEANING.items()
+    ),
     Attack("looks-for-answers", "find the right answer in memory", writes={"scale_rows": _LOOKS_FOR_ANSWERS}),
     Attack(
         "by-heart",
