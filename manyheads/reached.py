@@ -1,7 +1,8 @@
-"""Finds, in what a learner wrote, the statements that one exercise's code uses: its own, and those of its helpers.
+"""Finds the statements that one exercise's code uses: its own, and those of its helpers.
 
-The look for forbidden names, the choice between two explanations, and what is kept for later chapters all go by it. It
-reads source and never runs it; so it may miss what a program hides, and what it finds need not run.
+The look for forbidden names, the choice between two explanations, what is kept for later chapters and the course's own
+stand-ins all go by it. It reads source and never runs it; so it may miss what a program hides, and what it finds need
+not run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a cell's top level.
+    """One statement of a cell's top level; an import of several names is as many, since not every name is needed.
 
     Args:
         text: its source, decorators included; of a line that it has to itself, all.
@@ -52,7 +53,7 @@ def _statements(source: str) -> tuple[Statement, ...]:
     if body is None:
         source = without_magics(source) or ""
         body = _parsed(source) or []
-    return tuple(_statement(node, text) for node, text in zip(body, _texts(body, source), strict=True))
+    return tuple(part for node, text in zip(body, _texts(body, source), strict=True) for part in _parts(node, text))
 
 
 _kept_statements = lru_cache(maxsize=512)(_statements)
@@ -116,14 +117,32 @@ def _texts(body: Sequence[ast.stmt], source: str) -> Iterator[str]:
             yield "\n".join([part(first, begins), *lines[first : last - 1], part(last, 0, ends)])
 
 
+def _parts(node: ast.stmt, text: str) -> Iterator[Statement]:
+    if isinstance(node, ast.Import | ast.ImportFrom) and len(node.names) > 1:
+        for alias in node.names:
+            one = (
+                ast.Import([alias])
+                if isinstance(node, ast.Import)
+                else ast.ImportFrom(node.module, [alias], node.level)
+            )
+            yield _statement(one, ast.unparse(one))
+    else:
+        yield _statement(node, text)
+
+
 def _statement(node: ast.stmt, text: str) -> Statement:
     defines = isinstance(node, _Function | ast.ClassDef)
     binds = {node.name} if defines else set(_bound(node))
     reads = _read(node, text)
     decorators = getattr(node, "decorator_list", [])
     around = {part.id for decorator in decorators for part in ast.walk(decorator) if isinstance(part, ast.Name)}
-    simple = defines or isinstance(node, ast.Assign | ast.Import | ast.ImportFrom)
+    simple = defines or isinstance(node, ast.Assign | ast.ImportFrom) or _is_whole(node)
     return Statement(node, text, frozenset(binds), reads, anew=simple and not binds & (around if defines else reads))
+
+
+def _is_whole(node: ast.stmt) -> bool:
+    """Return whether an import binds all that its name holds: `import torch.nn` adds to what `torch` is already."""
+    return isinstance(node, ast.Import) and all(alias.asname or "." not in alias.name for alias in node.names)
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:

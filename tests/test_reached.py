@@ -35,6 +35,19 @@ def test_a_statement_that_is_nested_too_deeply_to_compile_costs_no_other_its_rea
     assert forbidden_name(source, ("numel",), "f") == "numel"
 
 
+def test_of_an_import_of_several_names_only_those_that_are_used_are_reached() -> None:
+    source = "import torch.nn, torch.optim\nfrom .earlier import (\n    first,\n    second as third,\n)\n"
+    found = [statement.text for statement in reached([source, "def f(x):\n    return third(torch.nn, x)"], "f")]
+    assert found == [
+        "import torch.nn",
+        "import torch.optim",
+        "from .earlier import second as third",
+        "def f(x):\n    return third(torch.nn, x)",
+    ]
+    names = "def f(x):\n    return relu(x)\nfrom torch import relu, numel"
+    assert forbidden_name(names, ("numel",), "f") is None
+
+
 _LONG = 24_000  # characters of the longest of these; read in the square of that, it takes minutes
 
 
