@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -35,6 +36,10 @@ TOY_COURSE = Path(__file__).parent / "toy_course"
 TOY = "00_rows"
 CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 
+# How long something takes is never tested: machines are busy.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
+
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
 
 
@@ -43,7 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # Minutes each: begun last, one of them would run on when all else is done.
-LONGEST = ("test_colab_versions.py", "test_lab.py", "attacks", "test_notebooks.py", "test_sandbox.py")
+LONGEST = (
+    "test_colab_versions.py",
+    "test_lab.py",
+    "attacks",
+    "test_chapters.py",
+    "test_notebooks.py",
+    "test_sandbox.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,11 +69,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+# Tests with the exams of all chapters: a process sets them once.
+WITH_EXAMS = ("test_chapters.py", "test_gradients.py", "test_stand_ins.py")
+
+
 class _ByFixtures(LoadFileScheduling):
-    """Gives one process all tests of a file, and those of all attacks: they look at one class, graded once."""
+    """Gives one process all tests of a file; those of all attacks, which look at one class, graded once; and exams."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/attacks" if nodeid.startswith("tests/attacks/") else super()._split_scope(nodeid)
+        if nodeid.startswith("tests/attacks/"):
+            return "tests/attacks"
+        file = super()._split_scope(nodeid)
+        return "exams" if file.rpartition("/")[2] in WITH_EXAMS else file
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -27,7 +27,17 @@ from autograder.chapter import Chapter
 from autograder.home import read_home
 
 from .conftest import CHAPTERS, chapters
-from .test_notebooks import NOT_COMPILED, cells_with_widgets, errors, is_graded, read_quicker, released, solved, streams
+from .test_notebooks import (
+    NOT_COMPILED,
+    assert_every_check_passed,
+    cells_with_widgets,
+    errors,
+    is_graded,
+    read_quicker,
+    released,
+    solved,
+    streams,
+)
 from .test_wheel import build_wheel
 
 ENVIRONMENT = REPOSITORY_ROOT / ".venv-colab"
@@ -167,14 +177,14 @@ def test_the_set_up_cell_says_what_runs_and_how_to_get_a_gpu(runtime: Runtime) -
 
 @pytest.mark.timeout(600)
 @chapters
-def test_the_solved_notebook_runs_and_shows_its_widgets(chapter: Chapter, tmp_path: Path, runtime: Runtime) -> None:
+def test_the_solved_notebook_passes_every_check_and_shows_its_widgets(
+    chapter: Chapter, tmp_path: Path, runtime: Runtime
+) -> None:
     notebook = read_quicker(solved(chapter))
 
     run(notebook, tmp_path, runtime.python, runtime.variables)
 
-    for cell in notebook.cells:
-        assert errors(cell) == [], cell.source
-        assert streams(cell, "stderr") == "", cell.source
+    assert_every_check_passed(chapter, notebook)
     with_widgets = cells_with_widgets(notebook)
     for cell in with_widgets:
         assert any(WIDGET in output.get("data", {}) for output in cell.outputs), cell.source

@@ -17,6 +17,7 @@ from manyheads.call import Call
 from manyheads.exam import OUTPUTS
 
 from .conftest import CHAPTERS
+from .test_chapters import SECRET
 from .test_judge import asking
 
 CHAPTER = {chapter.name: chapter for chapter in CHAPTERS}
@@ -168,7 +169,7 @@ def test_every_exercise_that_is_learned_through_is_asked_for_its_gradients() -> 
     asked = {
         name: [trial.name for trial in exam.trials if trial.right.gradients is not None]
         for chapter in CHAPTERS
-        for name, exam in Judge(chapter, "gradients").exams.items()
+        for name, exam in Judge(chapter, SECRET).exams.items()
     }
     for name in ("attention_weights", "attention", "SingleHeadAttention", "ParallelHeads", "MultiHeadAttention",
                  "fast_attention"):  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 from playwright.sync_api import Locator, Page, expect
 
 from autograder.build import REPOSITORY_ROOT
@@ -22,7 +23,7 @@ from autograder.results import class_results
 
 from .conftest import CHAPTERS, TOY, HandIn, chapters
 from .lab import jupyter_lab
-from .test_notebooks import NOT_COMPILED, cells_with_widgets, read_quicker, solved
+from .test_notebooks import NOT_COMPILED, assert_every_check_passed, cells_with_widgets, read_quicker, solved
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -90,8 +91,32 @@ def run_all(page: Page) -> None:
     page.get_by_text("Run All Cells", exact=True).click()
 
 
+def save(page: Page, path: Path) -> NotebookNode:
+    """Have JupyterLab save the notebook in front, and return what then stands in its file."""
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    for _ in range(100):
+        page.wait_for_timeout(100)
+        if path.stat().st_mtime_ns != before:
+            return nbformat.read(path, as_version=4)
+    raise AssertionError("JupyterLab does not save the notebook")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A JupyterLab that runs.
+
+    Args:
+        address: where it answers.
+        folder: the folder that it shows.
+    """
+
+    address: str
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab on a copy of the notebooks and solutions. It draws every cell, be it in view or not."""
     home = tmp_path_factory.mktemp("home")
     for folder in ("notebooks", "solutions"):
@@ -106,7 +131,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for variable, value in NOT_COMPILED.items():
             patch.setenv(variable, value)
         with jupyter_lab(home / "course", home) as address:
-            yield address
+            yield Lab(address, home / "course")
 
 
 def move(page: Page, widget: Locator) -> None:
@@ -124,15 +149,18 @@ def move(page: Page, widget: Locator) -> None:
 
 @pytest.mark.timeout(600)
 @chapters
-def test_the_solved_notebook_runs_and_its_widgets_follow_the_keyboard(lab: str, page: Page, chapter: Chapter) -> None:
+def test_the_solved_notebook_passes_every_check_and_its_widgets_follow_the_keyboard(
+    lab: Lab, page: Page, chapter: Chapter
+) -> None:
     notebook = read_quicker(solved(chapter))
     faults: list[str] = []
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     page.on("requestfailed", lambda request: faults.append(request.url))
-    page.goto(f"{lab}/lab/tree/solutions/{chapter.name}/{chapter.name}.ipynb?reset")
+    page.goto(f"{lab.address}/lab/tree/solutions/{chapter.name}/{chapter.name}.ipynb?reset")
     page.locator(".jp-Notebook h1").first.wait_for()
     run_all(page)
     page.wait_for_function(EVERY_CELL_HAS_RUN, timeout=400_000, polling=500)
+    assert_every_check_passed(chapter, save(page, lab.folder / "solutions" / chapter.name / f"{chapter.name}.ipynb"))
     for picture in page.locator(".jp-OutputArea-output img:not(.widget-image), .jp-MarkdownCell img").all():
         assert picture.evaluate(DECODED_WIDTH) > 100
     if chapter.name in LAST_FIGURES:
@@ -182,21 +210,21 @@ EVERY_CELL_HAS_RUN = r"""() => {
 }"""
 
 
-def test_the_extensions_are_there_and_no_news_pops_up(lab: str, page: Page) -> None:
-    page.goto(f"{lab}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
+def test_the_extensions_are_there_and_no_news_pops_up(lab: Lab, page: Page) -> None:
+    page.goto(f"{lab.address}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
     page.get_by_role("button", name="Validate").wait_for()  # nbgrader's
     page.get_by_role("heading", name="1 · One head, by hand").wait_for()
     assert page.locator(".jp-Notification-Toast, .Toastify__toast").count() == 0
 
-    page.goto(f"{lab}/lab/tree/solutions/{LESSON}?reset")
+    page.goto(f"{lab.address}/lab/tree/solutions/{LESSON}?reset")
     page.locator(".jp-DirListing-item", has_text="lesson.py").click(button="right")
     page.get_by_text("Open With").hover()
     page.get_by_text("Jupytext Notebook", exact=True).click()
     page.locator(".jp-Notebook h1", has_text="1 · One head, by hand").wait_for()
 
 
-def test_a_failing_check_shows_its_message_alone(lab: str, page: Page) -> None:
-    page.goto(f"{lab}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
+def test_a_failing_check_shows_its_message_alone(lab: Lab, page: Page) -> None:
+    page.goto(f"{lab.address}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
     page.get_by_role("heading", name="1 · One head, by hand").wait_for()
     run_all(page)
     shown = page.locator(".jp-OutputArea-output", has_text="✗ project.shapes").first

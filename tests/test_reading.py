@@ -180,7 +180,7 @@ _CELL = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cells=st.lists(_CELL | _JSON, max_size=4), metadata=_JSON, minor=_JSON)
 def test_whatever_stands_in_a_list_of_cells_becomes_a_valid_notebook(cells: Any, metadata: Any, minor: Any) -> None:
     data = {"nbformat": 4, "nbformat_minor": minor, "cells": cells, "metadata": metadata}

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import nbformat
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
@@ -271,7 +271,7 @@ def happen(notebook: NotebookNode, accidents: list[tuple[Accident, int, int]]) -
     return notebook
 
 
-many = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=200)
 
 
 @given(some(*ALL, most=10))

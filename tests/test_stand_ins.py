@@ -17,6 +17,7 @@ from manyheads import earlier, memory
 from manyheads.call import Call
 
 from .conftest import chapters
+from .test_chapters import SECRET
 
 LARGER = 4  # times: with such sizes (12 … 44) one tensor too many shows
 CPU = torch.device("cpu")
@@ -162,7 +163,7 @@ def chapter_1() -> Chapter:
 
 
 def test_gradients_were_compared_where_a_row_is_blocked_wholly(chapter_1: Chapter) -> None:
-    exam = set_exams(chapter_1, "stand-ins")["attention"]
+    exam = set_exams(chapter_1, SECRET)["attention"]
     masks = [trial.call.inputs.get("mask") for trial in exam.trials]
     assert any(isinstance(mask, Tensor) and not mask.any(dim=-1).all() for mask in masks)
 
