@@ -183,7 +183,7 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     probe = document["probe"]
     forbids, granted = document.get("forbids", ()), document.get("granted", ())
     answers = []
-    with standing_in(namespace, document["stand_ins"]), _nothing_shown():
+    with standing_in(namespace, document["stand_ins"]), nothing_shown():
         for packed in document["calls"]:
             if document["exercise"] in namespace:
                 target = namespace[document["exercise"]]
@@ -195,7 +195,8 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
 
 
 @contextlib.contextmanager
-def _nothing_shown() -> Iterator[None]:
+def nothing_shown() -> Iterator[None]:
+    """Show nothing that is printed within the block."""
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),

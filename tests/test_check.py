@@ -56,6 +56,17 @@ def test_a_failing_check_shows_its_message_and_no_traceback(run: Run, capsys: py
     assert printed.err == ""  # nbgrader fails a cell that writes there
 
 
+def test_a_wrong_answer_that_is_looked_into_prints_no_more_than_a_right_one(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = []
+    for sign in "*+":
+        run(f"def scale_rows(x, factors):\n    print('called')\n    return x {sign} factors[:, None]")
+        assert run("check.shapes(scale_rows)").success
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+
+
 def test_unwritten_code_is_told_kindly(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run("def scale_rows(x, factors): raise NotImplementedError()")
     run("check.shapes(scale_rows)")
