@@ -64,7 +64,11 @@ _REFUSED = {
     "vmsplice": (278, 75),
     "userfaultfd": (323, 282),
 }
-_MMAP, _SETSOCKOPT = (9, 222), (54, 208)
+_MMAP, _SETSOCKOPT, _FCNTL = (9, 222), (54, 208), (72, 25)
+# What fcntl does with a file's locks, leases and watches, from <linux/fcntl.h>: GETLK, SETLK, SETLKW, the same three of
+# an open file's own, SETLEASE, GETLEASE, NOTIFY. They reach whoever sees the same file, in whatever namespace, and the
+# memory of a lock is counted nowhere.
+_LOCKS = (5, 6, 7, 36, 37, 38, 1024, 1025, 1026)
 _SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8  # a socket's buffer holds memory that no limit counts
 _SOCKET, _FAMILIES = (41, 198), (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: namespaces keep these apart
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
@@ -250,7 +254,7 @@ def _refuse_system_calls() -> None:
     """Install a filter: a refused call fails with EPERM; so does one made in another processor mode's numbers.
 
     So does memory that is shared without a file: it stays when a process says that it no longer needs it, and is then
-    counted nowhere. What is shared in files is counted by the folders that they lie in.
+    counted nowhere. What is shared in files is counted by the folders that they lie in. So do locks on files.
     """
     architecture, column = _ARCHITECTURES[platform.machine()]
     numbers = sorted({call[column] for call in _REFUSED.values()})
@@ -267,6 +271,11 @@ def _refuse_system_calls() -> None:
         (_LOAD, 0, 0, 32),  # and of its third
         (_IF_EQUAL, 2, 0, _SO_SNDBUF),
         (_IF_EQUAL, 1, 0, _SO_RCVBUF),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _REFUSE | errno.EPERM),
+        (_IF_EQUAL, 0, len(_LOCKS) + 3, _FCNTL[column]),
+        (_LOAD, 0, 0, 24),  # the lower half of its second argument, all that the kernel looks at
+        *((_IF_EQUAL, len(_LOCKS) - place, 0, command) for place, command in enumerate(_LOCKS)),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
         (_IF_EQUAL, 0, 5, _MMAP[column]),

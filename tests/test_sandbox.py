@@ -175,6 +175,27 @@ def test_no_right_can_be_gained(found: dict[str, object]) -> None:
         assert str(found[name]).startswith("refused"), (name, found[name])
 
 
+_LOCKS = """
+import fcntl, os, struct
+def ask(command, kind, file):
+    try:
+        return fcntl.fcntl(file, command, struct.pack("hhqqi4x", kind, 0, 5, 1, 0) if command < 1000 else kind)
+    except OSError as error:
+        return f"refused: {error.strerror}"
+shared = os.open(os.__file__, os.O_RDONLY)
+folder = os.open(os.path.dirname(os.__file__), os.O_RDONLY)
+asked = [(fcntl.F_GETLK, 1), (fcntl.F_SETLK, 0), (fcntl.F_SETLKW, 0), (36, 1), (37, 0), (38, 0), (fcntl.F_SETLEASE, 0)]
+print([ask(command, kind, shared) for command, kind in asked] + [ask(fcntl.F_NOTIFY, 1, folder)])
+print(fcntl.fcntl(shared, fcntl.F_GETFD), os.get_inheritable(os.dup(shared)), os.get_blocking(shared))
+"""
+
+
+def test_no_word_passes_by_a_lock_on_a_file_that_others_see() -> None:
+    lines = run(_LOCKS).outputs[0].splitlines()
+    assert ast.literal_eval(lines[0]) == ["refused: Operation not permitted"] * 8
+    assert lines[1] == "1 False True", "fcntl's other uses are as they were"
+
+
 def test_ordinary_notebooks_work() -> None:
     cells = [
         "import torch\nx = torch.randn(3, 4, requires_grad=True)\n(x @ x.T).sum().backward()\nprint(x.grad.shape)",
