@@ -78,6 +78,25 @@ handle = display("x", display_id=True)
 while True:
     handle.update("x" * 1000)
 """
+_SHOW = "from IPython.display import display\n"
+_DISPLAYS = _SHOW + "while True:\n    display({'text/plain': 'x' * 1000}, raw=True)"
+# The largest message that is taken has 16 MB beside what all cells may show, which is 1 MB here.
+_LARGE = _SHOW + "large = {'text/plain': 'x' * (17 * 2**20 - 2**16)}\n"
+_LARGE_DISPLAYS = _LARGE + "while True:\n    display(large, raw=True)"
+_FEW_LARGE_DISPLAYS = _LARGE + "for _ in range(6):\n    display(large, raw=True)"
+_LARGE_UPDATES = _LARGE + "handle = display('x', display_id=True)\nwhile True:\n    handle.update(large, raw=True)"
+_VALUES = _SHOW + "while True:\n    display({'application/json': [[]] * 190_000}, raw=True)"
+_SEND = """
+kernel = get_ipython().kernel
+while True:
+    kernel.session.send(kernel.iopub_socket, {kind!r}, {content}, parent={parent}, buffers={buffers}, ident=b"x")
+"""
+_OWN = 'kernel.get_parent("shell")'
+_SHOWN = "{'data': {}, 'metadata': {}}"
+_BUFFERS = _SEND.format(kind="display_data", content=_SHOWN, parent=_OWN, buffers="[bytes(2**20)] * 15")
+_PARTS = _SEND.format(kind="display_data", content=_SHOWN, parent=_OWN, buffers="[b''] * 900")
+_UNKNOWN = _SEND.format(kind="unknown", content="{'x': 'x' * (16 * 2**20)}", parent=_OWN, buffers="[]")
+_ORPHANS = _SEND.format(kind="stream", content="{'name': 'stdout', 'text': 'x' * 2**20}", parent="{}", buffers="[]")
 _HUGE_MESSAGE = "from IPython.display import display\ndisplay({'text/plain': 'x' * 2**26}, raw=True)"
 _BACKSPACES = "print('a' * 400_000 + chr(8) * 400_000)\nprint('b' * 100_000 + chr(13) + chr(27) + '[1m' * 1000)"
 _PICTURES = """
@@ -122,6 +141,20 @@ ATTACKS = (
     ),
     Attack("endless-lines", "print for ever", ONE_POINT, last=_LINES, outcome=TIMEOUT, told="ran "),
     Attack("endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=TIMEOUT, told="ran "),
+    *(
+        Attack(f"endless-{name}", tries, ONE_POINT, last=last, outcome=TIMEOUT, told="ran ")
+        for name, tries, last in (
+            ("displays", "fill the grader's memory with all that it shows", _DISPLAYS),
+            ("large-displays", "fill the grader's memory with messages as large as may be", _LARGE_DISPLAYS),
+            ("large-updates", "keep the grader busy with updates as large as may be", _LARGE_UPDATES),
+            ("values", "fill the grader's memory with lists that weigh more there than in a message", _VALUES),
+            ("buffers", "fill the grader's memory beside the messages' text", _BUFFERS),
+            ("parts", "keep the grader busy with messages of very many parts", _PARTS),
+            ("unknown-messages", "fill the grader's memory with messages that it does not know", _UNKNOWN),
+            ("orphans", "fill the grader's memory with messages that answer nothing", _ORPHANS),
+        )
+    ),
+    Attack("few-large-displays", "fill the grader's memory and be done in time", ONE_POINT, last=_FEW_LARGE_DISPLAYS),
     Attack(
         "huge-message", "send one message of 64 MB", ONE_POINT, last=_HUGE_MESSAGE, outcome=TIMEOUT, told="too much"
     ),

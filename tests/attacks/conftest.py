@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -55,12 +56,14 @@ class Graded:
         folder: the class.
         before, after: a digest of each file that a run must not change, around the run.
         left: processes and files that were there afterwards and not before.
+        memory: the most memory that each process of the grader's had, in bytes, by its id.
     """
 
     folder: ClassFolder
     before: Mapping[str, str]
     after: Mapping[str, str]
     left: list[str]
+    memory: Mapping[int, int]
 
     def row(self, student: str, chapter: str = TOY) -> LearnerResult:
         return self.rows[chapter][student]
@@ -140,6 +143,15 @@ def processes() -> set[str]:
     return found
 
 
+def most_memory(process: int) -> int:
+    """Return the bytes that a process has had in memory at once, 0 where it is gone."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    return 0
+
+
 def left_files() -> set[str]:
     """Return the files in the places that everybody may write to. Those of other programs are none of ours."""
     own = Path(tempfile.gettempdir())
@@ -175,6 +187,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Grade
         patch.setenv("GRADERS_SECRET", SECRET)
         cluster.end_kept()  # all that starts now has this environment
         before, rows, here, files = digests(root), gradebook_rows(folder, EARLIER), processes(), left_files()
+        memory = _measured(patch)
         for chapter in chapters:
             grade(folder, chapter.name, workers=4, progress=False)
         cluster.end_kept()
@@ -182,7 +195,22 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Grade
         left = sorted((processes() - here) | (left_files() - files))
     after = {path: digest for path, digest in digests(root).items() if path in before}
     before["rows of " + EARLIER], after["rows of " + EARLIER] = str(rows), str(gradebook_rows(folder, EARLIER))
-    return Graded(folder, before, after, left)
+    return Graded(folder, before, after, left, memory)
+
+
+def _measured(patch: pytest.MonkeyPatch) -> dict[int, int]:
+    """Return a dict that gets what each process has had in memory when workers are about to end."""
+    memory: dict[int, int] = {}
+    local = cluster.local
+
+    @contextmanager
+    def measuring(*arguments: Any) -> Iterator[Any]:
+        with local(*arguments) as client:
+            yield client
+            memory.update({process.pid: most_memory(process.pid) for process in (psutil.Process(), *running())})
+
+    patch.setattr(cluster, "local", measuring)
+    return memory
 
 
 @contextmanager

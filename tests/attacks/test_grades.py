@@ -13,6 +13,9 @@ from .conftest import ALSO_FIRST, EARLIER, FIRST, HONEST, SECRET, Graded
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
+# bytes in one process, shared libraries included: torch alone takes a fifth, and four submissions run at once
+_MOST_MEMORY = 3 * 2**29
+
 every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
 
 
@@ -44,6 +47,11 @@ def test_the_honest_have_their_scores(attacked: Graded) -> None:
 
 def test_nothing_is_left_behind(attacked: Graded) -> None:
     assert attacked.left == []
+
+
+def test_what_they_sent_did_not_fill_the_graders_memory(attacked: Graded) -> None:
+    assert max(attacked.memory.values()) > 2**27, "a process that has imported torch has more"
+    assert max(attacked.memory.values()) < _MOST_MEMORY, attacked.memory
 
 
 def test_nobody_saw_what_is_not_theirs(attacked: Graded) -> None:
