@@ -160,7 +160,8 @@ def _definition_lines(piece: Piece, release: Release, homeless: set[str]) -> Ite
     names = [name for name, _ in begun]
     owner = piece.slot.exercise if piece.slot and piece.slot.exercise in names else next(iter(names), "")
     for name, number in begun:
-        if name in homeless and name != owner and not piece.outline.within(number + 1):
+        if name in homeless and name != owner:
             while number > 0 and lines[number - 1].startswith(("@", "#")):
                 number -= 1
-            yield number
+            if not piece.outline.within(number + 1):  # a decorator's line is where its statement begins
+                yield number

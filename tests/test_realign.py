@@ -377,6 +377,87 @@ def test_a_later_copy_that_does_not_run_does_not_win() -> None:
     assert judged(mend(notebook).notebook) == FULL
 
 
+def test_a_cell_is_known_by_any_one_of_its_names() -> None:
+    broken = "def alpha(x:\n    return ("
+    for marked, name, cell_id in (("# exercise: alpha\n", "", ""), ("", "alpha", ""), ("", "", "alpha")):
+        notebook = solved()
+        metadata = {"nbgrader": cell_metadata(name, None)} if name else {}
+        notebook.cells[at(notebook, "alpha")] = new_code_cell(
+            marked + broken, id=cell_id or "another", metadata=metadata
+        )
+        done = mend(notebook)
+        assert [cell.source for cell in done.notebook.cells] == [cell.source for cell in notebook.cells]
+        assert done.notebook.cells[at(done.notebook, "alpha")].source == marked + broken
+
+
+def test_what_is_missing_comes_back_where_it_stood() -> None:
+    for name in ("code-001", "alpha", "Gamma"):
+        notebook = released()
+        del notebook.cells[at(notebook, name)]
+        done = mend(notebook)
+        assert done.notebook == released()
+        assert kinds(done) == {repair.MISSING}
+
+
+def test_what_imports_the_same_is_enough_and_prose_about_it_is_not() -> None:
+    notebook = solved()
+    place = at(notebook, "code-001")
+    notebook.cells[place] = new_code_cell("import math, string\n\nascii_letters = string.ascii_letters", id="mine")
+    assert mend(notebook) == Realigned(notebook, ())
+    notebook.cells[place] = new_markdown_cell("from string import ascii_letters\n\nimport math", id="mine")
+    done = mend(notebook)
+    assert judged(done.notebook) == FULL
+    assert done.repairs == (Repair(repair.MISSING, "imports"),)
+
+
+def test_another_exercise_is_never_taken_for_a_missing_one_that_it_looks_like() -> None:
+    notebook = solved()
+    alike = STUBS["alpha"].replace("alpha", "beta").replace("raise NotImplementedError()", "return ('mine', x)")
+    set_solution(notebook, "beta", alike)
+    del notebook.cells[at(notebook, "alpha")]
+    met = judged(mend(notebook).notebook)
+    assert met["beta-outputs"] == ("mine", 3)
+    assert isinstance(met["alpha-outputs"], NotImplementedError)
+
+
+def test_a_split_exercise_that_has_lost_every_name_is_whole_again() -> None:
+    lines = SOLVED["alpha"].split("\n")
+    for cut in range(1, len(lines)):
+        notebook = solved()
+        halves = (lines[:cut], lines[cut:])
+        place = at(notebook, "alpha")
+        notebook.cells[place : place + 1] = [
+            new_code_cell("\n".join(half), id=name) for name, half in zip(("one", "two"), halves, strict=True)
+        ]
+        done = mend(notebook)
+        assert judged(done.notebook) == FULL
+        assert repair.SPLIT in kinds(done)
+
+
+def test_what_stands_above_a_definition_is_cut_off_with_it() -> None:
+    notebook = solved()
+    above = "# made of alpha\n@(lambda function: function)\n"
+    beta = "def beta(x):\n    return ('beta', alpha(x), 2 * x)"
+    notebook.cells[at(notebook, "alpha")].source += f"\n\n{above}{beta}"
+    del notebook.cells[at(notebook, "beta")]
+    done = mend(notebook)
+    assert judged(done.notebook) == FULL
+    assert next(cell for cell in done.notebook.cells if grade_id(cell) == "beta").source == above + beta
+
+
+def test_the_lessons_text_in_a_code_cell_is_text_again() -> None:
+    for above in ("", "\n"):
+        notebook = solved()
+        place = at(notebook, "text-3")
+        text = notebook.cells.pop(place).source
+        notebook.cells[place - 1].source = f"{above}print('above')\n\n{text}\n\nprint('below')"
+        done = mend(notebook)
+        sources = [cell.source for cell in done.notebook.cells]
+        there = sources.index(text)
+        assert done.notebook.cells[there].cell_type == "markdown"
+        assert [source.strip() for source in sources[there - 1 : there + 2 : 2]] == ["print('above')", "print('below')"]
+
+
 def test_a_scratch_cell_with_an_exercises_name_does_not_take_its_place() -> None:
     notebook = solved()
     notebook.cells.append(new_code_cell("def alpha(x):\n    return 'only playing'", id="scratch"))
