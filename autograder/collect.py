@@ -75,7 +75,7 @@ def collect(
             if choice.file is not None and choice.file.file.name in worth.unread
         ]
         _require_room(folder, (choice.file for choice in choices.values()))
-        taking = _Taking(folder, assignment, update, receipts, collected, reading or read_reading(folder))
+        taking = _Taking(folder, assignment, update, receipts, collected, read_reading(folder))
         try:
             for student in tqdm(sorted(choices), desc=assignment, unit="student", disable=not progress):
                 taking.take(people[student], choices[student])

@@ -266,7 +266,7 @@ def test_times_are_kept_where_nbgraders_late_penalties_look(toy_class: ClassFold
     source.mkdir(parents=True)
     (source / f"{TOY}.ipynb").write_text("b")
     (source / "timestamp.txt").write_text("2026-11-14 08:00:00.123 UTC")
-    collect(toy_class, TOY, tmp_path / "exchange")
+    assert collect(toy_class, TOY, tmp_path / "exchange").noted_times == ["S002"]
     assert (toy_class.submission("S002", TOY) / "timestamp.txt").read_text() == "2026-11-14 08:00:00 UTC\n"
     (source / "timestamp.txt").write_text("yesterday-ish")
     [(why, who)] = collect(toy_class, TOY, tmp_path / "exchange").times.items()

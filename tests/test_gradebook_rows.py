@@ -66,3 +66,17 @@ def test_a_worksheet_of_another_assignment_is_refused() -> None:
         rows.find(ADA, receipt)
     assert rows.find(ADA, Receipt("moodle", "x", "Ada Lovelace", "733")) == 0
     assert rows.find(ADA, Receipt("moodle", "x", "Lab 3", "17")) == 0  # the group's number
+
+
+def test_moodles_number_tells_namesakes_apart_and_no_other_number_does() -> None:
+    anna = Person("s2", name="Anna Müller")
+    twice = [row(name="Anna Müller", participant=f"Participant {number}") for number in (402, 403)]
+    assert Rows(twice, "w.csv").find(anna, Receipt("moodle", "x", "Anna Müller", "403")) == 1
+    for receipt in (None, Receipt("canvas", "x", "mülleranna", "403"), Receipt("moodle", "x", "Anna Müller", "")):
+        with pytest.raises(Problem, match="2 rows that may be s2"):
+            Rows(twice, "w.csv").find(anna, receipt)
+
+
+def test_a_groups_number_is_not_taken_for_a_participants() -> None:
+    rows = Rows([row(name="Bo Ek", participant="Participant 17"), row(name="Ada Lovelace", sis_id="00417")], "w.csv")
+    assert rows.find(ADA, Receipt("moodle", "x", "Lab 3", "17")) == 1

@@ -222,6 +222,19 @@ def test_who_is_on_the_roster_and_handed_nothing_in_has_a_row_without_a_grade(
     assert row[5:7] == ["", "nothing handed in"]
 
 
+def test_who_only_handed_another_assignment_in_is_not_missing_and_one_on_the_roster_is(graded: ClassFolder) -> None:
+    write(graded.root / "roster.csv", "student_id,name,listed\nnew,Ida Rhodes,yes\nguest,Guest,no\n")
+    assert [grade.person.student for grade in class_grades(graded, TOY).missing] == ["new"]
+
+
+def test_without_moodles_worksheet_a_school_number_is_enough_and_who_has_no_key_is_listed(graded: ClassFolder) -> None:
+    write(graded.root / "roster.csv", "student_id,name,sis_id\nalovelace,Ada Lovelace,\njobrien,José O'Brien,S002\n")
+    done = export(graded, [TOY], "moodle")
+    assert cells(done.path)[1:] == [["", "José O'Brien", "S002", "", "7", "9", ""]]
+    assert done.written == 1
+    assert [grade.person.student for grade in done.not_found] == ["alovelace", "enoether"]  # the others have no grade
+
+
 @pytest.fixture
 def from_moodle(graded: ClassFolder, notebooks: dict[str, str], tmp_path: Path) -> Callable[[str], ClassFolder]:
     """The graded class, its same files collected anew as Moodle gives them."""

@@ -172,6 +172,13 @@ def test_whom_a_roster_knows_by_name_alone_is_found_where_the_name_is_one_person
     assert len(two.asked) == 2
 
 
+def test_who_is_found_by_a_key_is_not_told_as_found_by_the_name_alone(tmp_path: Path) -> None:
+    found = joined(tmp_path, "student_id,name,login\nS001,Ada Lovelace,al\n")
+    assert (sorted(found.people), found.told, found.asked) == (["ada", "bo"], [], [])
+    near = joined(tmp_path, "student_id,name,sis_id\nS001,Ada Lovelace,417\n")
+    assert [one.reason for one in near.told] == ["ID number '417' is taken for ada's '00417', without its zeros"]
+
+
 def test_student_ids_are_kept_as_the_class_has_them(tmp_path: Path) -> None:
     known = Person("00417", name="Ada Lovelace")
     assert sorted(joined(tmp_path, "student_id,name\n417,Ada Lovelace\n", known).people) == ["00417"]
