@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from . import fork_server, garbage
+from .sandbox import fork_server
+from .sandbox.inside import garbage
 
 
 def main() -> None:
@@ -14,10 +15,10 @@ def main() -> None:
         with garbage.none_while_importing():
             if grades:
                 fork_server.prepare(sandbox="--no-sandbox" not in sys.argv)
-            from .cli import main as run
+            from .cli.app import main as run
 
             if grades:
-                from . import cluster, grade  # noqa: F401  (workers need them too: before the fork, it is done once)
+                from .run import cluster, grade  # noqa: F401  (workers need them too: before the fork, it is done once)
         garbage.look_rarely()
         if grades:
             fork_server.fork()

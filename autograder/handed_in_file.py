@@ -1,7 +1,8 @@
 """Opens a file that somebody handed in: an ordinary one of a bearable size, and nothing else that a path may name.
 
 A path may name a link to another's work or to a device without end, a pipe that nobody writes to, a socket, or a file
-of gigabytes with nothing in it. `autograder.triage` and `autograder.class_folder` read submissions through here.
+of gigabytes with nothing in it. `autograder.realign.read_submission` and `autograder.classroom.class_folder` read
+submissions through here.
 """
 
 from __future__ import annotations

@@ -33,11 +33,11 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 from nbgrader.api import Gradebook
 
-from autograder import source_notebook
-from autograder.chapter import REPOSITORY_ROOT, Chapter, read_chapter
-from autograder.class_folder import ClassFolder, new_class
-from autograder.needed import left_out
-from autograder.source_notebook import grade_id
+from autograder.classroom.class_folder import ClassFolder, new_class
+from autograder.course import notebooks as source_notebook
+from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapter
+from autograder.course.notebooks import grade_id
+from autograder.judge.needed_cells import left_out
 
 STOCK_CONFIG = 'c = get_config()\nc.CourseDirectory.course_id = "stock"\nc.Execute.timeout = 120\n'
 SAMPLED_EVERY = 2.0  # seconds; counting the pages of all processes takes a tenth of one

@@ -20,10 +20,11 @@ import nbformat
 import psutil
 from traitlets.config import Config
 
-from autograder import nbgrader_steps, run_cells
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import read_chapter
-from autograder.kernel import SealedKernel
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import read_chapter
+from autograder.nbgrader_steps import steps as nbgrader_steps
+from autograder.sandbox import run_cells
+from autograder.sandbox.kernel import SealedKernel
 
 
 class CountedKernel(SealedKernel):

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 
-from autograder.chapter import REPOSITORY_ROOT, read_chapters
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapters
 from manyheads import diagnosis, fixtures, probe
 from manyheads.exam import CHECKS
 

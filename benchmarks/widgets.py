@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.chapter import REPOSITORY_ROOT, read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads.toy_grammar import LONGEST, ONE_ASKS, VOCABULARY, Game, Sentences, sentences
 from manyheads.widgets import (
     head_map,

@@ -13,9 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import read_chapter
-from autograder.source_notebook import read_text, set_solution, to_text
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import read_chapter
+from autograder.course.notebooks import read_text, set_solution, to_text
 from tests.lab import browser_page, jupyter_lab
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """An exam: everything needed to check one exercise, as data.
 
-`autograder.examiner` sets exams, from a visible seed for `manyheads/fixtures/` and from a secret one for the
+`autograder.course.exams` sets exams, from a visible seed for `manyheads/fixtures/` and from a secret one for the
 judge. `manyheads.diagnosis` reads them. An exam holds no code of the reference solution, only what it returned.
 """
 

@@ -19,12 +19,12 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from autograder import cluster
-from autograder.build import REPOSITORY_ROOT, build
-from autograder.chapter import Chapter, read_chapter, read_chapters
-from autograder.class_folder import ClassFolder, new_class
-from autograder.cli import main
-from autograder.source_notebook import read_text, set_solution, to_text
+from autograder.classroom.class_folder import ClassFolder, new_class
+from autograder.cli.app import main
+from autograder.course.build import REPOSITORY_ROOT, build
+from autograder.course.chapter import Chapter, read_chapter, read_chapters
+from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.run import cluster
 
 from . import needs
 from .lab import browser

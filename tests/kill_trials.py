@@ -23,11 +23,11 @@ from typing import Any
 import psutil
 from nbgrader.api import Gradebook
 
-from autograder.build import build
-from autograder.class_folder import ClassFolder, new_class
-from autograder.grade import grade
-from autograder.record import read_record
-from autograder.source_notebook import read_text, set_solution, to_text
+from autograder.classroom.class_folder import ClassFolder, new_class
+from autograder.classroom.record import read_record
+from autograder.course.build import build
+from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.run.grade import grade
 
 from .processes import is_alive
 
@@ -88,7 +88,7 @@ def find(victim: str, command: psutil.Popen) -> psutil.Process | None:
         return command
     children = {child: " ".join(child.cmdline()) for child in command.children(recursive=True)}
     if victim == WARM:  # or what holds it, or one submission's init; not a learner's own process
-        found = [child for child, words in children.items() if "autograder.zygote" in words]
+        found = [child for child, words in children.items() if "autograder.sandbox.inside.zygote" in words]
         found = [child for child in found if (parent := child.parent()) and parent.name() != child.name()]
         # and the first that it has forked, which makes the namespaces
         forks = [child.children() for child in found if child.name() != "bwrap"]

@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 import pytest
 
-from autograder import cluster, sandbox
+from autograder.run import cluster
+from autograder.sandbox import bubblewrap as sandbox
 
 from .machine import BROWSER, DATABASE, SANDBOX, Program, how_to_get, missing
 

@@ -15,18 +15,18 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import Chapter, read_chapter
-from autograder.class_folder import ClassFolder, new_class
-from autograder.grade import grade
-from autograder.realign import realign
-from autograder.record import GRADED, read_record
-from autograder.released import read_release
-from autograder.repair import sentences
-from autograder.report import write_report
-from autograder.results import class_results
-from autograder.source_notebook import read_text, released_notebook, solved_notebook
-from autograder.triage import Unreadable, read_submission
+from autograder.classroom.class_folder import ClassFolder, new_class
+from autograder.classroom.record import GRADED, read_record
+from autograder.classroom.results import class_results
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import Chapter, read_chapter
+from autograder.course.notebooks import read_text, released_notebook, solved_notebook
+from autograder.realign.read_submission import Unreadable, read_submission
+from autograder.realign.realign import realign
+from autograder.realign.release import read_release
+from autograder.realign.repairs import sentences
+from autograder.report.report import write_report
+from autograder.run.grade import grade
 
 from .accidents import ACCIDENTS, solved
 from .conftest import CHAPTERS

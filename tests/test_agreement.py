@@ -8,15 +8,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.agreement import differences
-from autograder.chapter import Chapter
-from autograder.class_folder import ClassFolder, _generate
-from autograder.marks import most
-from autograder.realign import realign
-from autograder.released import release_in_class
-from autograder.repair import UNKNOWN
-from autograder.results import class_results
-from autograder.source_notebook import cell_metadata, grade_id, read_text, to_text
+from autograder.classroom.agreement import differences
+from autograder.classroom.class_folder import ClassFolder, _generate
+from autograder.classroom.marks import most
+from autograder.classroom.results import class_results
+from autograder.course.chapter import Chapter
+from autograder.course.notebooks import cell_metadata, grade_id, read_text, to_text
+from autograder.realign.realign import realign
+from autograder.realign.release import release_in_class
+from autograder.realign.repairs import UNKNOWN
 
 from .conftest import TOY
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autograder.build import REPOSITORY_ROOT
+from autograder.course.build import REPOSITORY_ROOT
 from benchmarks import attention as benchmark
 from manyheads import charts, contestants, measure, memory, pretend, recorded, style, threads
 from manyheads.contestants import COMPILED, FAST, FUSED, LOOP, TORCH, VARIANTS, Layers

@@ -9,9 +9,9 @@ import signal
 
 import pytest
 
-from autograder import jobs
-from autograder.bounded import BoundedProcess, OutOfBounds
-from autograder.record import CRASHED
+from autograder.classroom.record import CRASHED
+from autograder.run import job as jobs
+from autograder.sandbox.bounded import BoundedProcess, OutOfBounds
 
 _MEMORY_MB = 256
 

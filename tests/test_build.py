@@ -10,10 +10,11 @@ import nbformat
 import pytest
 import torch
 
-from autograder import build, examiner
-from autograder.chapter import Chapter
+from autograder.course import build
+from autograder.course import exams as examiner
+from autograder.course.chapter import Chapter
+from autograder.course.notebooks import exercise_cell, released_notebook, solved_notebook, to_text
 from autograder.problems import Problem
-from autograder.source_notebook import exercise_cell, released_notebook, solved_notebook, to_text
 from manyheads import wire
 
 from .conftest import TOY, chapters

@@ -11,8 +11,8 @@ from types import CodeType, FrameType, ModuleType
 import pytest
 import torch
 
-from autograder.chapter import Chapter
-from autograder.examiner import VISIBLE_SEED, set_exams
+from autograder.course.chapter import Chapter
+from autograder.course.exams import VISIBLE_SEED, set_exams
 from manyheads import comparison, diagnosis, earlier, fixtures, probe, wire
 from manyheads.call import Answer, Call
 from manyheads.exam import CHECKS, SHAPES, Exam

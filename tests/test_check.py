@@ -9,8 +9,8 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 
-from autograder.chapter import Chapter
-from autograder.examiner import VISIBLE_SEED, set_exams
+from autograder.course.chapter import Chapter
+from autograder.course.exams import VISIBLE_SEED, set_exams
 from manyheads import check
 
 

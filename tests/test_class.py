@@ -16,12 +16,12 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.class_folder import ClassFolder, new_class
-from autograder.grade import Steps, grade
+from autograder.classroom.class_folder import ClassFolder, new_class
+from autograder.classroom.record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, UNREADABLE, read_record
+from autograder.classroom.results import CARRIED, CLEAN, NOT_GRADED, class_results
+from autograder.course.notebooks import read_text, to_text
 from autograder.problems import Problem
-from autograder.record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, UNREADABLE, read_record
-from autograder.results import CARRIED, CLEAN, NOT_GRADED, class_results
-from autograder.source_notebook import read_text, to_text
+from autograder.run.grade import Steps, grade
 
 from .conftest import TOY, HandIn
 
@@ -389,7 +389,7 @@ def test_a_fault_of_the_graders_is_never_a_zero(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hand_in(toy_class, "ada", right)
-    monkeypatch.setattr("autograder.fan_out.run_job", _broken)
+    monkeypatch.setattr("autograder.run.fan_out.run_job", _broken)
     run = grade(toy_class, TOY, workers=1, progress=False)
     assert run.outcomes == {NEEDS_REVIEW: 1}
     [ada] = class_results(toy_class, TOY).learners

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.class_folder import ClassFolder, new_class
+from autograder.classroom.class_folder import ClassFolder, new_class
 from autograder.problems import Problem
-from autograder.triage import read_submission
+from autograder.realign.read_submission import read_submission
 
 from .conftest import TOY, HandIn, Here
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder import class_folder
-from autograder.build import REPOSITORY_ROOT
-from autograder.class_folder import SEED, ClassFolder, in_use, new_class
-from autograder.grade import grade
+from autograder.classroom import class_folder
+from autograder.classroom.class_folder import SEED, ClassFolder, in_use, new_class
+from autograder.course.build import REPOSITORY_ROOT
 from autograder.handed_in_file import MAX_BYTES
 from autograder.problems import Problem
+from autograder.run.grade import grade
 
 from .conftest import TOY
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.class_folder import ClassFolder
+from autograder.classroom.class_folder import ClassFolder
 
 from .conftest import TOY, HandIn, Here, Said
 
@@ -89,13 +89,13 @@ def test_a_command_imports_what_it_needs_and_no_more(
     shutil.copy(toy_class.root / "release" / TOY / f"{TOY}.ipynb", handed_in)
     filled = [argument.format(tmp=tmp_path, **{"class": toy_class.root}) for argument in arguments]
     code = (
-        "import sys\nfrom autograder.cli import main\n"
+        "import sys\nfrom autograder.cli.app import main\n"
         "try:\n    main(sys.argv[1:])\nfinally:\n    print()\n    print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, *filled], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     imported = done.stdout.splitlines()[-1].split()
-    assert "autograder.cli" in imported
+    assert "autograder.cli.app" in imported
     assert without & set(imported) == set()
 
 

@@ -18,14 +18,15 @@ from typing import Any
 import psutil
 import pytest
 
-from autograder import cluster, fan_out, fork_server
-from autograder.bounded import BoundedProcess
-from autograder.class_folder import ClassFolder
-from autograder.grade import Steps, grade
-from autograder.jobs import run_job
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.record import CRASHED, GRADED
+from autograder.classroom.results import class_results
 from autograder.problems import Problem
-from autograder.record import CRASHED, GRADED
-from autograder.results import class_results
+from autograder.run import cluster, fan_out
+from autograder.run.grade import Steps, grade
+from autograder.run.job import run_job
+from autograder.sandbox import fork_server
+from autograder.sandbox.bounded import BoundedProcess
 
 from .conftest import TOY, HandIn
 from .processes import is_alive

@@ -22,9 +22,9 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import Chapter
-from autograder.home import read_home
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import Chapter
+from autograder.course.home import read_home
 
 from .conftest import CHAPTERS, chapters
 from .test_notebooks import (

@@ -18,17 +18,17 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
-from autograder import worth
-from autograder.bounded import BoundedProcess
-from autograder.class_folder import ClassFolder, new_class
-from autograder.collect import collect
-from autograder.handed_in import MAX_FILES, handed_in
+from autograder.classroom.class_folder import ClassFolder, new_class
+from autograder.classroom.receipts import read_receipts
+from autograder.classroom.roster import read_roster, roster
+from autograder.classroom.times import Reading
+from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.handed_in_file import MAX_BYTES
+from autograder.intake import worth
+from autograder.intake.collect import collect
+from autograder.intake.source_files import MAX_FILES, handed_in
 from autograder.problems import Problem
-from autograder.receipts import read_receipts
-from autograder.roster import read_roster, roster
-from autograder.source_notebook import read_text, set_solution, to_text
-from autograder.times import Reading
+from autograder.sandbox.bounded import BoundedProcess
 
 from .conftest import TOY
 from .lms_files import CANVAS_GRADEBOOK, CANVAS_GROUPS, MOODLE_WORKSHEET, make_zip, write

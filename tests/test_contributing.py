@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder.build import REPOSITORY_ROOT, build, stale
-from autograder.chapter import Chapter, read_chapter, read_chapters
-from autograder.class_folder import new_class
-from autograder.cli import app
-from autograder.results import class_results
-from autograder.source_notebook import read_text, set_solution, to_text
+from autograder.classroom.class_folder import new_class
+from autograder.classroom.results import class_results
+from autograder.cli.app import app
+from autograder.course.build import REPOSITORY_ROOT, build, stale
+from autograder.course.chapter import Chapter, read_chapter, read_chapters
+from autograder.course.notebooks import read_text, set_solution, to_text
 
 from . import test_chapters
 from .conftest import TOY

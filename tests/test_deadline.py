@@ -11,7 +11,7 @@ _FOR_EVER = "re.fullmatch('(a|a)*', 'a' * 100 + 'b')"  # one call, and no other 
 
 def ends_as(code: str) -> int:
     """Return how a process with `code` ends, all threads of it."""
-    program = f"import re, threading, time\nfrom autograder.deadline import deadline\n{textwrap.dedent(code)}"
+    program = f"import re, threading, time\nfrom autograder.run.deadline import deadline\n{textwrap.dedent(code)}"
     return subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, check=False).returncode
 
 
@@ -53,7 +53,7 @@ def test_a_submission_that_holds_its_worker_ends_it() -> None:
     assert (
         ends_as(
             f"""
-            from autograder import jobs
+            from autograder.run import job as jobs
             jobs.most_seconds = lambda limits: 0.3
             jobs._run = lambda job: {_FOR_EVER}
             jobs.run_job(jobs.Job("ada", "00_rows", "{{}}", b"", {{}}, ""))

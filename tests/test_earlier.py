@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograder.chapter import Chapter, read_chapter
+from autograder.course.chapter import Chapter, read_chapter
 from manyheads import check, earlier
 from manyheads.earlier import keep, whose
 from manyheads.fixtures import all_exams

@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from autograder.build import REPOSITORY_ROOT
+from autograder.course.build import REPOSITORY_ROOT
 
 ON_CONDA = {"torch": "pytorch"}  # what is called otherwise there
 NO_CONDA_PACKAGE = {"jupyterquiz"}  # so pip installs it

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from autograder.chapter import Chapter
-from autograder.examiner import VISIBLE_SEED, set_exams
+from autograder.course.chapter import Chapter
+from autograder.course.exams import VISIBLE_SEED, set_exams
 from manyheads import comparison, fixtures
 
 

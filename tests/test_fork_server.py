@@ -9,7 +9,7 @@ from pathlib import Path
 
 START = """
 import os
-from autograder import fork_server
+from autograder.sandbox import fork_server
 command = ["python", "-X", "utf8", "-c", {code!r}, *{arguments!r}]
 os.waitpid(fork_server._fork("python", command, []), 0)
 """

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import Chapter
-from autograder.examiner import VISIBLE_SEED, set_exams
-from autograder.lesson_cells import lesson_cells, solved_cells
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import Chapter
+from autograder.course.exams import VISIBLE_SEED, set_exams
+from autograder.course.lesson_cells import lesson_cells, solved_cells
 from autograder.problems import Problem
 from benchmarks import gpu
 from benchmarks.on_gpu import backends, checks, memory, rounding, solved, stopwatch

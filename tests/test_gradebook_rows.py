@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.gradebook_rows import Rows
-from autograder.person import Person
+from autograder.classroom.person import Person
+from autograder.classroom.receipts import Receipt
+from autograder.handback.find_row import Rows
 from autograder.problems import Problem
-from autograder.receipts import Receipt
 
 ADA = Person("s1", name="Ada Lovelace", sis_id="00417", login="al", email="ada@example.org")
 

@@ -17,12 +17,12 @@ import psutil
 import pytest
 import yaml
 
-from autograder import github_classroom, gradescope_run
-from autograder.class_folder import ClassFolder
-from autograder.gradescope import package
-from autograder.other_user import LEARNER
+from autograder.classroom.class_folder import ClassFolder
+from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.places import github_classroom, gradescope_run
+from autograder.places.gradescope_package import package
 from autograder.problems import Problem
-from autograder.source_notebook import read_text, set_solution, to_text
+from autograder.sandbox.other_user import LEARNER
 
 from .conftest import TOY
 from .processes import is_alive

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.chapter import Chapter
-from autograder.judge import Judge
-from autograder.verdict import Verdict
+from autograder.course.chapter import Chapter
+from autograder.judge.judge import Judge
+from autograder.judge.verdict import Verdict
 from manyheads import check, probe, wire
 from manyheads.call import Call
 from manyheads.exam import OUTPUTS

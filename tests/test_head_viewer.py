@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from autograder.chapter import REPOSITORY_ROOT, read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import style
 from manyheads.widgets import head_viewer, model_head_viewer
 from manyheads.widgets.head_viewer import (

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.class_folder import ClassFolder
-from autograder.grade import grade
-from autograder.history import BY_HAND, FIRST, REGRADED, RESUBMITTED, Grading, noticed, why
-from autograder.marks import Mark, marks
-from autograder.record import GRADED, UNREADABLE, Record, read_record
-from autograder.results import class_results
-from autograder.verdict import Verdict
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.history import BY_HAND, FIRST, REGRADED, RESUBMITTED, Grading, noticed, why
+from autograder.classroom.marks import Mark, marks
+from autograder.classroom.record import GRADED, UNREADABLE, Record, read_record
+from autograder.classroom.results import class_results
+from autograder.judge.verdict import Verdict
+from autograder.run.grade import grade
 
 from .conftest import TOY, HandIn
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.build import REPOSITORY_ROOT, build, stale
-from autograder.home import Home, move, pages, read_home
+from autograder.course.build import REPOSITORY_ROOT, build, stale
+from autograder.course.home import Home, move, pages, read_home
 from autograder.problems import Problem
 from manyheads import __version__
 

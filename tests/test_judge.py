@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from autograder import examiner
-from autograder.chapter import Chapter, GradedCell
-from autograder.judge import Judge
-from autograder.verdict import PASSED, Verdict
+from autograder.course import exams as examiner
+from autograder.course.chapter import Chapter, GradedCell
+from autograder.judge.judge import Judge
+from autograder.judge.verdict import PASSED, Verdict
 from manyheads import probe
 from manyheads.call import Answer, missing
 from manyheads.diagnosis import Ask
@@ -97,7 +97,7 @@ def test_a_forbidden_call_earns_nothing(toy: Chapter) -> None:
 
 
 def test_answers_to_the_visible_cases_earn_nothing(toy: Chapter) -> None:
-    from autograder.examiner import VISIBLE_SEED, set_exams
+    from autograder.course.exams import VISIBLE_SEED, set_exams
 
     visible = set_exams(toy, VISIBLE_SEED)["scale_rows"].trials
 

@@ -7,12 +7,13 @@ import sys
 
 import pytest
 
-from autograder import doctor, namespaces
-from autograder.chapter import REPOSITORY_ROOT
-from autograder.demo import surprises
-from autograder.newer_python import COLAB
-from autograder.record import GRADED, NEEDS_REVIEW, UNREADABLE
-from autograder.results import ClassResults, ExerciseResult, LearnerResult
+from autograder.classroom.record import GRADED, NEEDS_REVIEW, UNREADABLE
+from autograder.classroom.results import ClassResults, ExerciseResult, LearnerResult
+from autograder.cli import doctor
+from autograder.cli.demo import surprises
+from autograder.course.chapter import REPOSITORY_ROOT
+from autograder.realign.newer_python import COLAB
+from autograder.sandbox.inside import namespaces
 
 from .conftest import CHAPTERS
 
@@ -22,7 +23,7 @@ del kernelbase.Kernel._publish_status_and_flush
 del kernelbase._accepts_parameters
 del compiler.get_tmp_directory
 compiler.XCachingCompiler.get_code_name = lambda self, *cell: "a cell"
-from autograder import half_kernel
+from autograder.sandbox.inside import half_kernel
 print("; ".join(half_kernel.SLOWER))
 print(half_kernel._Kernel.execute_request is half_kernel.IPythonKernel.execute_request)
 print(half_kernel._Kernel.compiler_class is compiler.XCachingCompiler)
@@ -39,7 +40,7 @@ def test_what_a_version_lacks_is_left_to_ipykernel_and_told() -> None:
 
 
 def test_all_parts_are_there_in_the_versions_that_are_installed() -> None:
-    code = "from autograder import half_kernel; print(half_kernel.SLOWER)"
+    code = "from autograder.sandbox.inside import half_kernel; print(half_kernel.SLOWER)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == "[]\n"
 
@@ -48,7 +49,7 @@ def test_doctor_tells_a_kernel_that_does_not_start_and_how_to_mend_it(monkeypatc
     def refuse(*args: object, **options: object) -> None:
         raise OSError("a sealed kernel could not be started: TypeError: an unexpected argument")
 
-    monkeypatch.setattr("autograder.kernel.SealedKernel.start_kernel", refuse)
+    monkeypatch.setattr("autograder.sandbox.kernel.SealedKernel.start_kernel", refuse)
     told = doctor.report([doctor.find_kernel()])
     assert "✗ a sealed kernel: OSError: a sealed kernel could not be started" in told
     assert "pip install 'ipykernel" in told
@@ -61,7 +62,7 @@ def test_doctor_tells_a_slower_kernel_as_one_that_works() -> None:
 
 UNTOUCHED = """
 import mmap
-from autograder.namespaces import untouched_memory
+from autograder.sandbox.inside.namespaces import untouched_memory
 before = untouched_memory()
 asked_for = mmap.mmap(-1, 300 * 2**20, flags=mmap.MAP_PRIVATE)
 print(untouched_memory() - before)

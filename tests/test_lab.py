@@ -15,11 +15,11 @@ import pytest
 from nbformat import NotebookNode
 from playwright.sync_api import Locator, Page, expect
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import Chapter
-from autograder.class_folder import ClassFolder
-from autograder.record import GRADED, read_record
-from autograder.results import class_results
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.record import GRADED, read_record
+from autograder.classroom.results import class_results
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import Chapter
 
 from .conftest import CHAPTERS, TOY, HandIn, chapters
 from .lab import jupyter_lab

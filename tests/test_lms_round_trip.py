@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from autograder import score_table
-from autograder.class_folder import ClassFolder, new_class
-from autograder.collect import collect
-from autograder.export import export
-from autograder.feedback import write_feedback
-from autograder.feedback_zip import pack
-from autograder.grade import grade
-from autograder.grades import class_grades
+from autograder.classroom.class_folder import ClassFolder, new_class
+from autograder.classroom.csv_table import harmless, number
+from autograder.classroom.results import class_results
+from autograder.classroom.roster import roster
+from autograder.cli import score_table
+from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.handback.export import export
+from autograder.handback.feedback import write_feedback
+from autograder.handback.feedback_zip import pack
+from autograder.handback.grades import class_grades
+from autograder.intake.collect import collect
 from autograder.problems import Problem
-from autograder.results import class_results
-from autograder.roster import roster
-from autograder.source_notebook import read_text, set_solution, to_text
-from autograder.tables import harmless, number
+from autograder.run.grade import grade
 
 from .conftest import TOY, Here
 from .lms_files import CANVAS_GRADEBOOK, MOODLE_WORKSHEET, cells, make_zip, write

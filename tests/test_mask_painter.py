@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 from PIL.Image import open as open_picture
 from torch import Tensor, nn
 
-from autograder.chapter import REPOSITORY_ROOT, read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import style
 from manyheads.widgets import mask_painter
 from manyheads.widgets.explorer import Explorer

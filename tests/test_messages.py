@@ -12,8 +12,8 @@ import zmq
 import zmq.asyncio
 from jupyter_client.session import Session
 
-from autograder.limits import MB
-from autograder.messages import SoundChannel, is_sound
+from autograder.sandbox.channels import SoundChannel, is_sound
+from autograder.sandbox.limits import MB
 
 
 def message(kind: Any, content: Any, parent: Any = None) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import read_chapter
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import read_chapter
 from manyheads import checkpoint as checkpoints
 from manyheads.checkpoint import FOLDER_SETTING, PACKAGE, TENSORS, VOCABULARY, Checkpoint, random_checkpoint
 from manyheads.minilm import MiniLM, distance_from_published, mean_pooling, published

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.chapter import Chapter, read_chapter
-from autograder.examiner import set_exams
+from autograder.course.chapter import Chapter, read_chapter
+from autograder.course.exams import set_exams
 from manyheads import diagnosis, probe
 from manyheads.call import Call
 from manyheads.diagnosis import Finding

@@ -18,11 +18,11 @@ from bs4 import BeautifulSoup
 from nbgrader.api import Gradebook
 from playwright.sync_api import Page, expect
 
-from autograder.class_folder import ClassFolder
-from autograder.grade import grade
-from autograder.history import BY_HAND, FIRST, REGRADED
-from autograder.results import CARRIED, class_results
-from autograder.source_notebook import read_text, set_solution, to_text
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.history import BY_HAND, FIRST, REGRADED
+from autograder.classroom.results import CARRIED, class_results
+from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.run.grade import grade
 
 from .conftest import TOY
 from .lab import browser_page, jupyter_lab

@@ -6,10 +6,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from autograder.chapter import Chapter
-from autograder.nbgrader_steps import Execute
-from autograder.needed import left_out
-from autograder.source_notebook import grade_id, is_set_up, released_notebook, solved_notebook
+from autograder.course.chapter import Chapter
+from autograder.course.notebooks import grade_id, is_set_up, released_notebook, solved_notebook
+from autograder.judge.needed_cells import left_out
+from autograder.nbgrader_steps.steps import Execute
 
 from .conftest import chapters
 

@@ -16,8 +16,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 import manyheads.widgets
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import Chapter
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import Chapter
 
 from .conftest import CHAPTERS, chapters
 

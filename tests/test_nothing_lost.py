@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.class_folder import ClassFolder
-from autograder.grade import grade
-from autograder.record import GRADED, read_record
-from autograder.results import class_results
-from autograder.source_notebook import read_text, set_solution, to_text
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.record import GRADED, read_record
+from autograder.classroom.results import class_results
+from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.run.grade import grade
 
 from . import kill_trials
 from .conftest import TOY, HandIn

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder.class_folder import ClassFolder
-from autograder.grade import grade
-from autograder.record import GRADED
-from autograder.results import class_results
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.record import GRADED
+from autograder.classroom.results import class_results
+from autograder.run.grade import grade
 
 from .conftest import TOY, HandIn
 from .machine import postgresql

@@ -12,9 +12,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from playwright.sync_api import expect
 
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import Chapter
-from autograder.source_notebook import set_solution
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import Chapter
+from autograder.course.notebooks import set_solution
 from manyheads import check, earlier, fixtures, probe, progress
 from manyheads.progress import DONE, PARTLY, UNCHECKED, UNWRITTEN, WRONG, Row
 

@@ -17,7 +17,7 @@ from PIL.Image import open as open_picture
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from autograder.chapter import REPOSITORY_ROOT, read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import style
 from manyheads.widgets import projection_explorer
 from manyheads.widgets.explorer import Explorer

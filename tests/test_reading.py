@@ -13,25 +13,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder import repair
-from autograder.chapter import Chapter
-from autograder.decoding import NotJson, decode, whole_characters
-from autograder.lines import lines_of
-from autograder.missing_modules import missing_module
-from autograder.newer_python import newer_syntax
-from autograder.outline import outline
-from autograder.realign import realign
-from autograder.released import release_of
-from autograder.repair import Repair, kept, sentences
-from autograder.schema import NoNotebook, mended
-from autograder.source_notebook import exercise_cell, released_notebook, set_solution, solved_notebook
-from autograder.triage import (
+from autograder.course.chapter import Chapter
+from autograder.course.notebooks import exercise_cell, released_notebook, set_solution, solved_notebook
+from autograder.notebook.lines import lines_of
+from autograder.notebook.outline import outline
+from autograder.realign import repairs as repair
+from autograder.realign.decoding import NotJson, decode, whole_characters
+from autograder.realign.missing_modules import missing_module
+from autograder.realign.newer_python import newer_syntax
+from autograder.realign.read_submission import (
     NeedsReview,
     Unreadable,
     read_submission,
     refuse_missing_modules,
     refuse_newer_python,
 )
+from autograder.realign.realign import realign
+from autograder.realign.release import release_of
+from autograder.realign.repairs import Repair, kept, sentences
+from autograder.realign.schema import NoNotebook, mended
 
 from .conftest import TOY
 

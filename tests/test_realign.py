@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from autograder import repair
-from autograder.realign import Realigned, realign
-from autograder.released import read_release
-from autograder.repair import Repair, from_json, keep, kept, note, sentences
-from autograder.source_notebook import cell_metadata, grade_id, set_solution
+from autograder.course.notebooks import cell_metadata, grade_id, set_solution
+from autograder.realign import repairs as repair
+from autograder.realign.realign import Realigned, realign
+from autograder.realign.release import read_release
+from autograder.realign.repairs import Repair, from_json, keep, kept, note, sentences
 
 _EMPTY = "    # YOUR CODE HERE\n    raise NotImplementedError()"
 STUBS = {

@@ -14,16 +14,10 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from autograder import report
-from autograder.class_folder import ClassFolder
-from autograder.concerns import ADVICE, BY_HAND, concerns
-from autograder.histogram import axis, histogram, number
-from autograder.history import Grading
-from autograder.misunderstood import exercise_shares, pairs
-from autograder.movement import movement
-from autograder.record import CRASHED, GRADED, NEEDS_REVIEW, OUTCOMES, TIMEOUT, UNREADABLE
-from autograder.report import render, write_report
-from autograder.results import (
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.history import Grading
+from autograder.classroom.record import CRASHED, GRADED, NEEDS_REVIEW, OUTCOMES, TIMEOUT, UNREADABLE
+from autograder.classroom.results import (
     CARRIED,
     CLEAN,
     FAILED,
@@ -36,8 +30,14 @@ from autograder.results import (
     LearnerResult,
     MisconceptionCount,
 )
+from autograder.report import report
+from autograder.report.histogram import axis, histogram, number
+from autograder.report.misunderstood import exercise_shares, pairs
+from autograder.report.report import render, write_report
+from autograder.report.score_changes import movement
+from autograder.report.submissions_to_open import ADVICE, BY_HAND, concerns
+from autograder.report.wrong_code import CodeSample
 from autograder.safe_text import clean
-from autograder.wrong_code import CodeSample
 
 NOON = datetime(2026, 9, 28, 12, 5, tzinfo=UTC)
 POINTS = {"attention_scores": 2.0, "causal_mask": 3.0, "MultiHeadAttention": 5.0}

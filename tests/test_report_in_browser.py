@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from autograder.report import render
-from autograder.results import CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, LearnerResult
-from autograder.wrong_code import CodeSample
+from autograder.classroom.results import CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, LearnerResult
+from autograder.report.report import render
+from autograder.report.wrong_code import CodeSample
 
 from .test_report import HOSTILE, NOON, hostile_class, learner, moving, results, small_class
 

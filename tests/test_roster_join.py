@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder.class_folder import ClassFolder
-from autograder.person import Person
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.person import Person
+from autograder.classroom.roster import ROSTER, read_entries, read_roster, roster
+from autograder.classroom.roster_join import Joined, join
 from autograder.problems import Problem
-from autograder.roster import ROSTER, read_entries, read_roster, roster
-from autograder.roster_join import Joined, join
 
 from .lms_files import write
 

@@ -29,11 +29,12 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 import manyheads
-from autograder import sandbox, warm
-from autograder.kernel import OrdinaryKernel, SealedKernel, SubmissionKernel
-from autograder.limits import MB, Limits
 from autograder.problems import Problem
-from autograder.watch import KERNEL_ENDED, OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
+from autograder.sandbox import bubblewrap as sandbox
+from autograder.sandbox import warm_process as warm
+from autograder.sandbox.inside.watch_limits import KERNEL_ENDED, OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
+from autograder.sandbox.kernel import OrdinaryKernel, SealedKernel, SubmissionKernel
+from autograder.sandbox.limits import MB, Limits
 
 from .processes import descendants, is_alive
 
@@ -71,7 +72,7 @@ def run(*cells: str, limits: Limits = GENEROUS, timeout: int | None = None) -> R
 
 def _is_warm_process(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):  # it has just ended
-        return process.name() == "bwrap" or "autograder.zygote" in process.cmdline()
+        return process.name() == "bwrap" or "autograder.sandbox.inside.zygote" in process.cmdline()
     return False
 
 
@@ -502,14 +503,14 @@ def test_a_folder_to_hide_is_hidden_even_inside_one_that_is_shown(tmp_path: Path
 def test_a_python_whose_folder_is_the_scratch_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.prefix", "/tmp")
     with pytest.raises(Problem, match=r"this Python lies in /tmp itself"):
-        sandbox.command("autograder.layers")
+        sandbox.command("autograder.sandbox.inside.try_layers")
 
 
 _FROM_A_CLONE = """
 import sys, nbformat
 from nbclient import NotebookClient
-from autograder.kernel import SealedKernel
-from autograder.limits import Limits
+from autograder.sandbox.kernel import SealedKernel
+from autograder.sandbox.limits import Limits
 for source in sys.argv[1:]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     kernel = SealedKernel(limits=Limits(seconds=240))
@@ -568,7 +569,7 @@ def test_a_clone_below_the_scratch_folders_path_is_shown_there_and_nothing_besid
 
 def test_a_processs_memory_is_gathered_in_large_pages_where_linux_can() -> None:
     told = """
-        from autograder.namespaces import use_large_pages
+        from autograder.sandbox.inside.namespaces import use_large_pages
         held = bytearray(64 << 20)
         use_large_pages()
         [row] = [row for row in open("/proc/self/smaps_rollup") if row.startswith("AnonHugePages")]

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from autograder.chapter import Chapter
-from autograder.draw import Draw
-from autograder.examiner import set_exams
-from autograder.stand_ins import self_contained
+from autograder.course.chapter import Chapter
+from autograder.course.draw import Draw
+from autograder.course.exams import set_exams
+from autograder.course.stand_ins import self_contained
 from manyheads import earlier, memory
 from manyheads.call import Call
 

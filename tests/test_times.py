@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.class_folder import ClassFolder
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.times import Reading, Unclear, keep_reading, read_reading
 from autograder.problems import Problem
-from autograder.times import Reading, Unclear, keep_reading, read_reading
 
 NOBODY_SAID = Reading()
 BERLIN = Reading("day-first", "Europe/Berlin")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.chapter import REPOSITORY_ROOT, Chapter, read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapter
 from manyheads.earlier import SingleHeadAttention
 from manyheads.ready_heads import ReadyHeads
 from manyheads.toy_grammar import (

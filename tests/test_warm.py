@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from autograder import warm
 from autograder.problems import Problem
+from autograder.sandbox import warm_process as warm
 
 
 @pytest.mark.timeout(30)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.build import REPOSITORY_ROOT
+from autograder.course.build import REPOSITORY_ROOT
 
 from .conftest import CHAPTERS
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from autograder.by_owner import by_owner
-from autograder.collected import Collected
-from autograder.handed_in import HandedIn
-from autograder.name_bytes import readings
-from autograder.person import Person
-from autograder.read_names import read_names
-from autograder.receipts import Receipt
-from autograder.roster import read_roster
+from autograder.classroom.person import Person
+from autograder.classroom.receipts import Receipt
+from autograder.classroom.roster import read_roster
+from autograder.intake.by_owner import by_owner
+from autograder.intake.collected import Collected
+from autograder.intake.name_bytes import readings
+from autograder.intake.read_names import read_names
+from autograder.intake.source_files import HandedIn
 
 from .lms_files import write
 

@@ -25,7 +25,7 @@ from matplotlib.text import Text
 from PIL.Image import open as open_picture
 from torch import Tensor
 
-from autograder.chapter import REPOSITORY_ROOT, read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import style
 from manyheads.lettering import Canvas
 from manyheads.widgets import head_map, head_viewer, model_head_viewer, scaling_explorer

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.chapter import Chapter
-from autograder.class_folder import ClassFolder
-from autograder.record import GRADED
-from autograder.results import CLEAN, FAILED, UNSOLVED, ClassResults, ExerciseResult, LearnerResult
-from autograder.wrong_code import UNRECOGNISED, _vocabulary, anonymous, code_samples
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.record import GRADED
+from autograder.classroom.results import CLEAN, FAILED, UNSOLVED, ClassResults, ExerciseResult, LearnerResult
+from autograder.course.chapter import Chapter
+from autograder.report.wrong_code import UNRECOGNISED, _vocabulary, anonymous, code_samples
 
 from .conftest import CHAPTERS, TOY, TOY_COURSE
 

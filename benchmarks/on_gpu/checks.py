@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.chapter import REPOSITORY_ROOT, Chapter, read_chapter
-from autograder.examiner import VISIBLE_SEED, set_exams
+from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapter
+from autograder.course.exams import VISIBLE_SEED, set_exams
 from manyheads import diagnosis, probe
 from manyheads.call import Answer, Call
 from manyheads.exam import CHECKS, SHAPES, Exam

@@ -8,7 +8,7 @@ from itertools import product
 
 import torch
 
-from autograder.chapter import REPOSITORY_ROOT, read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from benchmarks.attention import reference
 from manyheads import comparison, measure
 from manyheads.exam import Exam

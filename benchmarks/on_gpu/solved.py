@@ -15,7 +15,7 @@ import nbformat
 import torch
 from nbclient import NotebookClient
 
-from autograder.chapter import REPOSITORY_ROOT
+from autograder.course.chapter import REPOSITORY_ROOT
 
 from .findings import Findings
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
-from autograder import repair
-from autograder.chapter import Chapter
-from autograder.source_notebook import exercise_cell, set_solution
+from autograder.course.chapter import Chapter
+from autograder.course.notebooks import exercise_cell, set_solution
+from autograder.realign import repairs as repair
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.record import GRADED
+from autograder.classroom.record import GRADED
 
 TOY = "00_rows"
 

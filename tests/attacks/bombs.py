@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.record import CRASHED, TIMEOUT
+from autograder.classroom.record import CRASHED, TIMEOUT
 
 from .attack import ONE_POINT, WRONG, Attack
 

@@ -18,14 +18,14 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
-from autograder import cluster
-from autograder.build import REPOSITORY_ROOT
-from autograder.chapter import read_chapter
-from autograder.class_folder import ClassFolder, new_class
-from autograder.grade import grade
-from autograder.record import Record, read_record
-from autograder.results import LearnerResult, class_results
-from autograder.source_notebook import read_text, set_solution
+from autograder.classroom.class_folder import ClassFolder, new_class
+from autograder.classroom.record import Record, read_record
+from autograder.classroom.results import LearnerResult, class_results
+from autograder.course.build import REPOSITORY_ROOT
+from autograder.course.chapter import read_chapter
+from autograder.course.notebooks import read_text, set_solution
+from autograder.run import cluster
+from autograder.run.grade import grade
 
 from ..conftest import TOY, Chapter
 from ..processes import descendants

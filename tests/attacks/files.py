@@ -8,7 +8,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder.record import TIMEOUT, UNREADABLE
+from autograder.classroom.record import TIMEOUT, UNREADABLE
 
 from .attack import ONE_POINT, TOY, Attack
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.record import TIMEOUT
+from autograder.classroom.record import TIMEOUT
 
 from .attack import Attack
 

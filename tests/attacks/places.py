@@ -25,8 +25,8 @@ for up in range(1, 12):
     for name in (".judge-seed", "gradebook.db", "submitted", "source", "solutions", "nbgrader_config.py"):
         path = "../" * up + name
         look(path, lambda: os.listdir(path) if os.path.isdir(path) else open(path, errors="replace").read())
-look("import solutions", lambda: __import__("autograder.chapter"))
-look("import judge", lambda: __import__("autograder.judge"))
+look("import solutions", lambda: __import__("autograder.course.chapter"))
+look("import judge", lambda: __import__("autograder.judge.judge"))
 """
 )
 

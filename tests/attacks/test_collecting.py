@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.class_folder import ClassFolder, new_class
+from autograder.classroom.class_folder import ClassFolder, new_class
 
 from ..conftest import TOY
 from .conftest import digests

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.record import GRADED
-from autograder.repair import sentences
+from autograder.classroom.record import GRADED
+from autograder.realign.repairs import sentences
 
 from ..conftest import TOY
 from . import ATTACKS, Attack

@@ -17,8 +17,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from nbgrader.api import Gradebook
 from playwright.sync_api import Page
 
-from autograder.inert import MakeInert, clean_html, harmless_html, markdown2html
-from autograder.report import write_report
+from autograder.nbgrader_steps.make_inert import MakeInert, clean_html, harmless_html, markdown2html
+from autograder.report.report import write_report
 
 from ..conftest import TOY
 from ..lab import browser_page, jupyter_lab

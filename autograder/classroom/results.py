@@ -1,0 +1,241 @@
+"""Gathers a class's results for one assignment from the gradebook and the records. It only reads.
+
+The table that `autograder grade` prints and the page that `autograder report` writes are both views of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ..course.chapter import Chapter
+from ..judge.verdict import PASSED, Verdict
+from ..realign.repairs import sentences
+from .class_folder import ClassFolder
+from .history import Grading, noticed
+from .marks import Mark, enrolled, marks, most, penalties
+from .record import GRADED, NEEDS_REVIEW, Record, read_record
+
+NOT_GRADED = "not graded yet"
+CLEAN, CARRIED, PARTLY, FAILED, UNSOLVED, UNKNOWN = (
+    "right",
+    "carried",
+    "partly",
+    "wrong",
+    "not written",
+    "none",
+)
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """How one learner did in one exercise.
+
+    Args:
+        earned: points in the gradebook, an instructor's changes included.
+        points: what it is worth.
+        state: "right"; "carried" (right, judged with stand-ins for what it builds on); "partly" (some checks
+            passed); "wrong"; "not written"; "none" where nothing was judged.
+        misconceptions: the known mistakes named in its verdicts, each once.
+        messages: what the learner was told, one text for each check that did not pass.
+    """
+
+    earned: float
+    points: float
+    state: str
+    misconceptions: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LearnerResult:
+    """One learner's row.
+
+    Args:
+        student: nbgrader's student id.
+        outcome: how the submission ended, or "not graded yet".
+        reason: why, where it did not end as "graded"; else "", or what a person should look at.
+        score: points in the gradebook, before a late penalty; None where there is no grade.
+        exercises: by exercise, in the lesson's order; empty where there is no grade.
+        changed_by_hand: whether an instructor has changed a score.
+        repairs: what was mended in the notebook before it was graded, a sentence each.
+        sealed: False where the submission ran without the sandbox.
+        history: how the score came about, the oldest first; a change by hand since the last grading stands last.
+        hand_to_check: exercises in which a score set by hand stands over a newer judgement.
+        penalty: points that nbgrader takes off for lateness.
+    """
+
+    student: str
+    outcome: str
+    reason: str
+    score: float | None
+    exercises: Mapping[str, ExerciseResult] = field(default_factory=dict)
+    changed_by_hand: bool = False
+    repairs: tuple[str, ...] = ()
+    sealed: bool = True
+    history: tuple[Grading, ...] = ()
+    hand_to_check: tuple[str, ...] = ()
+    penalty: float = 0.0
+
+    @property
+    def final_score(self) -> float | None:
+        """What counts, and is exported: the points without the late penalty, and never below zero."""
+        return None if self.score is None else max(0.0, self.score - self.penalty)
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether a person should open this submission: it did not end well, or something about it is odd."""
+        return self.outcome != GRADED or bool(self.reason) or bool(self.hand_to_check)
+
+
+@dataclass(frozen=True)
+class MisconceptionCount:
+    """How many learners made one known mistake.
+
+    Args:
+        exercise: where.
+        name: the mistake, in the past tense: "forgot to scale".
+        hint: what those learners were told.
+        students: who, in order.
+    """
+
+    exercise: str
+    name: str
+    hint: str
+    students: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClassResults:
+    """One assignment's results.
+
+    Args:
+        assignment: its name.
+        title: the lesson's title.
+        points: by exercise, in the lesson's order.
+        learners: sorted by student id.
+        misconceptions: the commonest first.
+        missing: whom the gradebook knows and who have handed in nothing for this assignment.
+        others: points of cells that only the gradebook has, such as a question that is graded by hand.
+    """
+
+    assignment: str
+    title: str
+    points: Mapping[str, float]
+    learners: tuple[LearnerResult, ...]
+    misconceptions: tuple[MisconceptionCount, ...]
+    missing: tuple[str, ...] = ()
+    others: float = 0.0
+
+    @property
+    def max_score(self) -> float:
+        return sum(self.points.values()) + self.others
+
+    @property
+    def scores(self) -> list[float]:
+        """The scores of those who have one."""
+        return [learner.final_score for learner in self.learners if learner.final_score is not None]
+
+    @property
+    def unsealed(self) -> list[str]:
+        """Those whose code ran without the sandbox: it could have changed anything, grades included."""
+        return [learner.student for learner in self.learners if not learner.sealed]
+
+    def pass_rate(self, exercise: str) -> float | None:
+        """Return the share (0 … 1) of graded learners with all points in `exercise`; None without any."""
+        graded = [learner.exercises[exercise] for learner in self.learners if exercise in learner.exercises]
+        if not graded:
+            return None
+        return sum(result.earned >= result.points for result in graded) / len(graded)
+
+
+def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
+    """Gather the results of `assignment`."""
+    chapter = folder.chapter(assignment)
+    worth = most(folder.gradebook_url, assignment)
+    points = {
+        name: sum(worth.get(cell.grade_id, cell.points) for cell in chapter.cells_of(name))
+        for name in chapter.exercises
+    }
+    others = sum(worth[cell] for cell in worth if chapter.graded_cell(cell) is None)
+    students = folder.students(assignment)
+    given = marks(folder.gradebook_url, assignment)
+    late = penalties(folder.gradebook_url, assignment)
+    learners = tuple(
+        replace(_learner(folder, given.get(student), chapter, student, points), penalty=late.get(student, 0.0))
+        for student in students
+    )
+    missing = tuple(sorted(set(enrolled(folder.gradebook_url)) - set(students)))
+    return ClassResults(
+        assignment, chapter.title, points, learners, _misconceptions(chapter, learners), missing, others
+    )
+
+
+def _misconceptions(chapter: Chapter, learners: tuple[LearnerResult, ...]) -> tuple[MisconceptionCount, ...]:
+    """Gather who made which known mistake, the commonest first."""
+    made: dict[tuple[str, str], list[str]] = {}
+    for learner in learners:
+        for exercise, result in learner.exercises.items():
+            for mistake in result.misconceptions:
+                made.setdefault((exercise, mistake), []).append(learner.student)
+    hints = {(e.name, mistake.name): mistake.hint for e, mistake in chapter.misconceptions()}
+    return tuple(
+        MisconceptionCount(exercise, mistake, hints.get((exercise, mistake), ""), tuple(students))
+        for (exercise, mistake), students in sorted(made.items(), key=lambda item: -len(item[1]))
+    )
+
+
+def _learner(
+    folder: ClassFolder, given: Mapping[str, Mark] | None, chapter: Chapter, student: str, points: Mapping[str, float]
+) -> LearnerResult:
+    assignment = chapter.name
+    record = read_record(folder.record_path(student, assignment))
+    if record is None:
+        return LearnerResult(student, NOT_GRADED, f"run: autograder grade {folder.root.name}", None)
+    if not record.verdicts:
+        return LearnerResult(
+            student, record.outcome, record.reason, None, sealed=record.sealed, history=record.gradings
+        )
+    if given is None:
+        return LearnerResult(student, NEEDS_REVIEW, "it was judged, and the gradebook has no entry for it", None)
+    exercises, to_check = {}, []
+    for name in chapter.exercises:
+        here = [given[cell.grade_id] for cell in chapter.cells_of(name) if cell.grade_id in given]
+        exercises[name] = _exercise(record, name, points[name], sum(mark.points for mark in here))
+        if any(mark.waits for mark in here):
+            to_check.append(name)
+    score = sum(mark.points for mark in given.values())
+    return LearnerResult(
+        student,
+        record.outcome,
+        record.reason,
+        score,
+        exercises,
+        any(mark.changed for mark in given.values()),
+        tuple(sentences(record.repairs)),
+        record.sealed,
+        noticed(record.gradings, score, ""),
+        tuple(to_check),
+    )
+
+
+def _exercise(record: Record, exercise: str, points: float, earned: float) -> ExerciseResult:
+    verdicts = [verdict for verdict in record.verdicts if verdict.exercise == exercise]
+    failed = [verdict for verdict in verdicts if verdict.stage != PASSED]
+    return ExerciseResult(
+        earned=earned,
+        points=points,
+        state=_state(verdicts, failed),
+        misconceptions=tuple(dict.fromkeys(v.misconception for v in failed if v.misconception)),
+        messages=tuple(dict.fromkeys(verdict.message for verdict in failed)),
+    )
+
+
+def _state(verdicts: list[Verdict], failed: list[Verdict]) -> str:
+    if not verdicts:
+        return UNKNOWN
+    if not failed:
+        return CARRIED if any(verdict.carried for verdict in verdicts) else CLEAN
+    if any(verdict.stage == "unsolved" for verdict in failed):
+        return UNSOLVED
+    return PARTLY if len(failed) < len(verdicts) else FAILED

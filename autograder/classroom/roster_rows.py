@@ -1,0 +1,158 @@
+"""Reads the rows of a roster or gradebook as people: what its columns mean, and which rows are about nobody.
+
+A layout is recognised by what only it has. Used for rosters, for the class's own `roster.csv` and for the gradebooks
+that grades are written into.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..problems import Problem
+from .csv_table import Table, columns
+from .person import Person, student_id
+
+# A roster's columns, by any of the names that Canvas, Moodle, nbgrader, GitHub Classroom and people give them.
+TITLES: Mapping[str, tuple[str, ...]] = {
+    "student": ("student_id", "nbgrader_id"),
+    "name": ("name", "full name", "display name", "student name"),
+    "first_name": ("first_name", "first name", "firstname", "given name"),
+    "last_name": ("last_name", "last name", "lastname", "surname", "family name"),
+    "email": ("email", "email address", "e-mail", "mail"),
+    "login": ("login", "login_id", "sis login id", "username", "user name", "netid", "display id", "github_username"),
+    "sis_id": (
+        *("sis_id", "sis user id", "user_id", "id number", "idnumber"),
+        *("student number", "matriculation number", "sid", "orgdefinedid", "org defined id"),
+    ),
+    "canvas_id": ("canvas_id", "canvas_user_id", "canvas user id"),
+    "participant": ("participant", "identifier", "participant id"),
+    "group": ("group", "group_name", "groups", "team"),
+    "submitted": ("submitted", "timestamp", "last modified (submission)"),
+    "listed": ("listed",),
+}
+POINTS_POSSIBLE = "Points Possible"
+
+_NUMBERS = ("student", "login", "sis_id", "canvas_id", "participant")
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?E[+-]\d+", re.IGNORECASE)
+_GUARDED = {f"'{mark}" for mark in "=+-@"}  # what `tables.harmless` writes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row about a person.
+
+    Args:
+        person: who, as far as the row says.
+        has_own_id: whether a column for student ids says what to call them here; else the id was made of another key.
+        place: the row's number in its file, from 2.
+    """
+
+    person: Person
+    has_own_id: bool
+    place: int
+
+    @property
+    def label(self) -> str:
+        return f"row {self.place} ({self.person.name or self.person.student})"
+
+
+def people_by_row(table: Table, path: Path) -> list[Person | None]:
+    """Return whom each row of a table below its header is about, None where it is about nobody.
+
+    Raises:
+        Problem: as `entries`.
+    """
+    return [entry and entry.person for entry in entries(table, path)]
+
+
+def entries(table: Table, path: Path) -> list[Entry | None]:
+    """Return what each row of a table below its header says of a person, None where it is about nobody.
+
+    Raises:
+        Problem: if no column names people, or a spreadsheet has rounded a number. `path` is for its words.
+    """
+    places = {field: columns(table.header, titles) for field, titles in TITLES.items()}
+    is_canvas = is_canvas_gradebook(table)
+    ids, students = columns(table.header, ["ID"]), columns(table.header, ["Student"])
+    if is_canvas:
+        places["name"], places["canvas_id"], places["student"] = students, ids[:1], []  # "Last, First"
+    else:
+        places["student"] = places["student"] or ids[:1]  # nbgrader's own is called "id"
+        if students:  # a column that people call so may hold names, or ids
+            is_name = bool(places["student"]) or any(
+                re.search(r"[\s,]", _cell(row, students)) for row in table.rows[1:]
+            )
+            if is_name:
+                places["name"] = places["name"] or students
+            else:
+                places["student"] = students
+    if not any(places[name] for name in ("student", "name", "last_name", "email", "login", "canvas_id")):
+        raise Problem(
+            f"{path} has no column that names people; its header is: {', '.join(table.header)[:200]}. "
+            f"It may have: {', '.join(titles[0] for titles in TITLES.values())}"
+        )
+    found: list[Entry | None] = []
+    for place, row in enumerate(table.rows[1:], start=2):
+        said = {field: _cell(row, where) for field, where in places.items()}
+        listed = not places["listed"] or said["listed"] == "yes"
+        del said["listed"]
+        for name in _NUMBERS:
+            if _ROUNDED.fullmatch(said[name]):
+                raise Problem(
+                    f"{path}, row {place}: a spreadsheet has rounded a number to {said[name]}: take the file as the "
+                    "LMS gave it, or format that column as text before you save it"
+                )
+        found.append(None if _is_about_nobody(said, is_canvas) else _entry(said, listed, path, place))
+    return found
+
+
+def is_canvas_gradebook(table: Table) -> bool:
+    """Whether a table is Canvas's gradebook: its ID is Canvas's number, and it has rows that are not people."""
+    named = columns(table.header, ["Student"]) or columns(table.header, ["LastName"])
+    has_points = any(row and row[0].strip() == POINTS_POSSIBLE for row in table.rows[1:4])
+    has_ids = bool(columns(table.header, ["ID"]))
+    return bool(named) and has_ids and (has_points or bool(columns(table.header, ["SIS Login ID"])))
+
+
+def _entry(said: dict[str, str], listed: bool, path: Path, place: int) -> Entry:
+    last, comma, first = said["name"].partition(",")
+    if comma and not said["last_name"]:
+        said |= {"last_name": last.strip(), "first_name": first.strip(), "name": f"{first.strip()} {last.strip()}"}
+    said["name"] = said["name"] or _full_name(said)
+    for name in ("login", "sis_id"):  # Brightspace guards its numbers so
+        said[name] = said[name].removeprefix("#")
+    if said["participant"]:  # "Participant 123"; elsewhere such a column is a name for the student
+        number = said["participant"].rpartition(" ")[2]
+        said["student"] = said["student"] or ("" if number.isdecimal() else said["participant"])
+        said["participant"] = said["participant"] if number.isdecimal() else ""
+    chosen = next(said[name] for name in ("student", "login", "sis_id", "email", "name", "canvas_id") if said[name])
+    student = student_id(chosen)
+    if not student:
+        raise Problem(f"{path}: {chosen!r} cannot be the name of a folder; add a column student_id")
+    return Entry(Person(**{**said, "student": student}, listed=listed), bool(said["student"]), place)
+
+
+def _cell(row: Sequence[str], places: Sequence[int]) -> str:
+    """Return the first of the row's cells at `places` that says something."""
+    cells = (unicodedata.normalize("NFC", row[place].strip()) for place in places if place < len(row))
+    return next((cell.removeprefix("'") if cell[:2] in _GUARDED else cell for cell in cells if cell), "")
+
+
+def _full_name(said: Mapping[str, str]) -> str:
+    return f"{said['first_name']} {said['last_name']}".strip()
+
+
+def _is_about_nobody(said: Mapping[str, str], is_canvas: bool) -> bool:
+    naming = ("student", "name", "last_name", "email", "login", "sis_id", "canvas_id")
+    if not any(said[name] for name in naming):
+        return True
+    name = said["name"] or _full_name(said)
+    if not is_canvas:
+        return False
+    # Canvas's own: the row of points, and the student as whom an instructor looks at the course.
+    is_test_student = name in ("Student, Test", "Test Student") and not said["sis_id"]
+    return name.startswith(POINTS_POSSIBLE) or said["last_name"].startswith(POINTS_POSSIBLE) or is_test_student

@@ -1,0 +1,224 @@
+"""Reads when somebody handed in, and says so where the words can be read two ways. It never takes a time for another.
+
+A date in numbers may begin with the day or the month, and a time without a zone is a time somewhere: an instructor
+says once which is meant, and the class remembers it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+import dateutil.parser
+
+from ..problems import Problem
+from ..whole_file import whole_file
+from .class_folder import ClassFolder
+
+DAY_FIRST, MONTH_FIRST = "day-first", "month-first"
+TIMES = "times.json"  # in the class folder: what the instructor has said
+
+_NUMERIC = re.compile(r"(?:[^\W\d]+,?\s+)?(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?=$|[\sT,])[T,]?\s*(.*)", re.DOTALL)
+_DIGITS = re.compile(r"(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)\d{0,6}")  # Sakai's
+_CLOCK = re.compile(
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?\s*(?:(?P<half>[AaPp])\.?[Mm]\.?)?"
+)
+_ZONE = re.compile(
+    r"(?:\s|(?<=\d))\(?(?P<zone>(?:UTC|GMT)?[+-]\d\d?(?::?\d\d)?|[A-Z][A-Za-z]+(?:/[A-Za-z_+-]+)+|[A-Z]{1,5})\)?$"
+)
+# Abbreviations that mean one thing the world over. CST, IST, EST and others mean several.
+_ABBREVIATIONS = {"UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
+# For what is missing: they differ in all. The days by more than 6: where there is a weekday only, it moves them on.
+_DEFAULTS = datetime(2000, 1, 1, 1, 1), datetime(2001, 2, 15)
+_MONTH = re.compile("jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE)
+_ASK_ZONE = "say where that clock is, with --zone: Europe/Berlin, America/Chicago, UTC"
+
+
+class Unclear(Exception):
+    """A time that cannot be read for certain.
+
+    Args:
+        text: how it is written.
+        why: what is not certain, and what to do; the same for all of a kind.
+    """
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"{text!r}: {why}")
+        self.text, self.why = text[:60], why
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How times are meant.
+
+    Args:
+        order: "day-first" or "month-first": which of 12/11 is the day; "" where nobody has said.
+        zone: the zone of times that name none; "" where nobody has said.
+    """
+
+    order: str = ""
+    zone: str = ""
+
+    def __post_init__(self) -> None:
+        if self.zone:
+            _zone(self.zone)
+
+    def when(self, text: str) -> datetime:
+        """Return the time that `text` says, in UTC.
+
+        Raises:
+            Unclear: if it says none, or more than one.
+        """
+        text = text[:100]
+        rest, zone = _split_zone(text.strip())
+        time = self._without_zone(rest)
+        return self._placed(time, zone, text).astimezone(UTC)
+
+    def _without_zone(self, text: str) -> datetime:
+        if digits := _DIGITS.fullmatch(text):
+            return _datetime(digits.groups(), text)
+        numeric = _NUMERIC.fullmatch(text)
+        if numeric is None:
+            return _in_words(text)
+        first, mark, second, third, rest = numeric.groups()
+        clock = _clock(rest, text)
+        if len(first) == 4:
+            return _datetime((first, second, third, *clock), text)
+        if len(third) != 4 and mark != "/" and mark != ".":
+            raise Unclear(text, "the year needs four digits")
+        year = third if len(third) == 4 else f"20{third}" if len(third) == 2 else ""
+        orders = {DAY_FIRST: (second, first), MONTH_FIRST: (first, second)}
+        possible = {order: pair for order, pair in orders.items() if int(pair[0]) <= 12 and int(pair[1]) <= 31}
+        if not self.order and len(third) == 4 and len(set(possible.values())) == 1:
+            return _datetime((year, *next(iter(possible.values())), *clock), text)
+        if not self.order:
+            why = f"dates may begin with the day or the month: say which with --dates {DAY_FIRST} or {MONTH_FIRST}"
+            raise Unclear(text, why)
+        if self.order not in possible:
+            raise Unclear(text, f"the date does not begin with the {self.order.partition('-')[0]}, as --dates said")
+        return _datetime((year, *possible[self.order], *clock), text)
+
+    def _placed(self, time: datetime, zone: str, text: str) -> datetime:
+        """Give a time its zone."""
+        offset = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d\d?):?(\d\d)?", zone)
+        if offset is not None:
+            sign, hours, minutes = offset.groups()
+            if int(hours) > 14 or int(minutes or 0) > 59:
+                raise Unclear(text, f"its time zone is not known here: {_ASK_ZONE}")
+            away = timedelta(hours=int(hours), minutes=int(minutes or 0))
+            return time.replace(tzinfo=timezone(-away if sign == "-" else away))
+        if zone in _ABBREVIATIONS:
+            return time.replace(tzinfo=timezone(timedelta(hours=_ABBREVIATIONS[zone])))
+        if "/" in zone:
+            return _unfolded(time, _known_zone(zone, text), text)
+        if not self.zone:
+            what = f"{zone} may be several time zones" if zone else "no time zone is named"
+            raise Unclear(text, f"{what}: {_ASK_ZONE}")
+        here = _zone(self.zone)
+        if not zone:
+            return _unfolded(time, here, text)
+        for fold in (0, 1):
+            placed = time.replace(tzinfo=here, fold=fold)
+            if placed.tzname() == zone:
+                return placed
+        raise Unclear(text, f"{zone} is not the time of {self.zone} then: write it with its offset, as +0100")
+
+
+def read_reading(folder: ClassFolder) -> Reading:
+    """Return what the class's instructor has said of times. A damaged file counts as nothing."""
+    try:
+        return Reading(**json.loads((folder.root / TIMES).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, Problem):
+        return Reading()
+
+
+def keep_reading(folder: ClassFolder, reading: Reading) -> None:
+    """Remember what the instructor has said, for the next time."""
+    path = folder.root / TIMES
+    if reading != read_reading(folder):
+        with whole_file(path) as beside:
+            beside.write_text(json.dumps(asdict(reading)) + "\n", encoding="utf-8")
+
+
+def _split_zone(text: str) -> tuple[str, str]:
+    """Return a time's words without its zone, and the zone, "" without one."""
+    if re.search(r"\d\s*[AaPp]\.?[Mm]\.?$", text):
+        return text, ""
+    found = _ZONE.search(text)
+    if found is None or not re.search(r"\d:\d\d|\dT?\d{4}", text[: found.start() + 1]):
+        return text, ""
+    zone = found["zone"]
+    before = text[: found.start()].rstrip(" (")
+    if re.fullmatch(r"[+-].*", zone) and (named := re.search(r"\s\(?(?:UTC|GMT)$", before)):
+        before = before[: named.start()]
+    return before.strip(), zone
+
+
+def _clock(text: str, whole: str) -> tuple[int, int, int]:
+    found = _CLOCK.fullmatch(text.strip())
+    if found is None:
+        raise Unclear(whole, "it has no time of day that can be read")
+    hour, half = int(found["hour"]), (found["half"] or "").lower()
+    if half and not 1 <= hour <= 12:
+        raise Unclear(whole, "it has no time of day that can be read")
+    hour = hour % 12 + (12 if half == "p" else 0) if half else hour
+    return hour, int(found["minute"]), int(found["second"] or 0)
+
+
+def _in_words(text: str) -> datetime:
+    """Read "Friday, 13 November 2026, 11:05 PM". What dateutil would fill in must not be missing."""
+    try:
+        one, other = (dateutil.parser.parse(text, default=day, tzinfos=_some_zone) for day in _DEFAULTS)
+    except (ValueError, OverflowError, TypeError):
+        one = other = None
+    if one is None or not _MONTH.search(text):
+        raise Unclear(text, "it does not say a time in words known here: switch the LMS to English")
+    if one != other or not re.search(r"\b\d{4}\b", text):
+        raise Unclear(text, "it is not a whole date with a time of day")
+    if one.tzinfo is not None:
+        raise Unclear(text, "its time zone is within: write it at the end")
+    return one
+
+
+def _some_zone(name: str | None, offset: int | None) -> tzinfo | None:
+    # Only whether there is one matters. dateutil by itself would leave out one that it does not know.
+    return None if name is None and offset is None else UTC
+
+
+def _datetime(numbers: tuple[str | int, ...], text: str) -> datetime:
+    try:
+        return datetime(*map(int, numbers))  # type: ignore[arg-type]
+    except ValueError:
+        raise Unclear(text, "there is no such date") from None
+
+
+def _unfolded(time: datetime, zone: tzinfo, text: str) -> datetime:
+    """Place a time in a zone, where that hour exists once."""
+    first, second = (time.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() != second.utcoffset():
+        raise Unclear(text, "the clocks were changed then, so it is not one time: write it with its offset, as +0100")
+    return first
+
+
+def _known_zone(name: str, text: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise Unclear(text, f"its time zone is not known here: {_ASK_ZONE}") from None
+
+
+def _zone(name: str) -> tzinfo:
+    """Return the zone that an instructor named.
+
+    Raises:
+        Problem: if there is none of that name.
+    """
+    if name in _ABBREVIATIONS:
+        return timezone(timedelta(hours=_ABBREVIATIONS[name]))
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise Problem(f"there is no time zone {name!r}: name it as Europe/Berlin, America/Chicago or UTC") from None

@@ -1,0 +1,107 @@
+"""`autograder demo`: a sample class, made from a chapter's own misconceptions and alternatives.
+
+It is what a newcomer runs first, and what shows a chapter's author how a class would fare. It hands in files as
+learners would, then collects, grades and reports with the same commands as everybody.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..classroom.class_folder import ClassFolder, new_class
+from ..classroom.record import GRADED, UNREADABLE
+from ..classroom.results import ClassResults
+from ..course import notebooks as source_notebook
+from ..course.chapter import Chapter, read_chapters
+from ..problems import Problem
+
+_MADE_BY_DEMO = ".made-by-demo"
+# fmt: off
+_NAMES = (
+    "ada", "emmy", "katherine", "sofia", "grace", "alan", "carl", "srinivasa", "evelyn", "leonhard", "mary", "kurt",
+    "hypatia", "dorothy", "blaise", "annie", "david", "ida", "pierre", "george",
+)
+# fmt: on
+
+
+def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
+    """Make a class folder at `root` and a folder of handed-in files beside its submissions.
+
+    Returns:
+        (class folder, assignment, folder of handed-in files)
+
+    Raises:
+        Problem: if `root` holds something that this command did not make.
+    """
+    if root.exists() and any(root.iterdir()):
+        if not (root / _MADE_BY_DEMO).is_file():
+            raise Problem(f"{root} exists and was not made by this command; name another folder")
+        shutil.rmtree(root)
+    folder = new_class(root, solutions)
+    (root / _MADE_BY_DEMO).touch()
+    chapter = read_chapters(folder.solutions)[0]
+    handed_in = root / "handed-in"
+    handed_in.mkdir()
+    release = source_notebook.read_text(root / "release" / chapter.name / f"{chapter.name}.ipynb")
+    for name, written in zip(_NAMES, _learners(chapter), strict=False):
+        notebook = copy.deepcopy(release)
+        for exercise, source in written.items():
+            source_notebook.set_solution(notebook, exercise, source)
+        (handed_in / f"{name}.ipynb").write_text(source_notebook.to_text(notebook), encoding="utf-8")
+    (handed_in / "oscar.ipynb").write_text("This is my homework as a text file.\n", encoding="utf-8")
+    return folder, chapter.name, handed_in
+
+
+def surprises(results: ClassResults, chapter: Chapter) -> list[str]:
+    """Return in what the class was not graded as it must be, a sentence each: then something is wrong here."""
+    ended = {learner.student: learner for learner in results.learners}
+    found = []
+    for name, written in zip(_NAMES, _learners(chapter), strict=False):
+        learner = ended.get(name)
+        if learner is None or learner.outcome != GRADED:
+            why = "is not there" if learner is None else f"is {learner.outcome}: {learner.reason}"
+            found.append(f"{name}'s submission {why}.")
+            continue
+        right = {exercise: {code} for exercise, code in chapter.reference.items()}
+        for exercise, alternative in chapter.alternatives():
+            right[exercise.name].add(alternative.code)
+        for exercise, result in learner.exercises.items():
+            code = written.get(exercise)
+            most = result.points if code in right[exercise] else 0.0 if code is None else result.points / 2
+            if result.earned > most or (code in right[exercise] and result.earned < most):
+                found.append(f"{name} got {result.earned:g} of {result.points:g} points for {exercise}.")
+    oscar = ended.get("oscar")
+    if oscar is None or oscar.outcome != UNREADABLE:
+        found.append(f"oscar's text file is {'not there' if oscar is None else oscar.outcome}, not {UNREADABLE}.")
+    return found
+
+
+def _learners(chapter: Chapter) -> list[Mapping[str, str]]:
+    """Return a class, each learner by what they write: right, right in another way, mistaken, unfinished.
+
+    An exercise that is missing stays unwritten.
+    """
+    right = dict(chapter.reference)
+    names = list(right)
+    other_ways: dict[str, str] = {}
+    for exercise, alternative in chapter.alternatives():
+        other_ways.setdefault(exercise.name, alternative.code)
+    learners: list[Mapping[str, str]] = [right, {**right, **other_ways}, right]
+    mistaken = [
+        [(exercise.name, chapter.mistaken(exercise.name, mistake)) for mistake in exercise.misconceptions]
+        for exercise in chapter.exercises.values()
+        if exercise.misconceptions
+    ]
+    # One learner for the first mistake of each exercise; then some who make it again, and another one beside it.
+    learners += [{**right, **dict(mistakes[:1])} for mistakes in mistaken]
+    learners += [
+        {**right, **dict([mistakes[0], others[-1]])} for mistakes, others in zip(mistaken, mistaken[2:], strict=False)
+    ]
+    learners += [{**right, **dict(mistakes[:1])} for mistakes in mistaken[1:3]]
+    learners.append({name: right[name] for name in names[: len(names) // 2]})
+    learners.append({name: right[name] for name in names if name != names[1]})
+    learners.append({})
+    return learners

@@ -1,0 +1,31 @@
+"""`autograder package`: the same judge, packed for other places that grade. `autograder.cli.app` puts it on its list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+commands = typer.Typer(help="Pack the judge for Gradescope or for GitHub Classroom.", no_args_is_help=True)
+
+_Assignment = Annotated[str, typer.Argument(help="The chapter.")]
+_Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write.")]
+
+
+@commands.command("gradescope")
+def for_gradescope(assignment: _Assignment, output: _Output = None) -> None:
+    """Write the zip that Gradescope builds the assignment's autograder from."""
+    from ..places import gradescope_package as gradescope
+
+    path = gradescope.package(assignment, output or Path(f"gradescope-{assignment}.zip"))
+    print(f"{path} holds the solutions: upload it under Configure Autograder, and give it to nobody.")
+
+
+@commands.command("github")
+def for_github(assignment: _Assignment, output: _Output = None) -> None:
+    """Write the workflow that grades a GitHub Classroom assignment from your private repository."""
+    from ..places import github_classroom
+
+    path = github_classroom.write(assignment, output or Path(".github", "workflows", f"grade-{assignment}.yml"))
+    print(f"{path} is for your private repository with the solutions; learners' repositories get nothing of it.")

@@ -1,0 +1,57 @@
+"""The table that `autograder grade` prints: learner by exercise, with a symbol for how each went."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..classroom.results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult
+from ..safe_text import clean
+
+LEGEND = "✓ right   ✓* right, but for what it builds on   ◐ partly   ✗ wrong   · not written"
+_SYMBOLS = {
+    CLEAN: ("✓", "green"),
+    CARRIED: ("✓*", "green"),
+    PARTLY: ("◐", "yellow"),
+    FAILED: ("✗", "red"),
+    UNSOLVED: ("·", "dim"),
+}
+
+
+def show(results: ClassResults) -> None:
+    """Print a class's results."""
+    # A pipe has no width of its own: rich would wrap the table at 80 columns.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(_table(results))
+
+
+def _table(results: ClassResults) -> Table:
+    table = Table(title=Text(f"{results.assignment} · {results.title}"), title_justify="left", pad_edge=False)
+    table.add_column("learner", no_wrap=True)
+    for exercise, points in results.points.items():
+        table.add_column(f"{exercise}\n{points:g} points", justify="center", overflow="fold")
+    table.add_column(f"score\nof {results.max_score:g}", justify="right")
+    for learner in results.learners:
+        if learner.final_score is None:
+            cells = [Text("–", style="dim")] * len(results.points)
+            table.add_row(Text(clean(learner.student)), *cells, Text("–", style="dim"))
+            continue
+        cells = [_cell(learner.exercises[name]) for name in results.points]
+        table.add_row(Text(clean(learner.student)), *cells, f"{learner.final_score:g}")
+    said = [f"{who.student} · {who.outcome}: {who.reason}" for who in results.learners if who.reason]
+    said += [
+        f"{who.student} · late: nbgrader takes {who.penalty:g} of {who.score:g} points off"
+        for who in results.learners
+        if who.penalty and who.score is not None
+    ]
+    # Text, not a string: rich would take brackets in a learner's words for markup.
+    table.caption = Text("\n".join(clean(line).replace("\n", " ") for line in said))
+    table.caption_justify = "left"
+    return table
+
+
+def _cell(result: ExerciseResult) -> Text:
+    symbol, style = _SYMBOLS.get(result.state, ("–", "dim"))
+    return Text(f"{symbol} {result.earned:g}", style=style)

@@ -1,0 +1,136 @@
+"""`autograder build`: makes everything that is derived from `solutions/`, or says what is stale.
+
+Derived are, for each chapter: the solved notebook beside the lesson (nbgrader's source), the released notebook in
+`notebooks/`, and the learners' fixtures; and, once, the contents page and the addresses in the pages that people
+write. Nothing else derived is ever edited by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from manyheads import fixtures, wire
+
+from ..problems import Problem
+from . import notebooks as source_notebook
+from .chapter import REPOSITORY_ROOT, Chapter, read_chapter, read_chapters
+from .contents_page import contents_page
+from .exams import VISIBLE_SEED, set_exams
+from .home import pages, read_home
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A file that the builder makes.
+
+    Args:
+        path: where it belongs.
+        content: its bytes.
+    """
+
+    path: Path
+    content: bytes
+
+    def is_stale(self) -> bool:
+        """Whether the file on disk is missing or says something else."""
+        if not self.path.is_file():
+            return True
+        return self.path.read_bytes() != self.content and not _same_fixture(self.path, self.content)
+
+
+def derive(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> Iterator[Derived]:
+    """Make what is derived from the chapters below `root / "solutions"`, without writing it.
+
+    Args:
+        only: the names of the chapters wanted, without any page; everything where none is named.
+
+    Raises:
+        Problem: if a chapter is at fault or missing, or a released notebook grows too large.
+    """
+    folder = root / "solutions"
+    chapters = [read_chapter(folder / name) for name in only] if only else read_chapters(folder)
+    if not chapters:
+        raise Problem(f"{folder} holds no chapter")
+    home = read_home(root)
+    for chapter in chapters:
+        solved = source_notebook.solved_notebook(chapter, home.repository, home.tag)
+        released = source_notebook.to_text(source_notebook.released_notebook(solved)).encode()
+        if len(released) > source_notebook.MAX_BYTES:
+            raise Problem(f"{chapter.name}: the released notebook has {len(released):,} bytes, too many to mail")
+        notebook = f"{chapter.name}.ipynb"
+        yield Derived(chapter.folder / notebook, source_notebook.to_text(solved).encode())
+        yield Derived(root / "notebooks" / chapter.name / notebook, released)
+        yield Derived(root / "manyheads" / "fixtures" / f"{chapter.name}.safetensors", _fixture(chapter))
+    if not only:
+        yield Derived(root / "notebooks" / "README.md", contents_page(chapters, home).encode())
+        for page in pages(root):
+            yield Derived(page, home.pointed(page.read_bytes().decode()).encode())
+
+
+def build(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
+    """Write what is stale, of the chapters named in `only` or of all, and return the paths written."""
+    written = []
+    for derived in derive(root, only):
+        if derived.is_stale():
+            derived.path.parent.mkdir(parents=True, exist_ok=True)
+            derived.path.write_bytes(derived.content)
+            written.append(derived.path)
+    return written
+
+
+def stale(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
+    """Return the derived files that do not fit `solutions/`, and those that no chapter makes any more."""
+    derived = list(derive(root, only))
+    if only:
+        return [file.path for file in derived if file.is_stale()]
+    made = {file.path for file in derived}
+    leftovers = {
+        *(root / "notebooks").glob("*/*.ipynb"),
+        *(root / "manyheads/fixtures").glob("*.safetensors"),
+    }
+    return [file.path for file in derived if file.is_stale()] + sorted(leftovers - made)
+
+
+def _fixture(chapter: Chapter) -> bytes:
+    document, tensors = fixtures.pack(list(set_exams(chapter, VISIBLE_SEED).values()))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "fixture.safetensors"
+        wire.save(path, document, tensors)
+        return path.read_bytes()
+
+
+def _same_fixture(path: Path, content: bytes) -> bool:
+    """Whether two fixtures differ in nothing but the last bits of their numbers.
+
+    Matrix products round differently from one processor to the next: that makes a fixture no staler.
+    """
+    if path.suffix != ".safetensors":
+        return False
+    with TemporaryDirectory() as folder:
+        fresh = Path(folder) / path.name
+        fresh.write_bytes(content)
+        document, tensors = wire.load(fresh)
+        try:
+            old_document, old_tensors = wire.load(path)
+        except wire.WireError:
+            return False
+    return (
+        document == old_document
+        and tensors.keys() == old_tensors.keys()
+        and all(_close(tensors[name], old_tensors[name]) for name in tensors)
+    )
+
+
+def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if not one.is_floating_point():
+        return torch.equal(one, other)
+    # A small number may be what is left of large ones: its rounding error is as large as theirs.
+    largest = other[other.isfinite()].abs().max().item() if other.isfinite().any() else 0.0
+    return torch.allclose(one, other, rtol=1e-5, atol=1e-6 * max(1.0, largest), equal_nan=True)

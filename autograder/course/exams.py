@@ -1,0 +1,117 @@
+"""Sets exams: draws the cases of each exercise from a seed, and answers them with the reference solution and with
+each known mistake.
+
+The builder sets them from a visible seed, for learners' checks; the judge from the class's secret one. Only here,
+in the grader's own process, does reference code run.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+import threading
+from dataclasses import replace
+from functools import lru_cache
+
+from manyheads import comparison, earlier, probe
+from manyheads.call import Answer, Call
+from manyheads.exam import Exam, Trial
+
+from ..problems import Problem
+from .chapter import Chapter
+from .declare import Exercise
+from .draw import Draw
+
+_lock = threading.Lock()
+VISIBLE_SEED = "the cases that every learner sees"
+
+
+@lru_cache(maxsize=64)
+def _exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
+    reference = chapter.namespace()
+    with earlier.given(chapter.earlier):
+        return {name: _exam(chapter, exercise, seed, reference[name]) for name, exercise in chapter.exercises.items()}
+
+
+def set_exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
+    """Return an exam for each exercise of `chapter`, in the lesson's order. The same seed gives the same exams."""
+    with _lock:  # several submissions are judged at once, and setting exams changes what `manyheads.earlier` gives
+        return _exams(chapter, seed)
+
+
+def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) -> Exam:
+    source = textwrap.dedent(inspect.getsource(exercise.probe)) if exercise.probe else ""
+    source = source.replace(f"def {exercise.probe.__name__}(", "def probe(", 1) if exercise.probe else ""
+    mutants = {
+        mistake.name: chapter.namespace({exercise.name: chapter.mistaken(exercise.name, mistake)})[exercise.name]
+        for mistake in exercise.misconceptions
+    }
+    trials = []
+    for case in exercise.cases:
+        draw = Draw(seed, chapter.name, exercise.name, case.name)
+        call = case.draw(draw)
+        if exercise.gradients:
+            call = _with_gradients(
+                chapter, exercise, case.name, replace(call, cotangent=draw.cotangent()), reference, source
+            )
+        wrong = {name: _without_words(probe.run(mutant, call, source)) for name, mutant in mutants.items()}
+        right = _without_words(probe.run(reference, call, source))
+        trials.append(Trial(case.name, draw.sizes_by_name, call, right, wrong))
+    exam = Exam(
+        exercise=exercise.name,
+        returns=exercise.returns,
+        trials=(),
+        hints={mistake.name: mistake.hint for mistake in exercise.misconceptions},
+        shown_by={mistake.name: list(mistake.shown_by) for mistake in exercise.misconceptions if mistake.shown_by},
+        points={cell.check: cell.points for cell in chapter.cells_of(exercise.name)},
+        builds_on=exercise.builds_on,
+        stand_in=chapter.stand_ins.get(exercise.name, ""),
+        forbids=exercise.forbids,
+        probe=source,
+        exact_zeros=exercise.exact_zeros,
+        keeps_dtype=exercise.keeps_dtype,
+        conceals=exercise.conceals,
+        atol=exercise.atol,
+        rtol=exercise.rtol,
+    )
+    return replace(exam, trials=tuple(_only_different(exam, trial) for trial in trials))
+
+
+def _without_words(answer: Answer) -> Answer:
+    """Drop an exception's text, which versions of torch and Python word each their own way, and its line of source."""
+    failure = answer.failure
+    return answer if failure is None else replace(answer, failure=replace(failure, message="", line=""))
+
+
+def _with_gradients(
+    chapter: Chapter, exercise: Exercise, case: str, call: Call, reference: object, probe_source: str
+) -> Call:
+    """Return `call` as it is where gradients flow back through the reference solution, else one that asks for none."""
+    gradients = probe.run(reference, call, probe_source).gradients
+    none = gradients is None or gradients.failure is not None or not any(gradients.by_output)
+    if none or gradients is None:
+        return replace(call, cotangent=None)
+    for found in gradients.by_output:
+        for name, gradient in (found or {}).items():
+            if not gradient.isfinite().all():
+                raise Problem(
+                    f"{chapter.folder}: {exercise.name}, case {case!r}: the reference's gradient of {name} is not "
+                    "finite; mend it, or declare gradients=False"
+                )
+    return call
+
+
+def _only_different(exam: Exam, trial: Trial) -> Trial:
+    """Drop the mistakes that this case does not show: an answer that is not listed is the right one."""
+    wrong: dict[str, Answer] = {
+        name: _as_far_as_known(exam, trial, answer)
+        for name, answer in trial.wrong.items()
+        if not comparison.same(exam, trial, trial.right, answer)
+    }
+    return replace(trial, wrong=wrong)
+
+
+def _as_far_as_known(exam: Exam, trial: Trial, answer: Answer) -> Answer:
+    """Drop a mistake's gradients where its numbers tell it apart already: they would double the fixtures."""
+    right, without = replace(trial.right, gradients=None), replace(answer, gradients=None)
+    return answer if comparison.same(exam, trial, right, without) else without

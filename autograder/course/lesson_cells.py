@@ -1,0 +1,54 @@
+"""Reads a lesson's cells, with what their headers say as metadata: exercise, check, points, role.
+
+`chapter.py` calls it. The cells come from `lesson.py` by jupytext. A machine that has only what learners need, such as
+a borrowed one with a GPU, has no jupytext: there they come from the solved notebook, which is derived from the lesson.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..problems import Problem
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+
+def lesson_cells(lesson: Path) -> list[NotebookNode]:
+    """Return the cells of `lesson`.
+
+    Raises:
+        Problem: if jupytext is not installed and there is no solved notebook beside the lesson.
+    """
+    try:
+        import jupytext
+    except ImportError:
+        solved = lesson.with_name(f"{lesson.parent.name}.ipynb")
+        if not solved.is_file():
+            raise Problem(f"{lesson} cannot be read: install jupytext, or build {solved.name} first") from None
+        return solved_cells(solved)
+    return jupytext.read(lesson, fmt="py:percent").cells
+
+
+def solved_cells(notebook: Path) -> list[NotebookNode]:
+    """Return a lesson's cells, read from its solved notebook.
+
+    The first code cell is taken for the imports; which cells are quizzes is not known.
+    """
+    from .notebooks import EXERCISE_MARK, GRADE_MARK, is_set_up, read_text
+
+    cells = [cell for cell in read_text(notebook).cells if not is_set_up(cell.source)]
+    imports = next((cell for cell in cells if cell.cell_type == "code"), None)
+    for cell in cells:
+        data = cell.metadata.pop("nbgrader", None)
+        mark, _, source = cell.source.partition("\n")
+        if cell is imports:
+            cell.metadata["role"] = "imports"
+        elif data and data["grade"]:
+            cell.metadata.update(check=mark.removeprefix(GRADE_MARK), points=data["points"])
+            cell.source = source
+        elif data:
+            cell.metadata["exercise"] = mark.removeprefix(EXERCISE_MARK)
+            cell.source = source
+    return cells

@@ -1,0 +1,188 @@
+"""Turns a chapter's lesson into notebooks: the nbgrader source with solutions, and the release without.
+
+`autograder build` and the demo class call it. The same chapter always gives the same bytes: cell ids follow from
+the lesson, never from chance.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from ..problems import Problem
+from .chapter import Chapter
+from .home import BADGE, Home
+
+EXERCISE_MARK, GRADE_MARK = "# exercise: ", "# grade: "
+MAX_BYTES = 150_000  # of a released notebook
+
+_PICTURE = re.compile(r"!\[([^\]]*)\]\((pictures/[\w.-]+)\)")
+_MIME_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+_METADATA: dict[str, Any] = {
+    "accelerator": "GPU",
+    "colab": {"gpuType": "T4", "provenance": []},
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+_SET_UP = """\
+# Run this cell first. Where the course is missing, as on Colab, it is installed: some seconds, and no restart.
+try:
+    import manyheads
+except ModuleNotFoundError:
+    %pip install --quiet "{requirement}"
+    import manyheads
+
+manyheads.setup()"""
+
+_ADDRESS = re.compile(re.escape(_SET_UP).replace(r"\{requirement\}", r"[\w ./@:+-]*"))
+
+
+def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode:
+    """Return nbgrader's source notebook: every cell of the lesson, solutions included, no outputs.
+
+    Args:
+        repository: "owner/name" of the fork that set-up cells install from.
+        tag: the release they install.
+    """
+    home = Home(repository, tag)
+    cells = [_set_up_cell(home)]
+    for index, cell in enumerate(chapter.cells):
+        if cell.cell_type == "markdown":
+            cells.append(_markdown_cell(chapter.folder, cell.source, index))
+        else:
+            cells.append(_code_cell(cell, index))
+    # The title stands first with the badge in it, and the set-up cell under it.
+    cells[0], cells[1] = cells[1], cells[0]
+    title = next((cell for cell in cells if cell.cell_type == "markdown" and cell.source.startswith("# ")), None)
+    if title is not None:
+        title.source = _with_badge(title.source, home.badge(chapter.name, f"[{BADGE.stem}]"))
+    return new_notebook(cells=cells, metadata=_METADATA)
+
+
+def released_notebook(solved: NotebookNode) -> NotebookNode:
+    """Return what learners open: nbgrader's own steps applied to `solved`, as `nbgrader generate_assignment` does."""
+    from nbgrader import preprocessors as steps  # it takes a second, and all else here does without
+
+    notebook: Any = nbformat.from_dict(solved)
+    resources: Any = {}
+    for step in (
+        steps.LockCells,
+        steps.ClearSolutions,
+        steps.ClearOutput,
+        steps.CheckCellMetadata,
+        steps.ComputeChecksums,
+        steps.ClearHiddenTests,
+        steps.ClearMarkScheme,
+        steps.ComputeChecksums,
+        steps.CheckCellMetadata,
+    ):
+        notebook, resources = step().preprocess(notebook, resources)
+    return notebook
+
+
+def to_text(notebook: NotebookNode) -> str:
+    """Return the file's text, one key order for all."""
+    return nbformat.writes(notebook, version=nbformat.NO_CONVERT, sort_keys=True).rstrip("\n") + "\n"
+
+
+def read_text(path: Path) -> NotebookNode:
+    """Read a notebook that this module wrote."""
+    return nbformat.read(path, as_version=4)
+
+
+def grade_id(cell: NotebookNode) -> str:
+    """Return nbgrader's name for a cell, "" where there is none that makes sense: a learner's file may say anything."""
+    data = cell.metadata.get("nbgrader")
+    name = data.get("grade_id") if isinstance(data, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def cell_metadata(name: str, points: float | None) -> dict[str, Any]:
+    """Return nbgrader's metadata of the cell `name`: a graded one, with points, or where an exercise is written."""
+    metadata: dict[str, Any] = {
+        "schema_version": 3,
+        "grade_id": name,
+        "cell_type": "code",
+        "solution": points is None,
+        "grade": points is not None,
+        "locked": points is not None,
+        "task": False,
+    }
+    return metadata if points is None else {**metadata, "points": points}
+
+
+def is_set_up(source: str) -> bool:
+    """Return whether a cell is the set-up cell as it was released, from whatever address it installs."""
+    return _ADDRESS.fullmatch(source.strip()) is not None
+
+
+def exercise_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:
+    """Return the cell in which `exercise` is written."""
+    return next(cell for cell in notebook.cells if grade_id(cell) == exercise)
+
+
+def set_solution(notebook: NotebookNode, exercise: str, source: str) -> None:
+    """Write `source` into the cell of `exercise`, under its mark."""
+    exercise_cell(notebook, exercise).source = f"{EXERCISE_MARK}{exercise}\n{source}"
+
+
+def _set_up_cell(home: Home) -> NotebookNode:
+    source = _SET_UP.format(requirement=home.requirement)
+    return new_code_cell(source, id="set-up", metadata={"cellView": "form"})
+
+
+def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
+    # Neither attachments (JupyterLab shows no SVG in them) nor files beside the notebook (Colab has none): the
+    # picture stands in the text, under a name, at the end of the cell. Colab writes its own pictures so.
+    pictures: dict[str, str] = {}
+
+    def embed(match: re.Match[str]) -> str:
+        alt, relative = match.groups()
+        path = folder / relative
+        if not path.is_file() or path.suffix not in _MIME_TYPES:
+            raise Problem(f"{folder.name}: the lesson shows {relative}, and there is no such picture")
+        pictures[path.stem] = _embedded(path)
+        return f"![{alt}][{path.stem}]"
+
+    text = _PICTURE.sub(embed, source)
+    return new_markdown_cell("\n\n".join([text, *pictures.values()]), id=_cell_id("text", index, source))
+
+
+def _embedded(picture: Path) -> str:
+    """Return the line of markdown that gives `picture` its name, with all that is in it."""
+    content = base64.b64encode(picture.read_bytes()).decode()
+    return f"[{picture.stem}]: data:{_MIME_TYPES[picture.suffix]};base64,{content}"
+
+
+def _with_badge(title: str, badge: str) -> str:
+    """Return the title cell's text with the badge under its first heading."""
+    heading, _, rest = title.partition("\n")
+    return "\n\n".join([heading, badge, rest.strip("\n"), _embedded(BADGE)])
+
+
+def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:
+    metadata = cell.metadata
+    if "exercise" in metadata:
+        name = metadata["exercise"]
+        return _graded(f"{EXERCISE_MARK}{name}\n{cell.source}", name)
+    if "check" in metadata:
+        name = metadata["check"]
+        return _graded(f"{GRADE_MARK}{name}\n{cell.source}", name.replace(".", "-"), points=metadata["points"])
+    # A quiz's source holds its answers: folded away, in JupyterLab and on Colab.
+    folded = {"jupyter": {"source_hidden": True}, "cellView": "form"} if metadata.get("role") == "quiz" else {}
+    return new_code_cell(cell.source, id=_cell_id("code", index, cell.source), metadata=folded)
+
+
+def _graded(source: str, name: str, points: float | None = None) -> NotebookNode:
+    return new_code_cell(source, id=name, metadata={"nbgrader": cell_metadata(name, points)})
+
+
+def _cell_id(kind: str, index: int, source: str) -> str:
+    return f"{kind}-{index:03d}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"

@@ -1,0 +1,247 @@
+"""Reads the names that LMSs give to handed-in files: Canvas, Moodle, Blackboard, Brightspace, Sakai, Gradescope,
+nbgrader's exchange.
+
+All files of one download are written in one layout. A learner chooses the end of a name, and the names of all that is
+in their own folder: so only what the LMS wrote, at one place of every path, is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from ..classroom.identity import Index
+from ..classroom.person import Person, squash
+from .file_names import CANVAS, MOODLE, PLAIN, Named, folder_prefix, parts_of
+from .gradescope_export import Submitters, read_submitters
+from .source_files import HandedIn
+
+CANVAS_QUIZ, EXCHANGE = "canvas quiz", "nbgrader's exchange"
+BLACKBOARD, BRIGHTSPACE, SAKAI, GRADESCOPE = "blackboard", "brightspace", "sakai", "gradescope"
+TIMESTAMP = "timestamp.txt"  # nbgrader's name for the file that says when a submission was handed in; Sakai's, too
+
+# NAME[_LATE]_USER_ATTACHMENT_ORIGINAL, NAME being letters and digits of "Last, First" or of a group's name.
+_CANVAS_NUMBERS = re.compile(r"(?=_(?P<user>\d+)_(?P<attachment>\d+)_(?P<original>.+)$)")
+_CANVAS_ANONYMOUS = re.compile(r"(?:LATE_)?anon_(?P<user>\w+?)_(?P<attachment>\d+)_(?P<original>.+)$")
+_CANVAS_WRITTEN = re.compile(r"(?P<name>.+?)(?P<late>_LATE)?_(?P<user>\d+)_(?:text|link)\.html$")
+# LAST_FIRSTUSER_question_QUESTION_ATTACHMENT_ORIGINAL
+_CANVAS_QUIZ = re.compile(
+    r"(?P<name>.*?)(?P<user>\d+)_question_(?P<question>\d+)_(?P<attachment>\d+)_(?P<original>.+)$"
+)
+# NAME_NUMBER_assignsubmission_PLUGIN, then "/FILE", "_/FILE" or "_FILE"; a default group has no number.
+_MOODLE = re.compile(r"(?P<name>[^_]+)(?:_(?P<number>\d+))?_assignsubmission_(?P<plugin>[a-z]+)(?:_(?P<rest>.*))?$")
+# STUDENT+ASSIGNMENT+TIME+RANDOM, with nbgrader's time
+_EXCHANGE = re.compile(
+    r"(?P<student>[^+]+)\+(?P<assignment>[^+]+)\+(?P<day>\d{4}-\d\d-\d\d) (?P<clock>\d\d[:_.-]\d\d[:_.-]\d\d(?:\.\d+)?)"
+    r" (?P<zone>\S+?)(?:\+[\w-]*)?$"
+)
+# ASSIGNMENT_USERNAME_attempt_TIME_ORIGINAL
+_BLACKBOARD = re.compile(
+    r"(?P<head>.+?)_attempt_(?P<day>\d{4}-\d\d-\d\d)-(?P<clock>\d\d-\d\d-\d\d)(?:_(?P<original>.+)|\.txt)$"
+)
+# NUMBER-FOLDER - NAME - Nov 13, 2026 1105 PM, a folder or the beginning of a file's name
+_BRIGHTSPACE = re.compile(
+    r"(?P<number>\d+)-\d+ - (?P<name>.+?) - (?P<day>[A-Z][a-z]+ \d\d?, \d{4}) (?P<hour>\d\d?):?(?P<minute>\d\d) ?"
+    r"(?P<half>[AP]M)(?: - (?P<original>.+))?$"
+)
+# "LAST, FIRST(EID)", a folder that holds others
+_SAKAI = re.compile(r"(?P<name>[^()]+)\((?P<eid>[^()]+)\)$")
+_SAKAI_FLAT = re.compile(r"(?P<name>[^()]+)\((?P<eid>[^()]+)\)_Submission attachment\(s\)_(?P<original>.+)$")
+_SAKAI_WORK = "Submission attachment(s)"
+_GRADESCOPE = re.compile(r"submission_(?P<number>\d+)$")
+
+_HIDDEN_BY_CANVAS = "Canvas hides whose it is: switch anonymous grading off, and download again"
+
+_Parser = Callable[[HandedIn, Sequence[str], int, "_Known"], Named | None]
+
+
+class _Known:
+    """What is known beside the names.
+
+    Args:
+        people: to tell a group called "lab_3" from user 3.
+        submitters: Gradescope's list of who handed in what.
+        assignment: the chapter handed in.
+    """
+
+    def __init__(self, people: Iterable[Person], submitters: Mapping[str, Submitters], assignment: str = "") -> None:
+        people = list(people)
+        self.people, self.submitters, self.assignment = Index(people), submitters, assignment
+        self.has_canvas_ids = all(person.canvas_id for person in people)
+
+
+def read_lms_names(files: Sequence[HandedIn], assignment: str, people: Iterable[Person] = ()) -> list[Named | None]:
+    """Read every file's name in the layout of the LMS that most of the names are written in.
+
+    Args:
+        assignment: the chapter handed in.
+        people: who is known; they tell how some names are meant.
+
+    Returns:
+        None for a file whose name no LMS wrote there.
+    """
+    paths = [parts_of(file.name) for file in files]
+    known = _Known(people, read_submitters(files), assignment)
+    notebooks = [path for path in paths if ".ipynb" in path[-1].lower()]
+    places = range(folder_prefix(notebooks or paths) + 1)  # deeper, the names are learners' own
+    best, most = None, 0
+    for parse in _PARSERS:
+        for place in places:
+            entries = {tuple(path[: place + 1]) for path in paths if len(path) > place}
+            read = {
+                tuple(path[: place + 1])
+                for file, path in zip(files, paths, strict=True)
+                if len(path) > place and parse(file, path, place, known)
+            }
+            if len(read) > most and 2 * len(read) > len(entries):
+                best, most = (parse, place), len(read)
+    if best is None:
+        return [None] * len(files)
+    parse, place = best
+
+    def named(file: HandedIn) -> Named | None:
+        read = [parse(file, path, place, known) for path in map(parts_of, (file.name, *file.other_names))]
+        found = [one for one in read if one is not None]
+        return replace(found[0], alternatives=(*found[0].alternatives, *found[1:])) if found else None
+
+    return [named(file) for file in files]
+
+
+def is_written_by_lms(file: HandedIn) -> bool:
+    """Whether any part of a file's path looks as if an LMS had written it."""
+    known, path = _Known((), {}), parts_of(file.name)
+    return any(parse(file, path, place, known) for parse in _PARSERS for place in range(len(path)))
+
+
+def _canvas(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
+    name = path[place]
+    if place + 1 < len(path):
+        return None
+    if (found := _CANVAS_ANONYMOUS.match(name)) is not None:
+        late, owner = name.startswith("LATE_"), f"anon_{found['user']}"
+        number = int(found["attachment"])
+        return Named(file, CANVAS, owner, "", found["original"], number, late, anonymous=_HIDDEN_BY_CANVAS)
+    if (found := _CANVAS_WRITTEN.match(name)) is not None:  # typed into Canvas, or a link: no file of the learner's
+        return _of_canvas(file, found["name"], found["user"], name, 0, bool(found["late"]))
+    pairs = [pair for pair in _CANVAS_NUMBERS.finditer(name) if pair.start() > 0]
+    if not pairs:
+        return None
+
+    def is_theirs(pair: re.Match[str]) -> bool:
+        called = squash(name[: pair.start()].removesuffix("_LATE"))
+        return any(called in person.names | person.groups for person in known.people.find("canvas_id", pair["user"]))
+
+    pair = next(filter(is_theirs, pairs), pairs[0])
+    owner = name[: pair.start()]
+    late, number = owner.endswith("_LATE"), int(pair["attachment"])
+    named = _of_canvas(file, owner.removesuffix("_LATE"), pair["user"], pair["original"], number, late)
+    # A group may be called "lab_3". Only where all users are known is it certain which of two numbers is one.
+    users = {pair["user"] for pair in pairs if known.people.find("canvas_id", pair["user"])}
+    return replace(named, is_numbers_own=len(pairs) == 1 or (known.has_canvas_ids and users == {pair["user"]}))
+
+
+def _of_canvas(file: HandedIn, owner: str, user: str, original: str, attachment: int, late: bool) -> Named:
+    claim = Person("", name=owner, canvas_id=user)
+    return Named(file, CANVAS, owner, user, original, attachment, late, claims=(claim,), is_numbers_own=True)
+
+
+def _canvas_quiz(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
+    found = _CANVAS_QUIZ.match(path[place])
+    if found is None or place + 1 < len(path):
+        return None
+    user, owner = found["user"], found["name"]
+    claim = Person("", name=owner, canvas_id=user)
+    return Named(file, CANVAS_QUIZ, owner, user, found["original"], int(found["attachment"]), claims=(claim,))
+
+
+def _moodle(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
+    found = _MOODLE.match(path[place])
+    if found is None:
+        return None
+    inside = path[place + 1 :]
+    original = inside[-1] if inside else found["rest"] or ""
+    owner = found["name"].strip()
+    return Named(file, MOODLE, owner, found["number"] or "", original) if original else None
+
+
+def _exchange(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
+    found = _EXCHANGE.match(path[place])
+    if found is None or place + 1 == len(path):
+        return None
+    clock = re.sub("[_.-]", ":", found["clock"][:8]) + found["clock"][8:]
+    time = f"{found['day']} {clock} {found['zone']}"
+    owner, original = found["student"], path[-1]
+    named = Named(file, EXCHANGE, owner, "", original, attempt=f"{found['day']} {clock}", time=time)
+    if known.assignment and found["assignment"] != known.assignment:
+        return replace(named, anonymous=f"it is for {found['assignment']}, and {known.assignment} is collected")
+    return replace(named, is_time=path[place + 1 :] == [TIMESTAMP])
+
+
+def _blackboard(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
+    found = _BLACKBOARD.match(path[place])
+    if found is None or place + 1 < len(path):
+        return None
+    head, clock = found["head"], found["clock"].replace("-", ":")
+    # The assignment's title and a login may both have a "_".
+    starts = [start.end() for start in re.finditer("_", head) if start.end() < len(head)]
+    named = Named(file, BLACKBOARD, head, head, found["original"] or path[place])
+    named = replace(named, attempt=f"{found['day']} {clock}", time=f"{found['day']} {clock}")
+    read = [replace(named, owner=head[at:], claims=(Person("", login=head[at:]),)) for at in reversed(starts)]
+    return replace(read[0], alternatives=tuple(read[1:])) if read else None
+
+
+def _brightspace(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
+    found = _BRIGHTSPACE.match(path[place])
+    original = found and (path[-1] if place + 1 < len(path) else found["original"])
+    if found is None or not original:
+        return None
+    time = f"{found['day']} {found['hour']}:{found['minute']} {found['half']}"
+    named = Named(file, BRIGHTSPACE, found["name"], found["number"], original, time=time)
+    attempt = ""
+    for months in ("%b", "%B"):
+        with contextlib.suppress(ValueError):
+            attempt = datetime.strptime(time, f"{months} %d, %Y %I:%M %p").isoformat()
+    return replace(named, attempt=attempt, claims=(Person("", name=found["name"]),))
+
+
+def _sakai(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
+    inside = path[place + 1 :]
+    found = _SAKAI.match(path[place]) if inside else _SAKAI_FLAT.match(path[place])
+    if found is None or (inside and inside[0] not in (_SAKAI_WORK, TIMESTAMP)):
+        return None
+    last, _, first = found["name"].partition(",")
+    claim = Person("", name=f"{first.strip()} {last.strip()}".strip(), login=found["eid"])
+    original = inside[-1] if inside else found["original"]
+    is_time = list(inside) == [TIMESTAMP]
+    named = Named(file, SAKAI, found["name"].strip(), found["eid"], original, claims=(claim,), is_time=is_time)
+    return replace(named, is_numbers_own=True)
+
+
+def _gradescope(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
+    found = _GRADESCOPE.match(path[place])
+    if found is None or place + 1 == len(path):
+        return None
+    number, original = found["number"], path[-1]
+    who = known.submitters.get("/".join(path[: place + 1]))
+    if who is None:
+        reason = "whose it is, is in Gradescope's submission_metadata.yml, which must lie beside its folder"
+        return Named(file, GRADESCOPE, path[place], number, original, anonymous=reason)
+    names = " and ".join(claim.name for claim in who.people)
+    named = Named(file, GRADESCOPE, names, number, original, claims=who.people, is_numbers_own=True)
+    return replace(named, attempt=who.time, time=who.time)
+
+
+_PARSERS: tuple[_Parser, ...] = (
+    _canvas_quiz,
+    _canvas,
+    _moodle,
+    _exchange,
+    _blackboard,
+    _brightspace,
+    _gradescope,
+    _sakai,
+)
+LAYOUTS = (CANVAS, CANVAS_QUIZ, MOODLE, EXCHANGE, BLACKBOARD, BRIGHTSPACE, GRADESCOPE, SAKAI, PLAIN)

@@ -1,0 +1,259 @@
+"""The files in a folder or a zip of handed-in work, one after the other, without trusting any of them.
+
+`autograder.intake.collect` reads them. Nothing is unpacked: a file's content is copied from where it lies, and never
+more of it than a notebook may weigh. What is not even looked at comes back with the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Protocol
+
+from ..handed_in_file import MAX_BYTES
+from ..problems import Problem, one_line
+from ..whole_file import whole_file
+from .name_bytes import names_in_zip, names_on_disk
+from .zip_directory import open_zip
+
+MAX_FILES = 100_000
+_CHUNK = 2**20
+_LONGEST_PATH, _LONGEST_NAME = 4096, 255  # characters; as file systems have it
+_LINK = "it is a link, and links are not followed"
+_RATIO, _RATIO_FROM = 300, 2**20  # notebooks full of the same output shrink a hundredfold; a bomb a thousandfold
+
+# What a file may answer when it is read: `zipfile` raises nearly anything, for a member that is not as it says.
+_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error)
+
+
+class Damaged(Exception):
+    """A file that cannot be read. Its text says why, as the reason for which it is not taken."""
+
+
+class Readable(Protocol):
+    """What gives bytes, a piece at a time."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, b"" at the end."""
+        ...
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """One file.
+
+    Args:
+        name: its path below the source, with "/".
+        size: in bytes.
+        opened: opens it for reading, and raises `Damaged`, then or later, if that cannot be done.
+        other_names: how its path may be read, too, where the encoding of its name is not known.
+    """
+
+    name: str
+    size: int
+    opened: Callable[[], AbstractContextManager[Readable]] = field(repr=False, compare=False)
+    other_names: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> list[str]:
+        """The name's folders and the file's own name."""
+        return [part for part in self.name.split("/") if part]
+
+    def copy_to(self, path: Path) -> None:
+        """Write the content to `path`, which appears there as a whole or not at all.
+
+        Raises:
+            Damaged: if it cannot be read.
+            OSError: if it cannot be written.
+        """
+        with whole_file(path) as beside, self.opened() as source, beside.open("wb") as target:
+            for chunk in _chunks(source):
+                target.write(chunk)
+
+    def digest(self) -> str:
+        """Return a digest of the content."""
+        with self.opened() as source:
+            return digest(source)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was not taken, and why."""
+
+    name: str
+    reason: str
+
+
+def digest(source: Readable) -> str:
+    """Return a digest of what is left to read in `source`."""
+    found = hashlib.sha256()
+    for chunk in _chunks(source):
+        found.update(chunk)
+    return found.hexdigest()
+
+
+@contextmanager
+def handed_in(source: Path) -> Iterator[tuple[list[HandedIn], list[Skipped]]]:
+    """Open a folder or a zip, and give its files and what is refused of it. Sorted by name.
+
+    Raises:
+        Problem: if `source` is neither, or holds too many files.
+    """
+    if source.is_dir():
+        yield _split(_files_of_folder(source))
+    elif zipfile.is_zipfile(source):
+        try:
+            archive = open_zip(source)
+        except (zipfile.BadZipFile, NotImplementedError, UnicodeError) as error:
+            raise Problem(f"{source} cannot be unpacked: {one_line(error)}; download it again") from error
+        with archive:
+            yield _split(_files_of_zip(archive, source))
+    elif source.exists():
+        raise Problem(f"{source} is neither a folder nor a zip file")
+    else:
+        raise Problem(f"there is no {source}")
+
+
+def _split(found: Iterator[HandedIn | Skipped]) -> tuple[list[HandedIn], list[Skipped]]:
+    files: list[HandedIn] = []
+    skipped: list[Skipped] = []
+    for file in found:
+        files.append(file) if isinstance(file, HandedIn) else skipped.append(file)
+        if len(files) + len(skipped) > MAX_FILES:
+            raise Problem(f"there are more than {MAX_FILES:,} files; hand in a smaller folder or zip")
+    return sorted(files, key=lambda file: file.name), skipped
+
+
+def _files_of_folder(source: Path) -> Iterator[HandedIn | Skipped]:
+    closed: list[OSError] = []
+    for folder, folders, names in os.walk(source, onerror=closed.append):
+        for name in sorted(folders):
+            if Path(folder, name).is_symlink():
+                yield Skipped(_names_below(source, Path(folder, name))[0], _LINK)
+        folders[:] = sorted(name for name in folders if not _is_litter([name]))
+        for name in sorted(names):
+            path = Path(folder, name)
+            shown, *others = _names_below(source, path)
+            if _is_litter([name]):
+                continue
+            try:
+                status = path.lstat()
+            except OSError as error:  # it has just been deleted
+                yield Skipped(shown, _why(error))
+                continue
+            if stat.S_ISLNK(status.st_mode):
+                yield Skipped(shown, _LINK)
+            elif not stat.S_ISREG(status.st_mode):
+                yield Skipped(shown, "it is not a regular file")
+            elif status.st_size > MAX_BYTES:
+                yield Skipped(shown, _too_large(status.st_size))
+            else:
+                opened = functools.partial(_opened, functools.partial(path.open, "rb"))
+                yield HandedIn(shown, status.st_size, opened, tuple(others))
+    for error in closed:
+        where = Path(os.fsdecode(error.filename))
+        if where == source:
+            raise Problem(f"{source} cannot be read: {error.strerror}")
+        yield Skipped(_names_below(source, where)[0], f"what is in this folder is not collected: {_why(error)}")
+
+
+@contextmanager
+def _opened(opener: Callable[[], IO[bytes]]) -> Iterator[Readable]:
+    try:
+        file = opener()
+    except _UNREADABLE as error:
+        raise Damaged(_why(error)) from error
+    with file:
+        yield _Reader(file)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a file, and raises nothing but `Damaged`."""
+
+    file: IO[bytes]
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self.file.read(size)
+        except _UNREADABLE as error:
+            raise Damaged(_why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"it cannot be read ({error.strerror or one_line(error)})"
+    return f"it is damaged ({one_line(error)}): download the zip again, or ask for the file"
+
+
+def _names_below(source: Path, path: Path) -> tuple[str, ...]:
+    return names_on_disk(path.relative_to(source).as_posix())
+
+
+def _files_of_zip(archive: zipfile.ZipFile, source: Path) -> Iterator[HandedIn | Skipped]:
+    if len(archive.infolist()) > MAX_FILES:
+        raise Problem(
+            f"{source} holds {len(archive.infolist()):,} files, more than {MAX_FILES:,}: it is no class's work"
+        )
+    for member in archive.infolist():
+        name, *others = (name.replace("\\", "/") for name in names_in_zip(member))
+        parts = name.split("/")
+        if name.endswith("/") or _is_litter(parts):
+            continue
+        reason = _refuse(member, name, parts)
+        if reason:
+            yield Skipped(name, reason)
+        else:
+            yield HandedIn(
+                name, member.file_size, lambda member=member: _opened(lambda: archive.open(member)), tuple(others)
+            )
+
+
+def _refuse(member: zipfile.ZipInfo, name: str, parts: list[str]) -> str:
+    """Return why a zip's member is not looked at, or ""."""
+    if not name or "\0" in name:
+        return "its name is none that a file can have"
+    if name.startswith("/") or (len(parts[0]) == 2 and parts[0][1] == ":") or ".." in parts:
+        return "its path leads out of the archive"
+    if len(name) > _LONGEST_PATH or len(max(parts, key=len)) > _LONGEST_NAME:
+        return "its name is longer than any file's can be"
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return _LINK
+    if kind not in (0, stat.S_IFREG):
+        return "it is not a regular file"
+    if member.flag_bits & 0x1:
+        return "it is encrypted; ask for it without a password"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "it is compressed in an unusual way; zip it again"
+    if member.file_size > MAX_BYTES:
+        return _too_large(member.file_size)
+    if member.file_size > _RATIO_FROM and member.file_size > _RATIO * max(member.compress_size, 1):
+        return f"it would grow to {member.file_size / max(member.compress_size, 1):.0f} times its size: a zip bomb"
+    return ""
+
+
+def _too_large(size: int) -> str:
+    return f"it has {size / 2**20:.0f} MB; ask for the notebook with its outputs cleared"
+
+
+def _is_litter(parts: list[str]) -> bool:
+    """Whether a file is one that systems leave behind, and nobody hands in."""
+    hidden = any(part in ("__MACOSX", ".ipynb_checkpoints", ".git", "__pycache__") for part in parts)
+    return hidden or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini") or parts[-1].startswith("._")
+
+
+def _chunks(source: Readable) -> Iterator[bytes]:
+    left = MAX_BYTES + 1  # whatever it said of its size
+    while left > 0 and (chunk := source.read(min(_CHUNK, left))):
+        left -= len(chunk)
+        yield chunk

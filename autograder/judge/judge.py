@@ -1,0 +1,97 @@
+"""The judge: decides, outside the learner's process, whether what their code answers is right.
+
+It sets the exam from the class's secret seed, has the calls carried out in the learner's kernel (`Ask`), and
+compares what comes back. Expected values, reference code and scores never leave this process.
+"""
+
+from __future__ import annotations
+
+from manyheads import diagnosis
+from manyheads.call import missing
+from manyheads.diagnosis import Ask, Finding
+from manyheads.exam import CHECKS, Exam, foundations
+
+from ..course.chapter import Chapter, GradedCell
+from ..course.exams import set_exams
+from ..safe_text import clean
+from .learner_source import ready_made
+from .verdict import PASSED, Verdict
+
+
+class Judge:
+    """Judges one submission, graded cell by graded cell, in the notebook's order.
+
+    Args:
+        chapter: what was set.
+        seed: the class's secret seed.
+    """
+
+    def __init__(self, chapter: Chapter, seed: str) -> None:
+        self.chapter = chapter
+        self.exams = set_exams(chapter, seed)
+        self.verdicts: list[Verdict] = []
+        self._settled: dict[tuple[str, str], tuple[Finding | None, tuple[str, ...]]] = {}  # by exercise and check
+
+    def mark(self, cell: GradedCell, ask: Ask, source: str) -> Verdict:
+        """Judge one graded cell and remember the verdict.
+
+        Args:
+            ask: the way into the learner's kernel.
+            source: every cell in which the learner wrote the exercise, "" where there is none.
+        """
+        exam = self.exams[cell.exercise]
+
+        def failing(other: Exam) -> bool:
+            judged = [v for v in self.verdicts if v.exercise == other.exercise]
+            if len(judged) == len(CHECKS):
+                return any(verdict.stage != PASSED or verdict.carried for verdict in judged)
+            # Its checks stand below this one. Where a working one is lent, they are decided before: what is lent could
+            # be kept, and handed in as the learner's own.
+            answers = ask(other, {})
+            if not diagnosis.fails(other, answers) or all(a.failure == missing(other.exercise) for a in answers):
+                return False
+            # What is lent holds what it builds on. Where that is still to come, it could be handed in below.
+            if any(self._is_to_come(name, ask) for name in foundations(self.exams, other.exercise)):
+                return False
+            for check in CHECKS:
+                if (other.exercise, check) not in self._settled:
+                    decided = diagnosis.decide(self.exams, other, check, "", ask, failing)
+                    self._settled[other.exercise, check] = decided
+            return True
+
+        taken = ready_made(source, self.chapter.earlier)
+        if taken:
+            why = f"Your code takes {taken} ready-made from the course itself.\nWrite {cell.exercise} on your own."
+            return self._remember(cell, Finding(why, "forbidden"), ())
+        settled = self._settled.get((cell.exercise, cell.check))
+        if settled and diagnosis.forbidden_in(exam, source) is None:
+            return self._remember(cell, *settled)
+        finding, carried = diagnosis.decide(self.exams, exam, cell.check, source, ask, failing)
+        return self._remember(cell, finding, carried)
+
+    def _is_to_come(self, exercise: str, ask: Ask) -> bool:
+        """Return whether an exercise is neither judged nor there."""
+        if any(verdict.exercise == exercise for verdict in self.verdicts):
+            return False
+        return all(answer.failure == missing(exercise) for answer in ask(self.exams[exercise], {}))
+
+    def give_up(self, cell: GradedCell, stage: str, reason: str) -> Verdict:
+        """Record that a cell could not be judged, because of what the learner's code did."""
+        return self._remember(cell, Finding(reason, stage), ())
+
+    def _remember(self, cell: GradedCell, finding: Finding | None, carried: tuple[str, ...]) -> Verdict:
+        verdict = Verdict(
+            exercise=cell.exercise,
+            check=cell.check,
+            grade_id=cell.grade_id,
+            points=cell.points,
+            earned=cell.points if finding is None else 0,
+            stage=PASSED if finding is None else finding.stage,
+            message=diagnosis.passed_line(self.exams[cell.exercise], cell.check, carried)
+            if finding is None
+            else clean(finding.message),
+            misconception=None if finding is None else finding.misconception,
+            carried=carried,
+        )
+        self.verdicts.append(verdict)
+        return verdict

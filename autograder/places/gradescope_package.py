@@ -1,0 +1,66 @@
+"""`autograder package gradescope`: the zip that Gradescope builds an assignment's autograder from.
+
+It holds this package, `manyheads`, and the chapter with the ones before it, solutions included: it is for the
+instructor alone. What runs for each submission is `autograder.places.gradescope_run`.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..course.chapter import REPOSITORY_ROOT, read_chapter
+from ..problems import Problem
+from ..whole_file import whole_file
+
+PACKAGE = "package.json"  # what the package says of itself
+_TEMPLATES = Path(__file__).parent / "templates" / "gradescope"
+_SCRIPTS = ("setup.sh", "run_autograder")
+_PROJECT = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "LICENSE-lessons")
+_LEFT_OUT = {"__pycache__", ".ipynb_checkpoints"}
+
+
+def package(assignment: str, output: Path, solutions: Path = REPOSITORY_ROOT / "solutions") -> Path:
+    """Write the package for `assignment` to `output`.
+
+    Args:
+        solutions: the folder of chapters.
+
+    Raises:
+        Problem: if there is no such chapter, or it was not built.
+    """
+    known = sorted(path.parent.name for path in solutions.glob("*/lesson.py"))
+    if assignment not in known:
+        raise Problem(f"{solutions} has no chapter {assignment!r}; it has: {', '.join(known) or 'none'}")
+    read_chapter(solutions / assignment)  # a chapter with faults is told of here, not on Gradescope
+    chapters = [name for name in known if name <= assignment]  # it may use what the earlier ones built
+    for name in chapters:
+        if not (solutions / name / f"{name}.ipynb").is_file():
+            raise Problem(f"{solutions / name} has no {name}.ipynb: first run autograder build")
+    with whole_file(output) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in _SCRIPTS:
+            _add(archive, name, (_TEMPLATES / name).read_bytes(), mode=0o755)
+        _add(archive, PACKAGE, json.dumps({"assignment": assignment}).encode())
+        for name in _PROJECT:
+            _add(archive, name, (REPOSITORY_ROOT / name).read_bytes())
+        folders = [(REPOSITORY_ROOT / name, name) for name in ("manyheads", "autograder")]
+        folders += [(solutions / name, f"solutions/{name}") for name in chapters]
+        for folder, inside in folders:
+            for path in _files(folder):
+                _add(archive, f"{inside}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+    return output
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not _LEFT_OUT & set(path.parts) and not path.name.endswith((".pyc", ".new")):
+            yield path
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int = 0o644) -> None:
+    member = zipfile.ZipInfo(name)  # without a date: the same package comes out of the same files
+    member.external_attr = (0o100000 | mode) << 16
+    member.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(member, content)

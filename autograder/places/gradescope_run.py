@@ -1,0 +1,197 @@
+"""What runs in Gradescope's container for each submission: the same judge as everywhere, and its `results.json`.
+
+`run_autograder` of the package gives the command `autograder gradescope`. Where a fault is ours it writes no results
+and ends with an error, which Gradescope shows as a failed autograder: nobody gets a zero for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..classroom.class_folder import ClassFolder, new_class
+from ..classroom.record import GRADED, NEEDS_REVIEW
+from ..classroom.results import CARRIED, CLEAN, UNSOLVED, ClassResults, ExerciseResult, LearnerResult, class_results
+from ..cli import doctor
+from ..intake.choose_file import choose
+from ..intake.read_names import read_names
+from ..intake.source_files import Damaged, handed_in
+from ..intake.worth import Worth
+from ..problems import Problem
+from ..run.grade import grade
+from ..sandbox.other_user import LEARNER
+from ..whole_file import whole_file
+from .gradescope_package import PACKAGE
+
+_STUDENT = "learner"  # the one student of the class in the container
+_SECRETS = ("source", "class", "results", "submission_metadata.json")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Gradescope's folders.
+
+    Args:
+        root: `/autograder` there.
+    """
+
+    root: Path
+
+    @property
+    def folder(self) -> ClassFolder:
+        """The class that is made once, when the image is built."""
+        return ClassFolder(self.root / "class")
+
+    @property
+    def assignment(self) -> str:
+        return json.loads((self.root / "source" / PACKAGE).read_text(encoding="utf-8"))["assignment"]
+
+
+def main(only_prepare: bool) -> None:
+    """Make the class, if it is not there, and grade what lies in `submission/`.
+
+    Raises:
+        SystemExit: with code 1, for a fault that is not theirs.
+    """
+    layout = Layout(Path(os.environ.get("AUTOGRADER_ROOT", "/autograder")).resolve())
+    try:
+        prepare(layout)
+        if not only_prepare:
+            run(layout)
+    except (Problem, OSError) as problem:
+        print(f"Not graded, and not the learner's fault: {problem}")
+        sys.exit(1)
+
+
+def prepare(layout: Layout) -> None:
+    """Make the class folder, with a secret seed of its own, unless it is there."""
+    if not layout.folder.root.exists():
+        new_class(layout.folder.root, layout.root / "source" / "solutions")
+
+
+def run(layout: Layout) -> None:
+    """Grade the submission and write `results/results.json`.
+
+    Raises:
+        Problem: if it could not be graded by a fault of ours.
+    """
+    started = time.monotonic()
+    folder, assignment = layout.folder, layout.assignment
+    missing = _take_in(layout)
+    if missing:
+        learner, results = None, class_results(folder, assignment)
+    else:
+        grade(folder, assignment, workers=1, regrade=True, progress=False, sandbox=_seal(layout))
+        results = class_results(folder, assignment)
+        [learner] = results.learners
+        if learner.outcome == NEEDS_REVIEW:
+            raise Problem(learner.reason)
+    found = as_gradescope(results, learner, missing)
+    found["execution_time"] = round(time.monotonic() - started, 1)  # seconds
+    path = layout.root / "results" / "results.json"
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def as_gradescope(results: ClassResults, learner: LearnerResult | None, missing: str = "") -> dict[str, Any]:
+    """Return what `results.json` holds: one test an exercise, and a text above them where something is to be said.
+
+    Args:
+        learner: how the submission did; None where there is none.
+        missing: why there is none.
+    """
+    exercises = learner.exercises if learner is not None else {}
+    said = [missing] if missing else []
+    if learner is not None and learner.outcome != GRADED:
+        said.append(f"Your notebook ended as {learner.outcome!r}: {learner.reason}.")
+    if learner is not None and learner.repairs:
+        said.append("Before it was graded, your notebook was mended:\n" + "\n".join(learner.repairs))
+    hints = {(made.exercise, made.name): made.hint for made in results.misconceptions}
+    tests = []
+    for name, points in results.points.items():
+        result = exercises.get(name)
+        earned = result.earned if result else 0.0
+        tests.append(
+            {
+                "name": name,
+                "score": earned,
+                "max_score": points,
+                "status": "passed" if earned >= points else "failed",
+                "output": _in_words(name, result, hints),
+                "output_format": "text",
+                "visibility": "visible",
+            }
+        )
+    return {
+        "score": sum(test["score"] for test in tests),
+        "output": "\n\n".join(said),
+        "output_format": "text",
+        "stdout_visibility": "hidden",
+        "tests": tests,
+    }
+
+
+def _in_words(name: str, result: ExerciseResult | None, hints: dict[tuple[str, str], str]) -> str:
+    if result is None:
+        return "This was not judged."
+    if result.state == CLEAN:
+        return "Right."
+    if result.state == CARRIED:
+        return "Right, checked with a working version of what it builds on, which is not right yet."
+    said = list(result.messages)
+    for mistake in result.misconceptions:
+        hint = hints.get((name, mistake), "")
+        if hint and not any(hint in message for message in said):
+            said.append(hint)
+    return "\n\n".join(said) or ("Nothing is written here yet." if result.state == UNSOLVED else "This is not right.")
+
+
+def _take_in(layout: Layout) -> str:
+    """Put the submitted notebook where it is graded. Return why there is none, or ""."""
+    folder, assignment = layout.folder, layout.assignment
+    with handed_in(layout.root / "submission") as (files, skipped):
+        # Whoever's names are in them, all are one learner's.
+        names = [replace(named, is_flat=False) for named in read_names(files, assignment)]
+        with Worth(folder, assignment) as worth:
+            choice = choose(assignment, _STUDENT, names, worth)
+        if choice.file is not None:
+            try:
+                choice.file.file.copy_to(folder.notebook(_STUDENT, assignment))
+            except Damaged as damaged:
+                return f"{choice.file.original} was not graded: {damaged}."
+            return ""
+    if choice.unclear:
+        return f"There are several notebooks: hand in one, called {assignment}.ipynb."
+    others = [named.file.name for named in choice.others] + [f"{file.name} ({file.reason})" for file in skipped]
+    there = f"There is only: {', '.join(others[:5])}." if others else "Nothing was handed in."
+    return f"There is no notebook. Hand in {assignment}.ipynb. {there}"
+
+
+def _seal(layout: Layout) -> bool:
+    """Return whether there is a sandbox; where there is none, set up the next best.
+
+    Raises:
+        Problem: if learners' code could read the solutions.
+    """
+    lacking = [layer for layer in doctor.find_layers() if layer.missing]
+    if not lacking:
+        print("The submission ran sealed off: no network, nothing of this container in sight.")
+        return True
+    if os.getuid() != 0:
+        raise Problem(f"there is no sandbox here ({lacking[0].name}: {lacking[0].missing}), and this is not root")
+    for name in _SECRETS:
+        path = layout.root / name
+        if path.exists():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    config = layout.folder.root / "nbgrader_config.py"
+    setting = f"c.Execute.user = {LEARNER}\n"
+    if setting not in config.read_text(encoding="utf-8"):
+        config.write_text(config.read_text(encoding="utf-8") + setting, encoding="utf-8")
+    print(f"No sandbox here ({lacking[0].name}: {lacking[0].missing}): the submission ran as another user, who can")
+    print("read neither solutions nor results, but reach the network.")
+    return False

@@ -1,0 +1,125 @@
+"""Where released cells stand in a realigned submission: missing ones come back, checks stand below what they need.
+
+`autograder.realign.realign` calls these in turn. The learner's own cells are never reordered: a cell that is moved up
+could miss something that stood above it. What moves is the release's: imports up, checks down.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nbformat import NotebookNode
+
+from ..notebook.outline import outline
+from . import repairs as repair
+from .pieces import Piece
+from .release import Release, Slot
+from .repairs import Repair
+
+
+@dataclass(eq=False)
+class Item:
+    """A cell of the realigned notebook.
+
+    Args:
+        cell: the cell.
+        slot: the released cell that it is; None for a learner's own.
+        piece: what it was in the submission; None for a cell that was put back or set apart.
+    """
+
+    cell: NotebookNode
+    slot: Slot | None
+    piece: Piece | None
+
+
+def put_back(items: Sequence[Item], release: Release, repairs: list[Repair]) -> list[Item]:
+    """Return `items` with the exercises and imports that are missing, each below what it follows in the release."""
+    items = list(items)
+    present = {item.slot for item in items if item.slot}
+    bound = {name for item in items if item.cell.cell_type == "code" for name in outline(item.cell.source).binds}
+    for slot in release.slots:
+        exercise = bool(slot.exercise) and not slot.checks
+        lost_imports = slot.imports and not outline(slot.cell.source).binds <= bound
+        if slot in present or not (exercise or lost_imports):
+            continue
+        before = [place for place, item in enumerate(items) if item.slot and item.slot.place < slot.place]
+        items.insert(before[-1] + 1 if before else 0, _released(slot))
+        present.add(slot)
+        repairs.append(Repair(repair.MISSING, slot.name or "imports"))
+    return items
+
+
+def raise_imports(items: Sequence[Item], repairs: list[Repair]) -> list[Item]:
+    """Return `items` with the release's imports above the first exercise: it is read with them."""
+    items = list(items)
+    first = next((place for place, item in enumerate(items) if item.slot and item.slot.exercise), len(items))
+    late = [item for item in items[first:] if item.slot and item.slot.imports and _from_above(item, items)]
+    for item in late:
+        items.remove(item)
+        repairs.append(Repair(repair.MOVED, "imports"))
+    return items[:first] + late + items[first:]
+
+
+def _from_above(imports: Item, items: Sequence[Item]) -> bool:
+    """Return whether the release has these imports above its first exercise."""
+    exercises = [item.slot.place for item in items if item.slot and item.slot.exercise]
+    return imports.slot is not None and imports.slot.place < min(exercises, default=0)
+
+
+def place_checks(items: Sequence[Item], release: Release, repairs: list[Repair]) -> list[Item]:
+    """Return `items` with each check once, at its own place where it is below all that it needs, else below that."""
+    items = list(items)
+    present = {item.slot: item for item in items if item.slot and item.slot.checks}
+    needs = _Needs(items)
+    for slot in release.checks:
+        item = present.get(slot)
+        needed = needs.of(slot.exercise)
+        places = {id(cell): place for place, cell in enumerate(items)}
+        bottom = max(places[id(cell)] for cell in needed)
+        if item is not None and places[id(item)] > bottom:
+            continue
+        if item is not None:
+            items.remove(item)
+            repairs.append(Repair(repair.MOVED, slot.name))
+            bottom -= 1  # it stood above that cell
+        else:
+            repairs.append(Repair(repair.MISSING, slot.name))
+        earlier = [place for place, other in enumerate(items) if _same_exercise_before(other, slot)]
+        items.insert(max([bottom, *earlier]) + 1, item or _released(slot))
+    return items
+
+
+def _same_exercise_before(item: Item, slot: Slot) -> bool:
+    return item.slot is not None and item.slot.exercise == slot.exercise and item.slot.place < slot.place
+
+
+def _released(slot: Slot) -> Item:
+    return Item(copy.deepcopy(slot.cell), slot, None)
+
+
+class _Needs:
+    """Which cells an exercise needs: its own, other exercises' and the learner's functions and classes it names."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._exercises = {
+            item.slot.exercise: item for item in items if item.slot and item.slot.exercise and not item.slot.checks
+        }
+        # A function of the learner's that is written several times is at hand from the first of them on.
+        self._definers: dict[str, Item] = {}
+        for item in reversed(items):
+            if item.slot is None and item.cell.cell_type == "code":
+                self._definers |= dict.fromkeys(outline(item.cell.source).defines, item)
+        self._definers |= self._exercises
+
+    def of(self, exercise: str) -> list[Item]:
+        """Return the cells that the checks of `exercise` must stand below, its own first."""
+        needed = {id(found): found for found in [self._exercises[exercise]]}
+        waiting = list(needed.values())
+        while waiting:
+            uses = outline(waiting.pop().cell.source).uses
+            found = {id(item): item for name in uses & self._definers.keys() if (item := self._definers[name])}
+            waiting += [item for key, item in found.items() if key not in needed]
+            needed |= found
+        return list(needed.values())

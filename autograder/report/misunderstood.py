@@ -1,0 +1,151 @@
+"""What a class as a whole misunderstood: who is stuck where, and which mistakes cross exercises or come together.
+
+The report asks it. All of it follows from the class's results.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from ..classroom.results import (
+    CARRIED,
+    CLEAN,
+    FAILED,
+    PARTLY,
+    UNKNOWN,
+    UNSOLVED,
+    ClassResults,
+    ExerciseResult,
+    LearnerResult,
+)
+
+_MOST_PAIRS = 8
+_REST = (PARTLY, FAILED, UNSOLVED, UNKNOWN, CLEAN, CARRIED)  # the last two: points taken by hand
+
+
+@dataclass(frozen=True)
+class ExerciseShare:
+    """One exercise's pass rate.
+
+    Args:
+        exercise: its name.
+        solved, judged: how many have all its points, of how many that were judged.
+        rate: `solved / judged`, None without any.
+        carried: how many of the solved were judged with stand-ins.
+        rest: what became of the others: how many ended in which state.
+        unsolved_by: who the others are.
+        stuck: those of them who solved nothing from here on.
+    """
+
+    exercise: str
+    solved: int
+    judged: int
+    rate: float | None
+    carried: int
+    rest: tuple[tuple[str, int], ...]
+    unsolved_by: tuple[str, ...]
+    stuck: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a mistake was made: the assignment's title, the exercise, and by how many."""
+
+    title: str
+    exercise: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """One mistake that was made in several exercises.
+
+    Args:
+        name: the mistake.
+        places: where, in the course's order.
+        learners: how many made it at all.
+        again: how many made it in more than one place.
+    """
+
+    name: str
+    places: tuple[Place, ...]
+    learners: int
+    again: int
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two mistakes that several learners made together, each as (exercise, mistake)."""
+
+    one: tuple[str, str]
+    other: tuple[str, str]
+    count: int
+
+
+def solved(result: ExerciseResult) -> bool:
+    return result.earned >= result.points
+
+
+def exercise_shares(results: ClassResults) -> list[ExerciseShare]:
+    """Count for each exercise, in the lesson's order, who solved it and what became of the others."""
+    stopped = {learner.student: _stopped_at(learner) for learner in results.learners}
+    shares = []
+    for exercise in results.points:
+        judged = {
+            learner.student: learner.exercises[exercise]
+            for learner in results.learners
+            if exercise in learner.exercises
+        }
+        others = {student: result for student, result in judged.items() if not solved(result)}
+        states = Counter(result.state for result in others.values())
+        shares.append(
+            ExerciseShare(
+                exercise,
+                solved=len(judged) - len(others),
+                judged=len(judged),
+                rate=results.pass_rate(exercise),
+                carried=sum(result.state == CARRIED and solved(result) for result in judged.values()),
+                rest=tuple((state, states[state]) for state in _REST if states[state]),
+                unsolved_by=tuple(others),
+                stuck=tuple(student for student in others if stopped[student] == exercise),
+            )
+        )
+    return shares
+
+
+def crossings(shown: Sequence[ClassResults]) -> list[Crossing]:
+    """Return the mistakes that were made in several exercises or assignments, the widest spread first."""
+    places: dict[str, list[Place]] = {}
+    made: dict[str, Counter[str]] = {}
+    for results in shown:
+        order = list(results.points)
+        for mistake in sorted(results.misconceptions, key=lambda mistake: order.index(mistake.exercise)):
+            here = Place(results.title, mistake.exercise, len(mistake.students))
+            places.setdefault(mistake.name, []).append(here)
+            made.setdefault(mistake.name, Counter()).update(mistake.students)
+    found = [
+        Crossing(name, tuple(where), len(made[name]), sum(times > 1 for times in made[name].values()))
+        for name, where in places.items()
+        if len(where) > 1
+    ]
+    return sorted(found, key=lambda crossing: (-crossing.learners, -len(crossing.places)))
+
+
+def pairs(results: ClassResults) -> list[Pair]:
+    """Return the pairs of mistakes that at least two learners made together, the commonest first."""
+    together: Counter[tuple[tuple[str, str], tuple[str, str]]] = Counter()
+    for learner in results.learners:
+        own = [(name, mistake) for name, done in learner.exercises.items() for mistake in done.misconceptions]
+        together.update(combinations(own, 2))
+    return [Pair(one, other, count) for (one, other), count in together.most_common(_MOST_PAIRS) if count > 1]
+
+
+def _stopped_at(learner: LearnerResult) -> str | None:
+    """Return the first exercise from which on nothing is solved."""
+    found = None
+    for exercise, result in learner.exercises.items():
+        found = None if solved(result) else found or exercise
+    return found

@@ -1,0 +1,236 @@
+"""Writes a class's results as one HTML page for its instructor. `autograder report` calls it.
+
+The page stands alone and loads nothing. Its own script and style are the only ones that its content policy lets run,
+by their hashes, so nothing that a learner wrote can act in it. Names are hidden until somebody asks for them. This
+module only shows what `autograder.classroom.results` gathered; it never judges and never changes a grade.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from statistics import mean, median
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from ..classroom.class_folder import ClassFolder
+from ..classroom.history import BY_HAND, RESUBMITTED
+from ..classroom.results import (
+    CARRIED,
+    CLEAN,
+    FAILED,
+    PARTLY,
+    UNKNOWN,
+    UNSOLVED,
+    ClassResults,
+    ExerciseResult,
+    LearnerResult,
+    class_results,
+)
+from ..safe_text import clean
+from ..whole_file import whole_file
+from .aliases import aliases
+from .histogram import axis, histogram, number
+from .misunderstood import crossings, exercise_shares, pairs, solved
+from .score_changes import movement
+from .submissions_to_open import concerns
+from .wrong_code import UNRECOGNISED, CodeSample, code_samples, unrecognised
+
+REPORT, ANONYMOUS_REPORT = "report.html", "report-anonymous.html"
+_DIFFERS = '<span class="unseen">differs: </span>'
+Samples = Mapping[tuple[str, str], CodeSample]
+
+
+@dataclass(frozen=True)
+class State:
+    """How one state of an exercise is shown: never by its colour alone.
+
+    Args:
+        symbol: one or two characters, readable on a projector.
+        words: the state in words.
+        meaning: its line in the legend.
+    """
+
+    symbol: str
+    words: str
+    meaning: str
+
+    @property
+    def css(self) -> str:
+        return f"state-{self.words.replace(' ', '-')}"
+
+
+STATES = {
+    CLEAN: State("✓", "right", "every check passed"),
+    CARRIED: State("✓*", "carried", "right, judged with a working version of what it builds on"),
+    PARTLY: State("◐", "partly", "some checks passed"),
+    FAILED: State("✗", "wrong", "no check passed"),
+    UNSOLVED: State("○", "not written", "left as it was handed out"),
+    UNKNOWN: State("–", "none", "nothing was judged"),
+}
+
+
+def write_report(folder: ClassFolder, assignments: list[str], anonymous: bool = False) -> Path:
+    """Write the report into the class folder, all of it or nothing, and return its path.
+
+    Args:
+        anonymous: leave names out of the file altogether. It is then called `report-anonymous.html`.
+    """
+    results = [class_results(folder, assignment) for assignment in assignments]
+    html = render(
+        results,
+        folder.root.name,
+        datetime.now().astimezone(),
+        [code_samples(folder, result) for result in results],
+        secret=folder.seed(),
+        anonymous=anonymous,
+    )
+    path = folder.root / (ANONYMOUS_REPORT if anonymous else REPORT)
+    with whole_file(path) as beside:
+        beside.write_text(html, encoding="utf-8")
+    return path
+
+
+def render(
+    results: Sequence[ClassResults],
+    class_name: str,
+    made_at: datetime,
+    samples: Sequence[Samples] = (),
+    secret: str = "",
+    anonymous: bool = False,
+) -> str:
+    """Return the page's HTML.
+
+    Args:
+        results: one for each assignment, in the order in which they are shown.
+        class_name: the page's heading.
+        made_at: when the results were gathered; its time zone, if it has one, is named.
+        samples: the code behind wrong answers, for each of `results`.
+        secret: shuffles the numbers that stand for names.
+        anonymous: leave out names, and every text that a learner could have written theirs into.
+    """
+    style, script = _asset("report.css"), _asset("report.js")
+    environment = _environment()
+    everybody = [learner.student for result in results for learner in result.learners]
+    numbers = aliases([*everybody, *(student for result in results for student in result.missing)], secret)
+    environment.filters["alias"] = numbers.__getitem__
+    environment.filters["by_alias"] = lambda learners: sorted(learners, key=lambda learner: numbers[learner.student])
+    environment.filters["shuffled"] = lambda students: sorted(students, key=numbers.__getitem__)
+    return environment.get_template("report.html.j2").render(
+        results=results,
+        samples=[*samples, *[{}] * (len(results) - len(samples))],
+        class_name=class_name,
+        made_at=f"{made_at.day} {made_at:%B %Y, %H:%M %Z}".strip(),
+        legend=STATES.values(),
+        anonymous=anonymous,
+        style=style,
+        script=script,
+        policy=_policy(style, script),
+    )
+
+
+def _asset(name: str) -> Markup:
+    return Markup(files("autograder").joinpath("templates", name).read_text(encoding="utf-8"))
+
+
+def _policy(style: str, script: str) -> str:
+    """Return the content policy: nothing is loaded, and only this style and this script apply."""
+
+    def only(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; script-src {only(script)}; style-src {only(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("autograder", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Every text that the template writes passes through here, whoever it came from.
+        finalize=lambda value: clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    environment.filters |= {
+        "number": number,
+        "change": lambda change: f"{'+' if change > 0 else '−' if change < 0 else '±'}{number(abs(change))}",
+        "percent": lambda share: f"{share:.0%}",
+        "things": lambda count, noun: f"{count} {noun}{'' if count == 1 else 's'}",
+        "breakable": _breakable,
+        "coloured": _coloured,
+        "day": lambda moment: f"{(when := datetime.fromisoformat(moment)).day} {when:%B, %H:%M}",
+    }
+    environment.globals |= {
+        "STATES": STATES,
+        "BY_HAND": BY_HAND,
+        "RESUBMITTED": RESUBMITTED,
+        "UNRECOGNISED": UNRECOGNISED,
+        "axis": axis,
+        "concerns": concerns,
+        "crossings": crossings,
+        "exercise_shares": exercise_shares,
+        "histogram": histogram,
+        "mean": mean,
+        "median": median,
+        "movement": movement,
+        "pairs": pairs,
+        "unrecognised": unrecognised,
+        "exercise_number": lambda result, exercise: list(result.points).index(exercise),
+        "mistake_numbers": _mistake_numbers,
+        "full_marks": _full_marks,
+        "by_hand": _by_hand,
+        "nothing": ExerciseResult(0, 0, UNKNOWN),
+    }
+    return environment
+
+
+def _breakable(name: str) -> Markup:
+    """Let a long Python name break where its words meet."""
+    return Markup("<wbr>").join(re.split(r"(?<=_)(?=[^_])|(?<=[a-z])(?=[A-Z])", clean(name)))
+
+
+def _coloured(sample: CodeSample) -> Markup:
+    """Return a sample's code as HTML, line by line, with those marked that differ from the reference."""
+    formatter = HtmlFormatter(nowrap=True)
+    tokens = PythonLexer(stripnl=False).get_tokens(clean(sample.source))
+    text = io.StringIO()
+    formatter.format(tokens, text)
+    lines = text.getvalue().split("\n")
+    marked = [
+        f'<span class="differs">{_DIFFERS}{line}\n</span>' if differs else f"<span>{line}\n</span>"
+        for line, differs in zip(lines, sample.differs, strict=False)
+    ]
+    if sample.cut:
+        marked.append(f"<span>… and {sample.cut} more lines</span>")
+    return Markup("".join(marked))
+
+
+def _mistake_numbers(results: ClassResults, learner: LearnerResult) -> list[int]:
+    """Return which of the class's misconceptions a learner has, by their place."""
+    made = {(exercise, name) for exercise, result in learner.exercises.items() for name in result.misconceptions}
+    return [place for place, mistake in enumerate(results.misconceptions) if (mistake.exercise, mistake.name) in made]
+
+
+def _full_marks(learner: LearnerResult, results: ClassResults) -> bool:
+    return learner.final_score is not None and learner.final_score >= results.max_score
+
+
+def _by_hand(result: ExerciseResult) -> bool:
+    """Whether the points are other than the judge's state would give."""
+    if result.state in (CLEAN, CARRIED):
+        return not solved(result)
+    return result.earned > 0 if result.state != PARTLY else solved(result) or result.earned <= 0

@@ -1,0 +1,275 @@
+"""`autograder grade`: takes a class's submissions of an assignment through nbgrader's steps, several at a time.
+
+Only this process touches the gradebook; learners' code runs in workers. One submission's trouble is one row in the
+table: it never stops the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SAWarning
+from tqdm import tqdm
+from traitlets.utils.importstring import import_item
+
+from ..classroom.class_folder import ClassFolder, in_use
+from ..classroom.gradebook import kept_open, roll_back
+from ..classroom.record import NEEDS_REVIEW, UNREADABLE, Record, read_record
+from ..course.bundle import pack
+from ..nbgrader_steps.make_inert import INERT
+from ..nbgrader_steps.steps import READ
+from ..nbgrader_steps.untrusted import made_inert, read_and_realign, without_outputs
+from ..problems import one_line
+from ..realign.read_submission import NeedsReview, Unreadable
+from ..sandbox.bounded import BoundedProcess, OutOfBounds
+from . import interrupts
+from .fan_out import FanOut
+from .job import Executed, Job
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one `grade` did.
+
+    Args:
+        outcomes: how many submissions ended how, in this run.
+        unchanged: how many were graded before and had not changed.
+    """
+
+    outcomes: Counter[str]
+    unchanged: int
+
+
+def grade(
+    folder: ClassFolder,
+    assignment: str,
+    workers: int,
+    regrade: bool = False,
+    progress: bool = True,
+    sandbox: bool | None = None,
+    scheduler: str | None = None,
+) -> Run:
+    """Grade every submission of `assignment` that is new or changed.
+
+    Args:
+        workers: how many run at once.
+        regrade: grade unchanged ones too. A score set by hand in the formgrader stays.
+        progress: show a progress bar on stderr.
+        sandbox: whether submissions run in a sandbox; by default what the class's settings say.
+        scheduler: address of a Dask scheduler whose workers run them, in place of this machine's.
+
+    Raises:
+        Problem: if the scheduler cannot be reached, or is gone; if another command is at work in the class.
+    """
+    outcomes: Counter[str] = Counter()
+    students = folder.students(assignment)
+    bounded = BoundedProcess()
+    steps = Steps(folder, assignment, bounded)
+    if sandbox is not None:
+        steps.config.Execute.sandbox = sandbox
+    waiting = [student for student in students if regrade or steps.is_new(student)]
+    with (
+        in_use(folder),
+        bounded,
+        kept_open(folder.gradebook_url),
+        tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar,
+        interrupts.noted() as interrupted,
+    ):
+
+        def count(outcome: str) -> None:
+            outcomes[outcome] += 1
+            bar.set_postfix({name.replace(" ", "-"): number for name, number in outcomes.items()}, refresh=False)
+            bar.update()
+
+        def jobs() -> Iterator[Job]:
+            for student in waiting:
+                prepared = steps.prepare(student)
+                if isinstance(prepared, Job):
+                    yield prepared
+                else:
+                    count(prepared)
+
+        sealed = steps.config.Execute.get("sandbox", True)
+        try:
+            for executed in FanOut(workers, scheduler, sealed).run(jobs()):
+                count(steps.save(executed))
+                if interrupted():
+                    raise KeyboardInterrupt
+        except BaseException as error:
+            done = f"{outcomes.total()} of {len(waiting)} submissions of {assignment} were done, and are kept"
+            error.add_note(f"{done}; the same command goes on with the rest.")
+            raise
+    return Run(outcomes, unchanged=len(students) - len(waiting))
+
+
+class Steps:
+    """nbgrader's steps for one assignment, cut where a submission leaves for a worker and where it comes back.
+
+    Args:
+        bounded: reads what learners wrote, and what their code showed.
+    """
+
+    def __init__(self, folder: ClassFolder, assignment: str, bounded: BoundedProcess) -> None:
+        self.folder, self.assignment, self._bounded = folder, assignment, bounded
+        self.chapter = folder.chapter(assignment)
+        self.config = folder.config()
+        self._course = pack(folder.solutions, assignment)
+        self._judged_by = folder.judged_by(assignment)
+
+    @functools.cached_property
+    def _converter(self) -> _Autograde:
+        """Set up for the first submission that needs it: a setting that nbgrader refuses is then told with it."""
+        return _Autograde.for_class(self.config)
+
+    def is_new(self, student: str) -> bool:
+        """Whether a submission has changed since it was last graded, was not finished, or ended by a fault of ours."""
+        record = read_record(self.folder.record_path(student, self.assignment))
+        if record is None or record.outcome == NEEDS_REVIEW or record.fingerprint != self._fingerprint(student):
+            return True
+        return bool(record.verdicts) and not self.folder.autograded(student, self.assignment).is_file()
+
+    def prepare(self, student: str) -> Job | str:
+        """Read and sanitise a submission. Return its job, or the outcome where it cannot be graded."""
+        path = self.folder.notebook(student, self.assignment)
+        fingerprint = self._fingerprint(student)  # now: the file may be replaced while it is being graded
+        try:
+            text = self._bounded(read_and_realign, path, self.folder.solutions / self.assignment)
+            text = self._converter.sanitise(path, json.loads(text, object_hook=NotebookNode))
+        except (Unreadable, OutOfBounds) as unreadable:
+            return self._record(student, UNREADABLE, str(unreadable), fingerprint)
+        except NeedsReview as review:
+            return self._record(student, NEEDS_REVIEW, str(review), fingerprint)
+        except Exception as error:  # whatever it is, the other submissions go on
+            return self._record(student, NEEDS_REVIEW, f"it could not be prepared: {one_line(error)}", fingerprint)
+        settings = {**self.config.Execute, "hidden": [str(self.folder.root)]}
+        return Job(student, self.assignment, text, self._course, settings, fingerprint)
+
+    def save(self, executed: Executed) -> str:
+        """Write an executed submission to `autograded/`, the gradebook and its record. Return its outcome."""
+        job, marked = executed.job, executed.marked
+        if not executed.notebook:
+            return self._record(job.student, marked.outcome, marked.reason, job.fingerprint, marked.sealed)
+        try:
+            notebook = self._inert(executed.notebook)
+            self._converter.finish(self.folder.notebook(job.student, self.assignment), executed, notebook)
+        except Exception as error:
+            roll_back()
+            reason = f"its grade could not be saved: {one_line(error)}"
+            return self._record(job.student, NEEDS_REVIEW, reason, job.fingerprint, marked.sealed)
+        return marked.outcome
+
+    def _inert(self, notebook: str) -> NotebookNode:
+        """Return an executed notebook with outputs that do nothing. Where that takes too much, they are left out."""
+        try:
+            notebook = self._bounded(made_inert, notebook)
+        except OutOfBounds:
+            notebook = without_outputs(notebook)
+        return json.loads(notebook, object_hook=NotebookNode)
+
+    def _record(self, student: str, outcome: str, reason: str, fingerprint: str, sealed: bool = True) -> str:
+        if self.folder.autograded(student, self.assignment).is_file():
+            reason += " (the grade of what was handed in before stays in the gradebook)"
+        record = Record.of(student, self.assignment, outcome, reason, fingerprint, sealed=sealed)
+        record.write(self.folder.record_path(student, self.assignment))
+        return outcome
+
+    def _fingerprint(self, student: str) -> str:
+        return self.folder.fingerprint(self.folder.notebook(student, self.assignment), self._judged_by)
+
+
+class _Autograde(Autograde):
+    """nbgrader's `autograde` in two halves, for one submission after the other."""
+
+    coursedir: Any  # nbgrader declares it optional; here it is always set
+    _steps: dict[Any, Any]  # by class
+
+    @classmethod
+    def for_class(cls, config: Any) -> _Autograde:
+        """Set it up for a class, as nbgrader's `start` does."""
+        from nbconvert.exporters import NotebookExporter
+        from nbconvert.writers.files import FilesWriter
+
+        converter = cls(coursedir=CourseDirectory(config=config), config=config, force=True)
+        converter.log = logging.getLogger("autograder.nbgrader")
+        converter.log.setLevel(logging.ERROR)
+        converter.writer = FilesWriter(parent=converter, config=converter.config)
+        converter._steps = {}
+        converter.exporter = NotebookExporter(parent=converter, config=converter.config, optimistic_validation=True)
+        return converter
+
+    def sanitise(self, path: Path, notebook: NotebookNode) -> Any:
+        """Do what comes before running, and return the notebook as JSON. Nothing is written yet."""
+        with self._in_its_folder():
+            resources = {**self._resources(path), READ: True}
+            notebook, _ = self._through(self.sanitize_preprocessors, notebook, resources)
+        return json.dumps(notebook)
+
+    def finish(self, path: Path, executed: Executed, notebook: NotebookNode) -> None:
+        """Do the rest: the gradebook's rows, scores, late penalties, the autograded file, the record.
+
+        Args:
+            notebook: the executed one, its outputs inert.
+        """
+        student, assignment = executed.job.student, executed.job.assignment
+        with self._in_its_folder():
+            resources: Any = self._resources(path)
+            resources["manyheads"] = executed.marked
+            resources[INERT] = True
+            resources["fingerprint"] = executed.job.fingerprint
+            self.notebooks = [str(path)]
+            self.init_destination(assignment, student)
+            self.init_assignment(assignment, student)
+            notebook, resources = self._through(self.autograde_preprocessors, notebook, resources)
+            resources["output_extension"] = ".ipynb"
+            self.write_single_notebook(_text(notebook), resources)
+            self.set_permissions(assignment, student)
+
+    @contextlib.contextmanager
+    def _in_its_folder(self) -> Iterator[None]:
+        # nbgrader's paths are relative to the course's root; it adds a submission's rows in an order that SQLAlchemy
+        # warns of.
+        with contextlib.chdir(self.coursedir.root), warnings.catch_warnings(action="ignore", category=SAWarning):
+            yield
+
+    def _through(self, steps: Iterable[Any], notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Take a notebook through nbgrader's `steps`, without the copies and checks that an exporter makes of it."""
+        for step in steps:
+            notebook, resources = self._made(step)(notebook, resources)
+        return notebook, resources
+
+    def _made(self, step: Any) -> Any:
+        """Return a step, given as a class or its name, made.
+
+        That takes as long as most of them run. nbgrader's own and ours keep nothing of a notebook: they are made once.
+        """
+        step = import_item(step) if isinstance(step, str) else step
+        if step in self._steps:
+            return self._steps[step]
+        made = step(parent=self.exporter)
+        if step.__module__.partition(".")[0] in ("nbgrader", "autograder"):
+            self._steps[step] = made
+        return made
+
+    def _resources(self, path: Path) -> Any:
+        self._sanitizing = True  # nbgrader: the submission is the input, and its path has the names
+        return self.init_single_notebook_resources(str(path))
+
+
+def _text(notebook: NotebookNode) -> str:
+    """Return a notebook's file with a line for each cell: Python writes indented JSON ten times as slowly."""
+    dump = functools.partial(json.dumps, ensure_ascii=False, sort_keys=True)
+    cells = ",\n".join(dump(cell) for cell in notebook.cells)
+    rest = dump({name: value for name, value in notebook.items() if name != "cells"})
+    return f'{{"cells": [\n{cells}\n], {rest[1:]}\n'

@@ -1,0 +1,291 @@
+"""The warm process: it has imported what notebooks import, and forks a sealed kernel for each submission.
+
+`autograder.sandbox.warm_process` starts it inside bubblewrap (`python -m autograder.sandbox.inside.zygote FD`) and asks
+it for kernels over the socket FD. Nothing of the class is in its sight, it has one thread, and it never runs a line of
+a learner's code.
+
+A request is one message, a JSON object `{"connection": …, "limits": …}`, with a socket, the *line*. Each submission has
+namespaces of its own. A fork of all that the zygote has in memory costs milliseconds, so all but the kernel comes from
+the *stager*, which the zygote forked before it imported anything:
+
+    stager ── (first child, which ends at once) ── init, PID 1 in there, with a /proc, scratch and sockets
+    zygote ── the kernel, which joins init's namespaces, and all that it starts
+
+On the line come back `{"init": true}` with a pidfd of init, `{"ready": true}` with the folder of the kernel's sockets
+and the files "request" and "answer", and when all is over `{"ended": why}`. Where the line's other end is closed, or
+init is killed, everything in there ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import itertools
+import json
+import os
+import random
+import resource
+import select
+import signal
+import socket
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from . import garbage, namespaces
+from . import watch_limits as watch
+from .namespaces import NO_DEVICES, NO_PROGRAMS, NO_SUID
+
+SOCKETS, LETTERS, SCRATCH, SHARED_MEMORY = "/run/kernel", "/run/letters", "/tmp", "/dev/shm"
+HOME, MATPLOTLIB = f"{SCRATCH}/home", f"{SCRATCH}/matplotlib"
+CONNECTION_FILE = f"{SOCKETS}/connection.json"
+MAX_MESSAGE = 65536  # bytes
+_MB = 2**20
+_FILES = 20_000  # in the scratch folder
+_TERMINALS = 16  # of one submission
+_SPARE = 5  # seconds of CPU time: init looks at the sum of all processes; the system at each, should init not get to it
+_MANY = 20  # kernels: so many must be forked until large pages have saved what making them costs
+_WARM = (
+    "torch",
+    "matplotlib.pyplot",
+    "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.magics",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "IPython.utils.wildcard",
+    "faulthandler",
+    "ipykernel.debugger",
+    "ipywidgets",
+    "manyheads.check",
+    "manyheads.earlier",
+    "manyheads.fixtures",
+    "manyheads.notebook",
+    "manyheads.probe",
+    "manyheads.quiz",
+    "manyheads.widgets",
+    "pydoc",
+    "tornado.locks",
+    "tornado.platform.asyncio",
+    "tornado.queues",
+)
+_NO_DEBUGGER = "debugpy"  # each kernel would set one up, which takes longer than all the rest, and nobody debugs
+
+
+def main(control: socket.socket) -> None:
+    """Warm up, say so, and answer requests until the other end is closed."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # what the worker that started it may have is another matter
+    namespaces.new_user_namespace()  # who makes a submission's namespaces in there may also join them
+    staged, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        staged.close()
+        _stager(control, theirs)
+    theirs.close()
+    with garbage.none_while_importing():
+        _warm_up()
+    threads = len(os.listdir("/proc/self/task"))
+    if threads != 1:
+        raise RuntimeError(f"the warm process has {threads} threads: a fork of it would not be whole")
+    _wait_for_no_child()
+    control.send(b"warm")
+    control.close()  # the stager has it
+    for number in itertools.count():
+        message, descriptors, _, _ = socket.recv_fds(staged, MAX_MESSAGE, 2)
+        if not message:
+            return
+        if number == _MANY:
+            namespaces.use_large_pages()
+        init, tell_ready = descriptors
+        try:
+            namespaces.children_join(init)
+            if os.fork() == 0:
+                staged.close()
+                _kernel(json.loads(message), init, tell_ready)
+        except OSError as error:
+            _fail(tell_ready, error)
+        os.close(init)
+        os.close(tell_ready)
+
+
+def _warm_up() -> None:
+    sys.modules[_NO_DEBUGGER] = None  # type: ignore[assignment]  # importing it fails
+    for name in _WARM:
+        importlib.import_module(name)
+    del sys.modules[_NO_DEBUGGER]
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    from .half_kernel import HalfKernel
+
+    HalfKernel.begin(["--HistoryManager.enabled=False", "--log-level=ERROR"])
+    # Two that cost a second and more the first time: tensors without data, and a picture with its fonts. The first
+    # picture decides for all of them who shows them: the kernel's shell, which must be there.
+    torch.ones(2, 2, device="meta").tril()
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.imshow([[0.0, 1.0]])
+    axes.set_title(r"$\sqrt{d}$")
+    figure.savefig(io.BytesIO(), format="png")
+    pyplot.close(figure)
+
+
+def _stager(control: socket.socket, staged: socket.socket) -> NoReturn:
+    """Have an init for each request that comes from `control`; it asks for a kernel on `staged`. End with `control`."""
+    _wait_for_no_child()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
+        if not message:
+            os._exit(0)
+        # The next request need not wait until this one's namespaces are made: the system takes its time for them.
+        if os.fork() == 0:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _first_child(json.loads(message), socket.socket(fileno=descriptors[0]), staged)
+        os.close(descriptors[0])
+
+
+def _wait_for_no_child() -> None:
+    """Have the system take away children that have ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+def _first_child(request: dict[str, Any], line: socket.socket, staged: socket.socket) -> NoReturn:
+    """Move into new namespaces, fork init there, hand over its pidfd, and end."""
+    try:
+        namespaces.new_namespaces()
+        init = os.fork()
+        if init == 0:
+            _init(request, line, staged)
+        pidfd = os.pidfd_open(init)
+        socket.send_fds(line, [b'{"init": true}'], [pidfd])
+        os._exit(0)
+    except BaseException as error:
+        _tell(line, failed=str(error))
+        os._exit(1)
+
+
+def _init(request: dict[str, Any], line: socket.socket, staged: socket.socket) -> NoReturn:
+    """Be PID 1: set the stage, have a kernel come, and watch until it ends. All others here end with this process."""
+    limits = request["limits"]
+    try:
+        # A signal that init has no handler for cannot be sent to it from in here, SIGKILL included.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _mount_all(limits)
+        with open(CONNECTION_FILE, "x") as file:
+            json.dump(request["connection"], file)
+        letters = [
+            os.open(f"{LETTERS}/{name}", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600) for name in ("request", "answer")
+        ]
+        sockets = os.open(SOCKETS, os.O_RDONLY | os.O_DIRECTORY)
+        ready, tell_ready = os.pipe()
+        own = os.pidfd_open(os.getpid())
+        socket.send_fds(staged, [json.dumps(limits).encode()], [own, tell_ready])
+        for descriptor in (own, tell_ready):
+            os.close(descriptor)
+        staged.close()
+        if ready not in select.select([ready, line], [], [])[0]:
+            os._exit(0)  # nobody waits for it any more
+        kernel = os.read(ready, MAX_MESSAGE).decode()  # its process id in here, once it listens
+        namespaces.hide_memory()
+        if not kernel.isdigit():
+            raise OSError(kernel or "it ended while it was starting")
+        watched = os.pidfd_open(int(kernel))
+        namespaces.make_read_only(SOCKETS)
+        namespaces.close_processes("/proc")
+        socket.send_fds(line, [b'{"ready": true}'], [sockets, *letters])
+        for descriptor in (ready, sockets, *letters):
+            os.close(descriptor)
+        _tell(line, ended=watch.until_the_end(watched, line, limits))
+    except BaseException as error:
+        _tell(line, failed="".join(traceback.format_exception_only(error)).strip())
+    os._exit(0)
+
+
+def _mount_all(limits: dict[str, Any]) -> None:
+    """Put this namespace's own processes, scratch and sockets where the zygote's are."""
+    namespaces.mount("proc", "/proc", "proc", NO_SUID | NO_DEVICES | NO_PROGRAMS)
+    namespaces.no_further_namespaces()
+    namespaces.own_terminals("/dev/pts", _TERMINALS)
+    namespaces.memory_folder(SOCKETS, size=64 * 1024, files=16)
+    # Both letters of the largest size, and one more while one is replaced.
+    namespaces.memory_folder(LETTERS, size=3 * limits["file_mb"] * _MB, files=16)
+    # A Python or a clone of this course that lies below the scratch folder's path is to be found there still.
+    shown = {
+        path: os.open(path, os.O_PATH)
+        for path in namespaces.mounted_below(SCRATCH)
+        if not path.startswith(f"{MATPLOTLIB}/")
+    }
+    for folder in (SCRATCH, SHARED_MEMORY):
+        namespaces.memory_folder(folder, limits["scratch_mb"] * _MB, _FILES)
+    for path, descriptor in shown.items():
+        namespaces.show_again(descriptor, path)
+        os.close(descriptor)
+
+
+def _kernel(limits: dict[str, Any], init: int, tell_ready: int) -> NoReturn:
+    """Join init's namespaces, give up all privileges, then be a Jupyter kernel."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        namespaces.join(init)
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(nowhere, standard)
+        os.dup2(tell_ready, 3)
+        tell_ready = 3
+        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")  # if this machine runs out of memory, this is what it is to end
+        namespaces.set_limits(
+            cpu_seconds=limits["cpu_seconds"] + _SPARE,
+            memory=limits["memory_mb"] * _MB + namespaces.untouched_memory(),
+            processes=limits["processes"],
+            open_files=limits["open_files"],
+            file_size=limits["file_mb"] * _MB,
+        )
+        namespaces.give_up_privileges()
+        _reseed()
+        os.makedirs(HOME, exist_ok=True)  # a clone may lie in there
+        os.chdir(HOME)
+        from .half_kernel import HalfKernel
+
+        app = HalfKernel.instance()
+        app.complete(CONNECTION_FILE)
+        os.write(tell_ready, str(os.getpid()).encode())
+        os.close(tell_ready)
+        tell_ready = -1
+        app.start()
+    except BaseException as error:
+        _fail(tell_ready, error)
+    finally:
+        os._exit(1)
+
+
+def _fail(tell_ready: int, error: BaseException) -> None:
+    with contextlib.suppress(OSError):  # it was ready before, or init is gone
+        os.write(tell_ready, f"{type(error).__name__}: {error}".encode())
+
+
+def _reseed() -> None:
+    """Give this fork random numbers of its own: every other one has the same state."""
+    import numpy as np
+    import torch
+
+    random.seed()
+    np.random.seed()
+    torch.default_generator.seed()  # torch.seed looks for GPUs, which takes 4 ms
+
+
+def _tell(line: socket.socket, **message: str) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more
+        line.send(json.dumps(message).encode()[:MAX_MESSAGE])
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
