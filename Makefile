@@ -41,6 +41,7 @@ gpu: $(READY)  ## everything that only a CUDA device can prove: 6 minutes at mos
 style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 
 types: $(READY)
 	$(BIN)/pyright

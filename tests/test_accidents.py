@@ -16,11 +16,12 @@ import pytest
 from nbformat import NotebookNode
 
 from autograder.classroom.class_folder import ClassFolder, new_class
-from autograder.classroom.record import GRADED, read_record
+from autograder.classroom.record import read_record
 from autograder.classroom.results import class_results
 from autograder.course.build import REPOSITORY_ROOT
 from autograder.course.chapter import Chapter, read_chapter
 from autograder.course.notebooks import read_text, released_notebook, solved_notebook
+from autograder.outcomes import Outcome
 from autograder.realign.read_submission import Unreadable, read_submission
 from autograder.realign.realign import realign
 from autograder.realign.release import read_release
@@ -74,7 +75,7 @@ def accident_class(tmp_path_factory: pytest.TempPathFactory) -> ClassFolder:
 def test_every_accident_has_the_score_it_deserves_and_its_repairs_on_record(accident_class: ClassFolder) -> None:
     rows = {learner.student: learner for learner in class_results(accident_class, FIRST.name).learners}
     got = {name: (row.outcome, row.score) for name, row in rows.items()}
-    assert got == {name: (GRADED, deserved(FIRST, name)) for name in ACCIDENTS}
+    assert got == {name: (Outcome.GRADED, deserved(FIRST, name)) for name in ACCIDENTS}
     for name, accident in ACCIDENTS.items():
         record = read_record(accident_class.record_path(name, FIRST.name))
         assert record is not None

@@ -9,7 +9,7 @@ import signal
 
 import pytest
 
-from autograder.classroom.record import CRASHED
+from autograder.outcomes import Outcome
 from autograder.run import job as jobs
 from autograder.sandbox.bounded import BoundedProcess, OutOfBounds
 
@@ -66,7 +66,7 @@ def test_a_submission_that_fills_the_graders_memory_has_crashed(monkeypatch: pyt
     monkeypatch.setattr(jobs, "_run", receive)
     job = jobs.Job("ada", "00_rows", "{}", b"", {"limits": {"memory_mb": 1200}}, "")
     notebook, marked = jobs.run_job(job)
-    assert (notebook, marked.outcome, marked.verdicts) == ("", CRASHED, ())
+    assert (notebook, marked.outcome, marked.verdicts) == ("", Outcome.CRASHED, ())
     assert "1200 MB of the grader's memory" in marked.reason
     assert got
     assert resource.getrlimit(resource.RLIMIT_DATA) == before, "the next submission is not bound by it"

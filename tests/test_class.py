@@ -17,9 +17,10 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.classroom.class_folder import ClassFolder, new_class
-from autograder.classroom.record import CRASHED, GRADED, NEEDS_REVIEW, TIMEOUT, UNREADABLE, read_record
+from autograder.classroom.record import read_record
 from autograder.classroom.results import CARRIED, CLEAN, NOT_GRADED, class_results
 from autograder.course.notebooks import read_text, to_text
+from autograder.outcomes import Outcome
 from autograder.problems import Problem
 from autograder.run.grade import Steps, grade
 
@@ -68,7 +69,7 @@ def test_nbgraders_own_commands_work_in_a_class_and_give_the_same_grades(
     assert sum(by_nbgrader["ada"].values()) == 9
     assert by_nbgrader["bo"] == {**by_nbgrader["ada"], "scale_rows-outputs": 0}
     results = class_results(toy_class, TOY)
-    assert [learner.outcome for learner in results.learners] == [GRADED, GRADED]
+    assert [learner.outcome for learner in results.learners] == [Outcome.GRADED, Outcome.GRADED]
     assert results.learners[1].exercises["row_sums"].state == CARRIED
 
     grade(toy_class, TOY, workers=2, regrade=True, progress=False)
@@ -113,7 +114,7 @@ def test_bad_input_becomes_rows_with_reasons_and_the_others_are_graded(
 
     run = grade(toy_class, TOY, workers=1, progress=False)
 
-    assert run.outcomes == {GRADED: 1, UNREADABLE: 7}
+    assert run.outcomes == {Outcome.GRADED: 1, Outcome.UNREADABLE: 7}
     rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
     assert rows["ada"].score == 9
     for student, words in {
@@ -125,7 +126,7 @@ def test_bad_input_becomes_rows_with_reasons_and_the_others_are_graded(
         "damaged": "none of its graded cells is here",
         "missing": "there is only notes.ipynb",
     }.items():
-        assert rows[student].outcome == UNREADABLE
+        assert rows[student].outcome == Outcome.UNREADABLE
         assert words in rows[student].reason
         assert rows[student].score is None
     for student, content in contents.items():
@@ -146,7 +147,7 @@ def test_a_kernel_that_dies_and_one_that_hangs_keep_what_was_earned_and_stop_nob
 
     run = grade(toy_class, TOY, workers=2, progress=False)
 
-    assert run.outcomes == {GRADED: 2, CRASHED: 1, TIMEOUT: 1}
+    assert run.outcomes == {Outcome.GRADED: 2, Outcome.CRASHED: 1, Outcome.TIMEOUT: 1}
     rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
 
     def autograded(student: str) -> list[nbformat.NotebookNode]:
@@ -185,7 +186,7 @@ def test_odd_metadata_and_duplicated_cells_are_mended_and_graded(
 
     run = grade(toy_class, TOY, workers=2, progress=False)
 
-    assert run.outcomes == {GRADED: 1 + len(odd)}
+    assert run.outcomes == {Outcome.GRADED: 1 + len(odd)}
     assert {learner.student: learner.score for learner in class_results(toy_class, TOY).learners} == {
         "duplicate": 9,
         **{f"odd{number}": 9 for number in range(len(odd))},
@@ -200,7 +201,7 @@ def test_a_submission_that_kills_its_parent_takes_nobody_with_it(
         hand_in(toy_class, student, right)
     hand_in(toy_class, "killer", {"scale_rows": "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"})
     run = grade(toy_class, TOY, workers=2, progress=False, sandbox=sandbox)
-    assert run.outcomes == {GRADED: 2, CRASHED: 1}  # in the sandbox it has killed itself
+    assert run.outcomes == {Outcome.GRADED: 2, Outcome.CRASHED: 1}  # in the sandbox it has killed itself
     rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
     assert (rows["ada"].score, rows["bo"].score) == (9, 9)
     assert rows["killer"].score == (0 if sandbox else None)
@@ -220,7 +221,7 @@ def test_limits_of_the_class_end_a_submission_with_a_reason(
 
     run = grade(toy_class, TOY, workers=1, progress=False)
 
-    assert run.outcomes == {GRADED: 1, TIMEOUT: 2}
+    assert run.outcomes == {Outcome.GRADED: 1, Outcome.TIMEOUT: 2}
     rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
     assert rows["slow"].reason == "it ran longer than 20 s in all"
     assert rows["busy"].reason == "it computed longer than 3 s in all"
@@ -266,7 +267,7 @@ def test_a_regrade_that_is_stopped_loses_nothing_and_goes_on(
     assert scores(toy_class) == before
 
     toy_class.autograded("bo", TOY).unlink()  # as if it had been stopped while it was replaced
-    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {GRADED: 1}
+    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {Outcome.GRADED: 1}
     assert toy_class.autograded("bo", TOY).is_file()
 
 
@@ -317,7 +318,7 @@ def test_what_a_learner_does_to_the_scratch_folder_costs_nobody_a_point(
 ) -> None:
     rude = "import os, shutil\nshutil.rmtree(os.getcwd())\nglobals = None\n"
     hand_in(toy_class, "rude", {**right, "scale_rows": rude + right["scale_rows"]})
-    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {GRADED: 1}
+    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {Outcome.GRADED: 1}
     assert class_results(toy_class, TOY).learners[0].score == 9
 
 
@@ -327,7 +328,7 @@ def test_a_broken_resubmission_says_that_the_earlier_grade_stands(
     path = hand_in(toy_class, "ada", right)
     grade(toy_class, TOY, workers=1, progress=False)
     path.write_text("oops")
-    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {UNREADABLE: 1}
+    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {Outcome.UNREADABLE: 1}
     [ada] = class_results(toy_class, TOY).learners
     assert "the grade of what was handed in before stays" in ada.reason
     assert sum(scores(toy_class)["ada"].values()) == 9
@@ -347,7 +348,7 @@ def test_an_unchanged_submission_is_not_graded_again_and_a_changed_one_is(
     path.parent.rmdir()
     hand_in(toy_class, "ada", right)
     changed = grade(toy_class, TOY, workers=1, progress=False)
-    assert changed.outcomes == {GRADED: 1}
+    assert changed.outcomes == {Outcome.GRADED: 1}
     assert class_results(toy_class, TOY).learners[0].score == 9
 
 
@@ -391,12 +392,12 @@ def test_a_fault_of_the_graders_is_never_a_zero(
     hand_in(toy_class, "ada", right)
     monkeypatch.setattr("autograder.run.fan_out.run_job", _broken)
     run = grade(toy_class, TOY, workers=1, progress=False)
-    assert run.outcomes == {NEEDS_REVIEW: 1}
+    assert run.outcomes == {Outcome.NEEDS_REVIEW: 1}
     [ada] = class_results(toy_class, TOY).learners
     assert ada.score is None
     assert "the disk is on fire" in ada.reason
     monkeypatch.undo()
-    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {GRADED: 1}
+    assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {Outcome.GRADED: 1}
     assert class_results(toy_class, TOY).learners[0].exercises["scale_rows"].state == CLEAN
 
 

@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from autograder.classroom.class_folder import ClassFolder
-from autograder.classroom.record import CRASHED, GRADED
 from autograder.classroom.results import class_results
+from autograder.outcomes import Outcome
 from autograder.problems import Problem
 from autograder.run import cluster, fan_out
 from autograder.run.grade import Steps, grade
@@ -128,7 +128,7 @@ def test_a_worker_that_is_lost_halfway_takes_no_grade_with_it(
         run = grade(toy_class, TOY, workers=1, progress=False, scheduler=started.address)
 
     assert started.workers[0].wait() == -signal.SIGKILL
-    assert run.outcomes == {GRADED: 16}
+    assert run.outcomes == {Outcome.GRADED: 16}
     assert scores(toy_class) == {
         f"{kind}{n}": {"right": 9, "wrong": 7}[kind] for kind in ("right", "wrong") for n in range(8)
     }
@@ -162,7 +162,7 @@ def test_a_result_that_is_lost_with_its_worker_is_computed_again(
     run = grade(toy_class, TOY, workers=1, progress=False, scheduler=start(2).address)
 
     assert len(killed) == 1
-    assert run.outcomes == {GRADED: 4}
+    assert run.outcomes == {Outcome.GRADED: 4}
     assert set(scores(toy_class).values()) == {9}
 
 
@@ -179,7 +179,7 @@ def test_a_run_whose_scheduler_is_lost_says_so_and_the_next_one_goes_on(
     run = grade(toy_class, TOY, workers=2, progress=False)
 
     assert run.unchanged >= 2
-    assert run.outcomes == {GRADED: 6 - run.unchanged}
+    assert run.outcomes == {Outcome.GRADED: 6 - run.unchanged}
     assert set(scores(toy_class).values()) == {9}
 
 
@@ -189,7 +189,7 @@ def test_a_worker_needs_nothing_but_the_job(toy_class: ClassFolder, hand_in: Han
         job = Steps(toy_class, TOY, bounded).prepare("ada")
     shutil.rmtree(toy_class.root)
     notebook, marked = run_job(job)
-    assert marked.outcome == GRADED
+    assert marked.outcome == Outcome.GRADED
     assert sum(verdict.earned for verdict in marked.verdicts) == 9
     assert "✓ scale_rows.outputs" in str(json.loads(notebook))
 
@@ -240,7 +240,7 @@ def test_a_submission_that_ends_its_worker_twice_has_crashed_and_the_others_are_
         hand_in(toy_class, student, right)
     hand_in(toy_class, "bad", {**right, "scale_rows": f"{right['scale_rows']}\n{ENDS_ITS_WORKER}"})
     run = grade(toy_class, TOY, workers=2, progress=False, sandbox=False)
-    assert run.outcomes == {GRADED: 3, CRASHED: 1}
+    assert run.outcomes == {Outcome.GRADED: 3, Outcome.CRASHED: 1}
     rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
     assert [rows[student].score for student in ("ada", "bo", "cleo")] == [9, 9, 9]
     assert "ended the process that was grading it, twice" in rows["bad"].reason

@@ -115,7 +115,7 @@ def test_the_package_has_what_gradescope_asks_for_at_its_root(packed: Path) -> N
             assert done.returncode == 0, done.stderr
     assert f"solutions/{TOY}/exercises.py" in names
     assert "manyheads/probe.py" in names
-    assert "autograder/templates/gradescope/setup.sh" in names
+    assert "autograder/places/templates/gradescope/setup.sh" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith(("/", "tests/"))]
 
 

@@ -14,9 +14,10 @@ from nbgrader.api import Gradebook
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.history import BY_HAND, FIRST, REGRADED, RESUBMITTED, Grading, noticed, why
 from autograder.classroom.marks import Mark, marks
-from autograder.classroom.record import GRADED, UNREADABLE, Record, read_record
+from autograder.classroom.record import Record, read_record
 from autograder.classroom.results import class_results
 from autograder.judge.verdict import Verdict
+from autograder.outcomes import Outcome
 from autograder.run.grade import grade
 
 from .conftest import TOY, HandIn
@@ -28,7 +29,7 @@ def verdict(earned: float, cell: str = "scale_rows-outputs") -> Verdict:
     return Verdict("scale_rows", "outputs", cell, 2.0, earned, "passed" if earned else "values", "")
 
 
-def record(fingerprint: str, *verdicts: Verdict, outcome: str = GRADED) -> Record:
+def record(fingerprint: str, *verdicts: Verdict, outcome: str = Outcome.GRADED) -> Record:
     return Record.of("ada", TOY, outcome, "", fingerprint, verdicts)
 
 
@@ -47,12 +48,18 @@ def test_each_grading_is_kept_with_its_reason(tmp_path: Path) -> None:
     record("file1-judge1", verdict(0)).write(path)
     record("file2-judge1", verdict(2)).write(path)
     record("file2-judge2", verdict(0)).write(path)
-    record("file3-judge2", outcome=UNREADABLE).write(path)
+    record("file3-judge2", outcome=Outcome.UNREADABLE).write(path)
     record("file4-judge2", verdict(2)).write(path)
     assert told(path) == [(0, FIRST), (2, RESUBMITTED), (0, REGRADED), (None, RESUBMITTED), (2, RESUBMITTED)]
     kept = read_record(path)
     assert kept
-    assert [grading.outcome for grading in kept.history] == [GRADED, GRADED, GRADED, UNREADABLE, GRADED]
+    assert [grading.outcome for grading in kept.history] == [
+        Outcome.GRADED,
+        Outcome.GRADED,
+        Outcome.GRADED,
+        Outcome.UNREADABLE,
+        Outcome.GRADED,
+    ]
     assert kept.history[-1].graded_at == kept.graded_at
 
 
@@ -75,7 +82,7 @@ def test_a_record_written_before_there_was_a_history_is_read_and_begins_it(tmp_p
     path.write_text(json.dumps(old))
     found = read_record(path)
     assert found is not None
-    assert found.gradings == (Grading(found.graded_at, 2.0, GRADED, FIRST),)
+    assert found.gradings == (Grading(found.graded_at, 2.0, Outcome.GRADED, FIRST),)
     record("file1-judge1", verdict(0)).write(path)
     assert told(path) == [(2, FIRST), (0, REGRADED)]
 
@@ -87,11 +94,11 @@ def test_what_changed_tells_why() -> None:
 
 
 def test_the_gradebooks_score_is_noticed_only_where_it_differs() -> None:
-    history = (Grading("t", 2.0, GRADED, FIRST),)
+    history = (Grading("t", 2.0, Outcome.GRADED, FIRST),)
     assert noticed(history, 2.0, "") == history
     assert noticed(history, None, "") == history
     assert noticed((), 1.0, "") == ()
-    assert noticed(history, 3.0, "")[1:] == (Grading("", 3.0, GRADED, BY_HAND),)
+    assert noticed(history, 3.0, "")[1:] == (Grading("", 3.0, Outcome.GRADED, BY_HAND),)
 
 
 @pytest.mark.slow
@@ -118,7 +125,7 @@ def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
     [ada] = class_results(toy_class, TOY).learners
     with Gradebook(toy_class.gradebook_url) as gradebook:
         assert ada.score == gradebook.find_submission(TOY, "ada").score
-    assert ada.history == (first, second, Grading("", ada.score, GRADED, BY_HAND))
+    assert ada.history == (first, second, Grading("", ada.score, Outcome.GRADED, BY_HAND))
     assert ada.hand_to_check == ()
 
     grade(toy_class, TOY, workers=1, regrade=True, progress=False)

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from autograder.classroom.record import GRADED, NEEDS_REVIEW, UNREADABLE
 from autograder.classroom.results import ClassResults, ExerciseResult, LearnerResult
 from autograder.cli import doctor
 from autograder.cli.demo import surprises
 from autograder.course.chapter import REPOSITORY_ROOT
+from autograder.outcomes import Outcome
 from autograder.realign.newer_python import COLAB
 from autograder.sandbox.inside import namespaces
 
@@ -88,8 +88,8 @@ def test_the_demo_is_surprised_by_any_grade_that_is_not_as_it_must_be() -> None:
 
     def results(**changed: LearnerResult) -> ClassResults:
         full = {name: ExerciseResult(2.0, 2.0, "right") for name in points}
-        learners = {"ada": LearnerResult("ada", GRADED, "", 2.0 * len(points), full)}
-        learners["oscar"] = LearnerResult("oscar", UNREADABLE, "not JSON", None)
+        learners = {"ada": LearnerResult("ada", Outcome.GRADED, "", 2.0 * len(points), full)}
+        learners["oscar"] = LearnerResult("oscar", Outcome.UNREADABLE, "not JSON", None)
         return ClassResults(chapter.name, "", points, tuple({**learners, **changed}.values()), ())
 
     others = surprises(results(), chapter)
@@ -98,15 +98,15 @@ def test_the_demo_is_surprised_by_any_grade_that_is_not_as_it_must_be() -> None:
 
     first = next(iter(points))
     less = {**{name: ExerciseResult(2.0, 2.0, "right") for name in points}, first: ExerciseResult(1.0, 2.0, "partly")}
-    review = LearnerResult("ada", NEEDS_REVIEW, "the kernel did not start", None)
+    review = LearnerResult("ada", Outcome.NEEDS_REVIEW, "the kernel did not start", None)
     for ada, words in (
         (review, "needs review: the kernel did not start"),
-        (LearnerResult("ada", GRADED, "", 0, less), f"ada got 1 of 2 points for {first}"),
+        (LearnerResult("ada", Outcome.GRADED, "", 0, less), f"ada got 1 of 2 points for {first}"),
     ):
         assert any(words in told for told in surprises(results(ada=ada), chapter))
     # The fourth learner makes the first exercise's first mistake: full marks would be wrong there.
     full = {name: ExerciseResult(2.0, 2.0, "right") for name in points}
-    sofia = LearnerResult("sofia", GRADED, "", 0, full)
+    sofia = LearnerResult("sofia", Outcome.GRADED, "", 0, full)
     assert any("sofia got 2 of 2 points" in told for told in surprises(results(sofia=sofia), chapter))
 
 

@@ -16,10 +16,11 @@ from nbformat import NotebookNode
 from playwright.sync_api import Locator, Page, expect
 
 from autograder.classroom.class_folder import ClassFolder
-from autograder.classroom.record import GRADED, read_record
+from autograder.classroom.record import read_record
 from autograder.classroom.results import class_results
 from autograder.course.build import REPOSITORY_ROOT
 from autograder.course.chapter import Chapter
+from autograder.outcomes import Outcome
 
 from .conftest import CHAPTERS, TOY, HandIn, chapters
 from .lab import jupyter_lab
@@ -247,7 +248,7 @@ def test_the_formgraders_autograde_button_judges_a_submission(
         page.get_by_text("Successfully autograded").first.wait_for()
     record = read_record(toy_class.record_path("ada", TOY))
     assert record is not None
-    assert record.outcome == GRADED
+    assert record.outcome == Outcome.GRADED
     [ada] = class_results(toy_class, TOY).learners
     assert ada.exercises["scale_rows"].misconceptions == ("added the factors",)
     assert os.access(toy_class.root / "autograded" / "ada" / TOY / f"{TOY}.ipynb", os.R_OK)

@@ -15,9 +15,10 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.classroom.class_folder import ClassFolder
-from autograder.classroom.record import GRADED, read_record
+from autograder.classroom.record import read_record
 from autograder.classroom.results import class_results
 from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.outcomes import Outcome
 from autograder.run.grade import grade
 
 from . import kill_trials
@@ -54,7 +55,7 @@ def test_a_run_that_is_stopped_by_hand_says_what_was_done(tmp_path: Path, interr
     assert "of 9 submissions of 00_rows were done, and are kept; the same command goes on with the rest." in told
     assert "Traceback" not in told
     grade(folder, TOY, workers=4, progress=False)
-    assert {learner.outcome for learner in class_results(folder, TOY).learners} == {GRADED}
+    assert {learner.outcome for learner in class_results(folder, TOY).learners} == {Outcome.GRADED}
 
 
 def test_a_score_given_by_hand_stays_through_every_regrade(toy_class: ClassFolder, hand_in: HandIn, toy) -> None:
@@ -68,7 +69,7 @@ def test_a_score_given_by_hand_stays_through_every_regrade(toy_class: ClassFolde
     before = read_record(toy_class.record_path("ada", TOY))
 
     assert grade(toy_class, TOY, workers=1, progress=False).unchanged == 1
-    assert grade(toy_class, TOY, workers=1, regrade=True, progress=False).outcomes == {GRADED: 1}
+    assert grade(toy_class, TOY, workers=1, regrade=True, progress=False).outcomes == {Outcome.GRADED: 1}
 
     with Gradebook(toy_class.gradebook_url) as gradebook:
         kept = gradebook.find_grade("scale_rows-outputs", TOY, TOY, "ada")
@@ -157,4 +158,4 @@ def test_a_gradebook_that_cannot_be_written_stops_the_run_before_anything_runs(t
     assert "cannot be written, so nothing is graded" in str(ran["told"])
     assert not (folder.root / "outcomes").exists()
     grade(folder, TOY, workers=4, progress=False)
-    assert {learner.outcome for learner in class_results(folder, TOY).learners} == {GRADED}
+    assert {learner.outcome for learner in class_results(folder, TOY).learners} == {Outcome.GRADED}

@@ -15,8 +15,8 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.classroom.class_folder import ClassFolder
-from autograder.classroom.record import GRADED
 from autograder.classroom.results import class_results
+from autograder.outcomes import Outcome
 from autograder.run.grade import grade
 
 from .conftest import TOY, HandIn
@@ -69,13 +69,13 @@ def test_a_class_with_its_gradebook_in_postgresql(toy_class: ClassFolder, hand_i
     hand_in(toy_class, "ada", right)
     hand_in(toy_class, "bo", {**right, "scale_rows": "def scale_rows(x, factors): return x + factors[:, None]"})
 
-    assert grade(toy_class, TOY, workers=2, progress=False).outcomes == {GRADED: 2}
+    assert grade(toy_class, TOY, workers=2, progress=False).outcomes == {Outcome.GRADED: 2}
 
     assert [learner.score for learner in class_results(toy_class, TOY).learners] == [9, 7]
     with Gradebook(server) as gradebook:
         gradebook.find_grade("scale_rows-outputs", TOY, TOY, "bo").manual_score = 1
         gradebook.db.commit()
-    assert grade(toy_class, TOY, workers=2, regrade=True, progress=False).outcomes == {GRADED: 2}
+    assert grade(toy_class, TOY, workers=2, regrade=True, progress=False).outcomes == {Outcome.GRADED: 2}
     assert [learner.score for learner in class_results(toy_class, TOY).learners] == [9, 8]
     feedback = nbgrader(toy_class, "generate_feedback", TOY)
     assert feedback.returncode == 0, feedback.stderr

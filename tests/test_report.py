@@ -16,7 +16,6 @@ from bs4 import BeautifulSoup, Tag
 
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.history import Grading
-from autograder.classroom.record import CRASHED, GRADED, NEEDS_REVIEW, OUTCOMES, TIMEOUT, UNREADABLE
 from autograder.classroom.results import (
     CARRIED,
     CLEAN,
@@ -30,6 +29,7 @@ from autograder.classroom.results import (
     LearnerResult,
     MisconceptionCount,
 )
+from autograder.outcomes import Outcome
 from autograder.report import report
 from autograder.report.histogram import axis, histogram, number
 from autograder.report.misunderstood import exercise_shares, pairs
@@ -53,7 +53,9 @@ HOSTILE = (
 )
 
 
-def learner(student: str, *states: str, hand: bool = False, outcome: str = GRADED, reason: str = "") -> LearnerResult:
+def learner(
+    student: str, *states: str, hand: bool = False, outcome: str = Outcome.GRADED, reason: str = ""
+) -> LearnerResult:
     """Return a learner whose exercises ended in `states`, one message for each that is not right."""
     exercises = {}
     for (exercise, points), state in zip(POINTS.items(), states, strict=True):
@@ -80,11 +82,11 @@ def small_class() -> ClassResults:
     return results(
         learner("ada", CLEAN, CLEAN, CLEAN),
         learner("bo", FAILED, CLEAN, CARRIED, hand=True),
-        learner("chen", CLEAN, CLEAN, PARTLY, outcome=TIMEOUT, reason="cell 12 ran longer than 30 s"),
+        learner("chen", CLEAN, CLEAN, PARTLY, outcome=Outcome.TIMEOUT, reason="cell 12 ran longer than 30 s"),
         learner("dora", CLEAN, CLEAN, FAILED),
         learner("emeka", CLEAN, UNSOLVED, UNKNOWN),
-        unjudged("fay", UNREADABLE, "no notebook inside"),
-        unjudged("gus", NEEDS_REVIEW, "the worker went away"),
+        unjudged("fay", Outcome.UNREADABLE, "no notebook inside"),
+        unjudged("gus", Outcome.NEEDS_REVIEW, "the worker went away"),
         mistakes=(
             MisconceptionCount(
                 "MultiHeadAttention", "left out the projection", "The heads never mix.", ("chen", "dora")
@@ -102,8 +104,8 @@ def hostile_class() -> ClassResults:
         HOSTILE,
         {HOSTILE: 2.0},
         (
-            LearnerResult(HOSTILE, TIMEOUT, HOSTILE, 1.0, {HOSTILE: exercise}),
-            unjudged(f"other {HOSTILE}", UNREADABLE, HOSTILE),
+            LearnerResult(HOSTILE, Outcome.TIMEOUT, HOSTILE, 1.0, {HOSTILE: exercise}),
+            unjudged(f"other {HOSTILE}", Outcome.UNREADABLE, HOSTILE),
             unjudged(f"third {HOSTILE}", HOSTILE, HOSTILE),
         ),
         (MisconceptionCount(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,)),),
@@ -186,7 +188,7 @@ def test_the_histogram_has_every_score_once_and_full_marks_apart(small_class: Cl
 def test_the_histogram_s_ranges_fit_the_scores_and_lose_none(
     scores: list[float], points: float, labels: list[str]
 ) -> None:
-    some = [LearnerResult(f"s{place}", GRADED, "", score) for place, score in enumerate(scores)]
+    some = [LearnerResult(f"s{place}", Outcome.GRADED, "", score) for place, score in enumerate(scores)]
     bars = histogram(ClassResults("a", "A", {"x": points}, tuple(some), ()))
     assert [bar.label for bar in bars] == labels
     assert sum(bar.count for bar in bars) == len(scores)
@@ -329,31 +331,31 @@ def test_the_most_pressing_outcome_comes_first_and_equal_reasons_together() -> N
     found = concerns(
         results(
             unjudged("a", NOT_GRADED, "run it"),
-            unjudged("b", UNREADABLE, "empty"),
-            unjudged("c", CRASHED, "ended"),
+            unjudged("b", Outcome.UNREADABLE, "empty"),
+            unjudged("c", Outcome.CRASHED, "ended"),
             unjudged("d", NOT_GRADED, "run it"),
-            unjudged("e", NEEDS_REVIEW, "fault"),
-            unjudged("f", UNREADABLE, "too large"),
-            unjudged("g", TIMEOUT, "slow"),
+            unjudged("e", Outcome.NEEDS_REVIEW, "fault"),
+            unjudged("f", Outcome.UNREADABLE, "too large"),
+            unjudged("g", Outcome.TIMEOUT, "slow"),
         )
     )
     assert [(c.outcome, c.students) for c in found] == [
-        (NEEDS_REVIEW, ("e",)),
-        (CRASHED, ("c",)),
-        (TIMEOUT, ("g",)),
-        (UNREADABLE, ("b",)),
-        (UNREADABLE, ("f",)),
+        (Outcome.NEEDS_REVIEW, ("e",)),
+        (Outcome.CRASHED, ("c",)),
+        (Outcome.TIMEOUT, ("g",)),
+        (Outcome.UNREADABLE, ("b",)),
+        (Outcome.UNREADABLE, ("f",)),
         (NOT_GRADED, ("a", "d")),
     ]
 
 
 def test_every_outcome_is_explained() -> None:
-    assert set(ADVICE) == {*OUTCOMES, NOT_GRADED, BY_HAND}
+    assert set(ADVICE) == {*Outcome, NOT_GRADED, BY_HAND}
 
 
 def test_an_outcome_unknown_to_the_page_is_shown_first_not_dropped() -> None:
-    found = concerns(results(unjudged("a", CRASHED, ""), unjudged("b", "eaten", "by a dog")))
-    assert [concern.outcome for concern in found] == ["eaten", CRASHED]
+    found = concerns(results(unjudged("a", Outcome.CRASHED, ""), unjudged("b", "eaten", "by a dog")))
+    assert [concern.outcome for concern in found] == ["eaten", Outcome.CRASHED]
 
 
 def test_a_class_in_which_all_went_well_reads_a_calm_none() -> None:
@@ -465,7 +467,7 @@ def test_mistakes_made_together_need_two_learners() -> None:
             "attention_scores": ExerciseResult(0, 2, FAILED, ("forgot to scale",)),
             "causal_mask": ExerciseResult(0, 3, FAILED, ("off by one",)),
         }
-        return LearnerResult(student, GRADED, "", 0.0, exercises)
+        return LearnerResult(student, Outcome.GRADED, "", 0.0, exercises)
 
     assert pairs(results(both("ada"))) == []
     [pair] = pairs(results(both("ada"), both("bo")))
@@ -493,7 +495,7 @@ def test_who_has_handed_in_nothing_is_listed(small_class: ClassResults) -> None:
 def moving(student: str, *scores: float | None, why: str = "resubmitted") -> LearnerResult:
     whys = ("first graded", *[why] * len(scores))
     history = tuple(
-        Grading(f"2026-09-{day:02}T10:00:00+00:00", score, GRADED, why)
+        Grading(f"2026-09-{day:02}T10:00:00+00:00", score, Outcome.GRADED, why)
         for day, (score, why) in enumerate(zip(scores, whys, strict=False), 1)
     )
     return replace(learner(student, CLEAN, CLEAN, CLEAN), history=history)
@@ -538,7 +540,7 @@ def test_a_class_without_assignments_is_told_so() -> None:
 
 
 def test_a_class_of_unreadable_submissions_has_no_scores_and_names_everybody() -> None:
-    soup = page(results(*(unjudged(name, UNREADABLE, "not JSON") for name in ("ada", "bo", "chen"))))
+    soup = page(results(*(unjudged(name, Outcome.UNREADABLE, "not JSON") for name in ("ada", "bo", "chen"))))
     assert [words(tile) for tile in soup.select(".tile")] == [
         "Submissions 3",
         "Graded 0",
@@ -553,7 +555,7 @@ def test_a_class_of_unreadable_submissions_has_no_scores_and_names_everybody() -
 
 
 def test_an_assignment_worth_nothing_is_shown_all_the_same() -> None:
-    worthless = ClassResults("a", "A", {"x": 0.0}, (LearnerResult("ada", GRADED, "", 0.0),), ())
+    worthless = ClassResults("a", "A", {"x": 0.0}, (LearnerResult("ada", Outcome.GRADED, "", 0.0),), ())
     assert "There are no points to be had." in words(page(worthless))
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.classroom.class_folder import ClassFolder
-from autograder.classroom.record import GRADED
 from autograder.classroom.results import CLEAN, FAILED, UNSOLVED, ClassResults, ExerciseResult, LearnerResult
 from autograder.course.chapter import Chapter
+from autograder.outcomes import Outcome
 from autograder.report.wrong_code import UNRECOGNISED, _vocabulary, anonymous, code_samples
 
 from .conftest import CHAPTERS, TOY, TOY_COURSE
@@ -129,7 +129,7 @@ def submit(folder: ClassFolder, student: str, code: str, state: str = FAILED, *m
     }
     path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "hello"}, cell]}))
     done = ExerciseResult(0, 3, state, mistakes, ("wrong",))
-    return LearnerResult(student, GRADED, "", 0.0, {"scale_rows": done})
+    return LearnerResult(student, Outcome.GRADED, "", 0.0, {"scale_rows": done})
 
 
 def test_the_commonest_way_is_shown_with_how_many_wrote_it(graded: ClassFolder) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..judge.verdict import Verdict
+from ..outcomes import Outcome
 from .marks import Mark
 
 FIRST, RESUBMITTED, REGRADED, BY_HAND = "first graded", "resubmitted", "regraded", "by hand"
@@ -22,14 +24,19 @@ class Grading:
     Args:
         graded_at: UTC, ISO 8601; of a change by hand, when it was noticed, or "" where it has just been.
         score: points; None where it ended without any.
-        outcome: one of `autograder.classroom.record.OUTCOMES`.
+        outcome: how the submission ended.
         why: "first graded", "resubmitted" (another file), "regraded" (the same file), "by hand".
     """
 
     graded_at: str
     score: float | None
-    outcome: str
+    outcome: Outcome
     why: str
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Grading:
+        """Return the entry that `data` was written from."""
+        return cls(**{**data, "outcome": Outcome(data["outcome"])})
 
 
 def total(verdicts: Sequence[Verdict], marks: Mapping[str, Mark]) -> float | None:

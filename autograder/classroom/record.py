@@ -13,18 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..judge.verdict import Verdict
+from ..outcomes import Outcome
 from ..realign.repairs import Repair, from_json
 from ..whole_file import whole_file
 from .history import FIRST, Grading, noticed, total, why
 from .marks import Mark
-
-GRADED, TIMEOUT, CRASHED, UNREADABLE, NEEDS_REVIEW = OUTCOMES = (
-    "graded",
-    "timeout",
-    "crashed",
-    "unreadable",
-    "needs review",
-)
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,7 @@ class Record:
     Args:
         student: nbgrader's student id.
         assignment: the chapter.
-        outcome: one of `OUTCOMES`. "needs review" means that the fault is the grader's: never a zero.
+        outcome: "needs review" means that the fault is the grader's: never a zero.
         reason: what happened, for a person; for a grade "", or what should be looked at.
         fingerprint: of the submission and what it was judged by; the same one need not be graded again.
         graded_at: UTC, ISO 8601.
@@ -47,7 +40,7 @@ class Record:
 
     student: str
     assignment: str
-    outcome: str
+    outcome: Outcome
     reason: str
     fingerprint: str
     graded_at: str
@@ -69,7 +62,7 @@ class Record:
         cls,
         student: str,
         assignment: str,
-        outcome: str,
+        outcome: Outcome,
         reason: str,
         fingerprint: str,
         verdicts: Sequence[Verdict] = (),
@@ -128,9 +121,10 @@ def read_record(path: Path) -> Record | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         parts = {
+            "outcome": Outcome(data["outcome"]),
             "verdicts": tuple(Verdict.from_json(verdict) for verdict in data["verdicts"]),
             "repairs": from_json(data.get("repairs", ())),
-            "history": tuple(Grading(**grading) for grading in data.get("history", ())),
+            "history": tuple(Grading.from_json(grading) for grading in data.get("history", ())),
         }
         return Record(**{**data, **parts})
     except (OSError, ValueError, TypeError, KeyError):

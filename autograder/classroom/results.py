@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from ..course.chapter import Chapter
 from ..judge.verdict import PASSED, Verdict
+from ..outcomes import Outcome
 from ..realign.repairs import sentences
 from .class_folder import ClassFolder
 from .history import Grading, noticed
 from .marks import Mark, enrolled, marks, most, penalties
-from .record import GRADED, NEEDS_REVIEW, Record, read_record
+from .record import Record, read_record
 
 NOT_GRADED = "not graded yet"
 CLEAN, CARRIED, PARTLY, FAILED, UNSOLVED, UNKNOWN = (
@@ -85,7 +86,7 @@ class LearnerResult:
     @property
     def needs_a_look(self) -> bool:
         """Whether a person should open this submission: it did not end well, or something about it is odd."""
-        return self.outcome != GRADED or bool(self.reason) or bool(self.hand_to_check)
+        return self.outcome != Outcome.GRADED or bool(self.reason) or bool(self.hand_to_check)
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,9 @@ def _learner(
             student, record.outcome, record.reason, None, sealed=record.sealed, history=record.gradings
         )
     if given is None:
-        return LearnerResult(student, NEEDS_REVIEW, "it was judged, and the gradebook has no entry for it", None)
+        return LearnerResult(
+            student, Outcome.NEEDS_REVIEW, "it was judged, and the gradebook has no entry for it", None
+        )
     exercises, to_check = {}, []
     for name in chapter.exercises:
         here = [given[cell.grade_id] for cell in chapter.cells_of(name) if cell.grade_id in given]

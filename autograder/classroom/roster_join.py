@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from ..intake.source_files import Skipped
+from ..problems import Skipped
 from .identity import KEYS, TITLES, Index, are_near, compare
 from .person import Person
 from .roster_rows import Entry

@@ -129,7 +129,7 @@ def grade(
     """Grade what is new or changed, and print the table of learner by exercise."""
     from ..classroom.class_folder import open_class
     from ..run import cluster
-    from .doctor import require_sandbox
+    from ..sandbox.requirements import require_sandbox
 
     opened, names = open_class(folder, assignments or [])
     sandbox = not no_sandbox and opened.config().Execute.get("sandbox", True)
@@ -173,8 +173,8 @@ def demo(
     from ..classroom.results import class_results
     from ..course.chapter import REPOSITORY_ROOT, read_chapters
     from ..intake.collect import collect
+    from ..sandbox.requirements import find_layers
     from .demo import make_class, surprises
-    from .doctor import find_layers
 
     sandbox = not no_sandbox and not any(layer.missing for layer in find_layers())
     opened, assignment, handed_in = make_class(folder, REPOSITORY_ROOT / "solutions")
@@ -202,7 +202,8 @@ def gradescope(
 @app.command()
 def doctor() -> None:
     """Say what this machine offers: the sandbox's layers, the GPU, versions. Fails where grading would refuse."""
-    from .doctor import find_kernel, find_layers, report
+    from ..sandbox.requirements import find_layers
+    from .doctor import find_kernel, report
 
     found = find_layers()
     if not any(layer.missing for layer in found):

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..classroom.class_folder import ClassFolder, new_class
-from ..classroom.record import GRADED, UNREADABLE
 from ..classroom.results import ClassResults
 from ..course import notebooks as source_notebook
 from ..course.chapter import Chapter, read_chapters
+from ..outcomes import Outcome
 from ..problems import Problem
 
 _MADE_BY_DEMO = ".made-by-demo"
@@ -61,7 +61,7 @@ def surprises(results: ClassResults, chapter: Chapter) -> list[str]:
     found = []
     for name, written in zip(_NAMES, _learners(chapter), strict=False):
         learner = ended.get(name)
-        if learner is None or learner.outcome != GRADED:
+        if learner is None or learner.outcome != Outcome.GRADED:
             why = "is not there" if learner is None else f"is {learner.outcome}: {learner.reason}"
             found.append(f"{name}'s submission {why}.")
             continue
@@ -74,8 +74,10 @@ def surprises(results: ClassResults, chapter: Chapter) -> list[str]:
             if result.earned > most or (code in right[exercise] and result.earned < most):
                 found.append(f"{name} got {result.earned:g} of {result.points:g} points for {exercise}.")
     oscar = ended.get("oscar")
-    if oscar is None or oscar.outcome != UNREADABLE:
-        found.append(f"oscar's text file is {'not there' if oscar is None else oscar.outcome}, not {UNREADABLE}.")
+    if oscar is None or oscar.outcome != Outcome.UNREADABLE:
+        found.append(
+            f"oscar's text file is {'not there' if oscar is None else oscar.outcome}, not {Outcome.UNREADABLE}."
+        )
     return found
 
 

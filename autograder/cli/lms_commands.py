@@ -1,4 +1,4 @@
-"""The commands between an LMS and a class folder: collect, export, feedback. `autograder.cli.app` puts them on its list."""
+"""The commands between an LMS and a class folder: collect, export, feedback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..problems import Problem
 if TYPE_CHECKING:
     from ..handback.export import Exported
     from ..intake.collected import Collected
-    from ..intake.source_files import Skipped
+    from ..problems import Skipped
 
 commands = typer.Typer()
 
@@ -134,7 +134,7 @@ def _print_exported(exported: Exported) -> None:
 
 def print_collected(collected: Collected) -> None:
     """Say what was taken in, and list all that was not."""
-    from ..intake.lms_names import LAYOUTS
+    from ..classroom.layouts import Layout
 
     print(f"{len(collected.taken)} submissions taken in, {len(collected.same)} unchanged.")
     _print_names("Late, says the LMS", collected.late)
@@ -143,7 +143,7 @@ def print_collected(collected: Collected) -> None:
     _print_files("Roster rows left out:", collected.asked)
     _print_files("Owner unknown, not collected:", collected.unknown)
     if len(collected.unknown) > len(collected.taken) + len(collected.same):
-        print(f"  Is it another layout? Read are: {', '.join(LAYOUTS)}.")
+        print(f"  Is it another layout? Read are: {', '.join(Layout)}.")
     _print_files("Several notebooks, not collected:", collected.unclear)
     _print_files("Set aside:", collected.set_aside)
     _print_files("Ignored:", collected.skipped)

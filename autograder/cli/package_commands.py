@@ -1,4 +1,4 @@
-"""`autograder package`: the same judge, packed for other places that grade. `autograder.cli.app` puts it on its list."""
+"""`autograder package`: the same judge, packed for other places that grade."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # they take seconds to import, and not everything that knows 
 
     from .declare import Alternative, Exercise, Misconception
 
-REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
+REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
 LESSON, EXERCISES = "lesson.py", "exercises.py"
 _lock = threading.RLock()
 _SOLUTION_MARK = re.compile(r"^\s*### (BEGIN|END) SOLUTION\n?", re.MULTILINE)

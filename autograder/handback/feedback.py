@@ -20,7 +20,8 @@ from nbgrader.coursedir import CourseDirectory
 from tqdm import tqdm
 
 from ..classroom.class_folder import ClassFolder
-from ..classroom.record import NEEDS_REVIEW, Record, read_record
+from ..classroom.record import Record, read_record
+from ..outcomes import Outcome
 from ..problems import one_line
 from ..sandbox.bounded import BoundedProcess
 
@@ -53,7 +54,7 @@ def write_feedback(folder: ClassFolder, assignment: str, progress: bool = False)
         for student in tqdm(folder.students(assignment), desc=assignment, unit="page", disable=not progress):
             record = read_record(folder.record_path(student, assignment))
             path = feedback_path(folder, student, assignment)
-            if record is None or record.outcome == NEEDS_REVIEW:
+            if record is None or record.outcome == Outcome.NEEDS_REVIEW:
                 done.waiting.append(student)
                 continue
             try:

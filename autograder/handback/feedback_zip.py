@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ..classroom.class_folder import ClassFolder
+from ..classroom.layouts import Layout
 from ..classroom.receipts import Receipt, read_receipts
-from ..intake.file_names import CANVAS, MOODLE
 from ..problems import Problem
 from ..whole_file import whole_file
 
@@ -66,9 +66,9 @@ def pack(folder: ClassFolder, assignment: str, pages: Mapping[str, Path], lms: s
 
 def _name(receipt: Receipt, assignment: str) -> str:
     path = PurePosixPath(receipt.file)
-    if receipt.layout == CANVAS:  # NAME_USER_ATTACHMENT_ORIGINAL: Canvas reads the numbers, and the ending
+    if receipt.layout == Layout.CANVAS:  # NAME_USER_ATTACHMENT_ORIGINAL: Canvas reads the numbers, and the ending
         return f"{path.stem}.html"
-    assert receipt.layout == MOODLE
+    assert receipt.layout == Layout.MOODLE
     # "Full Name_401_assignsubmission_file_" is a folder, or the beginning of the file's name: then the page's, too.
     place = next(place for place, part in enumerate(path.parts) if _MARK in part)
     part = path.parts[place]

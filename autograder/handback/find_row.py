@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from ..classroom.csv_table import number
 from ..classroom.identity import Index, compare
+from ..classroom.layouts import Layout
 from ..classroom.person import Person, squash
 from ..classroom.receipts import Receipt
-from ..intake.file_names import MOODLE
 from ..problems import Problem
 from .grades import Grades
 
@@ -58,7 +58,13 @@ class Rows:
         It is another one in every assignment, so the gradebook is of another assignment. A group's file has a
         number of the group's.
         """
-        if row is None or not row.participant or receipt is None or receipt.layout != MOODLE or not receipt.number:
+        if (
+            row is None
+            or not row.participant
+            or receipt is None
+            or receipt.layout != Layout.MOODLE
+            or not receipt.number
+        ):
             return
         is_own = squash(receipt.owner) in person.names
         if is_own and not row.participant.endswith(f" {receipt.number}"):
@@ -69,7 +75,7 @@ class Rows:
 
     def _ways(self, person: Person, receipt: Receipt | None) -> Iterator[list[Person]]:
         """Yield the rows that are the person's by one way of telling after the other, the surest first."""
-        if receipt is not None and receipt.layout == MOODLE and receipt.number:
+        if receipt is not None and receipt.layout == Layout.MOODLE and receipt.number:
             numbered = self._index.find("participant", receipt.number)
             yield [row for row in numbered if row.names & person.names]
         alike = [(row, compare(row, person)) for row in self._index.alike(person)]

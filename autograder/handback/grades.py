@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from ..classroom.class_folder import ClassFolder
 from ..classroom.person import Person
-from ..classroom.record import GRADED
 from ..classroom.results import class_results
 from ..classroom.roster import roster
+from ..outcomes import Outcome
 
 NOTHING = "nothing handed in"
 
@@ -76,7 +76,7 @@ def class_grades(folder: ClassFolder, assignment: str) -> Grades:
     for learner in results.learners:
         person = people.get(learner.student) or Person(learner.student, listed=False)
         score = learner.final_score
-        if learner.outcome != GRADED and not learner.changed_by_hand:
+        if learner.outcome != Outcome.GRADED and not learner.changed_by_hand:
             score = None  # until a person has looked, and has set a score in the formgrader
         earned = {name: result.earned for name, result in learner.exercises.items()}
         grades[learner.student] = Grade(person, score, learner.outcome, learner.reason, earned)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ..classroom.layouts import Layout
 from ..classroom.person import Person
 from ..classroom.receipts import Receipt
+from ..problems import Skipped
 from .collected import Collected
-from .file_names import CANVAS, PLAIN, Named, squash
+from .file_names import Named, squash
 from .find_owner import Owners, Whose
-from .lms_names import CANVAS_QUIZ, TIMESTAMP
-from .source_files import Skipped
+from .lms_names import TIMESTAMP
 
 
 def by_owner(
@@ -22,7 +23,7 @@ def by_owner(
     owners.expect(names)
     owned: dict[str, list[tuple[Named, Whose]]] = {}
     for name in names:
-        is_plain = name.layout == PLAIN
+        is_plain = name.layout == Layout.PLAIN
         is_anybodys = name.is_notebook or name.is_time or not is_plain or (owners.is_complete and name.levels)
         whose = owners.of(name) if is_anybodys else Whose()
         if not name.is_notebook and not name.is_time and name.original == TIMESTAMP:
@@ -44,7 +45,11 @@ def by_owner(
         if not _is_one_persons(person, files, receipts.get(student), collected):
             continue
         certain[student] = [named for named, _ in files]
-        own = [named for named, whose in files if named.layout in (CANVAS, CANVAS_QUIZ) and not whose.is_group]
+        own = [
+            named
+            for named, whose in files
+            if named.layout in (Layout.CANVAS, Layout.CANVAS_QUIZ) and not whose.is_group
+        ]
         if own and not person.canvas_id:
             people[student] = replace(person, canvas_id=own[0].number)
     return certain

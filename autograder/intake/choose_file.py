@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..problems import Skipped
 from .file_names import Named, squash
-from .source_files import Damaged, HandedIn, Skipped
+from .source_files import Damaged, HandedIn
 
 _SHOWN = 5  # names in a reason
 _OTHERS = 3  # files kept of one who handed in no notebook

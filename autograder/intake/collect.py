@@ -22,14 +22,14 @@ from ..classroom.receipts import Receipt, read_receipts, write_receipts
 from ..classroom.roster import keep_roster, read_entries, roster
 from ..classroom.roster_join import join
 from ..classroom.times import Reading, Unclear, keep_reading, read_reading
-from ..problems import Problem
+from ..problems import Problem, Skipped
 from .by_owner import by_owner
 from .choose_file import Choice, choose
 from .collected import Collected
 from .file_names import Named
 from .lms_names import TIMESTAMP
 from .read_names import read_names
-from .source_files import Damaged, HandedIn, Skipped, digest, handed_in
+from .source_files import Damaged, HandedIn, digest, handed_in
 from .worth import Worth
 
 _SPARE = 2**28  # bytes that stay free on the disk

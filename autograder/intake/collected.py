@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .source_files import Skipped
+from ..problems import Skipped
 
 
 @dataclass

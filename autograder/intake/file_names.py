@@ -10,10 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..classroom.layouts import Layout
 from ..classroom.person import Person, squash
 from .source_files import HandedIn
-
-CANVAS, MOODLE, PLAIN = "canvas", "moodle", "plain"
 
 _NOTEBOOK = re.compile(r"\.ipynb(?:\.(?:txt|json))?$", re.IGNORECASE)
 _AGAIN = re.compile(r"(?:\s*\((?P<round>\d+)\)|-(?P<dash>\d{1,2}))$")
@@ -27,7 +26,7 @@ class Named:
 
     Args:
         file: the file.
-        layout: "canvas", "moodle", "plain" or another of `autograder.intake.lms_names`: who wrote the name.
+        layout: who wrote the name.
         owner: the owner's name as it is written there.
         number: the number the LMS gave the owner: Canvas's user id, Moodle's participant or group; "" without.
         original: the file's name as the learner handed it in.
@@ -46,7 +45,7 @@ class Named:
     """
 
     file: HandedIn
-    layout: str
+    layout: Layout
     owner: str
     number: str
     original: str

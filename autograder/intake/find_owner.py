@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..classroom.identity import KEYS, Comparison, Index, compare
+from ..classroom.layouts import Layout
 from ..classroom.person import MAX_ID, Person, squash, student_id
-from .file_names import CANVAS, MOODLE, PLAIN, Named
-from .lms_names import CANVAS_QUIZ, EXCHANGE
+from .file_names import Named
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,10 @@ class Owners:
         return Whose(tuple(found or group), is_group=bool(group))
 
     def _by_keys(self, named: Named) -> list[Person]:
-        if named.layout in (PLAIN, EXCHANGE):
+        if named.layout in (Layout.PLAIN, Layout.EXCHANGE):
             return self.called(named.owner)
-        if named.layout == MOODLE:  # groups have numbers, too: the name must be theirs, or the word for everybody
+        if named.layout == Layout.MOODLE:
+            # Groups have numbers, too: the name must be theirs, or the word for everybody.
             numbered = self._index.find("participant", named.number) if named.number else []
             return [p for p in numbered if _full_names(named, p) & {*p.names, squash(_participant(p)[0])}]
         claim = next(iter(named.claims), Person(""))
@@ -122,7 +123,7 @@ class Owners:
 
     def _by_name(self, named: Named) -> list[Person]:
         found = self._index.find("name", squash(named.owner))
-        if named.layout == MOODLE:
+        if named.layout == Layout.MOODLE:
             for group, name in _split_at_hyphens(named.owner):
                 if self._index.find("group", group):
                     found += [person for person in self._index.find("name", name) if group in person.groups]
@@ -130,7 +131,7 @@ class Owners:
         return [p for p in dict.fromkeys(found) if not self._has_another_number(p, named)]
 
     def _has_another_number(self, person: Person, named: Named) -> bool:
-        if named.layout == MOODLE:
+        if named.layout == Layout.MOODLE:
             known = _participant(person)[1]
             return bool(known and named.number and known != named.number)
         return any(compare(person, claim).differ for claim in named.claims)
@@ -143,22 +144,24 @@ class Owners:
             return Whose(reason="its name does not say whose it is")
         if len(named.owner) > MAX_ID:
             return Whose(reason=f"its name is longer than a student id may be ({MAX_ID} characters): rename it")
-        if named.layout == PLAIN:
-            key = f"{PLAIN} {student.casefold()}"
+        if named.layout == Layout.PLAIN:
+            key = f"{Layout.PLAIN} {student.casefold()}"
         met = self._met.get(key)
         if met is not None:
             return Whose((met,))
-        if named.layout == MOODLE and squash(named.owner) == "participant":
+        if named.layout == Layout.MOODLE and squash(named.owner) == "participant":
             return Whose(reason=f"Moodle hides whose it is: {_how_to_tell(named)}")
         numbers = self._numbers[named.layout, squash(named.owner)]
-        if named.layout not in (CANVAS, CANVAS_QUIZ) and len(numbers) > 1:
+        if named.layout not in (Layout.CANVAS, Layout.CANVAS_QUIZ) and len(numbers) > 1:
             return Whose(reason=f"{len(numbers)} people are called {named.owner!r}: {_how_to_tell(named)}")
         if student.casefold() in self._students:
             if not named.number:
                 return Whose(reason=f"{student!r} is somebody else's student id: {_how_to_tell(named)}")
             student = f"{student}-{named.number}"
-        claim = named.claims[0] if named.claims else Person("", name=named.owner if named.layout == MOODLE else "")
-        name = "" if named.layout in (CANVAS, CANVAS_QUIZ) else claim.name
+        claim = (
+            named.claims[0] if named.claims else Person("", name=named.owner if named.layout == Layout.MOODLE else "")
+        )
+        name = "" if named.layout in (Layout.CANVAS, Layout.CANVAS_QUIZ) else claim.name
         met = replace(claim, student=student, name=name, listed=False)
         self._met[key] = self._students[student.casefold()] = met
         return Whose((met,))
@@ -191,15 +194,19 @@ def _participant(person: Person) -> tuple[str, str]:
 
 
 def _numbered(named: Named) -> str:
-    what: Mapping[str, str] = {CANVAS: "Canvas user", CANVAS_QUIZ: "Canvas user", MOODLE: "Moodle participant"}
+    what: Mapping[str, str] = {
+        Layout.CANVAS: "Canvas user",
+        Layout.CANVAS_QUIZ: "Canvas user",
+        Layout.MOODLE: "Moodle participant",
+    }
     return f" ({what[named.layout]} {named.number})" if named.number and named.layout in what else ""
 
 
 def _how_to_tell(named: Named) -> str:
-    if named.layout == MOODLE:
+    if named.layout == Layout.MOODLE:
         return "give Moodle's grading worksheet as --roster, whose Identifier tells them apart"
-    if named.layout in (CANVAS, CANVAS_QUIZ):
+    if named.layout in (Layout.CANVAS, Layout.CANVAS_QUIZ):
         return "give a roster with the column canvas_id, which tells them apart"
-    if named.layout == PLAIN:
+    if named.layout == Layout.PLAIN:
         return "name the file after their student id"
     return "give a roster with a column (login, email, sis_id) that tells them apart"

@@ -14,13 +14,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..classroom.identity import Index
+from ..classroom.layouts import Layout
 from ..classroom.person import Person, squash
-from .file_names import CANVAS, MOODLE, PLAIN, Named, folder_prefix, parts_of
+from .file_names import Named, folder_prefix, parts_of
 from .gradescope_export import Submitters, read_submitters
 from .source_files import HandedIn
 
-CANVAS_QUIZ, EXCHANGE = "canvas quiz", "nbgrader's exchange"
-BLACKBOARD, BRIGHTSPACE, SAKAI, GRADESCOPE = "blackboard", "brightspace", "sakai", "gradescope"
 TIMESTAMP = "timestamp.txt"  # nbgrader's name for the file that says when a submission was handed in; Sakai's, too
 
 # NAME[_LATE]_USER_ATTACHMENT_ORIGINAL, NAME being letters and digits of "Last, First" or of a group's name.
@@ -123,7 +122,7 @@ def _canvas(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> N
     if (found := _CANVAS_ANONYMOUS.match(name)) is not None:
         late, owner = name.startswith("LATE_"), f"anon_{found['user']}"
         number = int(found["attachment"])
-        return Named(file, CANVAS, owner, "", found["original"], number, late, anonymous=_HIDDEN_BY_CANVAS)
+        return Named(file, Layout.CANVAS, owner, "", found["original"], number, late, anonymous=_HIDDEN_BY_CANVAS)
     if (found := _CANVAS_WRITTEN.match(name)) is not None:  # typed into Canvas, or a link: no file of the learner's
         return _of_canvas(file, found["name"], found["user"], name, 0, bool(found["late"]))
     pairs = [pair for pair in _CANVAS_NUMBERS.finditer(name) if pair.start() > 0]
@@ -145,7 +144,7 @@ def _canvas(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> N
 
 def _of_canvas(file: HandedIn, owner: str, user: str, original: str, attachment: int, late: bool) -> Named:
     claim = Person("", name=owner, canvas_id=user)
-    return Named(file, CANVAS, owner, user, original, attachment, late, claims=(claim,), is_numbers_own=True)
+    return Named(file, Layout.CANVAS, owner, user, original, attachment, late, claims=(claim,), is_numbers_own=True)
 
 
 def _canvas_quiz(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
@@ -154,7 +153,7 @@ def _canvas_quiz(file: HandedIn, path: Sequence[str], place: int, known: _Known)
         return None
     user, owner = found["user"], found["name"]
     claim = Person("", name=owner, canvas_id=user)
-    return Named(file, CANVAS_QUIZ, owner, user, found["original"], int(found["attachment"]), claims=(claim,))
+    return Named(file, Layout.CANVAS_QUIZ, owner, user, found["original"], int(found["attachment"]), claims=(claim,))
 
 
 def _moodle(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
@@ -164,7 +163,7 @@ def _moodle(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> N
     inside = path[place + 1 :]
     original = inside[-1] if inside else found["rest"] or ""
     owner = found["name"].strip()
-    return Named(file, MOODLE, owner, found["number"] or "", original) if original else None
+    return Named(file, Layout.MOODLE, owner, found["number"] or "", original) if original else None
 
 
 def _exchange(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Named | None:
@@ -174,7 +173,7 @@ def _exchange(file: HandedIn, path: Sequence[str], place: int, known: _Known) ->
     clock = re.sub("[_.-]", ":", found["clock"][:8]) + found["clock"][8:]
     time = f"{found['day']} {clock} {found['zone']}"
     owner, original = found["student"], path[-1]
-    named = Named(file, EXCHANGE, owner, "", original, attempt=f"{found['day']} {clock}", time=time)
+    named = Named(file, Layout.EXCHANGE, owner, "", original, attempt=f"{found['day']} {clock}", time=time)
     if known.assignment and found["assignment"] != known.assignment:
         return replace(named, anonymous=f"it is for {found['assignment']}, and {known.assignment} is collected")
     return replace(named, is_time=path[place + 1 :] == [TIMESTAMP])
@@ -187,7 +186,7 @@ def _blackboard(file: HandedIn, path: Sequence[str], place: int, known: _Known) 
     head, clock = found["head"], found["clock"].replace("-", ":")
     # The assignment's title and a login may both have a "_".
     starts = [start.end() for start in re.finditer("_", head) if start.end() < len(head)]
-    named = Named(file, BLACKBOARD, head, head, found["original"] or path[place])
+    named = Named(file, Layout.BLACKBOARD, head, head, found["original"] or path[place])
     named = replace(named, attempt=f"{found['day']} {clock}", time=f"{found['day']} {clock}")
     read = [replace(named, owner=head[at:], claims=(Person("", login=head[at:]),)) for at in reversed(starts)]
     return replace(read[0], alternatives=tuple(read[1:])) if read else None
@@ -199,7 +198,7 @@ def _brightspace(file: HandedIn, path: Sequence[str], place: int, known: _Known)
     if found is None or not original:
         return None
     time = f"{found['day']} {found['hour']}:{found['minute']} {found['half']}"
-    named = Named(file, BRIGHTSPACE, found["name"], found["number"], original, time=time)
+    named = Named(file, Layout.BRIGHTSPACE, found["name"], found["number"], original, time=time)
     attempt = ""
     for months in ("%b", "%B"):
         with contextlib.suppress(ValueError):
@@ -216,7 +215,7 @@ def _sakai(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> Na
     claim = Person("", name=f"{first.strip()} {last.strip()}".strip(), login=found["eid"])
     original = inside[-1] if inside else found["original"]
     is_time = list(inside) == [TIMESTAMP]
-    named = Named(file, SAKAI, found["name"].strip(), found["eid"], original, claims=(claim,), is_time=is_time)
+    named = Named(file, Layout.SAKAI, found["name"].strip(), found["eid"], original, claims=(claim,), is_time=is_time)
     return replace(named, is_numbers_own=True)
 
 
@@ -228,9 +227,9 @@ def _gradescope(file: HandedIn, path: Sequence[str], place: int, known: _Known) 
     who = known.submitters.get("/".join(path[: place + 1]))
     if who is None:
         reason = "whose it is, is in Gradescope's submission_metadata.yml, which must lie beside its folder"
-        return Named(file, GRADESCOPE, path[place], number, original, anonymous=reason)
+        return Named(file, Layout.GRADESCOPE, path[place], number, original, anonymous=reason)
     names = " and ".join(claim.name for claim in who.people)
-    named = Named(file, GRADESCOPE, names, number, original, claims=who.people, is_numbers_own=True)
+    named = Named(file, Layout.GRADESCOPE, names, number, original, claims=who.people, is_numbers_own=True)
     return replace(named, attempt=who.time, time=who.time)
 
 
@@ -244,4 +243,3 @@ _PARSERS: tuple[_Parser, ...] = (
     _gradescope,
     _sakai,
 )
-LAYOUTS = (CANVAS, CANVAS_QUIZ, MOODLE, EXCHANGE, BLACKBOARD, BRIGHTSPACE, GRADESCOPE, SAKAI, PLAIN)

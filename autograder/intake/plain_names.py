@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ..classroom.layouts import Layout
 from ..classroom.person import Person, squash
-from .file_names import PLAIN, Named, folder_prefix, new_owner, parts_of, possible_owners, without_assignment
+from .file_names import Named, folder_prefix, new_owner, parts_of, possible_owners, without_assignment
 from .lms_names import TIMESTAMP
 from .source_files import HandedIn
 
@@ -30,7 +31,7 @@ def _read(file: HandedIn, path: str, assignment: str) -> Named:
     levels = tuple(folder for folder in folders if squash(folder) not in (squash(assignment), "notebooks"))
     # nbgrader's own layout, STUDENT/ASSIGNMENT/: beside the notebook lies the time.
     is_time = name == TIMESTAMP and bool(levels) and [levels[-1], assignment] == folders[-2:]
-    return Named(file, PLAIN, "", "", name, levels=levels, is_time=is_time)
+    return Named(file, Layout.PLAIN, "", "", name, levels=levels, is_time=is_time)
 
 
 def settle(names: Sequence[Named], assignment: str, called: _Called, is_complete: bool) -> list[Named]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from ..handed_in_file import MAX_BYTES
-from ..problems import Problem, one_line
+from ..problems import Problem, Skipped, one_line
 from ..whole_file import whole_file
 from .name_bytes import names_in_zip, names_on_disk
 from .zip_directory import open_zip
@@ -83,14 +83,6 @@ class HandedIn:
         """Return a digest of the content."""
         with self.opened() as source:
             return digest(source)
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that was not taken, and why."""
-
-    name: str
-    reason: str
 
 
 def digest(source: Readable) -> str:

@@ -29,13 +29,14 @@ from manyheads.exam import Exam
 from ..classroom.class_folder import ClassFolder
 from ..classroom.gradebook import commit
 from ..classroom.marks import marks
-from ..classroom.record import GRADED, NEEDS_REVIEW, TIMEOUT, Record
+from ..classroom.record import Record
 from ..course.chapter import Chapter, GradedCell, read_chapter
 from ..course.notebooks import grade_id
 from ..judge.judge import Judge
 from ..judge.learner_source import sources
 from ..judge.needed_cells import left_out
 from ..judge.verdict import Verdict
+from ..outcomes import Outcome
 from ..realign.read_submission import refuse_missing_modules, refuse_newer_python, refuse_other_chapters
 from ..realign.realign import realign
 from ..realign.release import Release, release_in_class
@@ -61,14 +62,14 @@ class Marked:
     """What became of one submission's notebook.
 
     Args:
-        outcome: one of `autograder.classroom.record.OUTCOMES`.
+        outcome: how the submission ended.
         reason: why, for a person; for graded "", or what a person should look at.
         verdicts: of the graded cells, in the notebook's order.
         seconds: wall time from the kernel's start to its end.
         sealed: whether it ran in the sandbox.
     """
 
-    outcome: str
+    outcome: Outcome
     reason: str
     verdicts: tuple[Verdict, ...]
     seconds: float
@@ -109,7 +110,7 @@ class Execute(RunCells):
         )
         return nb, resources
 
-    def _run_and_judge(self, nb: NotebookNode, resources: Any, chapter: Chapter) -> tuple[NotebookNode, str, str]:
+    def _run_and_judge(self, nb: NotebookNode, resources: Any, chapter: Chapter) -> tuple[NotebookNode, Outcome, str]:
         """Run `nb` in a new kernel and fill `self._judge`. Return the notebook, the outcome and its reason."""
         if self.sandbox:
             begin_warming(frozenset(self.hidden_folders()))  # the first time, setting the exams takes as long
@@ -118,19 +119,20 @@ class Execute(RunCells):
         self._has_begun = False
         self._answers: dict[tuple[Exam, tuple[str, ...]], Sequence[Answer]] = {}
         self._sources = sources(nb, chapter.exercises)
-        outcome, reason = GRADED, ""
+        outcome, reason = Outcome.GRADED, ""
         try:
             nb, _ = super().preprocess(nb, resources)
         except DeadKernelError:
             outcome, reason = self.why_it_ended()
             self._give_up_the_rest(nb, outcome, f"a cell above, or this one, ended the kernel: {reason}")
         except CellTimeoutError:
-            outcome, reason = TIMEOUT, "a cell ran too long, or showed too much at once, and could not be stopped"
-            self._give_up_the_rest(nb, TIMEOUT, f"{reason}: a cell above, or this one")
+            outcome = Outcome.TIMEOUT
+            reason = "a cell ran too long, or showed too much at once, and could not be stopped"
+            self._give_up_the_rest(nb, Outcome.TIMEOUT, f"{reason}: a cell above, or this one")
         finally:
             self.close_kernel()
-        if outcome == GRADED and self._timed_out_cell is not None:
-            outcome = TIMEOUT
+        if outcome == Outcome.GRADED and self._timed_out_cell is not None:
+            outcome = Outcome.TIMEOUT
             reason = f"cell {self._timed_out_cell + 1} ran longer than {self.timeout} s and was stopped"
         if self.odd_messages:
             odd = f"its kernel sent {self.odd_messages} messages that no kernel sends; they were left out"
@@ -315,7 +317,7 @@ class KeepRecord(NbGraderPreprocessor):
         record = Record.of(
             student=student,
             assignment=assignment,
-            outcome=marked.outcome if marked else NEEDS_REVIEW,
+            outcome=marked.outcome if marked else Outcome.NEEDS_REVIEW,
             reason=marked.reason if marked else "it was saved without being judged",
             fingerprint=fingerprint,
             verdicts=marked.verdicts if marked else (),

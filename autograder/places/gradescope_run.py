@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from ..classroom.class_folder import ClassFolder, new_class
-from ..classroom.record import GRADED, NEEDS_REVIEW
 from ..classroom.results import CARRIED, CLEAN, UNSOLVED, ClassResults, ExerciseResult, LearnerResult, class_results
-from ..cli import doctor
 from ..intake.choose_file import choose
 from ..intake.read_names import read_names
 from ..intake.source_files import Damaged, handed_in
 from ..intake.worth import Worth
+from ..outcomes import Outcome
 from ..problems import Problem
 from ..run.grade import grade
 from ..sandbox.other_user import LEARNER
+from ..sandbox.requirements import find_layers
 from ..whole_file import whole_file
 from .gradescope_package import PACKAGE
 
@@ -89,7 +89,7 @@ def run(layout: Layout) -> None:
         grade(folder, assignment, workers=1, regrade=True, progress=False, sandbox=_seal(layout))
         results = class_results(folder, assignment)
         [learner] = results.learners
-        if learner.outcome == NEEDS_REVIEW:
+        if learner.outcome == Outcome.NEEDS_REVIEW:
             raise Problem(learner.reason)
     found = as_gradescope(results, learner, missing)
     found["execution_time"] = round(time.monotonic() - started, 1)  # seconds
@@ -107,8 +107,8 @@ def as_gradescope(results: ClassResults, learner: LearnerResult | None, missing:
     """
     exercises = learner.exercises if learner is not None else {}
     said = [missing] if missing else []
-    if learner is not None and learner.outcome != GRADED:
-        said.append(f"Your notebook ended as {learner.outcome!r}: {learner.reason}.")
+    if learner is not None and learner.outcome != Outcome.GRADED:
+        said.append(f"Your notebook ended as '{learner.outcome}': {learner.reason}.")
     if learner is not None and learner.repairs:
         said.append("Before it was graded, your notebook was mended:\n" + "\n".join(learner.repairs))
     hints = {(made.exercise, made.name): made.hint for made in results.misconceptions}
@@ -178,7 +178,7 @@ def _seal(layout: Layout) -> bool:
     Raises:
         Problem: if learners' code could read the solutions.
     """
-    lacking = [layer for layer in doctor.find_layers() if layer.missing]
+    lacking = [layer for layer in find_layers() if layer.missing]
     if not lacking:
         print("The submission ran sealed off: no network, nothing of this container in sight.")
         return True

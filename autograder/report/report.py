@@ -140,7 +140,7 @@ def render(
 
 
 def _asset(name: str) -> Markup:
-    return Markup(files("autograder").joinpath("templates", name).read_text(encoding="utf-8"))
+    return Markup(files("autograder.report").joinpath("templates", name).read_text(encoding="utf-8"))
 
 
 def _policy(style: str, script: str) -> str:
@@ -157,7 +157,7 @@ def _policy(style: str, script: str) -> str:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("autograder", "templates"),
+        loader=PackageLoader("autograder.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -18,9 +18,9 @@ from dask import config
 from distributed import Client, LocalCluster
 from distributed.security import Security
 
-from ..cli.doctor import require_sandbox
 from ..problems import Problem, one_line
 from ..sandbox import fork_server
+from ..sandbox.requirements import require_sandbox
 
 _NO_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # Ctrl-C is for the command alone
 THREADS = 8  # submissions at once in one process: more than the cores that one Python and one warm process can feed

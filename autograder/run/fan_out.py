@@ -13,7 +13,7 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, as_completed
 
-from ..classroom.record import CRASHED
+from ..outcomes import Outcome
 from ..problems import Problem
 from ..sandbox.limits import Limits
 from . import cluster
@@ -91,7 +91,7 @@ class FanOut:
                 if suspects is not None:
                     suspects.append(job)
                     continue
-                yield Executed.without_grade(job, CRASHED, _why_twice(job))
+                yield Executed.without_grade(job, Outcome.CRASHED, _why_twice(job))
             elif error is not None:
                 yield Executed.of_our_fault(job, error)
             else:

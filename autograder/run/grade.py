@@ -26,11 +26,12 @@ from traitlets.utils.importstring import import_item
 
 from ..classroom.class_folder import ClassFolder, in_use
 from ..classroom.gradebook import kept_open, roll_back
-from ..classroom.record import NEEDS_REVIEW, UNREADABLE, Record, read_record
+from ..classroom.record import Record, read_record
 from ..course.bundle import pack
 from ..nbgrader_steps.make_inert import INERT
 from ..nbgrader_steps.steps import READ
 from ..nbgrader_steps.untrusted import made_inert, read_and_realign, without_outputs
+from ..outcomes import Outcome
 from ..problems import one_line
 from ..realign.read_submission import NeedsReview, Unreadable
 from ..sandbox.bounded import BoundedProcess, OutOfBounds
@@ -136,7 +137,7 @@ class Steps:
     def is_new(self, student: str) -> bool:
         """Whether a submission has changed since it was last graded, was not finished, or ended by a fault of ours."""
         record = read_record(self.folder.record_path(student, self.assignment))
-        if record is None or record.outcome == NEEDS_REVIEW or record.fingerprint != self._fingerprint(student):
+        if record is None or record.outcome == Outcome.NEEDS_REVIEW or record.fingerprint != self._fingerprint(student):
             return True
         return bool(record.verdicts) and not self.folder.autograded(student, self.assignment).is_file()
 
@@ -148,11 +149,13 @@ class Steps:
             text = self._bounded(read_and_realign, path, self.folder.solutions / self.assignment)
             text = self._converter.sanitise(path, json.loads(text, object_hook=NotebookNode))
         except (Unreadable, OutOfBounds) as unreadable:
-            return self._record(student, UNREADABLE, str(unreadable), fingerprint)
+            return self._record(student, Outcome.UNREADABLE, str(unreadable), fingerprint)
         except NeedsReview as review:
-            return self._record(student, NEEDS_REVIEW, str(review), fingerprint)
+            return self._record(student, Outcome.NEEDS_REVIEW, str(review), fingerprint)
         except Exception as error:  # whatever it is, the other submissions go on
-            return self._record(student, NEEDS_REVIEW, f"it could not be prepared: {one_line(error)}", fingerprint)
+            return self._record(
+                student, Outcome.NEEDS_REVIEW, f"it could not be prepared: {one_line(error)}", fingerprint
+            )
         settings = {**self.config.Execute, "hidden": [str(self.folder.root)]}
         return Job(student, self.assignment, text, self._course, settings, fingerprint)
 
@@ -167,7 +170,7 @@ class Steps:
         except Exception as error:
             roll_back()
             reason = f"its grade could not be saved: {one_line(error)}"
-            return self._record(job.student, NEEDS_REVIEW, reason, job.fingerprint, marked.sealed)
+            return self._record(job.student, Outcome.NEEDS_REVIEW, reason, job.fingerprint, marked.sealed)
         return marked.outcome
 
     def _inert(self, notebook: str) -> NotebookNode:
@@ -178,7 +181,7 @@ class Steps:
             notebook = without_outputs(notebook)
         return json.loads(notebook, object_hook=NotebookNode)
 
-    def _record(self, student: str, outcome: str, reason: str, fingerprint: str, sealed: bool = True) -> str:
+    def _record(self, student: str, outcome: Outcome, reason: str, fingerprint: str, sealed: bool = True) -> str:
         if self.folder.autograded(student, self.assignment).is_file():
             reason += " (the grade of what was handed in before stays in the gradebook)"
         record = Record.of(student, self.assignment, outcome, reason, fingerprint, sealed=sealed)

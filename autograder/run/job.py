@@ -16,9 +16,9 @@ from traitlets.config import Config
 
 import manyheads.check  # noqa: F401
 
-from ..classroom.record import CRASHED, NEEDS_REVIEW
 from ..course.bundle import unpack
 from ..nbgrader_steps.steps import Execute, Marked
+from ..outcomes import Outcome
 from ..problems import one_line
 from ..sandbox.bounded import memory_beside
 from ..sandbox.limits import Limits
@@ -65,14 +65,14 @@ class Executed:
     marked: Marked
 
     @classmethod
-    def without_grade(cls, job: Job, outcome: str, reason: str) -> Executed:
+    def without_grade(cls, job: Job, outcome: Outcome, reason: str) -> Executed:
         """Return what became of a job that has no notebook to show for it."""
         return cls(job, "", Marked(outcome, reason, (), 0.0, job.settings.get("sandbox", True)))
 
     @classmethod
     def of_our_fault(cls, job: Job, error: BaseException) -> Executed:
         """Return what became of a job on which the grader itself failed."""
-        return cls.without_grade(job, NEEDS_REVIEW, f"the grader failed ({one_line(error)}); grade it again")
+        return cls.without_grade(job, Outcome.NEEDS_REVIEW, f"the grader failed ({one_line(error)}); grade it again")
 
 
 def run_job(job: Job) -> tuple[str, Marked]:
@@ -92,7 +92,7 @@ def run_job(job: Job) -> tuple[str, Marked]:
                 return _run(job)
     except MemoryError:
         reason = f"what it sent took more than {most} MB of the grader's memory: there is no score"
-        return "", Executed.without_grade(job, CRASHED, reason).marked
+        return "", Executed.without_grade(job, Outcome.CRASHED, reason).marked
     except Exception as error:
         return "", Executed.of_our_fault(job, error).marked
 

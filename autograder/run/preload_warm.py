@@ -1,4 +1,4 @@
-"""Imported by the fork server, see `autograder.sandbox.fork_server`: `autograder.run.preload` with a warm process before it."""
+"""Imported by the fork server: `autograder.run.preload` with a warm process before it."""
 
 from ..sandbox import warm_process as warm
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from ..problems import Problem
 from .inside.zygote import HOME, LETTERS, MATPLOTLIB, SCRATCH, SOCKETS
 
+_SANDBOX = Path(__file__).parent
+_AUTOGRADER = _SANDBOX.parent
 NOBODY = 65534  # the user that root becomes
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys/devices/system/cpu")
 _SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")  # of /etc
-# This package's modules that run in there.
-_INSIDE = ("__init__", "garbage", "half_kernel", "layers", "namespaces", "watch", "zygote")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _PLACES = ("/dev", "/proc", SCRATCH, SOCKETS, LETTERS)  # where something is mounted inside
 
@@ -78,7 +78,7 @@ def _environment() -> list[str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "TORCHDYNAMO_DISABLE": "1",  # torch.compile then runs code as it is written: there is no compiler to wait for
         "PYTHONHASHSEED": "0",
-        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "PYTHONPATH": str(_AUTOGRADER.parent),
     }
     return [word for name, value in variables.items() for word in ("--setenv", name, value)]
 
@@ -92,7 +92,8 @@ def covered(hidden: frozenset[Path]) -> frozenset[Path]:
 def _binds() -> set[Path]:
     """Return the files and folders of this machine that are shown."""
     system = {Path(path) for path in (*_SYSTEM, *(f"/etc/{name}" for name in _SETTINGS), *_python())}
-    return system | {Path(__file__).parent / f"{name}.py" for name in _INSIDE} | {_font_list_file()}
+    packages = {_AUTOGRADER / "__init__.py", _SANDBOX / "__init__.py", _SANDBOX / "inside"}
+    return system | packages | {_font_list_file()}
 
 
 def _shown(hidden: Iterable[Path], within: str = "/") -> list[str]:

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from traitlets import Bool, Dict, Integer, Type
 
-from ..classroom.record import CRASHED, TIMEOUT
+from ..outcomes import Outcome
 from .inside.watch_limits import OUT_OF_CPU, OUT_OF_MEMORY, OUT_OF_TIME
 from .kernel import OrdinaryKernel, SealedKernel, SubmissionKernel
 from .limits import MB, Limits
@@ -33,7 +33,7 @@ class RunCells(nbgrader.preprocessors.Execute):
 
     sandbox = Bool(True, help="Run notebooks in a sandbox, and none where there is no sandbox.").tag(config=True)
     user = Integer(0, help="Without a sandbox, the number of the user that notebooks run as.").tag(config=True)
-    limits = Dict(help="What a submission may use; see autograder/limits.py.").tag(config=True)
+    limits = Dict(help="What a submission may use; see autograder/sandbox/limits.py.").tag(config=True)
     kernel_manager_class = Type(SubmissionKernel, klass=SubmissionKernel)
 
     kernel: SubmissionKernel  # of the notebook that runs
@@ -74,7 +74,7 @@ class RunCells(nbgrader.preprocessors.Execute):
         if number is not None:
             executed["cell"].execution_count = number
 
-    def why_it_ended(self) -> tuple[str, str]:
+    def why_it_ended(self) -> tuple[Outcome, str]:
         """Return the outcome and the reason of a submission whose kernel is gone.
 
         Raises:
@@ -84,10 +84,10 @@ class RunCells(nbgrader.preprocessors.Execute):
         if not why:
             raise EndedFromOutside("the sandbox that it ran in was ended from outside")
         return {
-            OUT_OF_TIME: (TIMEOUT, f"it ran longer than {self.kernel.limits.seconds:g} s in all"),
-            OUT_OF_CPU: (TIMEOUT, f"it computed longer than {self.kernel.limits.cpu_seconds:g} s in all"),
-            OUT_OF_MEMORY: (CRASHED, f"it used more than {self.kernel.limits.memory_mb} MB of memory"),
-        }.get(why, (CRASHED, "the notebook ended its own kernel"))
+            OUT_OF_TIME: (Outcome.TIMEOUT, f"it ran longer than {self.kernel.limits.seconds:g} s in all"),
+            OUT_OF_CPU: (Outcome.TIMEOUT, f"it computed longer than {self.kernel.limits.cpu_seconds:g} s in all"),
+            OUT_OF_MEMORY: (Outcome.CRASHED, f"it used more than {self.kernel.limits.memory_mb} MB of memory"),
+        }.get(why, (Outcome.CRASHED, "the notebook ended its own kernel"))
 
     async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> dict[str, Any] | None:
         """Note that a cell ran too long: what its outputs say of that is the learner's."""

@@ -4,6 +4,7 @@ Read by `autograder`, in lesson order, through `EXERCISES`. The reference soluti
 """
 
 import torch
+
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 LARGEST = 7  # sizes are 3 … 7: all different, and the fixtures stay small

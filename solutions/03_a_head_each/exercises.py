@@ -6,6 +6,7 @@ Read by `autograder`, in lesson order, through `EXERCISES`. The reference soluti
 from __future__ import annotations
 
 import torch
+
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 # Layers of several heads have many weights: these sizes keep the fixtures small.

@@ -4,8 +4,9 @@ Read by `autograder`, in lesson order, through `EXERCISES`. The reference soluti
 """
 
 import torch
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 from torch import Tensor
+
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 # Calls that would make an exercise pointless. `from_torch` has to name torch's layer, so it forbids the other two.
 FUNCTIONS = ("scaled_dot_product_attention", "multi_head_attention_forward")

@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 
 import torch
+
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 LARGEST = 7  # sizes are 3 … 7: all different, and the fixtures stay small

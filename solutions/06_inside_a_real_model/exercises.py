@@ -7,6 +7,7 @@ MiniLM: all are drawn, and small.
 from collections.abc import Sequence
 
 import torch
+
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 # Calls that would make this chapter's exercises pointless.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.classroom.record import GRADED
+from autograder.outcomes import Outcome
 
 TOY = "00_rows"
 
@@ -44,7 +44,7 @@ class Attack:
     first: str = ""
     last: str = ""
     change: Callable[[NotebookNode], None] | None = None
-    outcome: str = GRADED
+    outcome: str = Outcome.GRADED
     score: float | None = 1
     told: str = "wrong numbers"
     chapter: str = TOY

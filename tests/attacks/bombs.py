@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.classroom.record import CRASHED, TIMEOUT
+from autograder.outcomes import Outcome
 
 from .attack import ONE_POINT, WRONG, Attack
 
@@ -117,7 +117,7 @@ ATTACKS = (
         "use up the memory together",
         ONE_POINT,
         last=_MEMORY_TOGETHER,
-        outcome=CRASHED,
+        outcome=Outcome.CRASHED,
         told="MB of memory",
     ),
     Attack(
@@ -125,7 +125,7 @@ ATTACKS = (
         "use up the memory together, each process hiding what it has",
         ONE_POINT,
         last=_MEMORY_HIDDEN,
-        outcome=CRASHED,
+        outcome=Outcome.CRASHED,
         told="MB of memory",
     ),
     Attack("memory-bomb-shared", "use up memory that belongs to no process", ONE_POINT, last=_MEMORY_SHARED),
@@ -136,13 +136,15 @@ ATTACKS = (
         "print gigabytes",
         ONE_POINT,
         last=_GIGABYTES,
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
         told="ran ",
     ),
-    Attack("endless-lines", "print for ever", ONE_POINT, last=_LINES, outcome=TIMEOUT, told="ran "),
-    Attack("endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=TIMEOUT, told="ran "),
+    Attack("endless-lines", "print for ever", ONE_POINT, last=_LINES, outcome=Outcome.TIMEOUT, told="ran "),
+    Attack(
+        "endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=Outcome.TIMEOUT, told="ran "
+    ),
     *(
-        Attack(f"endless-{name}", tries, ONE_POINT, last=last, outcome=TIMEOUT, told="ran ")
+        Attack(f"endless-{name}", tries, ONE_POINT, last=last, outcome=Outcome.TIMEOUT, told="ran ")
         for name, tries, last in (
             ("displays", "fill the grader's memory with all that it shows", _DISPLAYS),
             ("large-displays", "fill the grader's memory with messages as large as may be", _LARGE_DISPLAYS),
@@ -156,7 +158,15 @@ ATTACKS = (
     ),
     Attack("few-large-displays", "fill the grader's memory and be done in time", ONE_POINT, last=_FEW_LARGE_DISPLAYS),
     Attack(
-        "huge-message", "send one message of 64 MB", ONE_POINT, last=_HUGE_MESSAGE, outcome=TIMEOUT, told="too much"
+        "endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=Outcome.TIMEOUT, told="ran "
+    ),
+    Attack(
+        "huge-message",
+        "send one message of 64 MB",
+        ONE_POINT,
+        last=_HUGE_MESSAGE,
+        outcome=Outcome.TIMEOUT,
+        told="too much",
     ),
     Attack("backspaces", "keep the grader busy taking back characters", ONE_POINT, last=_BACKSPACES),
     Attack("many-pictures", "fill the gradebook's notebooks with pictures", ONE_POINT, last=_PICTURES),
@@ -165,7 +175,7 @@ ATTACKS = (
         "compute for ever and ignore the limit's signal",
         ONE_POINT,
         last=_CPU,
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
         told="ran ",
     ),
     Attack("huge-error", "raise an error of 4 MB", ONE_POINT, last=_ERRORS),
@@ -182,7 +192,7 @@ ATTACKS = (
         "endless-answer",
         "never answer",
         writes={"scale_rows": WRONG.replace("return x * 2", "while True: pass")},
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
         score=0,
         told="ran ",
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from autograder.classroom.record import TIMEOUT, UNREADABLE
+from autograder.outcomes import Outcome
 
 from .attack import ONE_POINT, TOY, Attack
 
@@ -128,7 +128,7 @@ ATTACKS = (
     Attack(
         "link-to-a-neighbour",
         "hand in a link to another's work",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="link",
         put=_link_to_a_neighbour,
@@ -136,7 +136,7 @@ ATTACKS = (
     Attack(
         "link-to-the-solution",
         "hand in a link to the solution",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="link",
         put=_link_to_the_solution,
@@ -144,7 +144,7 @@ ATTACKS = (
     Attack(
         "link-to-a-folder",
         "hand in another's folder",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="link",
         put=_folder_of_a_neighbour,
@@ -152,7 +152,7 @@ ATTACKS = (
     Attack(
         "link-beside",
         "have the class's seed copied into its feedback",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="link",
         beside=_link_beside,
@@ -160,7 +160,7 @@ ATTACKS = (
     Attack(
         "pipe-beside",
         "keep nbgrader waiting at a pipe that it copies",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="is a pipe",
         beside=_pipe_beside,
@@ -168,7 +168,7 @@ ATTACKS = (
     Attack(
         "nothing-beside",
         "have a large file of nothing copied",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="64 MB",
         beside=_sparse_beside,
@@ -176,16 +176,18 @@ ATTACKS = (
     Attack(
         "endless-device",
         "have the fingerprint read for ever",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="link",
         put=_endless_device,
     ),
-    Attack("pipe", "keep the reader waiting at a pipe", outcome=UNREADABLE, score=None, told="is a pipe", put=_pipe),
+    Attack(
+        "pipe", "keep the reader waiting at a pipe", outcome=Outcome.UNREADABLE, score=None, told="is a pipe", put=_pipe
+    ),
     Attack(
         "folder",
         "hand in a folder with a name that clears the screen",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="nothing to see",
         put=_folder,
@@ -193,7 +195,7 @@ ATTACKS = (
     Attack(
         "value-bomb",
         "fill the grader's memory by a file of empty objects",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="more",
         put=_put(_with_metadata('{"x": [' + "{}," * 4_000_000 + "{}]}")),
@@ -201,7 +203,7 @@ ATTACKS = (
     Attack(
         "deep-file",
         "nest a file until the reader falls over",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="more values",
         put=_put(_text("[" * 1_000_000)),
@@ -209,7 +211,7 @@ ATTACKS = (
     Attack(
         "deep-metadata",
         "nest metadata until the reader falls over",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="",
         put=_put(_with_metadata('{"a":' * 900 + "1" + "}" * 900)),
@@ -217,7 +219,7 @@ ATTACKS = (
     Attack(
         "large-number",
         "have the grader read a number of a million digits",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="not JSON",
         put=_put(_with_metadata('{"x": ' + "9" * 1_000_000 + "}")),
@@ -225,7 +227,7 @@ ATTACKS = (
     Attack(
         "many-cells",
         "keep the grader busy with 30,000 cells",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="cells",
         change=_many_cells,
@@ -234,7 +236,7 @@ ATTACKS = (
         "much-code",
         "keep the grader busy parsing",
         ONE_POINT,
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="code",
         change=_much_code,
@@ -244,7 +246,7 @@ ATTACKS = (
         "crash the process that reads the code",
         ONE_POINT,
         change=_crashing_sources,
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
         told="ran ",
     ),
     Attack(
@@ -252,14 +254,14 @@ ATTACKS = (
         "crash the judge's look for forbidden names",
         ONE_POINT,
         change=_crashing_names,
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
         told="ran ",
     ),
     Attack("odd-metadata", "send metadata that means something elsewhere", ONE_POINT, change=_odd_metadata),
     Attack(
         "name-with-escapes",
         "write on the instructor's screen by its name",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="name",
         student="eve\x1b[2J\x1b]0;owned\x07\r\nada 9",
@@ -267,7 +269,7 @@ ATTACKS = (
     Attack(
         "name-with-html",
         "run script in the gradebook's pages by its name",
-        outcome=UNREADABLE,
+        outcome=Outcome.UNREADABLE,
         score=None,
         told="name",
         student="<img src=x onerror=alert(1)>",

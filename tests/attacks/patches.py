@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.classroom.record import TIMEOUT
+from autograder.outcomes import Outcome
 
 from .attack import Attack
 
@@ -131,7 +131,7 @@ ATTACKS = (
         "builtins",
         "replace builtins",
         first=_BUILTINS,
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
         score=0,
         told="could not be stopped",
     ),
@@ -142,6 +142,6 @@ ATTACKS = (
         first=_IMPORT_HOOK,
         score=0,
         told=_NOTHING,
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.classroom.record import CRASHED, TIMEOUT
+from autograder.outcomes import Outcome
 
 from .attack import ONE_POINT, WRONG, Attack
 
@@ -89,23 +89,30 @@ threading.Thread(target=change, daemon=True).start()
 """
 
 ATTACKS = (
-    Attack("deaf", "swallow every interrupt", ONE_POINT, last=_DEAF, outcome=TIMEOUT, told="could not be stopped"),
+    Attack(
+        "deaf", "swallow every interrupt", ONE_POINT, last=_DEAF, outcome=Outcome.TIMEOUT, told="could not be stopped"
+    ),
     Attack(
         "deaf-answer",
         "swallow interrupts while it is judged",
         {"scale_rows": _DEAF_ANSWER},
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
         score=0,
         told="could not be stopped",
     ),
     Attack(
-        "exits", "leave by os._exit", ONE_POINT, last="import os\nos._exit(0)", outcome=CRASHED, told="ended its own"
+        "exits",
+        "leave by os._exit",
+        ONE_POINT,
+        last="import os\nos._exit(0)",
+        outcome=Outcome.CRASHED,
+        told="ended its own",
     ),
     Attack(
         "exits-when-judged",
         "leave by os._exit when it is judged",
         {"scale_rows": "import os\ndef scale_rows(x, factors):\n    os._exit(0)"},
-        outcome=CRASHED,
+        outcome=Outcome.CRASHED,
         score=0,
         told="ended its own",
     ),
@@ -114,7 +121,7 @@ ATTACKS = (
         "kill itself",
         ONE_POINT,
         last=_signal("os.kill(os.getpid(), WHAT)", "SIGKILL"),
-        outcome=CRASHED,
+        outcome=Outcome.CRASHED,
         told="ended its own",
     ),
     Attack(
@@ -122,7 +129,7 @@ ATTACKS = (
         "stop itself and be waited for",
         ONE_POINT,
         last=_signal("os.kill(os.getpid(), WHAT)", "SIGSTOP"),
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
         told="ran ",
     ),
     # Its parent is out of its sight, with 0 for a number; to a signal, 0 is the sender's own group.
@@ -131,7 +138,7 @@ ATTACKS = (
         "kill its parent",
         ONE_POINT,
         last=_signal("os.kill(os.getppid(), WHAT)", "SIGKILL"),
-        outcome=CRASHED,
+        outcome=Outcome.CRASHED,
         told="ended its own",
     ),
     Attack(
@@ -139,7 +146,7 @@ ATTACKS = (
         "stop its parent",
         ONE_POINT,
         last=_signal("os.kill(os.getppid(), WHAT)", "SIGSTOP"),
-        outcome=TIMEOUT,
+        outcome=Outcome.TIMEOUT,
         told="ran ",
     ),
     Attack("kills-its-init", "kill the first process", ONE_POINT, last=_signal("os.kill(1, WHAT)", "SIGKILL")),
@@ -149,7 +156,7 @@ ATTACKS = (
         "kill its group",
         ONE_POINT,
         last=_signal("os.killpg(0, WHAT)", "SIGKILL"),
-        outcome=CRASHED,
+        outcome=Outcome.CRASHED,
         told="ended its own",
     ),
     Attack("kills-everybody", "kill every process there is", ONE_POINT, last=_signal("os.kill(-1, WHAT)", "SIGKILL")),

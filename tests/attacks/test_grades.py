@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.classroom.record import GRADED
+from autograder.outcomes import Outcome
 from autograder.realign.repairs import sentences
 
 from ..conftest import TOY
@@ -42,7 +42,9 @@ def test_the_honest_have_their_scores(attacked: Graded) -> None:
         points = sum(cell.points for cell in attacked.folder.chapter(chapter).graded_cells)
         rows = attacked.rows[chapter]
         here = [EARLIER, *HONEST] if chapter == TOY else [EARLIER, ALSO_FIRST]
-        assert {name: (rows[name].outcome, rows[name].score) for name in here} == dict.fromkeys(here, (GRADED, points))
+        assert {name: (rows[name].outcome, rows[name].score) for name in here} == dict.fromkeys(
+            here, (Outcome.GRADED, points)
+        )
 
 
 def test_nothing_is_left_behind(attacked: Graded) -> None:

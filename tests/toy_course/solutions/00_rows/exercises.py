@@ -1,4 +1,4 @@
-from autograder.course.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 
 def rows(draw: Draw) -> Call:
