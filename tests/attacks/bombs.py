@@ -140,9 +140,6 @@ ATTACKS = (
         told="ran ",
     ),
     Attack("endless-lines", "print for ever", ONE_POINT, last=_LINES, outcome=Outcome.TIMEOUT, told="ran "),
-    Attack(
-        "endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=Outcome.TIMEOUT, told="ran "
-    ),
     *(
         Attack(f"endless-{name}", tries, ONE_POINT, last=last, outcome=Outcome.TIMEOUT, told="ran ")
         for name, tries, last in (
