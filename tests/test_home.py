@@ -36,6 +36,9 @@ def test_the_home_is_read_from_one_setting_and_the_tag_is_this_versions(toy_root
 
 def test_every_address_follows_and_nobody_elses(toy_root: Path) -> None:
     (toy_root / "README.md").write_text(PAGE)
+    form = toy_root / ".github" / "ISSUE_TEMPLATE" / "config.yml"
+    form.parent.mkdir(parents=True)
+    form.write_text("url: https://github.com/somebody/a-fork/security/policy\n")
     build(toy_root)
 
     move(toy_root, "school/course", "spring.1")
@@ -51,6 +54,7 @@ git clone https://github.com/school/course.git, or see <https://github.com/schoo
 Not ours: https://github.com/somebody/a-fork-of-it, {COLAB}other/course/blob/main/lesson.ipynb
 """
     )
+    assert form.read_text() == "url: https://github.com/school/course/security/policy\n"
     for notebook in toy_root.glob("*/*/*.ipynb"):
         text = notebook.read_text()
         assert f"{COLAB}school/course/blob/spring.1/notebooks/{TOY}/{TOY}.ipynb" in text
@@ -117,6 +121,8 @@ def test_every_page_of_this_repository_names_its_home() -> None:
         assert home.on_colab(chapter.name) in text
     own_words = re.findall(r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)/", text)
     assert set(own_words) == {home.repository}
+    own_reports = re.findall(r"https://github\.com/([\w.-]+/[\w.-]+)/security/(\w+)", text)
+    assert set(own_reports) == {(home.repository, "advisories"), (home.repository, "policy")}
 
 
 def autograder_of(fork: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -67,7 +67,8 @@ def read_home(root: Path) -> Home:
 
 def pages(root: Path) -> list[Path]:
     """Return the pages, written by hand, that may link to the course's home."""
-    found = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").glob("*.md"))]
+    found = [*(root / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))]
+    found += [*sorted((root / "docs").rglob("*.md")), *sorted((root / ".github").rglob("*.yml"))]
     return [path for path in found if path.is_file()]
 
 
