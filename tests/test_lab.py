@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -98,8 +99,9 @@ def save(page: Page, path: Path) -> NotebookNode:
     page.keyboard.press("Control+s")
     for _ in range(100):
         page.wait_for_timeout(100)
-        if path.stat().st_mtime_ns != before:
-            return nbformat.read(path, as_version=4)
+        with contextlib.suppress(nbformat.reader.NotJSONError):  # half of it is written
+            if path.stat().st_mtime_ns != before:
+                return nbformat.read(path, as_version=4)
     raise AssertionError("JupyterLab does not save the notebook")
 
 

@@ -524,9 +524,8 @@ beside = os.path.dirname(clone)
 
 
 def shown(package):
-    for name in os.listdir(os.path.join(clone, package)):
-        yield name
-        yield from (f"{name}/{inner}" for inner in os.listdir(os.path.join(clone, package, name)) if "." not in name)
+    for folder, folders, files in os.walk(os.path.join(clone, package)):
+        yield from (os.path.relpath(os.path.join(folder, name), os.path.join(clone, package)) for name in files)
 
 
 print([clone, sys.prefix, sorted(os.listdir("/tmp")), os.listdir(beside), sorted(os.listdir(clone)),
@@ -566,7 +565,12 @@ def test_a_clone_below_the_scratch_folders_path_is_shown_there_and_nothing_besid
         [".venv", "autograder", "manyheads"],
         [],
     ]
-    assert first[6] == ["__init__.py", "sandbox", "sandbox/__init__.py", "sandbox/inside"]
+    inside = sorted(path.name for path in Path(sandbox.__file__).with_name("inside").glob("*.py"))
+    assert [path for path in first[6] if "__pycache__" not in path] == [
+        "__init__.py",
+        "sandbox/__init__.py",
+        *(f"sandbox/inside/{name}" for name in inside),
+    ]
     assert refused == [["OSError", "Read-only file system"]] * 2
     assert second == first, "what one submission leaves is gone"
     assert not left, "and lies nowhere outside"
