@@ -1,4 +1,4 @@
-"""The words that a chapter's `exercises.py` is written in: `autograder.course.declare` under its public name."""
+"""The words that a chapter's exercises are declared in: `autograder.course.declare` under its public name."""
 
 from .course.declare import Alternative, Call, Case, Draw, Exercise, Misconception, multiple_choice
 

@@ -19,7 +19,7 @@ from manyheads import wire
 
 from .conftest import TOY, chapters
 
-LESSON, EXERCISES = f"solutions/{TOY}/lesson.py", f"solutions/{TOY}/exercises.py"
+LESSON, EXERCISES = f"solutions/{TOY}/lesson.py", f"solutions/{TOY}/exercises"
 
 
 def edit(path: Path, replace: str, by: str) -> None:
@@ -71,7 +71,7 @@ def test_a_changed_lesson_makes_its_notebooks_stale(toy_root: Path) -> None:
 
 def test_a_changed_hint_makes_the_fixtures_stale(toy_root: Path) -> None:
     build.build(toy_root)
-    edit(toy_root / EXERCISES, "Rows are multiplied.", "Multiply the rows.")
+    edit(toy_root / EXERCISES / "scale_rows.py", "Rows are multiplied.", "Multiply the rows.")
     assert [path.name for path in build.stale(toy_root)] == [f"{TOY}.safetensors"]
 
 
@@ -112,9 +112,9 @@ def test_a_fixture_that_rounds_differently_is_not_stale_and_one_with_other_numbe
 @pytest.mark.parametrize(
     ("file", "replace", "by", "says"),
     [
-        (EXERCISES, '"x * factors", "x + factors"', '"x * nothing", "x"', "0 times"),
-        (EXERCISES, '"x * factors", "x + factors"', '"factors", "x"', "times in the reference"),
-        (EXERCISES, 'name="row_sums"', 'name="sums"', "declares scale_rows, sums, RowLayer"),
+        (f"{EXERCISES}/scale_rows.py", '"x * factors", "x + factors"', '"x * nothing", "x"', "0 times"),
+        (f"{EXERCISES}/scale_rows.py", '"x * factors", "x + factors"', '"factors", "x"', "times in the ref"),
+        (f"{EXERCISES}/row_sums.py", 'name="row_sums"', 'name="sums"', "declares scale_rows, sums, RowLayer"),
         (LESSON, 'check="row_sums.outputs"', 'check="row_sums.shapes"', "row_sums.outputs: there must be exactly one"),
         (LESSON, "pictures/row.svg", "pictures/column.svg", "no such picture"),
     ],

@@ -104,7 +104,7 @@ def test_a_command_imports_what_it_needs_and_no_more(
     [
         (".judge-seed", "", "is empty"),
         ("nbgrader_config.py", "1 / 0", "ZeroDivisionError"),
-        (f"solutions/{TOY}/exercises.py", "EXERCISES = [", "cannot be read: SyntaxError"),
+        (f"solutions/{TOY}/exercises/row_sums.py", "EXERCISE = [", "row_sums.py cannot be read: SyntaxError"),
     ],
 )
 def test_a_damaged_class_folder_is_one_clear_line_too(

@@ -23,7 +23,7 @@ from .conftest import TOY
 from .test_judge import judge_all
 
 PAGE = (REPOSITORY_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-_STEP = re.compile(r"^ *(At the end of|As) `([^`]+)`:\n\n( *)```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_STEP = re.compile(r"^ *(At the end of|As|The new) `([^`]+)`:\n\n( *)```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 ADDED = {TOY: "centre_rows", "01_columns": "column_sums"}
 
 
@@ -33,11 +33,11 @@ def follow(root: Path) -> set[Path]:
     for where, name, margin, block in steps:
         path, text = root / name, textwrap.dedent(block) if margin else block
         path.parent.mkdir(exist_ok=True)
-        assert path.exists() == (where == "At the end of")
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"\n{text}" if where == "At the end of" else text)
-    assert len(steps) == 4
-    return {(root / name).parent for _, name, _, _ in steps}
+        assert path.exists() == (where != "As")
+        before = f"{path.read_text(encoding='utf-8')}\n" if where == "At the end of" else ""
+        path.write_text(before + text, encoding="utf-8")
+    assert len(steps) == 5
+    return {root.joinpath(*Path(name).parts[:2]) for _, name, _, _ in steps}
 
 
 @pytest.fixture(scope="module")

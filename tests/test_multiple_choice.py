@@ -51,7 +51,7 @@ EXERCISES.append(
 def chapter(tmp_path_factory: pytest.TempPathFactory) -> Chapter:
     """The toy chapter with a question at its end."""
     folder = shutil.copytree(TOY_COURSE, tmp_path_factory.mktemp("asks") / "course") / "solutions" / "00_rows"
-    for name, text in (("lesson.py", QUESTION), ("exercises.py", DECLARED)):
+    for name, text in (("lesson.py", QUESTION), ("exercises/__init__.py", DECLARED)):
         path: Path = folder / name
         path.write_text(path.read_text() + text)
     return read_chapter(folder)

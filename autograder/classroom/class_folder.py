@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from ..course.chapter import Chapter, read_chapter, read_chapters
+from ..course.chapter import Chapter, chapter_files, read_chapter, read_chapters
 from ..handed_in_file import NotAFile, open_untrusted
 from ..problems import Problem, one_line
 
@@ -118,7 +118,9 @@ class ClassFolder:
         """
         before = [name for name in self.assignments() if name < assignment]
         lent = json.dumps([sorted(self.chapter(name).stand_ins.items()) for name in before])
-        return _digest(sorted((self.solutions / assignment).glob("*.py")), self.seed() + lent)
+        folder = self.solutions / assignment
+        files = {path.relative_to(folder) for path in (*folder.glob("*.py"), *chapter_files(folder))}
+        return _digest(folder, sorted(files), self.seed() + lent)
 
     def fingerprint(self, submission: Path, judged_by: str) -> str:
         """Return a digest of the file `submission`, a dash, and one of all else that its grade depends on.
@@ -276,11 +278,11 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _digest(files: Iterable[Path], secret: str = "") -> str:
+def _digest(folder: Path, files: Iterable[Path], secret: str) -> str:
     digest = hashlib.sha256(secret.encode())
     for path in files:
-        digest.update(os.fsencode(path.name))
-        digest.update(path.read_bytes())
+        digest.update(os.fsencode(path.as_posix()))
+        digest.update((folder / path).read_bytes())
     return digest.hexdigest()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dask import config
 
-from .chapter import EXERCISES, LESSON
+from .chapter import LESSON, chapter_files
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold: the same course, the same bytes
 _lock = threading.Lock()
@@ -29,8 +29,9 @@ def pack(solutions: Path, assignment: str) -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for folder in sorted(path.parent for path in solutions.glob(f"*/{LESSON}")):
             if folder.name <= assignment:
-                for name in (LESSON, EXERCISES):
-                    archive.writestr(zipfile.ZipInfo(f"{folder.name}/{name}", _EPOCH), (folder / name).read_bytes())
+                for path in chapter_files(folder):
+                    name = path.relative_to(solutions).as_posix()
+                    archive.writestr(zipfile.ZipInfo(name, _EPOCH), path.read_bytes())
     return packed.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Reads a chapter's folder, `lesson.py` and `exercises.py`, into one `Chapter`.
+"""Reads a chapter's folder, `lesson.py` and the exercises declared beside it, into one `Chapter`.
 
 The builder, the judge and the demo all start from here. Reading a chapter runs its own code (imports, reference
 solutions, declarations), which its author wrote; it never sees a learner's.
@@ -6,7 +6,6 @@ solutions, declarations), which its author wrote; it never sees a learner's.
 
 from __future__ import annotations
 
-import importlib.util
 import linecache
 import re
 import threading
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from manyheads.exam import CHECKS
 
-from ..problems import Problem, one_line
+from ..problems import Problem
+from .exercise_files import PACKAGE, exercise_files, read_exercises
 from .lesson_cells import lesson_cells
 from .stand_ins import self_contained
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # they take seconds to import, and not everything that knows 
     from .declare import Alternative, Exercise, Misconception
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
-LESSON, EXERCISES = "lesson.py", "exercises.py"
+LESSON = "lesson.py"
 _lock = threading.RLock()
 _SOLUTION_MARK = re.compile(r"^\s*### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
 
@@ -170,23 +170,31 @@ class Chapter:
                 yield exercise, alternative
 
 
+def chapter_files(folder: Path) -> list[Path]:
+    """Return all files that the chapter in `folder` is read from: the lesson first, then what declares its exercises.
+
+    Raises:
+        Problem: if one is missing.
+    """
+    if not (folder / LESSON).is_file():
+        raise Problem(f"{folder} is no chapter: {LESSON} is missing there")
+    return [folder / LESSON, *exercise_files(folder)]
+
+
 def read_chapter(folder: Path) -> Chapter:
     """Read the chapter in `folder`.
 
     Raises:
-        Problem: if a file is missing or the lesson and its declarations do not fit together.
+        Problem: if a file is missing or cannot be read, or the lesson and its declarations do not fit together.
     """
-    for name in (LESSON, EXERCISES):
-        if not (folder / name).is_file():
-            raise Problem(f"{folder} is no chapter: {name} is missing there")
-    stamps = tuple((folder / name).stat().st_mtime_ns for name in (LESSON, EXERCISES))
+    stamps = tuple((path, path.stat().st_mtime_ns) for path in chapter_files(folder))
     with _lock:  # several submissions of a chapter may want it at once, and it is to be one object for all
         return _read_chapter(folder.resolve(), stamps)
 
 
 @lru_cache(maxsize=32)
-def _read_chapter(folder: Path, stamps: tuple[int, ...]) -> Chapter:
-    declared = _declarations(folder / EXERCISES)
+def _read_chapter(folder: Path, stamps: tuple[tuple[Path, int], ...]) -> Chapter:
+    declared = read_exercises(folder)
     chapter = Chapter(folder, tuple(lesson_cells(folder / LESSON)), {exercise.name: exercise for exercise in declared})
     faults = list(_faults(chapter))
     if faults:
@@ -199,24 +207,12 @@ def read_chapters(folder: Path) -> list[Chapter]:
     return [read_chapter(path.parent) for path in sorted(folder.glob(f"*/{LESSON}"))]
 
 
-def _declarations(path: Path) -> list[Exercise]:
-    spec = importlib.util.spec_from_file_location(f"exercises_of_{path.parent.name}", path)
-    if spec is None or spec.loader is None:
-        raise Problem(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise Problem(f"{path} cannot be read: {one_line(error)}") from error
-    return list(module.EXERCISES)
-
-
 def _faults(chapter: Chapter) -> Iterator[str]:
     """Say what an author got wrong, before anything confusing comes of it."""
     if list(chapter.reference) != list(chapter.exercises):
         yield (
             f"{LESSON} has the exercises {', '.join(chapter.reference)}; "
-            f"{EXERCISES} declares {', '.join(chapter.exercises)}"
+            f"{PACKAGE} declares {', '.join(chapter.exercises)}"
         )
         return
     checks = [(cell.exercise, cell.check) for cell in chapter.graded_cells]

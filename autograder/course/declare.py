@@ -1,6 +1,6 @@
-"""The words that a chapter's `exercises.py` is written in.
+"""The words that a chapter's exercises are declared in.
 
-It declares `EXERCISES`, a list of `Exercise`, and holds no reference code: that stands once, in `lesson.py`.
+No declaration holds reference code: that stands once, in `lesson.py`.
 """
 
 from __future__ import annotations

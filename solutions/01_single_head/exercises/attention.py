@@ -1,0 +1,247 @@
+"""`attention`: averages the values with the weights that queries and keys make."""
+
+import torch
+
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+
+from ._shared import FORBIDS, draw_with_head
+
+
+def attention_without_mask(draw: Draw) -> Call:
+    batch, seq_q, seq_k, d_head = draw_with_head(draw, "batch seq_q seq_k")
+    q, k, v = (draw.normal(batch, seq, d_head) for seq in (seq_q, seq_k, seq_k))
+    return Call(inputs={"q": q, "k": k, "v": v, "mask": None})
+
+
+def attention_with_blocked_query(draw: Draw) -> Call:
+    batch, seq_q, seq_k, d_head = draw_with_head(draw, "batch seq_q seq_k")
+    q, k, v = (draw.normal(batch, seq, d_head) for seq in (seq_q, seq_k, seq_k))
+    mask = draw.mask(batch, seq_q, seq_k)
+    mask[draw.integer(0, batch - 1), draw.integer(0, seq_q - 1)] = False
+    return Call(inputs={"q": q, "k": k, "v": v, "mask": mask})
+
+
+def attention_under_causal_mask(draw: Draw) -> Call:
+    batch, seq, d_head = draw_with_head(draw, "batch seq")
+    q, k, v = (draw.normal(batch, seq, d_head) for _ in range(3))
+    mask = torch.ones(seq, seq, dtype=torch.bool).tril()
+    return Call(inputs={"q": q, "k": k, "v": v, "mask": mask})
+
+
+def attention_of_groups(draw: Draw) -> Call:
+    batch, group, seq_q, seq_k, d_head = draw_with_head(draw, "batch group seq_q seq_k")
+    q, k, v = (draw.normal(batch, group, seq, d_head) for seq in (seq_q, seq_k, seq_k))
+    return Call(inputs={"q": q, "k": k, "v": v, "mask": draw.mask(seq_q, seq_k)})
+
+
+def attention_of_one_query(draw: Draw) -> Call:
+    batch, seq_k, d_head = draw_with_head(draw, "batch seq_k")
+    q, k, v = (draw.normal(batch, seq, d_head) for seq in (1, seq_k, seq_k))
+    return Call(inputs={"q": q, "k": k, "v": v, "mask": draw.mask(batch, 1, seq_k)})
+
+
+def attention_of_large_scores(draw: Draw) -> Call:
+    """Whole multiples of 100, so that the products of queries and keys are whole multiples of 10000."""
+    seq_q, seq_k, d_head = draw_with_head(draw, "seq_q seq_k")
+    q, k = (100 * draw.normal(seq, d_head, scale=2.0).round() for seq in (seq_q, seq_k))
+    v = draw.normal(seq_k, d_head)
+    return Call(inputs={"q": q, "k": k, "v": v, "mask": draw.mask(seq_q, seq_k)})
+
+
+EXERCISE = Exercise(
+    name="attention",
+    returns=("output", "weights"),
+    cases=(
+        Case("more or fewer keys than queries, without a mask", attention_without_mask),
+        Case("a query that may attend to nothing", attention_with_blocked_query),
+        Case("words that attend to each other under a causal mask", attention_under_causal_mask),
+        Case("an extra dimension in front, and one mask for all", attention_of_groups),
+        Case("a single sentence with scores of 10000 and more", attention_of_large_scores),
+        Case("a single query", attention_of_one_query),
+    ),
+    misconceptions=(
+        Misconception(
+            "averaged the keys instead of the values",
+            replace="weights @ v",
+            by="weights @ k",
+            hint="Keys are there to be compared. What a word hands over is its value.",
+        ),
+        Misconception(
+            "averaged the queries instead of the values",
+            replace="weights @ v",
+            by="weights @ q",
+            hint="Queries are there to be compared, and there need not be as many as there are weights in a row. "
+            "What a word hands over is its value.",
+            check="shapes",
+        ),
+        Misconception(
+            "forgot to pass the mask on",
+            replace="attention_weights(scores, mask)",
+            by="attention_weights(scores)",
+            hint="Blocked words are looked at all the same. One of your two functions wants to know the mask.",
+        ),
+        Misconception(
+            "inverted the mask on its way",
+            replace="attention_weights(scores, mask)",
+            by="attention_weights(scores, None if mask is None else ~mask)",
+            hint='Your words look exactly where they may not. True means "may attend" from start to end.',
+        ),
+        Misconception(
+            "returned only the output",
+            replace="return output, weights",
+            by="return output",
+            hint="Two tensors are asked for: the output, and the weights that made it.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned the weights first",
+            replace="return output, weights",
+            by="return weights, output",
+            hint="The order of the outputs is: output, then weights.",
+            check="shapes",
+        ),
+        Misconception(
+            "swapped queries and keys",
+            replace="attention_scores(q, k)",
+            by="attention_scores(k, q)",
+            hint="Now the keys ask and the queries answer: the scores are transposed. A row belongs to a query.",
+            check="shapes",
+        ),
+        Misconception(
+            "compared the queries with the values",
+            replace="attention_scores(q, k)",
+            by="attention_scores(q, v)",
+            hint="Where to look is decided by the keys. The values are only what is taken from there.",
+        ),
+        Misconception(
+            "scaled a second time",
+            replace="attention_scores(q, k)",
+            by="attention_scores(q, k) / math.sqrt(q.shape[-1])",
+            hint="Your weights are too even. The scores come divided by √d_head already.",
+        ),
+        Misconception(
+            "wrote the scores out anew and forgot to scale",
+            replace="attention_scores(q, k)",
+            by="q @ k.transpose(-2, -1)",
+            hint="Your weights are too sharp. You have a function that computes the scores and divides them by "
+            "√d_head.",
+        ),
+        Misconception(
+            "returned the scores instead of the weights",
+            replace="return output, weights",
+            by="return output, scores",
+            hint="The output is right. But the second thing to return is the weights, whose rows sum to 1.",
+        ),
+        Misconception(
+            "averaged with the scores instead of the weights",
+            replace="output = weights @ v",
+            by="output = scores @ v",
+            hint="The weights are right but not used. Scores can be negative and do not sum to 1, so that is no "
+            "average.",
+        ),
+        Misconception(
+            "applied softmax a second time",
+            replace="attention_weights(scores, mask)",
+            by="attention_weights(scores, mask).softmax(dim=-1)",
+            hint="Your weights are nearly all the same, and blocked words are back. Weights are finished when they "
+            "come.",
+        ),
+        Misconception(
+            "transposed the weights",
+            replace="weights @ v",
+            by="weights.transpose(-2, -1) @ v",
+            hint="A row of weights belongs to a query and is as long as there are values. It meets the values as it "
+            "stands.",
+            check="shapes",
+        ),
+        Misconception(
+            "scaled the output as well",
+            replace="output = weights @ v",
+            by="output = weights @ v / math.sqrt(v.shape[-1])",
+            hint="Your output is √d_head times too small. Only the scores are scaled: an average of values is as "
+            "large as the values.",
+        ),
+        Misconception(
+            "added the queries to the output",
+            replace="output = weights @ v",
+            by="output = q + weights @ v",
+            hint="A transformer does add its input back, but around the head, not in it. The output is the average "
+            "of the values and nothing else.",
+        ),
+        Misconception(
+            "put the values on the left of the weights",
+            replace="weights @ v",
+            by="v @ weights",
+            hint="Each row of the weights says how much to take of each value: weights left, values right of @.",
+            check="shapes",
+        ),
+        Misconception(
+            "multiplied weights and values entry by entry",
+            shown_by=("*|mul|multiply",),
+            replace="weights @ v",
+            by="weights * v",
+            hint="A product entry by entry wants two tensors of the same size. An average is a matrix product: each "
+            "row of weights meets all values.",
+            check="shapes",
+        ),
+        Misconception(
+            "blocked the future where no mask is given",
+            replace="attention_weights(scores, mask)",
+            by="attention_weights("
+            "scores, torch.ones(scores.shape[-2:], dtype=torch.bool).tril() if mask is None else mask)",
+            hint="Without a mask nothing is blocked: every word may look at every word. Whether the future is blocked "
+            "is up to the caller.",
+        ),
+        Misconception(
+            "applied softmax to the scores before they became weights",
+            replace="attention_weights(scores, mask)",
+            by="attention_weights(scores.softmax(dim=-1), mask)",
+            hint="Your weights are nearly all the same: softmax has run twice. attention_weights wants the scores as "
+            "they are.",
+        ),
+    ),
+    alternatives=(
+        Alternative(
+            "einsum",
+            """
+def attention(q, k, v, mask=None):
+    weights = attention_weights(attention_scores(q, k), mask)
+    return torch.einsum("...qk,...kd->...qd", weights, v), weights
+""",
+        ),
+        Alternative(
+            "written out, with torch.where",
+            """
+def attention(q, k, v, mask=None):
+    scores = torch.matmul(q, k.mT) / math.sqrt(k.size(-1))
+    if mask is not None:
+        scores = torch.where(mask, scores, -math.inf)
+    weights = torch.nan_to_num(torch.softmax(scores, dim=-1), nan=0.0)
+    return torch.matmul(weights, v), weights
+""",
+        ),
+        Alternative(
+            "a list of two",
+            """
+def attention(q, k, v, mask=None):
+    weights = attention_weights(attention_scores(q, k), mask=mask)
+    return [weights.matmul(v), weights]
+""",
+        ),
+        Alternative(
+            "values added up one key at a time",
+            """
+def attention(q, k, v, mask=None):
+    weights = attention_weights(attention_scores(q, k), mask)
+    output = torch.zeros(*weights.shape[:-1], v.shape[-1], dtype=v.dtype, device=v.device)
+    for key in range(v.shape[-2]):
+        # (..., seq_q, 1) * (..., 1, d_head) -> (..., seq_q, d_head)
+        output = output + weights[..., key : key + 1] * v[..., key : key + 1, :]
+    return output, weights
+""",
+        ),
+    ),
+    builds_on=("attention_scores", "attention_weights"),
+    forbids=FORBIDS,
+    exact_zeros=True,
+)

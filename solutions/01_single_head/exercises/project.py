@@ -1,0 +1,167 @@
+"""`project`: makes queries, keys and values of a sentence, with three matrices."""
+
+import torch
+
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+
+from ._shared import FORBIDS, LARGEST
+
+
+def project_call(draw: Draw, x: torch.Tensor, d_model: int, d_head: int) -> Call:
+    weights = {name: draw.normal(d_model, d_head, scale=d_model**-0.5) for name in ("w_q", "w_k", "w_v")}
+    return Call(inputs={"x": x, **weights})
+
+
+def sentences_to_project(draw: Draw) -> Call:
+    batch, seq, d_model, d_head = draw.sizes("batch seq d_model d_head", high=LARGEST)
+    return project_call(draw, draw.normal(batch, seq, d_model), d_model, d_head)
+
+
+def one_word_to_project(draw: Draw) -> Call:
+    d_model, d_head = draw.sizes("d_model d_head", high=LARGEST)
+    return project_call(draw, draw.normal(1, 1, d_model), d_model, d_head)
+
+
+EXERCISE = Exercise(
+    name="project",
+    returns=("q", "k", "v"),
+    cases=(
+        Case("a batch of sentences", sentences_to_project),
+        Case("one sentence of a single word", one_word_to_project),
+    ),
+    misconceptions=(
+        Misconception(
+            "made the keys with the queries' weights",
+            replace="k = x @ w_k",
+            by="k = x @ w_q",
+            hint="Queries and keys are the same vectors now, so each word fits itself best. Keys have a weight "
+            "matrix of their own.",
+        ),
+        Misconception(
+            "made the values with the keys' weights",
+            replace="v = x @ w_v",
+            by="v = x @ w_k",
+            hint="What a word hands over need not be what it offers. Values have a weight matrix of their own.",
+        ),
+        Misconception(
+            "used the words themselves as values",
+            replace="v = x @ w_v",
+            by="v = x",
+            hint="The values are projected too: they are as long as queries and keys, d_head, not d_model.",
+            check="shapes",
+        ),
+        Misconception(
+            "swapped queries and keys",
+            replace="return q, k, v",
+            by="return k, q, v",
+            hint="The order of the outputs is queries, keys, values. Whoever calls this function relies on it.",
+        ),
+        Misconception(
+            "swapped keys and values",
+            replace="return q, k, v",
+            by="return q, v, k",
+            hint="The order of the outputs is queries, keys, values. Whoever calls this function relies on it.",
+        ),
+        Misconception(
+            "returned only the queries",
+            replace="return q, k, v",
+            by="return q",
+            hint="Three tensors are asked for: queries, keys and values, separated by commas.",
+            check="shapes",
+        ),
+        Misconception(
+            "joined queries, keys and values into one tensor",
+            replace="return q, k, v",
+            by="return torch.cat((q, k, v), dim=-1)",
+            hint="The three are used apart from each other in all that follows. Return three tensors.",
+            check="shapes",
+        ),
+        Misconception(
+            "stacked queries, keys and values into one tensor",
+            replace="return q, k, v",
+            by="return torch.stack((q, k, v))",
+            hint="The three are used apart from each other in all that follows. Return three tensors.",
+            check="shapes",
+        ),
+        Misconception(
+            "transposed the weights, as nn.Linear does with its own",
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="q = x @ w_q.T\n    k = x @ w_k.T\n    v = x @ w_v.T",
+            hint="Here the weights are (d_model, d_head): d_model meets d_model without turning anything round.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided the queries by √d_head already here",
+            replace="q = x @ w_q",
+            by="q = x @ w_q / math.sqrt(w_q.shape[-1])",
+            hint="The scores are divided by √d_head in the next exercise. Done here as well, it happens twice.",
+        ),
+        Misconception(
+            "put the weights on the left of x",
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="q = w_q @ x\n    k = w_k @ x\n    v = w_v @ x",
+            hint="x is (…, d_model) and a weight matrix (d_model, d_head): d_model meets d_model with x on the left.",
+            check="shapes",
+        ),
+        Misconception(
+            "multiplied entry by entry",
+            shown_by=("*|mul|multiply",),
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="q = x * w_q\n    k = x * w_k\n    v = x * w_v",
+            hint="A product entry by entry wants two tensors of the same size. A projection is a matrix product: each "
+            "word's vector meets every column of the weights.",
+            check="shapes",
+        ),
+        Misconception(
+            "made the keys from the queries and the values from the keys",
+            replace="k = x @ w_k\n    v = x @ w_v",
+            by="k = q @ w_k\n    v = k @ w_v",
+            hint="All three start from the words: x meets each of the three weight matrices.",
+            check="shapes",
+        ),
+    ),
+    alternatives=(
+        Alternative(
+            "a tuple comprehension",
+            """
+def project(x, w_q, w_k, w_v):
+    return tuple(x @ w for w in (w_q, w_k, w_v))
+""",
+        ),
+        Alternative(
+            "einsum",
+            """
+def project(x, w_q, w_k, w_v):
+    q = torch.einsum("bsm,mh->bsh", x, w_q)
+    k = torch.einsum("bsm,mh->bsh", x, w_k)
+    v = torch.einsum("bsm,mh->bsh", x, w_v)
+    return q, k, v
+""",
+        ),
+        Alternative(
+            "one product with all weights side by side",
+            """
+def project(x, w_q, w_k, w_v):
+    return (x @ torch.cat((w_q, w_k, w_v), dim=-1)).chunk(3, dim=-1)
+""",
+        ),
+        Alternative(
+            "one product with stacked weights, as a list",
+            """
+def project(x, w_q, w_k, w_v):
+    # (batch, 1, seq, d_model) @ (3, d_model, d_head) -> (batch, 3, seq, d_head)
+    together = torch.matmul(x.unsqueeze(1), torch.stack([w_q, w_k, w_v]))
+    return [together[:, role] for role in range(3)]
+""",
+        ),
+        Alternative(
+            "functional.linear",
+            """
+def project(x, w_q, w_k, w_v):
+    linear = nn.functional.linear
+    return linear(x, w_q.T), linear(x, w_k.T), linear(x, w_v.T)
+""",
+        ),
+    ),
+    forbids=FORBIDS,
+)

@@ -1,0 +1,309 @@
+"""`SingleHeadAttention`: a module that projects a sentence and attends once."""
+
+import torch
+
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+
+from ._shared import FORBIDS, LARGEST
+
+
+def head_call(draw: Draw, x: torch.Tensor, mask: torch.Tensor | None, d_model: int, d_head: int) -> Call:
+    state = {}
+    for name in ("w_q", "w_k", "w_v"):
+        state |= draw.linear(name, d_head, d_model)
+    return Call(inputs={"x": x, "mask": mask}, init={"d_model": d_model, "d_head": d_head}, state=state)
+
+
+def head_without_mask(draw: Draw) -> Call:
+    batch, seq, d_model, d_head = draw.sizes("batch seq d_model d_head", high=LARGEST)
+    return head_call(draw, draw.normal(batch, seq, d_model), None, d_model, d_head)
+
+
+def head_under_causal_mask(draw: Draw) -> Call:
+    batch, seq, d_model, d_head = draw.sizes("batch seq d_model d_head", high=LARGEST)
+    mask = torch.ones(seq, seq, dtype=torch.bool).tril()
+    return head_call(draw, draw.normal(batch, seq, d_model), mask, d_model, d_head)
+
+
+def head_with_blocked_word(draw: Draw) -> Call:
+    batch, seq, d_model, d_head = draw.sizes("batch seq d_model d_head", high=LARGEST)
+    mask = draw.mask(batch, seq, seq)
+    mask[draw.integer(0, batch - 1), draw.integer(0, seq - 1)] = False
+    return head_call(draw, draw.normal(batch, seq, d_model), mask, d_model, d_head)
+
+
+def head_on_one_word(draw: Draw) -> Call:
+    batch, d_model, d_head = draw.sizes("batch d_model d_head", high=LARGEST)
+    return head_call(draw, draw.normal(batch, 1, d_model), None, d_model, d_head)
+
+
+LAYERS = """self.w_q = nn.Linear(d_model, d_head)
+        self.w_k = nn.Linear(d_model, d_head)
+        self.w_v = nn.Linear(d_model, d_head)"""
+
+EXERCISE = Exercise(
+    name="SingleHeadAttention",
+    returns=("output", "weights"),
+    cases=(
+        Case("a batch of sentences without a mask", head_without_mask),
+        Case("a causal mask", head_under_causal_mask),
+        Case("a mask for each sentence, and a word that may attend to nothing", head_with_blocked_word),
+        Case("sentences of a single word", head_on_one_word),
+    ),
+    misconceptions=(
+        Misconception(
+            "left out the biases",
+            replace=LAYERS,
+            by=LAYERS.replace("d_head)", "d_head, bias=False)"),
+            hint="Some models do without them, but here each of the three projections has a bias, as nn.Linear "
+            "makes it.",
+            check="shapes",
+        ),
+        Misconception(
+            "swapped the sizes of the layers",
+            replace=LAYERS,
+            by=LAYERS.replace("d_model, d_head", "d_head, d_model"),
+            hint="nn.Linear wants to know first how long the vectors are that go in, then how long those are that "
+            "come out.",
+            check="shapes",
+        ),
+        Misconception(
+            "made all layers as wide as d_model",
+            replace=LAYERS,
+            by=LAYERS.replace("d_model, d_head", "d_model, d_model"),
+            hint="A head works on shorter vectors: queries, keys and values have the length d_head.",
+            check="shapes",
+        ),
+        Misconception(
+            "let keys share the queries' layer",
+            replace="self.w_k = nn.Linear(d_model, d_head)",
+            by="self.w_k = self.w_q",
+            hint="Two names for one layer: queries and keys can never become different. Each role has a layer of "
+            "its own.",
+            check="shapes",
+        ),
+        Misconception(
+            "made one layer for queries, keys and values together",
+            replace=LAYERS,
+            by="self.w_qkv = nn.Linear(d_model, 3 * d_head)",
+            hint="Real libraries do this, and it computes the same. But here three layers are asked for: "
+            "w_q, w_k and w_v.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave the layers other names",
+            replace=LAYERS,
+            by=LAYERS.replace("w_q", "query").replace("w_k", "key").replace("w_v", "value"),
+            hint="Trained weights are loaded by name, so names are part of the task: w_q, w_k and w_v.",
+            check="shapes",
+        ),
+        Misconception(
+            "added an output projection",
+            replace=LAYERS,
+            by=LAYERS + "\n        self.w_o = nn.Linear(d_head, d_model)",
+            hint="That layer comes when several heads are put together. A single head has three layers.",
+            check="shapes",
+        ),
+        Misconception(
+            "forgot to pass the mask on",
+            replace="self.w_v(x), mask)",
+            by="self.w_v(x))",
+            hint="Blocked words are looked at all the same. Hand the mask on to the function that knows what to do.",
+        ),
+        Misconception(
+            "inverted the mask on its way",
+            replace="self.w_v(x), mask)",
+            by="self.w_v(x), None if mask is None else ~mask)",
+            hint='Your words look exactly where they may not. True means "may attend" from start to end.',
+        ),
+        Misconception(
+            "always blocked the future",
+            replace="self.w_v(x), mask)",
+            by="self.w_v(x), causal_mask(x.shape[1], x.device) if mask is None else mask)",
+            hint="Whether a head is causal is up to the one who calls it. Without a mask nothing is blocked.",
+        ),
+        Misconception(
+            "used the keys as values",
+            replace="self.w_v(x)",
+            by="self.w_k(x)",
+            hint="The layer for the values is there but never used, so it can never learn.",
+        ),
+        Misconception(
+            "used the queries as keys",
+            replace="self.w_k(x)",
+            by="self.w_q(x)",
+            hint="The layer for the keys is there but never used, so it can never learn.",
+        ),
+        Misconception(
+            "swapped queries and keys",
+            replace="attention(self.w_q(x), self.w_k(x)",
+            by="attention(self.w_k(x), self.w_q(x)",
+            hint="Now the keys ask and the queries answer. The order is queries, keys, values.",
+        ),
+        Misconception(
+            "used the words themselves as values",
+            replace="self.w_v(x)",
+            by="x",
+            hint="The output is as long as a value, d_head. Values are projected like queries and keys.",
+            check="shapes",
+        ),
+        Misconception(
+            "multiplied by the layers' weights and left out their biases",
+            replace="attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
+            by="attention(x @ self.w_q.weight.T, x @ self.w_k.weight.T, x @ self.w_v.weight.T, mask)",
+            hint="A layer of nn.Linear is a weight and a bias. Call the layer, and it applies both.",
+        ),
+        Misconception(
+            "scaled a second time",
+            replace="attention(self.w_q(x)",
+            by="attention(self.w_q(x) / math.sqrt(self.w_q.out_features)",
+            hint="Your weights are too even. Your function for the scores divides by √d_head already.",
+        ),
+        Misconception(
+            "returned only the output",
+            replace="self.w_v(x), mask)",
+            by="self.w_v(x), mask)[0]",
+            hint="Two tensors are asked for: the output, and the weights that made it.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned the weights first",
+            replace="self.w_v(x), mask)",
+            by="self.w_v(x), mask)[::-1]",
+            hint="The order of the outputs is: output, then weights.",
+            check="shapes",
+        ),
+        Misconception(
+            "multiplied with a layer instead of calling it",
+            replace="self.w_q(x)",
+            by="x @ self.w_q",
+            hint="A layer is called like a function, with the tensor in brackets. It knows its weight and its bias.",
+            check="shapes",
+        ),
+        Misconception(
+            "made the layers in __init__ and kept them nowhere",
+            replace="self.w_q = nn.Linear(d_model, d_head)\n        self.w_k = nn.Linear(d_model, d_head)\n"
+            "        self.w_v = nn.Linear(d_model, d_head)",
+            by="w_q = nn.Linear(d_model, d_head)\n        w_k = nn.Linear(d_model, d_head)\n"
+            "        w_v = nn.Linear(d_model, d_head)",
+            hint="A name without self is gone when __init__ is over. What the module owns begins with self.",
+            check="shapes",
+            shown_by=("__init__: Linear",),
+        ),
+        Misconception(
+            "cut the gradient off",
+            replace="return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
+            by="with torch.no_grad():\n            return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
+            hint="The numbers are right, and training could not change them: torch has kept no record of how they "
+            "came about. Something cuts that record off: detach, .data, numpy or no_grad, perhaps.",
+        ),
+        Misconception(
+            "made the layers in forward, anew at each call",
+            replace=LAYERS,
+            by="""pass
+
+    def forward(self, x, mask=None):
+        w_q, w_k, w_v = nn.Linear(1, 1), nn.Linear(1, 1), nn.Linear(1, 1)""",
+            hint="Each call starts with new random numbers, and what was learned is lost. A module makes its layers "
+            "once, in __init__, and keeps them.",
+            check="shapes",
+            shown_by=("forward: Linear", "no __init__: Linear"),
+        ),
+        Misconception(
+            "made only the values' layer as wide as d_model",
+            replace="self.w_v = nn.Linear(d_model, d_head)",
+            by="self.w_v = nn.Linear(d_model, d_model)",
+            hint="The values of a head are as short as its queries and keys: d_head numbers.",
+            check="shapes",
+        ),
+        Misconception(
+            "made bare matrices instead of layers",
+            replace=LAYERS,
+            by="""self.w_q = nn.Parameter(torch.randn(d_model, d_head))
+        self.w_k = nn.Parameter(torch.randn(d_model, d_head))
+        self.w_v = nn.Parameter(torch.randn(d_model, d_head))""",
+            hint="A matrix of your own can be learned too, but it has no bias. Here w_q, w_k and w_v are layers, each "
+            "with a weight and a bias.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave project the layers' weights the way nn.Linear keeps them",
+            replace="attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
+            by="attention(*project(x, self.w_q.weight, self.w_k.weight, self.w_v.weight), mask)",
+            hint="nn.Linear keeps its weight as (out, in), and project wants (d_model, d_head). Besides, the biases "
+            "would be missing: call the layers.",
+            check="shapes",
+        ),
+    ),
+    alternatives=(
+        Alternative(
+            "one product with all weights side by side",
+            """
+class SingleHeadAttention(nn.Module):
+    def __init__(self, d_model, d_head):
+        super().__init__()
+        self.w_q = nn.Linear(d_model, d_head)
+        self.w_k = nn.Linear(d_model, d_head)
+        self.w_v = nn.Linear(d_model, d_head)
+
+    def forward(self, x, mask=None):
+        layers = (self.w_q, self.w_k, self.w_v)
+        weight = torch.cat([layer.weight for layer in layers])
+        bias = torch.cat([layer.bias for layer in layers])
+        # (batch, seq, d_model) -> (batch, seq, 3 * d_head) -> three of (batch, seq, d_head)
+        q, k, v = nn.functional.linear(x, weight, bias).chunk(3, dim=-1)
+        return attention(q, k, v, mask)
+""",
+        ),
+        Alternative(
+            "layers made in a loop",
+            """
+class SingleHeadAttention(nn.Module):
+    def __init__(self, d_model, d_head):
+        super().__init__()
+        for name in ("w_q", "w_k", "w_v"):
+            self.add_module(name, nn.Linear(d_model, d_head, bias=True))
+
+    def forward(self, x, mask=None):
+        output, weights = attention(*(layer(x) for layer in (self.w_q, self.w_k, self.w_v)), mask=mask)
+        return output, weights
+""",
+        ),
+        Alternative(
+            "project with the layers' weights, plus their biases",
+            """
+class SingleHeadAttention(nn.Module):
+    def __init__(self, d_model, d_head):
+        super(SingleHeadAttention, self).__init__()
+        self.w_v = nn.Linear(d_model, d_head)
+        self.w_k = nn.Linear(d_model, d_head)
+        self.w_q = nn.Linear(d_model, d_head)
+
+    def forward(self, x, mask=None):
+        q, k, v = project(x, self.w_q.weight.T, self.w_k.weight.T, self.w_v.weight.T)
+        return attention(q + self.w_q.bias, k + self.w_k.bias, v + self.w_v.bias, mask)
+""",
+        ),
+        Alternative(
+            "all steps in forward",
+            """
+class SingleHeadAttention(nn.Module):
+    def __init__(self, d_model, d_head):
+        super().__init__()
+        self.d_head = d_head
+        self.w_q, self.w_k, self.w_v = (nn.Linear(d_model, d_head) for _ in range(3))
+
+    def forward(self, x, mask=None):
+        q, k, v = self.w_q(x), self.w_k(x), self.w_v(x)
+        scores = torch.bmm(q, k.transpose(1, 2)) * self.d_head**-0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        weights = scores.softmax(dim=2).nan_to_num(0.0)
+        return torch.bmm(weights, v), weights
+""",
+        ),
+    ),
+    builds_on=("project", "attention_scores", "attention_weights", "attention"),
+    forbids=FORBIDS,
+    exact_zeros=True,
+)

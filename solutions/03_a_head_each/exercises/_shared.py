@@ -1,0 +1,35 @@
+"""Cases and sizes that several exercises of chapter 3 draw, and the calls that they forbid."""
+
+from autograder.declare import Call, Draw
+
+# Layers of several heads have many weights: these sizes keep the fixtures small.
+LARGEST_HEAD, LARGEST = 5, 6
+FORBIDS = ("scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward")
+
+
+def draw_heads(draw: Draw) -> tuple[int, int, int]:
+    """Draw num_heads and d_head, and name their product d_model."""
+    num_heads, d_head = draw.sizes("num_heads d_head", high=LARGEST_HEAD)
+    draw.named(d_model=num_heads * d_head)
+    return num_heads, d_head, num_heads * d_head
+
+
+def draw_sentences(draw: Draw) -> tuple[int, int]:
+    """Draw batch, which is 2, and seq."""
+    (batch,) = draw.sizes("batch", low=2, high=2)
+    (seq,) = draw.sizes("seq", high=LARGEST)
+    return batch, seq
+
+
+def width_of_the_lesson(draw: Draw) -> Call:
+    return Call({"d_model": 512, "num_heads": 8})
+
+
+def width_of_one_head(draw: Draw) -> Call:
+    (d_model,) = draw.sizes("d_model", low=10, high=20)
+    return Call({"d_model": d_model, "num_heads": 1})
+
+
+def width_with_a_remainder(draw: Draw) -> Call:
+    num_heads, d_head = draw.sizes("num_heads d_head", low=3, high=9)
+    return Call({"d_model": num_heads * d_head + draw.integer(1, num_heads - 1), "num_heads": num_heads})

@@ -1,0 +1,20 @@
+"""Sizes that several exercises of chapter 4 draw, and the calls that they forbid."""
+
+from autograder.declare import Draw
+
+# Calls that would make an exercise pointless. `from_torch` has to name torch's layer, so it forbids the other two.
+FUNCTIONS = ("scaled_dot_product_attention", "multi_head_attention_forward")
+FORBIDS = (*FUNCTIONS, "MultiheadAttention")
+
+
+def draw_heads(draw: Draw, others: str) -> tuple[int, ...]:
+    """Draw sizes, all different and as small as that allows: the fixtures stay small.
+
+    Returns:
+        num_heads, d_head, d_model = num_heads * d_head, batch, and a size of 5 or more for each name in `others`.
+    """
+    (batch,) = draw.sizes("batch", low=2, high=3)
+    num_heads, d_head = draw.sizes("num_heads d_head", low=2, high=4)
+    d_model = num_heads * d_head
+    draw.named(d_model=d_model)
+    return num_heads, d_head, d_model, batch, *draw.sizes(others, low=5, high=4 + max(1, len(others.split())))

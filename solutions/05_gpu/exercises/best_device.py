@@ -1,0 +1,110 @@
+"""`best_device`: picks the best device of the machine."""
+
+from autograder.declare import Alternative, Call, Case, Exercise, Misconception
+
+
+def device_on_a_machine(target, cuda_gpus, mps):
+    """Ask for the device on a machine that has so many NVIDIA GPUs, and Apple's GPU or not."""
+    import torch
+
+    from manyheads import pretend
+
+    with pretend.machine(cuda_gpus, mps):
+        answer = target()
+    return torch.device(answer.type) if isinstance(answer, torch.device) else answer
+
+
+EXERCISE = Exercise(
+    name="best_device",
+    returns=("the device",),
+    cases=(
+        Case("a machine with NVIDIA GPUs", lambda draw: Call({"cuda_gpus": draw.integer(1, 99), "mps": False})),
+        Case("an Apple machine with a GPU", lambda draw: Call({"cuda_gpus": 0, "mps": True})),
+        Case("a machine without any GPU", lambda draw: Call({"cuda_gpus": 0, "mps": False})),
+        Case("a machine with both", lambda draw: Call({"cuda_gpus": draw.integer(1, 99), "mps": True})),
+    ),
+    misconceptions=(
+        Misconception(
+            "took CUDA without asking whether it is there",
+            replace="torch.cuda.is_available()",
+            by="torch.cuda.is_available",
+            hint="On a machine without an NVIDIA GPU the first tensor that is made there fails. (You do ask? Then mind "
+            "the brackets: a function that is not called counts as True.)",
+        ),
+        Misconception(
+            "asked whether torch was built for CUDA",
+            replace="torch.cuda.is_available()",
+            by="torch.backends.cuda.is_built() and not torch.backends.mps.is_available()",
+            hint="Most people's torch is built for CUDA, also on machines without a GPU. Ask whether a GPU is "
+            "available now.",
+        ),
+        Misconception(
+            "asked whether torch was built for Apple's GPU",
+            replace="torch.backends.mps.is_available()",
+            by="torch.backends.mps.is_built()",
+            hint="A torch that knows Apple's GPU also runs on machines that have none, or too old a system. Ask "
+            "whether it is available now.",
+        ),
+        Misconception(
+            "forgot Apple's GPU",
+            replace="torch.backends.mps.is_available()",
+            by="False",
+            hint="A Mac's GPU is not CUDA. It has a name of its own and a question of its own.",
+        ),
+        Misconception(
+            "preferred Apple's GPU to CUDA",
+            replace="torch.cuda.is_available()",
+            by="torch.cuda.is_available() and not torch.backends.mps.is_available()",
+            hint="Where both are there, CUDA comes first: ask for it first.",
+        ),
+        Misconception(
+            "always took the CPU",
+            replace="torch.cuda.is_available()",
+            by="not isinstance(torch.device, type)",
+            hint="That works everywhere and never uses a GPU. Ask for CUDA first.",
+        ),
+        Misconception(
+            "returned the device's name instead of the device",
+            replace='return torch.device("cuda")',
+            by='return "cuda"',
+            hint="Much of torch takes a name as well, but a name has no .type and no .index. Make a torch.device "
+            "of it.",
+            check="shapes",
+        ),
+        Misconception(
+            "left out the CPU",
+            replace='return torch.device("cpu")',
+            by="return None",
+            hint="Without any GPU nothing comes back, and .to(None) quietly moves nothing. Say cpu.",
+            check="shapes",
+        ),
+    ),
+    alternatives=(
+        Alternative(
+            "torch.accelerator",
+            """
+def best_device():
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+""",
+        ),
+        Alternative(
+            "the current device",
+            """
+def best_device():
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+""",
+        ),
+        Alternative(
+            "one expression, with an index",
+            """
+def best_device():
+    return torch.device(
+        "cuda:0" if torch.cuda.device_count() > 0 else "mps" if torch.backends.mps.is_available() else "cpu"
+    )
+""",
+        ),
+    ),
+    probe=device_on_a_machine,
+)

@@ -1,0 +1,143 @@
+"""`causal_mask_like`: makes a causal mask that fits a batch of sentences and lies where they do."""
+
+import torch
+
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+
+from ._shared import LARGEST, META
+
+
+def mask_here_and_on_a_gpu(target, x):
+    """Ask for the mask where x lies and, if this machine has a GPU, there too; else the answer counts for both."""
+    import torch
+
+    here = target(x)
+    if x.is_meta or not torch.cuda.is_available():
+        return here, here
+    try:
+        there = x.cuda()
+    except RuntimeError:  # a GPU that cannot be used is no fault of the learner's
+        return here, here
+    return here, target(there)
+
+
+def sentences(draw: Draw, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return draw.normal(*draw.sizes("batch seq d_model", high=LARGEST)).to(dtype)
+
+
+def one_word_each(draw: Draw) -> Call:
+    batch, d_model = draw.sizes("batch d_model", high=LARGEST)
+    return Call({"x": draw.normal(batch, 1, d_model)})
+
+
+EXERCISE = Exercise(
+    name="causal_mask_like",
+    returns=("mask", "mask on a GPU"),
+    cases=(
+        Case("sentences on the CPU", lambda draw: Call({"x": sentences(draw)})),
+        Case(
+            "sentences on another device, here the pretend device meta",
+            lambda draw: Call({"x": sentences(draw).to(META)}),
+        ),
+        Case("sentences in bfloat16", lambda draw: Call({"x": sentences(draw, torch.bfloat16)})),
+        Case("sentences of a single word", one_word_each),
+    ),
+    misconceptions=(
+        Misconception(
+            "built the mask on the CPU",
+            replace=", device=x.device",
+            by="",
+            hint="On another device x lies there and the mask does not, and "
+            "torch refuses to combine them. Ask x where it lies.",
+            check="shapes",
+        ),
+        Misconception(
+            "took d_model for the number of words",
+            replace="x.shape[1]",
+            by="x.shape[-1]",
+            hint="The last dimension of x is the length of a word's vector. The mask has a row and a column for each "
+            "word.",
+            check="shapes",
+        ),
+        Misconception(
+            "took the batch for the number of words",
+            replace="x.shape[1]",
+            by="x.shape[0]",
+            hint="The first dimension of x counts the sentences, and so does len(x). The mask has a row and a column "
+            "for each word.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave the mask the dtype of x as well",
+            replace="return causal_mask(x.shape[1], device=x.device)",
+            by="return causal_mask(x.shape[1], device=x.device).to(x)",
+            hint="The device of x is wanted, its dtype is not: a mask holds True and False. "
+            "(.to(x), new_ones and ones_like take over both.)",
+            check="shapes",
+        ),
+        Misconception(
+            "made a mask for each sentence",
+            replace="return causal_mask(x.shape[1], device=x.device)",
+            by="return causal_mask(x.shape[1], device=x.device).expand(x.shape[0], -1, -1)",
+            hint="All sentences of a batch share the mask: (seq, seq) is repeated where it is used.",
+            check="shapes",
+        ),
+        Misconception(
+            "let each word see the future and not the past",
+            replace="device=x.device)",
+            by="device=x.device).T",
+            hint="The mask is transposed: its first row is all True. Row i says what word i may look at.",
+        ),
+        Misconception(
+            "marked what is blocked with True",
+            replace="return causal_mask",
+            by="return ~causal_mask",
+            hint='The mask is inverted. In this course, and in scaled_dot_product_attention, True means "may attend".',
+        ),
+        Misconception(
+            "blocked each word from itself",
+            replace="device=x.device)",
+            by="device=x.device).tril(-1)",
+            hint="The diagonal is False, so the first word may look at nothing at all. A word may attend to itself.",
+        ),
+        Misconception(
+            "allowed everything",
+            replace="device=x.device)",
+            by="device=x.device) | True",
+            hint="Nothing is blocked: each word sees the whole future. A triangle must be cut out.",
+        ),
+    ),
+    alternatives=(
+        Alternative(
+            "from nothing but torch",
+            """
+def causal_mask_like(x):
+    batch, seq, d_model = x.shape
+    return torch.ones(seq, seq, dtype=torch.bool, device=x.device).tril()
+""",
+        ),
+        Alternative(
+            "new_ones, with a dtype of its own",
+            """
+def causal_mask_like(x):
+    return x.new_ones(x.size(-2), x.size(-2), dtype=torch.bool).tril()
+""",
+        ),
+        Alternative(
+            "positions compared",
+            """
+def causal_mask_like(x):
+    position = torch.arange(x.shape[1], device=x.device)
+    return position[:, None] >= position[None, :]
+""",
+        ),
+        Alternative(
+            "built on the CPU and moved",
+            """
+def causal_mask_like(x):
+    return causal_mask(x.shape[1]).to(x.device)
+""",
+        ),
+    ),
+    probe=mask_here_and_on_a_gpu,
+)

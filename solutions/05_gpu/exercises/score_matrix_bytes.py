@@ -1,0 +1,130 @@
+"""`score_matrix_bytes`: computes how much memory the scores take."""
+
+import torch
+
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+
+
+def scores_of(draw: Draw, dtype: torch.dtype) -> Call:
+    batch, num_heads, seq = draw.sizes("batch num_heads seq", low=3, high=64)
+    return Call({"batch": batch, "num_heads": num_heads, "seq": seq, "dtype": dtype})
+
+
+def scores_of_a_long_text(draw: Draw) -> Call:
+    """More bytes than any machine has: whoever makes the tensor to ask for its size gets an error."""
+    (num_heads,) = draw.sizes("num_heads", low=20, high=40)
+    return Call(
+        {"batch": 16, "num_heads": num_heads, "seq": 1_000_000 + draw.integer(0, 1000), "dtype": torch.bfloat16}
+    )
+
+
+BYTES = "batch * num_heads * seq * seq * dtype.itemsize"
+
+EXERCISE = Exercise(
+    name="score_matrix_bytes",
+    returns=("the number of bytes",),
+    cases=(
+        Case("float32", lambda draw: scores_of(draw, torch.float32)),
+        Case("bfloat16", lambda draw: scores_of(draw, torch.bfloat16)),
+        Case("float64", lambda draw: scores_of(draw, torch.float64)),
+        Case("a text of a million words, in bfloat16", scores_of_a_long_text),
+    ),
+    misconceptions=(
+        Misconception(
+            "took 4 bytes for every dtype",
+            replace="dtype.itemsize",
+            by="4",
+            hint="Only float32 and int32 have 4 bytes. bfloat16 has 2 and float64 has 8: ask the dtype.",
+        ),
+        Misconception(
+            "took 2 bytes for every dtype",
+            replace="dtype.itemsize",
+            by="2",
+            hint="Only half precision has 2 bytes. float32 has 4 and float64 has 8: ask the dtype.",
+        ),
+        Misconception(
+            "counted numbers instead of bytes",
+            replace=" * dtype.itemsize",
+            by="",
+            hint="Each number takes several bytes. How many depends on the dtype, which knows it.",
+        ),
+        Misconception(
+            "counted bits instead of bytes",
+            replace="dtype.itemsize",
+            by="torch.finfo(dtype).bits",
+            hint="The 32 in float32 counts bits, and a byte has eight of them.",
+        ),
+        Misconception(
+            "forgot num_heads",
+            replace="num_heads * ",
+            by="",
+            hint="Each head has weights of its own, so each has a score matrix of its own.",
+        ),
+        Misconception(
+            "forgot the batch",
+            replace="return batch * ",
+            by="return ",
+            hint="Each sentence of the batch has scores of its own.",
+        ),
+        Misconception(
+            "counted one score for each word",
+            replace="seq * seq",
+            by="seq",
+            hint="Each word is compared with each word: a matrix, not a row.",
+        ),
+        Misconception(
+            "counted only the scores that a causal mask leaves",
+            replace="seq * seq",
+            by="(seq * (seq + 1) // 2)",
+            hint="A mask blocks scores, it does not save their place: the tensor is (batch, num_heads, seq, seq).",
+        ),
+        Misconception(
+            "returned megabytes",
+            replace=BYTES,
+            by=f"{BYTES} / 2**20",
+            hint="Bytes are asked for, and their number is a whole one.",
+            check="shapes",
+        ),
+        Misconception(
+            "made the tensor and asked it for its size",
+            replace="return batch * num_heads * seq * seq * dtype.itemsize",
+            by="return torch.zeros(batch, num_heads, seq, seq, dtype=dtype).nbytes",
+            hint="For a long text no memory is large enough, and that is what you want to know before. The number "
+            "follows from the sizes.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided with /, which makes a float",
+            replace="dtype.itemsize",
+            by="torch.finfo(dtype).bits / 8",
+            hint="The number is right, but it is a float. Bytes are counted in whole numbers.",
+            check="shapes",
+            shown_by=("/",),
+        ),
+    ),
+    alternatives=(
+        Alternative(
+            "a tensor on meta, which takes no memory",
+            """
+def score_matrix_bytes(batch, num_heads, seq, dtype):
+    return torch.empty(batch, num_heads, seq, seq, dtype=dtype, device="meta").nbytes
+""",
+        ),
+        Alternative(
+            "bits divided by eight, and a power",
+            """
+def score_matrix_bytes(batch, num_heads, seq, dtype):
+    return batch * num_heads * seq**2 * torch.finfo(dtype).bits // 8
+""",
+        ),
+        Alternative(
+            "the element size of an empty tensor",
+            """
+import math
+
+def score_matrix_bytes(batch, num_heads, seq, dtype):
+    return math.prod((batch, num_heads, seq, seq, torch.tensor([], dtype=dtype).element_size()))
+""",
+        ),
+    ),
+)

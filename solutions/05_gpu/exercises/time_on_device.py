@@ -1,0 +1,322 @@
+"""`time_on_device`: measures how long a function takes, on a CPU or a GPU."""
+
+import math
+
+import torch
+
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+
+
+def seconds_on_a_pretend_clock(target, device, warmup, repeats, order, key):
+    """Let the learner's timer measure a job on a clock that only jobs move. Also report how often it ran the job.
+
+    The warm-up calls are slow, and so is one of those that are timed. All timed calls differ, but for the middle two of
+    an even number: there, every way to take a median agrees.
+    """
+    from manyheads import pretend
+
+    options = () if warmup is None else (warmup, repeats)
+    slow, timed = options or (3, 20)
+    start, step = order
+
+    def seconds(call):
+        """How long a call takes. Nobody works it out before it is over."""
+        call %= slow + timed
+        if call < slow:
+            return round(4 - call / 10 + pretend.number(key, call) / 20, 2)
+        place = (start + step * (call - slow)) % timed  # among the timed calls, sorted
+        if timed > 1 and place == timed - 1:
+            return round(9 + pretend.number(key, "slowest"), 2)
+        if timed % 2 == 0 and place == timed // 2:
+            place -= 1
+        return round(1 + place / 10 + pretend.number(key, place, "sorted") / 20, 2)
+
+    with pretend.clock(str(device) == "cuda", getattr(target, "__globals__", None)) as clock:
+
+        def job():
+            call = clock.jobs
+            clock.job(lambda: seconds(call))
+
+        taken = target(job, device, *options)
+    return taken, clock.jobs
+
+
+def timing(draw: Draw, device: str, warmup: int, repeats: int) -> dict[str, object]:
+    """Return the arguments of a job whose timed calls take their times in no order.
+
+    `order` is (start, step): how many others the first timed call is slower than, and how many more each next one is.
+    Neither the last call nor the middle one is the median.
+    """
+    middle, last = repeats // 2, repeats - 1
+    orders = [
+        [start, step]
+        for step in range(1, repeats + 1)
+        for start in range(repeats)
+        if math.gcd(step, repeats) == 1
+        and (repeats == 1 or middle not in ((start + step * middle) % repeats, (start + step * last) % repeats))
+    ]
+    return {
+        "device": torch.device(device),
+        "warmup": warmup,
+        "repeats": repeats,
+        "order": orders[draw.integer(0, len(orders) - 1)],
+        "key": draw.integer(1, 10**6),
+    }
+
+
+def timing_by_default(draw: Draw) -> Call:
+    return Call({**timing(draw, "cpu", 3, 20), "warmup": None, "repeats": None})
+
+
+TIMED_LOOP = """for _ in range(repeats):
+        wait()
+        start = time.perf_counter()
+        fn()
+        wait()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)"""
+
+CALLS = """for _ in range(warmup):
+        fn()
+    taken = []
+    for _ in range(repeats):
+        wait()
+        start = time.perf_counter()
+        fn()"""
+
+EXERCISE = Exercise(
+    name="time_on_device",
+    returns=("seconds", "the number of calls of fn"),
+    cases=(
+        Case("a job on the CPU, on a pretend clock", lambda draw: Call(timing(draw, "cpu", 2, 5))),
+        Case("a job on a pretend GPU", lambda draw: Call(timing(draw, "cuda", 2, 7))),
+        Case(
+            "a single timed call on a pretend GPU, after several for warm-up",
+            lambda draw: Call(timing(draw, "cuda", 4, 1)),
+        ),
+        Case("warmup and repeats left out", timing_by_default),
+        Case(
+            "a pretend GPU that is given by its name",
+            lambda draw: Call({**timing(draw, "cuda", 1, 3), "device": "cuda"}),
+        ),
+    ),
+    misconceptions=(
+        Misconception(
+            "stopped the clock before the GPU was done",
+            replace="fn()\n        wait()\n        taken",
+            by="fn()\n        taken",
+            hint="fn() only puts work into the GPU's queue and returns: you measured how long that takes. Wait for the "
+            'GPU before you read the clock again. (You do wait? torch.device("cuda") == "cuda" is False: ask for its '
+            ".type.)",
+        ),
+        Misconception(
+            "started the clock while the GPU was still at work",
+            replace="wait()\n        start",
+            by="start",
+            hint="The warm-up calls have returned, but their work still stands in the GPU's queue, and the first timed "
+            "call waits behind it. Wait before the clock starts, too.",
+        ),
+        Misconception(
+            "took the mean",
+            replace="statistics.median(taken)",
+            by="statistics.mean(taken)",
+            hint="One call that something else interrupted moves the mean. The median does not care how slow the "
+            "slowest call was.",
+        ),
+        Misconception(
+            "added the times up",
+            replace="statistics.median(taken)",
+            by="sum(taken)",
+            hint="That is how long all timed calls took together. Asked for is the median of them.",
+        ),
+        Misconception(
+            "took the fastest call",
+            replace="statistics.median(taken)",
+            by="min(taken)",
+            hint="There are good reasons to report the fastest call, but here the one in the middle is asked for.",
+        ),
+        Misconception(
+            "took the last call only",
+            replace="statistics.median(taken)",
+            by="taken[-1]",
+            hint="Each call takes a little longer or shorter than the one before. Keep the times of all and take the "
+            "median.",
+        ),
+        Misconception(
+            "took the middle call without sorting",
+            replace="statistics.median(taken)",
+            by="taken[len(taken) // 2]",
+            hint="The median is the middle of the sorted times, not of the order in which they came.",
+        ),
+        Misconception(
+            "timed the warm-up as well",
+            replace="taken = []\n    for _ in range(repeats)",
+            by="taken = []\n    for _ in range(warmup + repeats)",
+            hint="The first calls are slow for reasons of their own. They run before the clock matters, and do not "
+            "count.",
+        ),
+        Misconception(
+            "left the warm-up out",
+            replace="for _ in range(warmup):\n        fn()\n    ",
+            by="",
+            hint="The first calls load code, fill caches and take memory from the system. Call fn as often as warmup "
+            "says before you time it.",
+        ),
+        Misconception(
+            "always warmed up three times",
+            replace="range(warmup)",
+            by="range(3)",
+            hint="Three is only the default: the caller says how many.",
+        ),
+        Misconception(
+            "always repeated twenty times",
+            replace="range(repeats)",
+            by="range(20)",
+            hint="Twenty is only the default: the caller says how many.",
+        ),
+        Misconception(
+            "always warmed up three times and repeated twenty times",
+            replace=CALLS,
+            by=CALLS.replace("warmup", "3").replace("repeats", "20"),
+            hint="Three and twenty are only the defaults: the caller says how many of each.",
+        ),
+        Misconception(
+            "named fn and never called it",
+            replace=CALLS,
+            by=CALLS.replace("fn()", "fn"),
+            hint="fn by itself is a function that waits to be called. Nothing ran between your two looks at the clock.",
+        ),
+        Misconception(
+            "returned milliseconds",
+            replace="statistics.median(taken)",
+            by="1000 * statistics.median(taken)",
+            hint="Seconds are asked for, and perf_counter counts in seconds.",
+        ),
+        Misconception(
+            "timed all calls together and divided",
+            replace=TIMED_LOOP,
+            by="""wait()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        fn()
+    wait()
+    return (time.perf_counter() - start) / repeats""",
+            hint="That is the mean, and one slow call moves it. Time each call by itself, so that you can take the "
+            "median.",
+        ),
+        Misconception(
+            "asked for the processor's time",
+            replace=TIMED_LOOP,
+            by=TIMED_LOOP.replace("perf_counter", "process_time"),
+            hint="process_time adds up what all cores work and leaves out all waiting, such as that for a GPU. The "
+            "learner in front of the screen waits by the clock on the wall: perf_counter.",
+        ),
+        Misconception(
+            "waited for a GPU without asking where fn works",
+            replace='if kind == "cuda":',
+            by='if kind != "mps":',
+            hint="torch.cuda.synchronize() fails on a machine without CUDA. Ask for the device's type first.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned a tensor",
+            replace="statistics.median(taken)",
+            by="torch.tensor(taken).median()",
+            hint="A number of seconds is a Python float: .item() takes it out of the tensor.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned the list of all times",
+            replace="statistics.median(taken)",
+            by="taken",
+            hint="One number is asked for: the median of that list.",
+            check="shapes",
+        ),
+        Misconception(
+            "took for granted that the device is a torch.device",
+            replace="kind = torch.device(device).type",
+            by="kind = device.type",
+            hint="A device may also be given by its name, as a text, and a text has no type. torch.device makes a "
+            "device of either.",
+            check="shapes",
+        ),
+    ),
+    alternatives=(
+        Alternative(
+            "sorted by hand",
+            """
+def time_on_device(fn, device, warmup=3, repeats=20):
+    device = torch.device(device)
+    times = []
+    for call in range(warmup + repeats):
+        if torch.device(device).type == "cuda":
+            torch.cuda.synchronize(device)
+        start = time.perf_counter()
+        fn()
+        if torch.device(device).type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - start)
+    return sorted(times[warmup:])[repeats // 2]
+""",
+        ),
+        Alternative(
+            "the clock as a default argument",
+            """
+def time_on_device(fn, device, warmup=3, repeats=20, clock=time.perf_counter):
+    wait = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
+    for _ in range(warmup):
+        fn()
+    times = []
+    for _ in range(repeats):
+        wait()
+        begin = clock()
+        fn()
+        wait()
+        times.append(clock() - begin)
+    return statistics.median(times)
+""",
+        ),
+        Alternative(
+            "CUDA events on a GPU",
+            """
+def time_on_device(fn, device, warmup=3, repeats=20):
+    for _ in range(warmup):
+        fn()
+    times = []
+    for _ in range(repeats):
+        if torch.device(device).type == "cuda":
+            start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            torch.cuda.synchronize()
+            start.record()
+            fn()
+            end.record()
+            end.synchronize()
+            times.append(start.elapsed_time(end) / 1000)
+        else:
+            begin = time.monotonic()
+            fn()
+            times.append(time.monotonic() - begin)
+    return torch.tensor(times).median().item()
+""",
+        ),
+        Alternative(
+            "torch.accelerator, nanoseconds and a clock imported by name",
+            """
+from time import perf_counter_ns
+
+def time_on_device(fn, device, warmup=3, repeats=20):
+    wait = torch.accelerator.synchronize if torch.device(device).type != "cpu" else lambda: None
+    [fn() for _ in range(warmup)]
+    wait()
+    nanoseconds = []
+    while len(nanoseconds) < repeats:
+        begin = perf_counter_ns()
+        fn()
+        wait()
+        nanoseconds.append(perf_counter_ns() - begin)
+    return float(torch.quantile(torch.tensor(nanoseconds, dtype=torch.float64), 0.5)) / 1e9
+""",
+        ),
+    ),
+    probe=seconds_on_a_pretend_clock,
+)
