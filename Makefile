@@ -31,8 +31,8 @@ bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/kernel.py
 	$(BIN)/python benchmarks/grading.py
 
-pythons: $(READY)  ## other Pythons and versions, as far as this machine has them: an hour, 5 GB of disk
-	$(BIN)/python benchmarks/pythons.py
+pythons: $(READY)  ## other Pythons and versions, as far as this machine has them: an hour, 5 GB of disk; with ONLY=newest those rows alone
+	$(BIN)/python benchmarks/pythons.py $(if $(ONLY),--only "$(ONLY)")
 
 gpu: $(READY)  ## everything that only a CUDA device can prove: 6 minutes at most
 	$(BIN)/python benchmarks/gpu.py --out gpu-results
