@@ -1,4 +1,4 @@
-"""What GitHub and pre-commit run is what this project says: its Pythons, its commands, learners' tests by themselves."""
+"""What GitHub and pre-commit run is what this project says: its Pythons, its commands, learners' tests alone."""
 
 from __future__ import annotations
 
