@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -245,3 +246,16 @@ def test_what_lay_in_memory_before_is_no_answer() -> None:
     assert isinstance(given, torch.Tensor)
     assert given.isnan().all()
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_what_torch_refuses_it_refuses_after_something_was_compiled_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    importlib.import_module("torch._dynamo")  # as one use of torch.compile has it imported
+    monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", False)  # and this set
+
+    def entropy(weights: Tensor) -> Tensor:
+        return torch.distributions.Categorical(weights).entropy()
+
+    answer = probe.run(entropy, Call({"weights": torch.zeros(2, 3)}))
+    assert answer.failure is not None
+    assert answer.failure.kind == "ValueError"
+    assert torch.distributions.Distribution._validate_args is False, "what it was"
