@@ -4,4 +4,4 @@
 derived. `autograder.declare` has the words that exercises are declared in.
 """
 
-__all__ = ["build", "bundle", "chapter", "declare", "exams", "home", "notebooks"]
+__all__ = ["build", "bundle", "chapter", "declare", "exams", "families", "home", "notebooks"]

@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
 from ._shared import FORBIDS, draw_with_head
 
@@ -74,32 +74,9 @@ EXERCISE = Exercise(
             "What a word hands over is its value.",
             check="shapes",
         ),
-        Misconception(
-            "forgot to pass the mask on",
-            replace="attention_weights(scores, mask)",
-            by="attention_weights(scores)",
-            hint="Blocked words are looked at all the same. One of your two functions wants to know the mask.",
-        ),
-        Misconception(
-            "inverted the mask on its way",
-            replace="attention_weights(scores, mask)",
-            by="attention_weights(scores, None if mask is None else ~mask)",
-            hint='Your words look exactly where they may not. True means "may attend" from start to end.',
-        ),
-        Misconception(
-            "returned only the output",
-            replace="return output, weights",
-            by="return output",
-            hint="Two tensors are asked for: the output, and the weights that made it.",
-            check="shapes",
-        ),
-        Misconception(
-            "returned the weights first",
-            replace="return output, weights",
-            by="return weights, output",
-            hint="The order of the outputs is: output, then weights.",
-            check="shapes",
-        ),
+        families.mask_forgotten("attention_weights(scores, mask)", "One of your two functions wants to know the mask."),
+        families.mask_inverted("attention_weights(scores, mask)"),
+        *families.output_and_weights("return output, weights", "return output", "return weights, output"),
         Misconception(
             "swapped queries and keys",
             replace="attention_scores(q, k)",
@@ -161,12 +138,12 @@ EXERCISE = Exercise(
             hint="Your output is √d_head times too small. Only the scores are scaled: an average of values is as "
             "large as the values.",
         ),
-        Misconception(
-            "added the queries to the output",
-            replace="output = weights @ v",
-            by="output = q + weights @ v",
-            hint="A transformer does add its input back, but around the head, not in it. The output is the average "
-            "of the values and nothing else.",
+        families.added_back(
+            "the queries",
+            "output = weights @ v",
+            "output = q + weights @ v",
+            around="the head",
+            then="The output is the average of the values and nothing else.",
         ),
         Misconception(
             "put the values on the left of the weights",

@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
 from ._shared import FORBIDS, LARGEST
 
@@ -228,13 +228,12 @@ EXERCISE = Exercise(
             hint="Nothing is left: every weight is 0. The same places, where the mask is False, are filled before "
             "softmax and after it.",
         ),
-        Misconception(
-            "asked whether the mask is true, not whether there is one",
-            replace="if mask is not None:\n        scores",
-            by="if mask:\n        scores",
-            hint="A mask of many entries is neither true nor false. Ask whether it is None.",
-            check="shapes",
-            shown_by=("if name|if not",),
+        families.asked_whether_true(
+            "the mask is",
+            "if mask is not None:\n        scores",
+            "if mask:\n        scores",
+            "if name|if not",
+            thing="mask",
         ),
         Misconception(
             "forgot that there may be no mask",

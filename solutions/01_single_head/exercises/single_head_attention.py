@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
 from ._shared import FORBIDS, LARGEST
 
@@ -40,6 +40,7 @@ def head_on_one_word(draw: Draw) -> Call:
 LAYERS = """self.w_q = nn.Linear(d_model, d_head)
         self.w_k = nn.Linear(d_model, d_head)
         self.w_v = nn.Linear(d_model, d_head)"""
+ATTENDED = "attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)"
 
 EXERCISE = Exercise(
     name="SingleHeadAttention",
@@ -51,13 +52,9 @@ EXERCISE = Exercise(
         Case("sentences of a single word", head_on_one_word),
     ),
     misconceptions=(
-        Misconception(
-            "left out the biases",
-            replace=LAYERS,
-            by=LAYERS.replace("d_head)", "d_head, bias=False)"),
-            hint="Some models do without them, but here each of the three projections has a bias, as nn.Linear "
-            "makes it.",
-            check="shapes",
+        families.without_biases(
+            LAYERS,
+            "Some models do without them, but here each of the three projections has a bias, as nn.Linear makes it.",
         ),
         Misconception(
             "swapped the sizes of the layers",
@@ -104,36 +101,16 @@ EXERCISE = Exercise(
             hint="That layer comes when several heads are put together. A single head has three layers.",
             check="shapes",
         ),
-        Misconception(
-            "forgot to pass the mask on",
-            replace="self.w_v(x), mask)",
-            by="self.w_v(x))",
-            hint="Blocked words are looked at all the same. Hand the mask on to the function that knows what to do.",
-        ),
-        Misconception(
-            "inverted the mask on its way",
-            replace="self.w_v(x), mask)",
-            by="self.w_v(x), None if mask is None else ~mask)",
-            hint='Your words look exactly where they may not. True means "may attend" from start to end.',
-        ),
+        families.mask_forgotten(ATTENDED, "Hand the mask on to the function that knows what to do."),
+        families.mask_inverted(ATTENDED),
         Misconception(
             "always blocked the future",
             replace="self.w_v(x), mask)",
             by="self.w_v(x), causal_mask(x.shape[1], x.device) if mask is None else mask)",
             hint="Whether a head is causal is up to the one who calls it. Without a mask nothing is blocked.",
         ),
-        Misconception(
-            "used the keys as values",
-            replace="self.w_v(x)",
-            by="self.w_k(x)",
-            hint="The layer for the values is there but never used, so it can never learn.",
-        ),
-        Misconception(
-            "used the queries as keys",
-            replace="self.w_k(x)",
-            by="self.w_q(x)",
-            hint="The layer for the keys is there but never used, so it can never learn.",
-        ),
+        families.layer_never_used("values", "used the keys as values", "self.w_v(x)", "self.w_k(x)"),
+        families.layer_never_used("keys", "used the queries as keys", "self.w_k(x)", "self.w_q(x)"),
         Misconception(
             "swapped queries and keys",
             replace="attention(self.w_q(x), self.w_k(x)",
@@ -149,7 +126,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "multiplied by the layers' weights and left out their biases",
-            replace="attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
+            replace=ATTENDED,
             by="attention(x @ self.w_q.weight.T, x @ self.w_k.weight.T, x @ self.w_v.weight.T, mask)",
             hint="A layer of nn.Linear is a weight and a bias. Call the layer, and it applies both.",
         ),
@@ -159,20 +136,7 @@ EXERCISE = Exercise(
             by="attention(self.w_q(x) / math.sqrt(self.w_q.out_features)",
             hint="Your weights are too even. Your function for the scores divides by √d_head already.",
         ),
-        Misconception(
-            "returned only the output",
-            replace="self.w_v(x), mask)",
-            by="self.w_v(x), mask)[0]",
-            hint="Two tensors are asked for: the output, and the weights that made it.",
-            check="shapes",
-        ),
-        Misconception(
-            "returned the weights first",
-            replace="self.w_v(x), mask)",
-            by="self.w_v(x), mask)[::-1]",
-            hint="The order of the outputs is: output, then weights.",
-            check="shapes",
-        ),
+        *families.output_and_weights(ATTENDED, f"{ATTENDED}[0]", f"{ATTENDED}[::-1]"),
         Misconception(
             "multiplied with a layer instead of calling it",
             replace="self.w_q(x)",
@@ -182,21 +146,14 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "made the layers in __init__ and kept them nowhere",
-            replace="self.w_q = nn.Linear(d_model, d_head)\n        self.w_k = nn.Linear(d_model, d_head)\n"
-            "        self.w_v = nn.Linear(d_model, d_head)",
+            replace=LAYERS,
             by="w_q = nn.Linear(d_model, d_head)\n        w_k = nn.Linear(d_model, d_head)\n"
             "        w_v = nn.Linear(d_model, d_head)",
             hint="A name without self is gone when __init__ is over. What the module owns begins with self.",
             check="shapes",
             shown_by=("__init__: Linear",),
         ),
-        Misconception(
-            "cut the gradient off",
-            replace="return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
-            by="with torch.no_grad():\n            return attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
-            hint="The numbers are right, and training could not change them: torch has kept no record of how they "
-            "came about. Something cuts that record off: detach, .data, numpy or no_grad, perhaps.",
-        ),
+        families.gradient_cut_off(f"return {ATTENDED}", f"with torch.no_grad():\n            return {ATTENDED}"),
         Misconception(
             "made the layers in forward, anew at each call",
             replace=LAYERS,
@@ -228,7 +185,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "gave project the layers' weights the way nn.Linear keeps them",
-            replace="attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)",
+            replace=ATTENDED,
             by="attention(*project(x, self.w_q.weight, self.w_k.weight, self.w_v.weight), mask)",
             hint="nn.Linear keeps its weight as (out, in), and project wants (d_model, d_head). Besides, the biases "
             "would be missing: call the layers.",

@@ -50,7 +50,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "blanked the NaN only after the sum",
-            replace=f"{SUM}",
+            replace=SUM,
             by="return -(weights * weights.log()).sum(dim=-1).nan_to_num(0.0)",
             hint="One NaN has spoiled its whole row by then, so each row with a 0 in it comes out as 0. Mend the "
             "single terms, before they are added up.",

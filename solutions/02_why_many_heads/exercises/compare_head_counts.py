@@ -3,6 +3,14 @@
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 
+def counts_to_compare(draw: Draw, how_many: int) -> Call:
+    """`how_many` numbers of heads in no order, and a key that says what a model with each of them reaches."""
+    counts = draw.sizes(" ".join("abcd"[:how_many]), low=1, high=16)
+    while counts == sorted(counts) and how_many > 1:
+        counts = counts[::-1]
+    return Call({"head_counts": counts, "key": draw.integer(1, 10**6)})
+
+
 def compare_with_a_spy(target, head_counts, key):
     """Report what came back, in which order models were trained, and how often each of them.
 
@@ -22,14 +30,6 @@ def compare_with_a_spy(target, head_counts, key):
 
     result = target(train, head_counts)
     return result, list(trainings), trainings
-
-
-def counts_to_compare(draw: Draw, how_many: int) -> Call:
-    """`how_many` numbers of heads in no order, and a key that says what a model with each of them reaches."""
-    counts = draw.sizes(" ".join("abcd"[:how_many]), low=1, high=16)
-    while counts == sorted(counts) and how_many > 1:
-        counts = counts[::-1]
-    return Call({"head_counts": counts, "key": draw.integer(1, 10**6)})
 
 
 EXERCISE = Exercise(

@@ -145,7 +145,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "averaged over the heads instead of the sentences",
-            replace="return picked.mean(dim=0).T",
+            replace=MEAN,
             by="return picked.mean(dim=-1)",
             hint="The heads are what you want to compare: keep them apart. The mean runs over the batch.",
             check="shapes",
@@ -168,7 +168,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "divided each head's row by its sum",
-            replace="return picked.mean(dim=0).T",
+            replace=MEAN,
             by="picked = picked.mean(dim=0).T\n    return picked / picked.sum(dim=1, keepdim=True)",
             hint="A head that looks at none of these words now seems to look at all of them. Leave the means as they "
             "are.",

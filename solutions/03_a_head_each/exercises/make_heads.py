@@ -165,7 +165,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "made the lesson's heads, whatever was asked for",
-            replace="nn.ModuleList(SingleHeadAttention(d_model, d_head) for _ in range(num_heads))",
+            replace=ALL_HEADS,
             by="nn.ModuleList(SingleHeadAttention(512, 64) for _ in range(8))",
             hint="The sizes come in as arguments: d_model and num_heads say how many heads there are, and how wide "
             "each is.",

@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
 from ._shared import FORBIDS, draw_heads, draw_sentences
 
@@ -133,18 +133,10 @@ EXERCISE = Exercise(
             hint="There is one head where num_heads were asked for. Hand the number on.",
             check="shapes",
         ),
-        Misconception(
-            "forgot to pass the mask on",
-            replace="run_heads(self.heads, x, mask)",
-            by="run_heads(self.heads, x)",
-            hint="Blocked words are looked at all the same. The function that runs the heads wants to know the mask.",
+        families.mask_forgotten(
+            "run_heads(self.heads, x, mask)", "The function that runs the heads wants to know the mask."
         ),
-        Misconception(
-            "inverted the mask on its way",
-            replace="run_heads(self.heads, x, mask)",
-            by="run_heads(self.heads, x, None if mask is None else ~mask)",
-            hint='Your words look exactly where they may not. True means "may attend" from start to end.',
-        ),
+        families.mask_inverted("run_heads(self.heads, x, mask)"),
         Misconception(
             "reshaped the outputs instead of joining them",
             replace="concat_heads(outputs)",
@@ -165,12 +157,7 @@ EXERCISE = Exercise(
             by="run_heads(self.heads, self.w_o(x), mask)",
             hint="w_o is used twice now, or in the wrong place. It is the output projection: it stands at the end.",
         ),
-        Misconception(
-            "added x to the output",
-            replace="self.w_o(joined), weights",
-            by="x + self.w_o(joined), weights",
-            hint="A transformer does add its input back, but around this layer, not in it.",
-        ),
+        families.added_back("x", "self.w_o(joined), weights", "x + self.w_o(joined), weights", around="this layer"),
         Misconception(
             "multiplied by the weight of w_o and left out its bias",
             replace="self.w_o(joined)",
@@ -206,13 +193,7 @@ EXERCISE = Exercise(
             hint="The order is: output, then weights.",
             check="shapes",
         ),
-        Misconception(
-            "cut the gradient off",
-            replace="self.w_o(joined), weights",
-            by="self.w_o(joined).detach(), weights.detach()",
-            hint="The numbers are right, and training could not change them: torch has kept no record of how they came "
-            "about. Something cuts that record off: detach, .data, numpy or no_grad, perhaps.",
-        ),
+        families.gradient_cut_off("self.w_o(joined), weights", "self.w_o(joined).detach(), weights.detach()"),
         Misconception(
             "swapped the two sizes when making the heads",
             replace="make_heads(d_model, num_heads)",

@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
 from ._shared import FORBIDS, LARGEST, draw_heads, draw_sentences
 
@@ -173,12 +173,7 @@ EXERCISE = Exercise(
             hint="Each head reads all of x, the same x for all. None gets a part, or what another one returned.",
             check="shapes",
         ),
-        Misconception(
-            "forgot to pass the mask on",
-            replace="head(x, mask)",
-            by="head(x)",
-            hint="Blocked words are looked at all the same. Every head wants to know the mask.",
-        ),
+        families.mask_forgotten("head(x, mask)", "Every head wants to know the mask."),
         Misconception(
             "passed the mask on to the first head only",
             replace="head(x, mask) for head in heads",

@@ -1,10 +1,15 @@
-"""Sizes that several exercises of chapter 4 draw, and the calls that they forbid."""
+"""What several exercises of chapter 4 share: sizes, the calls that they forbid, and a mistake of copying."""
 
-from autograder.declare import Draw
+from autograder.declare import Draw, families
 
 # Calls that would make an exercise pointless. `from_torch` has to name torch's layer, so it forbids the other two.
 FUNCTIONS = ("scaled_dot_product_attention", "multi_head_attention_forward")
 FORBIDS = (*FUNCTIONS, "MultiheadAttention")
+
+COPIED_WHILE_RECORDED = families.recorded_by_torch(
+    "changed parameters in place while torch was keeping track",
+    "Copying numbers is no step that training should follow back. Say so with torch.no_grad().",
+)
 
 
 def draw_heads(draw: Draw, others: str) -> tuple[int, ...]:

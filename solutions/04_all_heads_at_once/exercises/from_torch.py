@@ -1,8 +1,8 @@
 """`from_torch`: makes a MultiHeadAttention of torch's own layer, with the same numbers."""
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
-from ._shared import FUNCTIONS, draw_heads
+from ._shared import COPIED_WHILE_RECORDED, FUNCTIONS, draw_heads
 
 
 def torch_call(draw: Draw, bias: bool) -> Call:
@@ -181,13 +181,7 @@ EXERCISE = Exercise(
             hint="The numbers are right, but there are parameters with two owners: training one layer changes the "
             "other. A part that chunk or a slice gives is not a copy either.",
         ),
-        Misconception(
-            "changed parameters in place while torch was keeping track",
-            replace="with torch.no_grad():",
-            by="if True:",
-            hint="Copying numbers is no step that training should follow back. Say so with torch.no_grad().",
-            check="shapes",
-        ),
+        COPIED_WHILE_RECORDED,
         Misconception(
             "handed torch's own layer back",
             replace="return mine",
@@ -205,7 +199,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "cut the weights head by head",
-            replace="layer.in_proj_weight.chunk(3)",
+            replace=PARTS,
             by="[w.flatten(0, 1) for w in layer.in_proj_weight.unflatten(0, (layer.num_heads, 3, -1)).unbind(1)]",
             hint="Some models keep their weights that way. In torch's layer all queries come first, those of every "
             "head, then all keys, then all values.",
@@ -221,13 +215,7 @@ EXERCISE = Exercise(
             hint="Each of the four layers is a weight and a bias, and the biases are still those that yours was made "
             "with. Where torch's layer has none, they must be 0.",
         ),
-        Misconception(
-            "asked whether the biases are true, not whether there are any",
-            replace="if layer.in_proj_bias is None:",
-            by="if not layer.in_proj_bias:",
-            hint="A tensor of many entries is neither true nor false. Ask whether it is None.",
-            check="shapes",
-        ),
+        families.asked_whether_true("the biases are", "if layer.in_proj_bias is None:", "if not layer.in_proj_bias:"),
         Misconception(
             "took over torch's output projection itself",
             replace="mine.w_o.weight.copy_(layer.out_proj.weight)",

@@ -4,7 +4,7 @@ import torch
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
-from ._shared import FORBIDS, draw_heads
+from ._shared import COPIED_WHILE_RECORDED, FORBIDS, draw_heads
 
 
 def parallel_heads(draw: Draw) -> Call:
@@ -146,13 +146,7 @@ EXERCISE = Exercise(
             hint="It needs as many heads as there were.",
             check="shapes",
         ),
-        Misconception(
-            "changed parameters in place while torch was keeping track",
-            replace="with torch.no_grad():",
-            by="if True:",
-            hint="Copying numbers is no step that training should follow back. Say so with torch.no_grad().",
-            check="shapes",
-        ),
+        COPIED_WHILE_RECORDED,
         Misconception(
             "handed back the parallel heads themselves",
             replace="return fused",
@@ -190,7 +184,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "stacked the heads' weights instead of joining them",
-            replace="torch.cat([layer.weight for layer in narrow])",
+            replace=CAT_WEIGHTS,
             by="torch.stack([layer.weight for layer in narrow])",
             hint="stack makes a new dimension for the heads. A weight has two, and it is the rows that become more.",
             check="shapes",

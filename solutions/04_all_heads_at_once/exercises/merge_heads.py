@@ -105,7 +105,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "joined heads and features first and swapped with the words afterwards",
-            replace="x.transpose(1, 2).reshape(batch, seq, num_heads * d_head)",
+            replace=MERGE,
             by="x.reshape(batch, num_heads * d_head, seq).transpose(1, 2)",
             hint="The words stand between the heads and the features, so joining these two reads the words as "
             "features. Move the words away first.",

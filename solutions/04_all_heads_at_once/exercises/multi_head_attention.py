@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
 from ._shared import FORBIDS, draw_heads
 
@@ -167,13 +167,9 @@ EXERCISE = Exercise(
     ),
     misconceptions=(
         # the layers
-        Misconception(
-            "left out the biases",
-            replace=WIDE_LAYERS,
-            by=WIDE_LAYERS.replace("d_model)", "d_model, bias=False)"),
-            hint="Some models do without them, but here each of the four projections has a bias, as nn.Linear makes "
-            "it.",
-            check="shapes",
+        families.without_biases(
+            WIDE_LAYERS,
+            "Some models do without them, but here each of the four projections has a bias, as nn.Linear makes it.",
         ),
         Misconception(
             "made the projections as wide as one head",
@@ -329,19 +325,14 @@ EXERCISE = Exercise(
             hint="Now the keys ask and the queries answer: the scores are transposed. A row belongs to a query.",
             check="shapes",
         ),
-        Misconception(
+        families.layer_never_used(
+            "values",
             "used the keys as values",
-            replace="split_heads(self.w_v(value), self.num_heads)",
-            by="k",
-            hint="The layer for the values is there but never used, so it can never learn. What a word hands over need "
-            "not be what it offers.",
+            "split_heads(self.w_v(value), self.num_heads)",
+            "k",
+            then="What a word hands over need not be what it offers.",
         ),
-        Misconception(
-            "made the keys with the queries' layer",
-            replace="self.w_k(key)",
-            by="self.w_q(key)",
-            hint="The layer for the keys is there but never used, so it can never learn.",
-        ),
+        families.layer_never_used("keys", "made the keys with the queries' layer", "self.w_k(key)", "self.w_q(key)"),
         Misconception(
             "did not project the inputs",
             replace=SPLITS,
@@ -384,18 +375,9 @@ EXERCISE = Exercise(
             hint="The heads now compete with each other. Each head shares out a weight of 1 over the keys, the last "
             "dimension, by itself.",
         ),
-        Misconception(
-            "forgot to pass the mask on",
-            replace=WEIGHTS,
-            by=f"attention_weights({SCORES})",
-            hint="Blocked words are looked at all the same. One of your functions wants to know the mask.",
-        ),
-        Misconception(
-            "inverted the mask on its way",
-            replace=WEIGHTS,
-            by=f"attention_weights({SCORES}, None if mask is None else ~mask)",
-            hint="Your words look exactly where they may not. nn.MultiheadAttention wants masks that way; here True "
-            'means "may attend" from start to end.',
+        families.mask_forgotten(WEIGHTS, "One of your functions wants to know the mask."),
+        families.mask_inverted(
+            WEIGHTS, here='nn.MultiheadAttention wants masks that way; here True means "may attend" from start to end.'
         ),
         Misconception(
             "always blocked the future",
@@ -539,12 +521,7 @@ EXERCISE = Exercise(
             hint="An average mixes what the heads found and is only d_head wide. They are put side by side.",
             check="shapes",
         ),
-        Misconception(
-            "added the query to the output",
-            replace=OUTPUT,
-            by=OUTPUT + " + query",
-            hint="A transformer does add its input back, but around the layer, not in it.",
-        ),
+        families.added_back("the query", OUTPUT, f"{OUTPUT} + query", around="the layer"),
         Misconception(
             "averaged the weights over the heads",
             replace="return output, weights",
@@ -553,33 +530,14 @@ EXERCISE = Exercise(
             "that one can see what each looks at.",
             check="shapes",
         ),
-        Misconception(
-            "returned only the output",
-            replace="return output, weights",
-            by="return output",
-            hint="Two tensors are asked for: the output, and the weights that made it.",
-            check="shapes",
-        ),
-        Misconception(
-            "returned the weights first",
-            replace="return output, weights",
-            by="return weights, output",
-            hint="The order of the outputs is: output, then weights.",
-            check="shapes",
-        ),
+        *families.output_and_weights("return output, weights", "return output", "return weights, output"),
         Misconception(
             "returned the scores instead of the weights",
             replace="return output, weights",
             by=f"return output, {SCORES}",
             hint="The output is right. But the second thing to return is the weights, whose rows sum to 1.",
         ),
-        Misconception(
-            "cut the gradient off",
-            replace="return output, weights",
-            by="return output.detach(), weights.detach()",
-            hint="The numbers are right, and training could not change them: torch has kept no record of how they "
-            "came about. Something cuts that record off: detach, .data, numpy or no_grad, perhaps.",
-        ),
+        families.gradient_cut_off("return output, weights", "return output.detach(), weights.detach()"),
         Misconception(
             "looked for the value before the key was settled",
             replace="if key is None:\n            key = query\n        if value is None:\n            value = key",
@@ -589,14 +547,7 @@ EXERCISE = Exercise(
             check="shapes",
             shown_by=("key is None",),
         ),
-        Misconception(
-            "asked whether the key is true, not whether there is one",
-            replace="if key is None:",
-            by="if not key:",
-            hint="A tensor of many entries is neither true nor false. Ask whether it is None.",
-            check="shapes",
-            shown_by=("if not|if name|or",),
-        ),
+        families.asked_whether_true("the key is", "if key is None:", "if not key:", "if not|if name|or"),
         Misconception(
             "asked whether d_model divides num_heads",
             replace="if d_model % num_heads != 0:",
@@ -607,9 +558,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "gave head_width the two numbers the wrong way round",
-            replace="if d_model % num_heads != 0:\n"
-            "            raise ValueError("
-            'f"d_model must be a multiple of num_heads, and {d_model} is not one of {num_heads}")',
+            replace=SIZES_FIT,
             by="head_width(num_heads, d_model)",
             hint="head_width wants the length of a word's vector first, then the number of heads.",
             check="shapes",
@@ -626,8 +575,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "made a new dropout layer at each call",
-            replace="weights = self.dropout(attention_weights(attention_scores(q, k), mask))",
-            by="weights = nn.Dropout(self.dropout.p)(attention_weights(attention_scores(q, k), mask))",
+            replace=DROPPED,
+            by=f"weights = nn.Dropout(self.dropout.p)({WEIGHTS})",
             hint="A new module always starts in training mode, so this one drops weights in eval mode too. The one "
             "that __init__ makes is told by eval() and train().",
             shown_by=("forward: Dropout",),

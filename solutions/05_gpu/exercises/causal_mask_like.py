@@ -7,6 +7,15 @@ from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconce
 from ._shared import LARGEST, META
 
 
+def sentences(draw: Draw, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return draw.normal(*draw.sizes("batch seq d_model", high=LARGEST)).to(dtype)
+
+
+def one_word_each(draw: Draw) -> Call:
+    batch, d_model = draw.sizes("batch d_model", high=LARGEST)
+    return Call({"x": draw.normal(batch, 1, d_model)})
+
+
 def mask_here_and_on_a_gpu(target, x):
     """Ask for the mask where x lies and, if this machine has a GPU, there too; else the answer counts for both."""
     import torch
@@ -19,15 +28,6 @@ def mask_here_and_on_a_gpu(target, x):
     except RuntimeError:  # a GPU that cannot be used is no fault of the learner's
         return here, here
     return here, target(there)
-
-
-def sentences(draw: Draw, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    return draw.normal(*draw.sizes("batch seq d_model", high=LARGEST)).to(dtype)
-
-
-def one_word_each(draw: Draw) -> Call:
-    batch, d_model = draw.sizes("batch d_model", high=LARGEST)
-    return Call({"x": draw.normal(batch, 1, d_model)})
 
 
 EXERCISE = Exercise(

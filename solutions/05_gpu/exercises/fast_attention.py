@@ -4,25 +4,15 @@ import torch
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
-from ._shared import CAUSAL, META
-
-
-def fast_attention_spied_on(target, q, k, v, mask, is_causal):
-    """Call it where the inputs lie and, if this machine has a GPU, there too; else the answer counts for both."""
-    import torch
-
-    from manyheads import pretend
-
-    with pretend.AttentionSpy() as spy:
-        here = target(q, k, v, mask, is_causal)
-    used = bool(spy.dropouts)
-    if q.is_meta or not torch.cuda.is_available():
-        return here, here, used
-    try:
-        moved = [part if part is None else part.cuda() for part in (q, k, v, mask)]
-    except RuntimeError:  # a GPU that cannot be used is no fault of the learner's
-        return here, here, used
-    return here, target(*moved, is_causal), used
+from ._shared import (
+    ALWAYS_CAUSAL,
+    CAUSAL,
+    META,
+    NOT_CAUSAL_FOR_ONE_QUERY,
+    causal_mask_on_the_cpu,
+    causal_to_the_last_key,
+    square_causal_mask,
+)
 
 
 def attention_call(
@@ -59,6 +49,24 @@ def attention_on_meta(draw: Draw) -> Call:
         name: value.to(META) if isinstance(value, torch.Tensor) else value for name, value in call.inputs.items()
     }
     return Call(on_meta)
+
+
+def fast_attention_spied_on(target, q, k, v, mask, is_causal):
+    """Call it where the inputs lie and, if this machine has a GPU, there too; else the answer counts for both."""
+    import torch
+
+    from manyheads import pretend
+
+    with pretend.AttentionSpy() as spy:
+        here = target(q, k, v, mask, is_causal)
+    used = bool(spy.dropouts)
+    if q.is_meta or not torch.cuda.is_available():
+        return here, here, used
+    try:
+        moved = [part if part is None else part.cuda() for part in (q, k, v, mask)]
+    except RuntimeError:  # a GPU that cannot be used is no fault of the learner's
+        return here, here, used
+    return here, target(*moved, is_causal), used
 
 
 SDPA = "F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal)"
@@ -105,12 +113,7 @@ EXERCISE = Exercise(
             by="",
             hint="Your words see the future though the caller said no. torch's function has an is_causal of its own.",
         ),
-        Misconception(
-            "always blocked the future",
-            replace="is_causal=is_causal",
-            by="is_causal=mask is None",
-            hint="Whether the future is blocked is up to the caller. is_causal is False unless they say so.",
-        ),
+        ALWAYS_CAUSAL,
         Misconception(
             "scaled the queries a second time",
             replace="F.scaled_dot_product_attention(q,",
@@ -141,21 +144,8 @@ EXERCISE = Exercise(
             by="(q, k, k, attn_mask",
             hint="The values never reach the output. The order is queries, keys, values.",
         ),
-        Misconception(
-            "aligned is_causal to the last key",
-            replace=SDPA,
-            by="F.scaled_dot_product_attention(q, k, v, attn_mask="
-            f"{CAUSAL}.tril(k.shape[-2] - q.shape[-2]) if is_causal else mask)",
-            hint="With more keys than queries, some models let the last query see the last key. Here, and in torch, "
-            "query i sees the keys 0 … i, however many there are.",
-        ),
-        Misconception(
-            "dropped is_causal for a single query",
-            replace="is_causal=is_causal",
-            by="is_causal=is_causal and q.shape[-2] > 1",
-            hint="That is right where the query is the last word and the keys are all before it. Here, and in torch, "
-            "query i sees the keys 0 … i: the only query is query 0, and sees key 0 alone.",
-        ),
+        causal_to_the_last_key(SDPA),
+        NOT_CAUSAL_FOR_ONE_QUERY,
         Misconception(
             "left dropout on",
             replace="is_causal=is_causal",
@@ -170,14 +160,7 @@ EXERCISE = Exercise(
             "leave them as they are.",
             check="shapes",
         ),
-        Misconception(
-            "built the causal mask on the CPU",
-            replace=SDPA,
-            by="F.scaled_dot_product_attention(q, k, v, attn_mask="
-            f"{CAUSAL.replace(', device=q.device', '')}.tril() if is_causal else mask)",
-            hint="q, k and v may lie on a GPU, and your mask does not. is_causal needs no mask at all: hand it on.",
-            check="shapes",
-        ),
+        causal_mask_on_the_cpu(SDPA, "q, k and v may lie on a GPU, and your mask does not."),
         Misconception(
             "used your own attention",
             replace=SDPA,
@@ -191,15 +174,7 @@ EXERCISE = Exercise(
             hint="torch's function returns the output alone: the weights are never written down. So does yours.",
             check="shapes",
         ),
-        Misconception(
-            "made a square causal mask",
-            replace="F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal)",
-            by="F.scaled_dot_product_attention("
-            "q, k, v, attn_mask=causal_mask(q.shape[-2], q.device) if is_causal else mask)",
-            hint="A mask has a row for each query and a column for each key, and there may be more or fewer keys than "
-            "queries. is_causal needs no mask at all: hand it on.",
-            check="shapes",
-        ),
+        square_causal_mask(SDPA),
         Misconception(
             "took only the first of the batch",
             replace="attn_mask=mask, is_causal=is_causal)",

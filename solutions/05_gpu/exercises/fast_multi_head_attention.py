@@ -4,34 +4,18 @@ from dataclasses import replace
 
 import torch
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
-from ._shared import CAUSAL, LARGEST, META
-
-
-def layer_spied_on(layer, query, key, value, mask, is_causal):
-    """Call the layer in the dtype and on the device of its input and, if this machine has a GPU, there too.
-
-    With dropout in training mode the numbers depend on chance, and only the output's shape is reported.
-    """
-    import torch
-
-    from manyheads import pretend
-
-    layer.to(device=query.device, dtype=query.dtype)
-    inputs = (query, key, value, mask)
-    with pretend.AttentionSpy() as spy:
-        here = there = layer(*inputs, is_causal)
-    if torch.cuda.is_available() and not query.is_meta:
-        try:
-            moved = [part if part is None else part.cuda() for part in inputs]
-        except RuntimeError:  # a GPU that cannot be used is no fault of the learner's
-            moved = None
-        if moved is not None:
-            there = layer.cuda()(*moved, is_causal)
-    if layer.training and isinstance(here, torch.Tensor) and isinstance(there, torch.Tensor):
-        here, there = here.to("meta"), there.to("meta")
-    return here, there, bool(spy.dropouts), max(spy.dropouts, default=0.0)
+from ._shared import (
+    ALWAYS_CAUSAL,
+    CAUSAL,
+    LARGEST,
+    META,
+    NOT_CAUSAL_FOR_ONE_QUERY,
+    causal_mask_on_the_cpu,
+    causal_to_the_last_key,
+    square_causal_mask,
+)
 
 
 def layer_call(
@@ -88,6 +72,31 @@ def layer_on_blocked_words(draw: Draw) -> Call:
 def quarter(draw: Draw) -> float:
     """A share of weights to drop that is not its own complement."""
     return draw.integer(10, 40) / 100
+
+
+def layer_spied_on(layer, query, key, value, mask, is_causal):
+    """Call the layer in the dtype and on the device of its input and, if this machine has a GPU, there too.
+
+    With dropout in training mode the numbers depend on chance, and only the output's shape is reported.
+    """
+    import torch
+
+    from manyheads import pretend
+
+    layer.to(device=query.device, dtype=query.dtype)
+    inputs = (query, key, value, mask)
+    with pretend.AttentionSpy() as spy:
+        here = there = layer(*inputs, is_causal)
+    if torch.cuda.is_available() and not query.is_meta:
+        try:
+            moved = [part if part is None else part.cuda() for part in inputs]
+        except RuntimeError:  # a GPU that cannot be used is no fault of the learner's
+            moved = None
+        if moved is not None:
+            there = layer.cuda()(*moved, is_causal)
+    if layer.training and isinstance(here, torch.Tensor) and isinstance(there, torch.Tensor):
+        here, there = here.to("meta"), there.to("meta")
+    return here, there, bool(spy.dropouts), max(spy.dropouts, default=0.0)
 
 
 CALL = "F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=is_causal)"
@@ -182,12 +191,7 @@ EXERCISE = Exercise(
             by="",
             hint="Your words see the future though the caller said no. Hand is_causal on.",
         ),
-        Misconception(
-            "always blocked the future",
-            replace="is_causal=is_causal",
-            by="is_causal=mask is None",
-            hint="Whether the future is blocked is up to the caller. is_causal is False unless they say so.",
-        ),
+        ALWAYS_CAUSAL,
         Misconception(
             "made keys and values from the query",
             replace="key = query if key is None else key",
@@ -237,12 +241,7 @@ EXERCISE = Exercise(
             by="F.scaled_dot_product_attention(q / q.shape[-1] ** 0.5,",
             hint="Your weights are too even. The function divides by √d_head itself.",
         ),
-        Misconception(
-            "used the keys as values",
-            replace="(q, k, v, attn_mask",
-            by="(q, k, k, attn_mask",
-            hint="The layer for the values is there but never used, so it can never learn.",
-        ),
+        families.layer_never_used("values", "used the keys as values", "(q, k, v, attn_mask", "(q, k, k, attn_mask"),
         Misconception(
             "returned the weights as well",
             replace="return self.w_o(merge_heads(heads))",
@@ -258,16 +257,7 @@ EXERCISE = Exercise(
             "and v as they are.",
             check="shapes",
         ),
-        Misconception(
-            "built the causal mask on the CPU",
-            replace=CALL,
-            by=CALL.replace(
-                "attn_mask=mask",
-                f"attn_mask={CAUSAL.replace(', device=q.device', '')}.tril() if is_causal else mask",
-            ).replace(", is_causal=is_causal", ""),
-            hint="The layer may lie on a GPU, and your mask does not. is_causal needs no mask at all: hand it on.",
-            check="shapes",
-        ),
+        causal_mask_on_the_cpu(CALL, "The layer may lie on a GPU, and your mask does not."),
         Misconception(
             "used your own attention",
             replace=CALL,
@@ -283,12 +273,8 @@ EXERCISE = Exercise(
             "trained weights are loaded by name.",
             check="shapes",
         ),
-        Misconception(
-            "left out the biases",
-            replace=LAYERS,
-            by=LAYERS.replace("d_model)", "d_model, bias=False)"),
-            hint="The weights of your MultiHeadAttention should fit in here: its layers have a bias each.",
-            check="shapes",
+        families.without_biases(
+            LAYERS, "The weights of your MultiHeadAttention should fit in here: its layers have a bias each."
         ),
         Misconception(
             "made one layer for queries, keys and values together",
@@ -305,32 +291,9 @@ EXERCISE = Exercise(
             hint="The numbers are right, and training could not change them. Something cuts torch's "
             "record of them off: detach, .data, numpy or no_grad, perhaps.",
         ),
-        Misconception(
-            "aligned is_causal to the last key",
-            replace=CALL,
-            by=CALL.replace(
-                "attn_mask=mask", f"attn_mask={CAUSAL}.tril(k.shape[-2] - q.shape[-2]) if is_causal else mask"
-            ).replace(", is_causal=is_causal", ""),
-            hint="With more keys than queries, some models let the last query see the last key. Here, and in torch, "
-            "query i sees the keys 0 … i, however many there are.",
-        ),
-        Misconception(
-            "dropped is_causal for a single query",
-            replace="is_causal=is_causal",
-            by="is_causal=is_causal and q.shape[-2] > 1",
-            hint="That is right where the query is the last word and the keys are all before it. Here, and in torch, "
-            "query i sees the keys 0 … i: the only query is query 0, and sees key 0 alone.",
-        ),
-        Misconception(
-            "made a square causal mask",
-            replace=CALL,
-            by=CALL.replace(
-                "attn_mask=mask", "attn_mask=causal_mask(q.shape[-2], q.device) if is_causal else mask"
-            ).replace(", is_causal=is_causal", ""),
-            hint="A mask has a row for each query and a column for each key, and there may be more or fewer keys than "
-            "queries. is_causal needs no mask at all: hand it on.",
-            check="shapes",
-        ),
+        causal_to_the_last_key(CALL),
+        NOT_CAUSAL_FOR_ONE_QUERY,
+        square_causal_mask(CALL),
         Misconception(
             "gave dropout_p a layer instead of a number",
             replace="self.dropout if self.training else 0.0",
@@ -341,9 +304,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "compared the words without splitting the heads",
-            replace="q = split_heads(self.w_q(query), self.num_heads)\n"
-            "        k = split_heads(self.w_k(key), self.num_heads)\n"
-            "        v = split_heads(self.w_v(value), self.num_heads)",
+            replace=SPLIT,
             by="q, k, v = self.w_q(query), self.w_k(key), self.w_v(value)\n        merge_heads = lambda heads: heads",
             hint="That is a single head as wide as d_model, whatever num_heads says, and masks for the heads do not "
             "fit it. Split q, k and v first.",
@@ -351,9 +312,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "left the heads behind the words",
-            replace="q = split_heads(self.w_q(query), self.num_heads)\n"
-            "        k = split_heads(self.w_k(key), self.num_heads)\n"
-            "        v = split_heads(self.w_v(value), self.num_heads)",
+            replace=SPLIT,
             by="q, k, v = (\n"
             "            y.unflatten(-1, (self.num_heads, -1))\n"
             "            for y in (self.w_q(query), self.w_k(key), self.w_v(value))\n"

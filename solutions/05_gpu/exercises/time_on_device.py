@@ -7,6 +7,33 @@ import torch
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 
+def timing(draw: Draw, device: str, warmup: int, repeats: int) -> dict[str, object]:
+    """Return the arguments of a job whose timed calls take their times in no order.
+
+    `order` is (start, step): how many others the first timed call is slower than, and how many more each next one is.
+    Neither the last call nor the middle one is the median.
+    """
+    middle, last = repeats // 2, repeats - 1
+    orders = [
+        [start, step]
+        for step in range(1, repeats + 1)
+        for start in range(repeats)
+        if math.gcd(step, repeats) == 1
+        and (repeats == 1 or middle not in ((start + step * middle) % repeats, (start + step * last) % repeats))
+    ]
+    return {
+        "device": torch.device(device),
+        "warmup": warmup,
+        "repeats": repeats,
+        "order": orders[draw.integer(0, len(orders) - 1)],
+        "key": draw.integer(1, 10**6),
+    }
+
+
+def timing_by_default(draw: Draw) -> Call:
+    return Call({**timing(draw, "cpu", 3, 20), "warmup": None, "repeats": None})
+
+
 def seconds_on_a_pretend_clock(target, device, warmup, repeats, order, key):
     """Let the learner's timer measure a job on a clock that only jobs move. Also report how often it ran the job.
 
@@ -39,33 +66,6 @@ def seconds_on_a_pretend_clock(target, device, warmup, repeats, order, key):
 
         taken = target(job, device, *options)
     return taken, clock.jobs
-
-
-def timing(draw: Draw, device: str, warmup: int, repeats: int) -> dict[str, object]:
-    """Return the arguments of a job whose timed calls take their times in no order.
-
-    `order` is (start, step): how many others the first timed call is slower than, and how many more each next one is.
-    Neither the last call nor the middle one is the median.
-    """
-    middle, last = repeats // 2, repeats - 1
-    orders = [
-        [start, step]
-        for step in range(1, repeats + 1)
-        for start in range(repeats)
-        if math.gcd(step, repeats) == 1
-        and (repeats == 1 or middle not in ((start + step * middle) % repeats, (start + step * last) % repeats))
-    ]
-    return {
-        "device": torch.device(device),
-        "warmup": warmup,
-        "repeats": repeats,
-        "order": orders[draw.integer(0, len(orders) - 1)],
-        "key": draw.integer(1, 10**6),
-    }
-
-
-def timing_by_default(draw: Draw) -> Call:
-    return Call({**timing(draw, "cpu", 3, 20), "warmup": None, "repeats": None})
 
 
 TIMED_LOOP = """for _ in range(repeats):

@@ -2,9 +2,9 @@
 
 import torch
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
-from ._shared import FORBIDS
+from ._shared import FORBIDS, OVERWRITTEN
 
 
 def silencing_call(draw: Draw, heads: str, mask: str = "none") -> Call:
@@ -153,14 +153,7 @@ EXERCISE = Exercise(
             hint="The right heads are silent, and the output projection is missing: the layer's output is what w_o "
             "makes of the merged heads.",
         ),
-        Misconception(
-            "let torch record that you change the weight",
-            replace="with torch.no_grad():",
-            by="if True:",
-            hint="A parameter is something to be learned, and torch does not let you overwrite it while it records. "
-            "There is a block in which nothing is recorded.",
-            check="shapes",
-        ),
+        families.recorded_by_torch("let torch record that you change the weight", OVERWRITTEN),
         Misconception(
             "silenced the values' weights and left their bias",
             replace=SILENCE,
@@ -243,7 +236,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "set the bias of w_o to 0 along with each head",
-            replace="edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0",
+            replace=SILENCE,
             by="edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0\n            edited.w_o.bias.zero_()",
             hint="The bias belongs to no head. With all heads silenced, it is what is left.",
         ),

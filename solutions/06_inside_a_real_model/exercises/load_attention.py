@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
-from ._shared import FORBIDS
+from ._shared import FORBIDS, OVERWRITTEN
 
 
 def published_tensors(draw: Draw, change: str = "none", numbers: Sequence[int] = ()) -> Call:
@@ -152,14 +152,7 @@ EXERCISE = Exercise(
             hint="Your layer and the file's tensors are the same memory now: who changes one changes both, and "
             "training your layer would ruin what was loaded. Copy the numbers into the parameters that are there.",
         ),
-        Misconception(
-            "let torch record the copying",
-            replace="with torch.no_grad():",
-            by="if True:",
-            hint="A parameter is something to be learned, and torch does not let you overwrite it while it records. "
-            "There is a block in which nothing is recorded.",
-            check="shapes",
-        ),
+        families.recorded_by_torch("let torch record the copying", OVERWRITTEN),
         Misconception(
             "put a plain tensor in the place of a parameter",
             replace="ours.copy_(theirs)",

@@ -4,7 +4,7 @@ import torch
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
-from ._shared import FORBIDS, attention_map, maps_to_score
+from ._shared import AVERAGED_OVER_HEADS, FORBIDS, attention_map, maps_to_score
 
 
 def causal_maps(draw: Draw) -> Call:
@@ -111,16 +111,10 @@ EXERCISE = Exercise(
             hint="These are the right weights, one for each position. One number for each head is wanted: their mean.",
             check="shapes",
         ),
-        Misconception(
-            "averaged over the heads too",
-            replace=".mean(dim=-1)",
-            by=".mean(dim=(-2, -1))",
-            hint="Heads differ, and that is what you want to see: one score for each layer and each head.",
-            check="shapes",
-        ),
+        AVERAGED_OVER_HEADS,
         Misconception(
             "left out the last token",
-            replace="weights.diagonal(offset=-1, dim1=-2, dim2=-1)",
+            replace=DIAGONAL,
             by="torch.stack([weights[..., i, i - 1] for i in range(1, weights.shape[-1] - 1)], dim=-1)",
             hint="The last token looks at the one before it too. (range stops one before its end.)",
             check="shapes",

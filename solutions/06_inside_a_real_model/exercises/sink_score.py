@@ -2,7 +2,7 @@
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
-from ._shared import FORBIDS, attention_map, maps_to_score
+from ._shared import AVERAGED_OVER_HEADS, FORBIDS, attention_map, maps_to_score
 
 
 def maps_with_position(draw: Draw) -> Call:
@@ -75,13 +75,7 @@ EXERCISE = Exercise(
             by="(weights.argmax(dim=-1) == position % weights.shape[-1]).to(weights.dtype).mean(dim=-1)",
             hint="Counting throws away how much they look. Take the mean of the weights themselves.",
         ),
-        Misconception(
-            "averaged over the heads too",
-            replace=".mean(dim=-1)",
-            by=".mean(dim=(-2, -1))",
-            hint="Heads differ, and that is what you want to see: one score for each layer and each head.",
-            check="shapes",
-        ),
+        AVERAGED_OVER_HEADS,
         Misconception(
             "averaged over the heads instead of the queries",
             replace=".mean(dim=-1)",

@@ -1,0 +1,140 @@
+"""Families of mistakes: what learners do alike in several exercises, declared once.
+
+A place where the mistake can be made names what is edited there, `replace`, and what stands there then, `by`; what
+learners read is the family's. Authors have them as `autograder.declare.families`. None names an exercise.
+"""
+
+from __future__ import annotations
+
+from .declare import Misconception
+
+
+def mask_forgotten(call: str, then: str) -> Misconception:
+    """The mask is not handed on.
+
+    Args:
+        call: what hands it on, as its last argument: "run(x, mask)".
+        then: ends the hint, saying who wants to know the mask.
+    """
+    return Misconception(
+        "forgot to pass the mask on",
+        replace=call,
+        by=_last_argument(call, "mask", ""),
+        hint=f"Blocked words are looked at all the same. {then}",
+    )
+
+
+def mask_inverted(call: str, here: str = 'True means "may attend" from start to end.') -> Misconception:
+    """The mask is handed on with True and False swapped.
+
+    Args:
+        call: what hands it on, as its last argument: "run(x, mask)".
+        here: ends the hint, saying what True means.
+    """
+    return Misconception(
+        "inverted the mask on its way",
+        replace=call,
+        by=_last_argument(call, "mask", ", None if mask is None else ~mask"),
+        hint=f"Your words look exactly where they may not. {here}",
+    )
+
+
+def _last_argument(call: str, name: str, by: str) -> str:
+    """Return `call` with its last argument, `name`, and the comma before it replaced."""
+    start, found, rest = call.rpartition(f", {name})")
+    if not found or rest:
+        raise ValueError(f"{name} is not the last argument of {call}")
+    return f"{start}{by})"
+
+
+def output_and_weights(returned: str, output: str, turned: str) -> tuple[Misconception, Misconception]:
+    """Of output and weights, one is missing, or they come in the wrong order.
+
+    Args:
+        returned: the text that returns both.
+        output: the text that returns the output alone.
+        turned: the text that returns the weights first.
+    """
+    return (
+        Misconception(
+            "returned only the output",
+            replace=returned,
+            by=output,
+            hint="Two tensors are asked for: the output, and the weights that made it.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned the weights first",
+            replace=returned,
+            by=turned,
+            hint="The order of the outputs is: output, then weights.",
+            check="shapes",
+        ),
+    )
+
+
+def gradient_cut_off(replace: str, by: str) -> Misconception:
+    """The numbers are right, and no gradient flows back."""
+    return Misconception(
+        "cut the gradient off",
+        replace=replace,
+        by=by,
+        hint="The numbers are right, and training could not change them: torch has kept no record of how they came "
+        "about. Something cuts that record off: detach, .data, numpy or no_grad, perhaps.",
+    )
+
+
+def layer_never_used(whose: str, name: str, replace: str, by: str, then: str = "") -> Misconception:
+    """A layer is made, and another one does its work.
+
+    Args:
+        whose: what the layer should make: "values".
+        name: the mistake, as of any `Misconception`.
+        then: ends the hint.
+    """
+    hint = f"The layer for the {whose} is there but never used, so it can never learn."
+    return Misconception(name, replace, by, f"{hint} {then}".rstrip())
+
+
+def asked_whether_true(what: str, replace: str, by: str, *shown_by: str, thing: str = "tensor") -> Misconception:
+    """What may be None is asked whether it is true, which a tensor of many entries cannot say.
+
+    Args:
+        what: what is asked, with its verb: "the mask is", "the biases are".
+        thing: what the hint calls it.
+    """
+    one = "is one" if what.endswith(" is") else "are any"
+    return Misconception(
+        f"asked whether {what} true, not whether there {one}",
+        replace,
+        by,
+        hint=f"A {thing} of many entries is neither true nor false. Ask whether it is None.",
+        check="shapes",
+        shown_by=shown_by,
+    )
+
+
+def recorded_by_torch(name: str, hint: str) -> Misconception:
+    """Parameters are overwritten while torch records for the way back: no_grad is missing."""
+    return Misconception(name, replace="with torch.no_grad():", by="if True:", hint=hint, check="shapes")
+
+
+def added_back(what: str, replace: str, by: str, around: str, then: str = "") -> Misconception:
+    """The input is added to the output.
+
+    Args:
+        what: the name of the input: "the query".
+        around: around what a transformer does so: "the layer".
+        then: ends the hint.
+    """
+    hint = f"A transformer does add its input back, but around {around}, not in it."
+    return Misconception(f"added {what} to the output", replace, by, f"{hint} {then}".rstrip())
+
+
+def without_biases(layers: str, hint: str) -> Misconception:
+    """Layers are made without biases.
+
+    Args:
+        layers: the text that makes them, each with `nn.Linear(size_in, size_out)`.
+    """
+    return Misconception("left out the biases", layers, layers.replace(")", ", bias=False)"), hint, check="shapes")
