@@ -10,8 +10,10 @@ from types import CodeType, FrameType, ModuleType
 
 import pytest
 import torch
+from torch import Tensor
 
 from autograder.course.chapter import Chapter
+from autograder.course.draw import Draw
 from autograder.course.exams import VISIBLE_SEED, set_exams
 from manyheads import comparison, diagnosis, earlier, fixtures, probe, wire
 from manyheads.call import Answer, Call
@@ -79,6 +81,35 @@ def test_every_valid_alternative_keeps_full_marks(chapter: Chapter, seed: str) -
         for check in CHECKS:
             finding = diagnosis.examine(exam, given, check)
             assert finding is None, f"{exercise.name}, {alternative.name}: {finding and finding.message}"
+
+
+@pytest.mark.slow
+@chapters
+def test_valid_alternatives_keep_full_marks_together(chapter: Chapter) -> None:
+    """A learner writes all exercises of a chapter each in their own way, and one rounds what the next is given."""
+    exams = set_exams(chapter, SECRET)
+    ways = {name: exercise.alternatives for name, exercise in chapter.exercises.items() if exercise.alternatives}
+    for number in range(max(map(len, ways.values()))):
+        chosen = {name: alternatives[number % len(alternatives)] for name, alternatives in ways.items()}
+        written = chapter.namespace({name: alternative.code for name, alternative in chosen.items()})
+        for name, exam in exams.items():
+            given = answers(exam, written[name])
+            for check in CHECKS:
+                finding = diagnosis.examine(exam, given, check)
+                of = {other: alternative.name for other, alternative in chosen.items()}
+                assert finding is None, f"{name}, {of}: {finding and finding.message}"
+
+
+def test_which_of_two_large_scores_is_larger_is_no_matter_of_rounding() -> None:
+    """Whether queries are scaled or their products, softmax has one key to choose."""
+    [case] = [case for case in CHAPTERS[0].exercises["attention"].cases if "10000" in case.name]
+    for seed in range(100):
+        inputs = case.draw(Draw(str(seed), "any chapter", "attention", case.name)).inputs
+        q, k = inputs["q"], inputs["k"]
+        assert isinstance(q, Tensor)
+        assert isinstance(k, Tensor)
+        before, after = ((q / q.shape[-1] ** 0.5) @ k.mT).softmax(-1), (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+        torch.testing.assert_close(before, after)
 
 
 @pytest.mark.slow

@@ -41,10 +41,17 @@ def attention_of_one_query(draw: Draw) -> Call:
 
 
 def attention_of_large_scores(draw: Draw) -> Call:
-    """Whole multiples of 100, so that the products of queries and keys are whole multiples of 10000."""
+    """Whole multiples of 100, so that the products of queries and keys are whole multiples of 10000.
+
+    No two of a query's products are equal: which of two equal scores is larger, and by how much, would be a matter of
+    rounding, and right solutions round in different places.
+    """
     seq_q, seq_k, d_head = draw_with_head(draw, "seq_q seq_k")
-    q, k = (100 * draw.normal(seq, d_head, scale=2.0).round() for seq in (seq_q, seq_k))
     v = draw.normal(seq_k, d_head)
+    while True:
+        q, k = (100 * draw.normal(seq, d_head, scale=2.0).round() for seq in (seq_q, seq_k))
+        if (q @ k.mT).sort().values.diff().all():
+            break
     return Call(inputs={"q": q, "k": k, "v": v, "mask": draw.mask(seq_q, seq_k)})
 
 
