@@ -434,6 +434,41 @@ def test_a_split_exercise_that_has_lost_every_name_is_whole_again() -> None:
         assert repair.SPLIT in kinds(done)
 
 
+def halves(name: str, cut: int) -> tuple[str, str]:
+    """Return a solution's source in two parts that do not run by themselves."""
+    lines = SOLVED[name].split("\n")
+    return "\n".join(lines[:cut]), "\n".join(lines[cut:])
+
+
+def test_an_exercise_that_begins_in_prose_and_ends_in_the_next_cell_is_whole_again() -> None:
+    """The first mend uncovers the second: the beginning is cut out of the prose, and is then half of a cell."""
+    notebook = solved()
+    begin, end = halves("alpha", 3)
+    place = at(notebook, "alpha")
+    notebook.cells[place : place + 1] = [
+        new_markdown_cell(f"Some words.\n\n{begin}", id="one"),
+        new_code_cell(end, id="two"),
+    ]
+    done = mend(notebook)
+    assert judged(done.notebook) == FULL
+    assert repair.SPLIT in kinds(done)
+
+
+def test_a_half_that_is_merged_with_the_next_exercise_leaves_each_a_cell_of_its_own() -> None:
+    notebook = solved()
+    begin, end = halves("alpha", 3)
+    del notebook.cells[at(notebook, "beta")]
+    place = at(notebook, "alpha")
+    notebook.cells[place : place + 1] = [
+        new_code_cell(f"# exercise: alpha\n{begin}", id="one"),
+        new_code_cell(f"{end}\n\n{SOLVED['beta']}", id="two"),
+    ]
+    done = mend(notebook)
+    assert judged(done.notebook) == FULL
+    assert 'return ("alpha", low)' in done.notebook.cells[at(done.notebook, "alpha")].source
+    assert Repair(repair.MISSING, "alpha") not in done.repairs
+
+
 def test_what_stands_above_a_definition_is_cut_off_with_it() -> None:
     notebook = solved()
     above = "# made of alpha\n@(lambda function: function)\n"
