@@ -32,6 +32,7 @@ def _refuse() -> None:
     raise ValueError("too short")
 
 
+@pytest.mark.slow
 def test_work_that_takes_too_much_ends_and_the_next_is_done() -> None:
     with BoundedProcess(seconds=1, memory_mb=_MEMORY_MB) as bounded:
         assert bounded(len, "four") == 4

@@ -36,6 +36,7 @@ def test_a_class_copied_without_its_hidden_files_is_told_what_is_missing(
     assert "new-class" not in said.err
 
 
+@pytest.mark.slow
 def test_a_gradebook_that_another_program_holds_stops_a_command_before_it_takes_anything(
     toy_class: ClassFolder, tmp_path: Path, here: Here
 ) -> None:

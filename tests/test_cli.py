@@ -73,6 +73,7 @@ def test_a_command_that_does_not_exist_is_refused() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "without"),
     [
@@ -115,6 +116,7 @@ def test_a_damaged_class_folder_is_one_clear_line_too(
     assert says in refusal(here("grade", toy_class.root))
 
 
+@pytest.mark.slow
 def test_words_of_a_learners_file_are_shown_as_they_are(toy_class: ClassFolder, hand_in: HandIn, here: Here) -> None:
     path = hand_in(toy_class, "ada", {})
     path.rename(path.with_name("[bold]loud[red].ipynb"))

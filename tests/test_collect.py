@@ -654,6 +654,7 @@ def test_an_untouched_release_never_beats_a_notebook_with_work_in_it(
     assert told[f"bo_2_8_{TOY}-1.ipynb"] == f"bo's bo_2_11_{TOY}.ipynb was taken"
 
 
+@pytest.mark.slow
 def test_a_notebook_that_takes_too_long_to_look_into_is_told_and_the_others_are_collected(
     toy_class: ClassFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

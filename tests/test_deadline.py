@@ -6,6 +6,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 _FOR_EVER = "re.fullmatch('(a|a)*', 'a' * 100 + 'b')"  # one call, and no other thread runs meanwhile
 
 
@@ -49,6 +51,7 @@ def test_what_is_done_in_time_ends_nothing() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_submission_that_holds_its_worker_ends_it() -> None:
     assert (
         ends_as(

@@ -7,6 +7,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import pytest
+
 import manyheads
 
 CHECKED = """
@@ -35,6 +37,7 @@ print(probe.run(names["prints"], call, "", ["numel"], namespace=names).value)
 """
 
 
+@pytest.mark.slow
 def test_a_failing_line_is_the_learners_and_torchs_own_calls_are_nobodys_fault(tmp_path: Path) -> None:
     folder = tmp_path / "python3" / "dist-packages"
     folder.mkdir(parents=True)

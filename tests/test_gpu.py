@@ -27,6 +27,7 @@ CPU = torch.device("cpu")
 NOT_THERE = ("nbgrader", "distributed", "dask", "jupytext", "rapidfuzz", "typer", "jinja2")
 
 
+@pytest.mark.slow
 def test_a_part_needs_nothing_of_the_graders(tmp_path: Path) -> None:
     hidden = "".join(f"sys.modules[{name!r}] = None\n" for name in NOT_THERE)
     (tmp_path / "sitecustomize.py").write_text(f"import sys\n{hidden}", encoding="utf-8")
@@ -48,6 +49,7 @@ def test_a_part_needs_nothing_of_the_graders(tmp_path: Path) -> None:
     assert all(found["ok"] for found in part["findings"])
 
 
+@pytest.mark.slow
 def test_a_part_that_hangs_or_crashes_does_not_stop_the_next(tmp_path: Path) -> None:
     stages = [gpu.Stage(0, ("machine",)), gpu.Stage(60, ("no_such_part",))]
     outcomes = list(gpu.run(stages, "cpu", tmp_path))
@@ -84,6 +86,7 @@ def test_parts_find_nothing_wrong_on_a_cpu(part: object, tmp_path: Path) -> None
     assert findings.ok
 
 
+@pytest.mark.slow
 def test_a_solved_notebook_is_saved_with_its_outputs(
     built_toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ def test_a_cut_gradient_costs_its_own_exercise_alone(exercise: str, source: str,
     assert told in lost[f"{exercise}-outputs"].message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
@@ -164,6 +165,7 @@ def test_gradients_travel_as_data() -> None:
     torch.testing.assert_close(of_product["x"], 2 * torch.tensor([1.5, 3.0, 4.5]).cos())
 
 
+@pytest.mark.slow
 def test_every_exercise_that_is_learned_through_is_asked_for_its_gradients() -> None:
     """A fully blocked row and a mask are among what is followed back, wherever there are masks."""
     asked = {

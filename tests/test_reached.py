@@ -51,6 +51,7 @@ def test_of_an_import_of_several_names_only_those_that_are_used_are_reached() ->
 _LONG = 24_000  # characters of the longest of these; read in the square of that, it takes minutes
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "source",

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import nbformat
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
@@ -274,6 +275,7 @@ def happen(notebook: NotebookNode, accidents: list[tuple[Accident, int, int]]) -
 many = settings(max_examples=200)
 
 
+@pytest.mark.slow
 @given(some(*ALL, most=10))
 @many
 def test_no_accident_loses_a_line_of_the_learners(accidents: list[tuple[Accident, int, int]]) -> None:
@@ -290,6 +292,7 @@ def _lines(notebook: NotebookNode) -> list[str]:
     return [line.strip() for cell in notebook.cells for line in cell.source.splitlines()]
 
 
+@pytest.mark.slow
 @given(some(*KEEPING))
 @example([(insert_empty, 13, 0), (paste_stub, 50, 0), (merge, 12, 0)])  # a stub pasted below, in one cell with more
 @many
@@ -297,6 +300,7 @@ def test_every_exercise_still_meets_its_checks_after_accidents(accidents: list[t
     assert judged(mend(happen(solved(), accidents)).notebook) == FULL
 
 
+@pytest.mark.slow
 @given(some(*KEEPING, strip_metadata), st.sampled_from(("markdown", "raw")), st.integers(0, 60))
 @many
 def test_a_cell_of_another_type_is_turned_back_or_harmless(
@@ -307,6 +311,7 @@ def test_a_cell_of_another_type_is_turned_back_or_harmless(
     assert judged(mend(happen(first, quiet)).notebook) == FULL
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(SOLVED)), st.integers(1, 12), st.integers(1, 12), st.booleans(), st.booleans())
 @many
 def test_a_cell_split_anywhere_is_whole_again(name: str, one: int, other: int, empty: bool, stripped: bool) -> None:
@@ -338,6 +343,7 @@ any_cell = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(any_cell, max_size=8), any_metadata)
 @many
 def test_no_notebook_at_all_makes_it_raise(cells: list[NotebookNode], metadata: dict[str, object]) -> None:

@@ -107,6 +107,7 @@ def gradients(step: Callable[[], object], wanted: list[Tensor]) -> list[Tensor |
         raise
 
 
+@pytest.mark.slow
 @chapters
 def test_a_stand_in_takes_the_references_flops_and_memory(chapter: Chapter) -> None:
     reference = chapter.namespace()

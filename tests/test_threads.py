@@ -133,6 +133,7 @@ def test_a_control_groups_quota_is_read_in_both_versions(
     assert threads._quota() == quota
 
 
+@pytest.mark.slow
 def test_a_notebook_on_a_busy_machine_gets_one_thread_by_importing_its_checks() -> None:
     code = (
         "import os; os.getloadavg = lambda: (1000.0, 0, 0)\n"
