@@ -22,7 +22,7 @@ from traitlets.config import Config
 
 from autograder.course.build import REPOSITORY_ROOT
 from autograder.course.chapter import read_chapter
-from autograder.nbgrader_steps import steps as nbgrader_steps
+from autograder.nbgrader_steps.execute import Execute
 from autograder.sandbox import run_cells
 from autograder.sandbox.kernel import SealedKernel
 
@@ -61,7 +61,7 @@ def measure(chapter: str, submissions: int, sandbox: bool) -> tuple[float, float
     started, (own, children) = time.perf_counter(), cpu_seconds()
     for _ in range(submissions):
         resources = {"nbgrader": {"assignment": chapter, "student": "benchmark"}}
-        step = nbgrader_steps.Execute(config=Config({"Execute": settings}))
+        step = Execute(config=Config({"Execute": settings}))
         _, resources = step.preprocess(nbformat.from_dict(notebook), resources)
         earned = sum(verdict.earned for verdict in resources["manyheads"].verdicts)
         if earned != points:

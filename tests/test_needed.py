@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from autograder.course.chapter import Chapter
 from autograder.course.notebooks import grade_id, is_set_up, released_notebook, solved_notebook
 from autograder.judge.needed_cells import left_out
-from autograder.nbgrader_steps.steps import Execute
+from autograder.nbgrader_steps.execute import Execute
 
 from .conftest import chapters
 

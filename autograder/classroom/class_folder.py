@@ -254,18 +254,18 @@ def configure(config: Any, config_file: str) -> None:
     # classes: importing them takes seconds, and most commands read this file and take none of these steps.
     config.Autograde.sanitize_preprocessors = [
         "nbgrader.preprocessors.ClearOutput",
-        "autograder.nbgrader_steps.steps.Realign",
+        "autograder.nbgrader_steps.realign.Realign",
         "nbgrader.preprocessors.OverwriteKernelspec",
         "autograder.classroom.gradebook.OverwriteReleased",
     ]
     config.Autograde.autograde_preprocessors = [
-        "autograder.nbgrader_steps.steps.Execute",
+        "autograder.nbgrader_steps.execute.Execute",
         "autograder.nbgrader_steps.make_inert.MakeInert",
         "nbgrader.preprocessors.IgnorePattern",
         "nbgrader.preprocessors.LimitOutput",
         "autograder.classroom.gradebook.SaveGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
-        "autograder.nbgrader_steps.steps.KeepRecord",
+        "autograder.nbgrader_steps.keep_record.KeepRecord",
     ]
 
 

@@ -4,4 +4,4 @@
 `needed_cells` read what the learner wrote, and run nothing.
 """
 
-__all__ = ["judge", "learner_source", "needed_cells", "verdict"]
+__all__ = ["interview", "judge", "learner_source", "needed_cells", "verdict"]

@@ -1,6 +1,6 @@
 """What a learner wrote for one exercise, wherever in the notebook it stands: what the look for forbidden names reads.
 
-`autograder.nbgrader_steps.steps.Execute` asks it before it runs a submission. It reads source and never runs it.
+`autograder.nbgrader_steps.execute.Execute` asks it before it runs a submission. It reads source and never runs it.
 """
 
 from __future__ import annotations

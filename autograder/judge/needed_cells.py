@@ -1,7 +1,7 @@
 """Which cells of a submission the grade can depend on. The others are not run: a lesson's own demonstrations, pictures,
 widgets and trainings are most of what a notebook computes.
 
-`autograder.nbgrader_steps.steps.Execute` asks before it runs anything. Whatever the learner wrote or changed runs,
+`autograder.nbgrader_steps.execute.Execute` asks before it runs anything. Whatever the learner wrote or changed runs,
 always. A cell of the lesson is left out only where nothing that runs has a use for a name that it gives a meaning to,
 or for an object that it changes; and where the learner's code might look names up in a way that its source does not
 show, everything runs. It reads source and never runs it.

@@ -1,4 +1,7 @@
-"""A verdict: what the judge says of one graded cell. It travels from worker to parent and into the record."""
+"""What the judge says of one graded cell, and what became of a whole submission.
+
+Both travel from worker to parent and into the record.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbformat import NotebookNode
+
+from ..outcomes import Outcome
 
 PASSED = "passed"
 
@@ -54,3 +59,22 @@ class Verdict:
         title = diagnosis.failed_title(self.exercise, self.check)
         lines = diagnosis.failed_lines(title, self.message)
         return [NotebookNode(output_type="error", ename="CheckFailed", evalue=title, traceback=lines)]
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What became of one submission's notebook.
+
+    Args:
+        outcome: how the submission ended.
+        reason: why, for a person; for graded "", or what a person should look at.
+        verdicts: of the graded cells, in the notebook's order.
+        seconds: wall time from the kernel's start to its end.
+        sealed: whether it ran in the sandbox.
+    """
+
+    outcome: Outcome
+    reason: str
+    verdicts: tuple[Verdict, ...]
+    seconds: float
+    sealed: bool

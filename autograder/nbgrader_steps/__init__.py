@@ -4,4 +4,4 @@
 them that reads what a learner wrote, in a process that may die of it.
 """
 
-__all__ = ["make_inert", "steps", "untrusted"]
+__all__ = ["execute", "make_inert", "realign", "untrusted"]

@@ -17,7 +17,7 @@ from ..course.notebooks import grade_id
 from ..realign.read_submission import read_submission
 from ..realign.release import release_in_class
 from .make_inert import MakeInert
-from .steps import realigned
+from .realign import realigned
 
 _LEFT_OUT = {
     "output_type": "stream",

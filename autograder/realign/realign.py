@@ -1,7 +1,7 @@
 """Realigns a submission with the release, so that nobody loses work by accident.
 
 Notebooks come back with cells duplicated, deleted, moved, split, merged, without their metadata, saved by other
-programs. `autograder.nbgrader_steps.steps.Realign` calls `realign` before anything is graded. It promises: every
+programs. `autograder.nbgrader_steps.realign.Realign` calls `realign` before anything is graded. It promises: every
 released cell that nbgrader knows is there once, with its own metadata, the checks below what they need; every line that
 the learner wrote is still there, in the same order; and what was done is listed.
 

@@ -1,7 +1,7 @@
 """Makes a valid notebook of what Jupyter opens: a notebook with slips that the format forbids and nobody minds.
 
-`autograder.realign.read_submission` calls it, and `autograder.nbgrader_steps.steps` where nbgrader has read the file. A
-cell's type, text, id, attachments and metadata are read as far as they make sense; outputs are left out, for nothing
+`autograder.realign.read_submission` calls it, and `autograder.nbgrader_steps.realign` where nbgrader has read the file.
+A cell's type, text, id, attachments and metadata are read as far as they make sense; outputs are left out, for nothing
 that is graded depends on them. What was overlooked comes back as words.
 """
 

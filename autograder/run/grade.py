@@ -29,7 +29,7 @@ from ..classroom.gradebook import kept_open, roll_back
 from ..classroom.record import Record, read_record
 from ..course.bundle import pack
 from ..nbgrader_steps.make_inert import INERT
-from ..nbgrader_steps.steps import READ
+from ..nbgrader_steps.realign import READ
 from ..nbgrader_steps.untrusted import made_inert, read_and_realign, without_outputs
 from ..outcomes import Outcome
 from ..problems import one_line

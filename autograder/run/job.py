@@ -17,7 +17,8 @@ from traitlets.config import Config
 import manyheads.check  # noqa: F401
 
 from ..course.bundle import unpack
-from ..nbgrader_steps.steps import Execute, Marked
+from ..judge.verdict import Marked
+from ..nbgrader_steps.execute import Execute
 from ..outcomes import Outcome
 from ..problems import one_line
 from ..sandbox.bounded import memory_beside

@@ -5,4 +5,14 @@ its own. `bounded` reads what learners wrote with little time and memory; `requi
 file is shown inside the sandbox, and imports nothing.
 """
 
-__all__ = ["bounded", "fork_server", "kernel", "limits", "other_user", "requirements", "run_cells", "warm_process"]
+__all__ = [
+    "bounded",
+    "fork_server",
+    "kernel",
+    "limits",
+    "mailbox",
+    "other_user",
+    "requirements",
+    "run_cells",
+    "warm_process",
+]

@@ -1,6 +1,6 @@
 """The kernel that one submission runs in. The one place that decides what a learner's process is given.
 
-`autograder.nbgrader_steps.steps.Execute` makes one for each submission and closes it at the end. `SealedKernel` is a
+`autograder.nbgrader_steps.execute.Execute` makes one for each submission and closes it at the end. `SealedKernel` is a
 fork of the warm process in a sandbox; `OrdinaryKernel` is what `--no-sandbox` asks for. To nbclient both are what it
 always uses, a kernel manager of jupyter_client.
 """

@@ -1,6 +1,6 @@
 """nbgrader's `Execute` with our kernels under it: sandbox or not, limits, output that ends somewhere.
 
-`autograder.nbgrader_steps.steps.Execute` is it with the judge on top. Nothing here knows of exercises or points.
+`autograder.nbgrader_steps.execute.Execute` is it with the judge on top. Nothing here knows of exercises or points.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Our steps among nbgrader's: entered in a class's `nbgrader_config.py` by `autograder.class_folder.configure`.
+"""nbgrader's step that runs a submission, with the judge in it.
 
-`Execute` takes the place of nbgrader's step of that name and judges graded cells in place of running them;
-`Realign` comes before it, and `KeepRecord` writes the outcome down. `nbgrader autograde`, the formgrader and
-`autograder grade` all run them.
+Graded cells are judged in place of running their tests. `nbgrader autograde`, the formgrader and `autograder grade` all
+run it.
 """
 
 from __future__ import annotations
@@ -10,70 +9,36 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
-from nbgrader.preprocessors import ClearOutput, NbGraderPreprocessor
-from safetensors import SafetensorError
+from nbgrader.preprocessors import ClearOutput
 from traitlets import Bool, List, Unicode
 
-from manyheads import wire
-from manyheads.call import Answer, Failure
+from manyheads.call import Answer
 from manyheads.exam import Exam
 
-from ..classroom.class_folder import ClassFolder
-from ..classroom.gradebook import commit
-from ..classroom.marks import marks
-from ..classroom.record import Record
 from ..course.chapter import Chapter, GradedCell, read_chapter
 from ..course.notebooks import grade_id
+from ..judge.interview import Interview, no_answer, nothing_came
 from ..judge.judge import Judge
 from ..judge.learner_source import sources
 from ..judge.needed_cells import left_out
-from ..judge.verdict import Verdict
+from ..judge.verdict import Marked
 from ..outcomes import Outcome
-from ..realign.read_submission import refuse_missing_modules, refuse_newer_python, refuse_other_chapters
-from ..realign.realign import realign
-from ..realign.release import Release, release_in_class
-from ..realign.repairs import FILE, Repair, keep, kept, note
-from ..realign.schema import mended
 from ..sandbox.limits import MB
 from ..sandbox.run_cells import RunCells
 from ..sandbox.warm_process import begin_warming
 
-_PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
-_GRANT = '__import__("manyheads.earlier", fromlist=["grant"]).grant({request!r})'
 _TIMED_OUT = "CellTimeoutError"
-READ = "read"  # a resource that says that `autograder.nbgrader_steps.untrusted` has read and realigned the submission
 _NOT_RUN = {
     "output_type": "stream",
     "name": "stdout",
     "text": "[This cell was not run: it is the lesson's own, and no grade depends on it.]\n",
 }
-
-
-@dataclass(frozen=True)
-class Marked:
-    """What became of one submission's notebook.
-
-    Args:
-        outcome: how the submission ended.
-        reason: why, for a person; for graded "", or what a person should look at.
-        verdicts: of the graded cells, in the notebook's order.
-        seconds: wall time from the kernel's start to its end.
-        sealed: whether it ran in the sandbox.
-    """
-
-    outcome: Outcome
-    reason: str
-    verdicts: tuple[Verdict, ...]
-    seconds: float
-    sealed: bool
 
 
 class Execute(RunCells):
@@ -175,12 +140,10 @@ class Execute(RunCells):
         Without a sandbox the learners' files are in sight: what is granted hides them from `manyheads.earlier` alone.
         """
         earlier = self._judge.chapter.earlier
+        self._interview = Interview(self.kernel.letters, earlier, most=self.kernel.limits.file_mb * MB)
         if earlier or not self.sandbox:
-            letters = self.kernel.letters
-            letters.ask(wire.dumps(dict(earlier), {}))
-            cell = new_code_cell(_GRANT.format(request=letters.request_path))
             with self.silence():
-                self.execute_cell(cell, index, store_history=False)
+                self.execute_cell(new_code_cell(self._interview.grant()), index, store_history=False)
 
     def _run(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell. What the next graded cell will ask is asked with it: a message costs milliseconds."""
@@ -189,15 +152,15 @@ class Execute(RunCells):
             cell, resources = super().preprocess_cell(cell, resources, index)
             self._note_timeout(index)
             return cell, resources
-        exam, letters = self._judge.exams[graded.exercise], self.kernel.letters
+        exam = self._judge.exams[graded.exercise]
         with contextlib.suppress(OSError):  # there is no room: the question is put later, and this met again
-            letters.ask(self._letter(exam, {}))
-        with self.followed_by(self._probe()):
+            self._interview.put(exam, {})
+        with self.followed_by(self._interview.probe()):
             cell, resources = super().preprocess_cell(cell, resources, index)
-        begun = letters.is_answered()
+        begun = self._interview.has_begun()
         timed_out = self._note_timeout(place if begun else index)
         if begun:
-            self._answers[exam, ()] = self._too_slow(exam) if timed_out else self._read(exam)
+            self._answers[exam, ()] = self._too_slow(exam) if timed_out else self._interview.read(exam)
         if begun and timed_out:  # not the cell itself
             cell.outputs = [output for output in cell.outputs if output.get("ename") != _TIMED_OUT]
         return cell, resources
@@ -219,37 +182,17 @@ class Execute(RunCells):
 
     def _carry_out(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Sequence[Answer]:
         """Have the exam's calls carried out in the learner's kernel."""
-        cell = new_code_cell(self._probe())
         try:
-            self.kernel.letters.ask(self._letter(exam, stand_ins))
+            self._interview.put(exam, stand_ins)
         except OSError as error:
-            return _nothing_came(exam, error)
+            return nothing_came(exam, error)
+        cell = new_code_cell(self._interview.probe())
         with self.silence():  # what is shown now has no place: the verdict stands in this cell
             self.execute_cell(cell, index, store_history=False)
-        return self._too_slow(exam) if self._note_timeout(index) else self._read(exam)
-
-    def _probe(self) -> str:
-        """Return the expression that has a letter read and answered."""
-        letters = self.kernel.letters
-        return _PROBE.format(request=letters.request_path, answer=letters.answer_path)
-
-    def _letter(self, exam: Exam, stand_ins: Mapping[str, str]) -> bytes:
-        return _letter(exam, tuple(stand_ins.items()), tuple(self._judge.chapter.earlier))
-
-    def _read(self, exam: Exam) -> Sequence[Answer]:
-        """Return the answers that came back. They may be anything."""
-        most = self.kernel.limits.file_mb * MB
-        try:
-            given, tensors = wire.loads(self.kernel.letters.answer(most), most)
-            answers = [wire.Unpacker(tensors).answer(packed) for packed in given["answers"]]
-        except (wire.WireError, SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
-            return _nothing_came(exam, error)
-        if len(answers) != len(exam.trials):
-            return _no_answer(exam, "NoAnswer", f"{len(answers)} answers came to {len(exam.trials)} questions")
-        return answers
+        return self._too_slow(exam) if self._note_timeout(index) else self._interview.read(exam)
 
     def _too_slow(self, exam: Exam) -> Sequence[Answer]:
-        return _no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
+        return no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")
 
     def _note_timeout(self, index: int) -> bool:
         timed_out, self.late = self.late, False
@@ -264,91 +207,3 @@ class Execute(RunCells):
             graded = self._judge.chapter.graded_cell(grade_id(cell))
             if graded is not None and graded.grade_id not in judged:
                 cell.outputs = self._judge.give_up(graded, stage, f"This was not judged: {why}.").outputs()
-
-
-class Realign(NbGraderPreprocessor):
-    """Makes a submission fit the release before anything of it runs. What was mended stands in a cell at its top."""
-
-    solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
-
-    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Return `nb` realigned, its repairs in its metadata for `KeepRecord`."""
-        if READ in resources:
-            return nb, resources
-        chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
-        release = release_in_class(chapter)
-        nb, slips = mended(nb)
-        keep(nb, [Repair(FILE, what) for what in slips])
-        refuse_other_chapters(nb, release, chapter.name)
-        return realigned(nb, release), resources
-
-
-def realigned(submission: NotebookNode, release: Release) -> NotebookNode:
-    """Return `submission` as it is graded: what was mended stands in a cell at its top, and in its metadata.
-
-    Raises:
-        NeedsReview: if it has what this Python, or this machine, has not.
-    """
-    slips = kept(submission)
-    done = realign(submission, release)
-    refuse_newer_python(done.notebook)
-    refuse_missing_modules(done.notebook, release.exercises)
-    repairs = (*slips, *done.repairs)
-    if repairs:
-        done.notebook.cells.insert(0, note(repairs))
-    keep(done.notebook, repairs)
-    return done.notebook
-
-
-class KeepRecord(NbGraderPreprocessor):
-    """Writes the outcome of a submission beside the gradebook, where the report finds it."""
-
-    class_folder = Unicode(help="The class folder.").tag(config=True)
-
-    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Write the record of the submission that `resources` speaks of."""
-        marked: Marked | None = resources.get("manyheads")
-        names = resources["nbgrader"]
-        folder = ClassFolder(Path(self.class_folder))
-        student, assignment = names["student"], names["assignment"]
-        fingerprint = resources.get("fingerprint") or folder.fingerprint(
-            folder.notebook(student, assignment), folder.judged_by(assignment)
-        )
-        record = Record.of(
-            student=student,
-            assignment=assignment,
-            outcome=marked.outcome if marked else Outcome.NEEDS_REVIEW,
-            reason=marked.reason if marked else "it was saved without being judged",
-            fingerprint=fingerprint,
-            verdicts=marked.verdicts if marked else (),
-            seconds=marked.seconds if marked else 0.0,
-            repairs=kept(nb),
-            sealed=marked.sealed if marked else True,
-        )
-        commit()  # first the grade, then the word that it is there
-        given = marks(names["db_url"], assignment, student).get(student, {})
-        record.write(folder.record_path(student, assignment), given)
-        return nb, resources
-
-
-@lru_cache(maxsize=64)
-def _letter(exam: Exam, stand_ins: tuple[tuple[str, str], ...], granted: tuple[str, ...]) -> bytes:
-    """Return an exam's questions as `manyheads.probe` reads them: the same for every submission.
-
-    Args:
-        stand_ins: source by exercise, for what is lent.
-        granted: exercises of earlier chapters, of which the course's own stand-ins may be called.
-    """
-    document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
-    packer = wire.Packer()
-    document["calls"] = [packer.call(trial.call) for trial in exam.trials]
-    document["forbids"], document["granted"] = list(exam.forbids), list(granted)
-    return wire.dumps(document, packer.tensors)
-
-
-def _nothing_came(exam: Exam, error: Exception) -> Sequence[Answer]:
-    return _no_answer(exam, "NoAnswer", f"nothing that can be judged came back ({error})")
-
-
-def _no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:
-    return [Answer(failure=Failure(kind, why))] * len(exam.trials)
