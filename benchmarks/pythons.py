@@ -90,7 +90,7 @@ def releases(package: str) -> list[str]:
 
 def attempt(row: Row, folder: Path) -> str:
     """Make the row's environment, take its steps, and return what they gave, or why there are none."""
-    base = shutil.which(f"python{row.python}")
+    base = found(row.python)
     if base is None:
         return f"not tried: there is no python{row.python} here"
     shutil.rmtree(folder, ignore_errors=True)
@@ -115,6 +115,13 @@ def attempt(row: Row, folder: Path) -> str:
         if command in row.steps:
             given.append(what_it_gave(command, done.stdout))
     return "; ".join(given)
+
+
+def found(version: str) -> str | None:
+    """Return the interpreter of that version, if it runs: pyenv has a command for those that are switched off, too."""
+    base = shutil.which(f"python{version}")
+    runs = base is not None and subprocess.run([base, "--version"], capture_output=True, check=False).returncode == 0
+    return base if runs else None
 
 
 def imports_torch(python: Path) -> bool:
