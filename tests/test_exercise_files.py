@@ -145,6 +145,12 @@ def test_a_worker_gets_every_file_and_reads_the_same_chapter(folder: Path, singl
         assert set_exams(there, "seed")[name].hints == exam.hints
 
 
+def test_a_worker_whose_folder_was_tidied_away_unpacks_the_course_again(folder: Path) -> None:
+    course = pack(folder.parent, TOY)
+    shutil.rmtree(unpack(course))
+    assert list(read_chapter(unpack(course) / TOY).exercises) == list(read_chapter(folder).exercises)
+
+
 @pytest.mark.parametrize("name", ["__init__", "_shared", "row_sums"])
 def test_a_change_of_any_file_is_a_change_of_what_is_judged_by(toy_class: ClassFolder, name: str) -> None:
     before = toy_class.judged_by(TOY)

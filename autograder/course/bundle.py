@@ -39,7 +39,7 @@ def unpack(course: bytes) -> Path:
     """Return the folder of the chapters in `course`, which is this process's own and gone when it ends."""
     digest = hashlib.sha256(course).hexdigest()
     with _lock:
-        if digest not in _unpacked:
+        if digest not in _unpacked or not _unpacked[digest].is_dir():  # whoever tidies up /tmp may have taken it
             # In the folder of this machine's workers, which goes with them; elsewhere it goes with this process.
             folder = Path(tempfile.mkdtemp(prefix="course-", dir=config.get("temporary-directory")))
             Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)
