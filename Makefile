@@ -56,7 +56,7 @@ all-tests: machine $(READY) $(COLAB_READY)
 	$(SUITE) --numprocesses=$(TESTERS) --durations=20
 
 machine:  # bubblewrap, Chromium and PostgreSQL, which some tests need
-	@$(PYTHON) tests/machine.py
+	@$(PYTHON) tests/support/machine.py
 
 # The announcements extension is JupyterLab's pop-up that asks about news.
 $(READY): pyproject.toml constraints.txt real-model.txt

@@ -16,8 +16,7 @@ from typing import Any
 
 import torch
 
-from autograder.course.build import REPOSITORY_ROOT
-from autograder.course.chapter import read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from manyheads import measure, recorded, threads
 from manyheads.contestants import COMPILED, VARIANTS, Layers
 from manyheads.measure import Measured, Plan, Setting

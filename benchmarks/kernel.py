@@ -20,8 +20,7 @@ import nbformat
 import psutil
 from traitlets.config import Config
 
-from autograder.course.build import REPOSITORY_ROOT
-from autograder.course.chapter import read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from autograder.nbgrader_steps.execute import Execute
 from autograder.sandbox import run_cells
 from autograder.sandbox.kernel import SealedKernel

@@ -10,8 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,26 +20,21 @@ from xdist.scheduler import LoadFileScheduling
 
 from autograder.classroom.class_folder import ClassFolder, new_class
 from autograder.cli.app import main
-from autograder.course.build import REPOSITORY_ROOT, build
-from autograder.course.chapter import Chapter, read_chapter, read_chapters
+from autograder.course.build import build
+from autograder.course.chapter import Chapter, read_chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.run import cluster
-
-from . import needs
-from .lab import browser
+from tests.support import needs
+from tests.support.lab import browser
+from tests.support.toy import TOY, TOY_COURSE, HandIn, Here, Said
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
-TOY_COURSE = Path(__file__).parent / "toy_course"
-TOY = "00_rows"
-CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 
 # How long something takes is never tested: machines are busy.
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")
-
-chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -132,9 +126,6 @@ def toy_class(new_toy_class: ClassFolder, tmp_path: Path) -> ClassFolder:
     return ClassFolder(shutil.copytree(new_toy_class.root, tmp_path / "class"))
 
 
-HandIn = Callable[[ClassFolder, str, Mapping[str, str]], Path]
-
-
 @pytest.fixture
 def hand_in() -> HandIn:
     """Hands in a toy notebook: the release with the given solutions written into it."""
@@ -157,18 +148,6 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a command that was given in this process ended: nothing is imported again."""
-
-    code: int
-    out: str
-    err: str
-
-
-Here = Callable[..., Said]
 
 
 @pytest.fixture

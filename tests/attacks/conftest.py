@@ -21,14 +21,14 @@ from nbgrader.api import Gradebook
 from autograder.classroom.class_folder import ClassFolder, new_class
 from autograder.classroom.record import Record, read_record
 from autograder.classroom.results import LearnerResult, class_results
-from autograder.course.build import REPOSITORY_ROOT
-from autograder.course.chapter import read_chapter
+from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from autograder.course.notebooks import read_text, set_solution
 from autograder.run import cluster
 from autograder.run.grade import grade
+from tests.conftest import Chapter
+from tests.support.processes import descendants
+from tests.support.toy import TOY
 
-from ..conftest import TOY, Chapter
-from ..processes import descendants
 from . import ATTACKS, Attack
 from .files import NEIGHBOUR
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from autograder.classroom.class_folder import ClassFolder, new_class
+from tests.support.toy import TOY
 
-from ..conftest import TOY
 from .conftest import digests
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

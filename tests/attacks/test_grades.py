@@ -6,8 +6,8 @@ import pytest
 
 from autograder.outcomes import Outcome
 from autograder.realign.repairs import sentences
+from tests.support.toy import TOY
 
-from ..conftest import TOY
 from . import ATTACKS, Attack
 from .conftest import ALSO_FIRST, EARLIER, FIRST, HONEST, SECRET, Graded
 

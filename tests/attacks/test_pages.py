@@ -19,9 +19,9 @@ from playwright.sync_api import Page
 
 from autograder.nbgrader_steps.make_inert import MakeInert, clean_html, harmless_html, markdown2html
 from autograder.report.report import write_report
+from tests.support.lab import browser_page, jupyter_lab
+from tests.support.toy import TOY
 
-from ..conftest import TOY
-from ..lab import browser_page, jupyter_lab
 from .conftest import EARLIER, Graded
 from .pages import ATTACKS, HOSTILE, RUN, SCRIPTS
 

@@ -1,0 +1,152 @@
+"""No score is forgotten: the record of a submission keeps how each came about, whoever replaces it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.history import BY_HAND, FIRST, REGRADED, RESUBMITTED, Grading, noticed, why
+from autograder.classroom.marks import Mark, marks
+from autograder.classroom.record import Record, read_record
+from autograder.classroom.results import class_results
+from autograder.judge.verdict import Verdict
+from autograder.outcomes import Outcome
+from autograder.run.grade import grade
+from tests.support.toy import TOY, HandIn
+
+WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
+
+
+def verdict(earned: float, cell: str = "scale_rows-outputs") -> Verdict:
+    return Verdict("scale_rows", "outputs", cell, 2.0, earned, "passed" if earned else "values", "")
+
+
+def record(fingerprint: str, *verdicts: Verdict, outcome: str = Outcome.GRADED) -> Record:
+    return Record.of("ada", TOY, outcome, "", fingerprint, verdicts)
+
+
+def told(path: Path) -> list[tuple[float | None, str]]:
+    found = read_record(path)
+    assert found is not None
+    return [(grading.score, grading.why) for grading in found.gradings]
+
+
+def by_hand(points: float) -> dict[str, Mark]:
+    return {"scale_rows-outputs": Mark(0.0, points, 0.0, waits=False)}
+
+
+def test_each_grading_is_kept_with_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "ada.json"
+    record("file1-judge1", verdict(0)).write(path)
+    record("file2-judge1", verdict(2)).write(path)
+    record("file2-judge2", verdict(0)).write(path)
+    record("file3-judge2", outcome=Outcome.UNREADABLE).write(path)
+    record("file4-judge2", verdict(2)).write(path)
+    assert told(path) == [(0, FIRST), (2, RESUBMITTED), (0, REGRADED), (None, RESUBMITTED), (2, RESUBMITTED)]
+    kept = read_record(path)
+    assert kept
+    assert [grading.outcome for grading in kept.history] == [
+        Outcome.GRADED,
+        Outcome.GRADED,
+        Outcome.GRADED,
+        Outcome.UNREADABLE,
+        Outcome.GRADED,
+    ]
+    assert kept.history[-1].graded_at == kept.graded_at
+
+
+def test_a_change_by_hand_stands_between_the_gradings_that_it_came_between(tmp_path: Path) -> None:
+    path = tmp_path / "ada.json"
+    record("file1-judge1", verdict(0)).write(path)
+    record("file1-judge1", verdict(2)).write(path, by_hand(1.5))
+    assert told(path) == [(0, FIRST), (1.5, BY_HAND), (1.5, REGRADED)]
+    record("file1-judge1", verdict(2)).write(path, by_hand(1.5))
+    assert told(path)[-2:] == [(1.5, REGRADED), (1.5, REGRADED)], "a change is noticed once"
+    record("file1-judge1", verdict(2)).write(path, {})
+    assert told(path)[-2:] == [(2, BY_HAND), (2, REGRADED)], "taking it back is a change too"
+
+
+def test_a_record_written_before_there_was_a_history_is_read_and_begins_it(tmp_path: Path) -> None:
+    path = tmp_path / "ada.json"
+    record("0123abcd", verdict(2)).write(path)
+    old = json.loads(path.read_text())
+    del old["history"]
+    path.write_text(json.dumps(old))
+    found = read_record(path)
+    assert found is not None
+    assert found.gradings == (Grading(found.graded_at, 2.0, Outcome.GRADED, FIRST),)
+    record("file1-judge1", verdict(0)).write(path)
+    assert told(path) == [(2, FIRST), (0, REGRADED)]
+
+
+def test_what_changed_tells_why() -> None:
+    assert why("a-x", "b-x") == RESUBMITTED
+    assert why("a-x", "a-y") == REGRADED
+    assert why("a-x", "b-y") == RESUBMITTED
+
+
+def test_the_gradebooks_score_is_noticed_only_where_it_differs() -> None:
+    history = (Grading("t", 2.0, Outcome.GRADED, FIRST),)
+    assert noticed(history, 2.0, "") == history
+    assert noticed(history, None, "") == history
+    assert noticed((), 1.0, "") == ()
+    assert noticed(history, 3.0, "")[1:] == (Grading("", 3.0, Outcome.GRADED, BY_HAND),)
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
+    toy_class: ClassFolder, hand_in: HandIn, toy
+) -> None:  # type: ignore[no-untyped-def]
+    right = dict(toy.reference)
+    path = hand_in(toy_class, "ada", {**right, "scale_rows": WRONG})
+    grade(toy_class, TOY, workers=1, progress=False)
+    path.unlink()
+    path.parent.rmdir()
+    hand_in(toy_class, "ada", {**right, "row_sums": "def row_sums(x, factors): return x, x.sum(1)"})
+    grade(toy_class, TOY, workers=1, progress=False)
+    [ada] = class_results(toy_class, TOY).learners
+    first, second = ada.history
+    assert (first.why, second.why) == (FIRST, RESUBMITTED)
+    assert second.score == ada.score
+
+    with Gradebook(toy_class.gradebook_url) as gradebook:
+        gradebook.find_grade("row_sums-outputs", TOY, TOY, "ada").manual_score = 1.5
+        gradebook.find_grade("RowLayer-outputs", TOY, TOY, "ada").extra_credit = 0.25
+        gradebook.db.commit()
+    [ada] = class_results(toy_class, TOY).learners
+    with Gradebook(toy_class.gradebook_url) as gradebook:
+        assert ada.score == gradebook.find_submission(TOY, "ada").score
+    assert ada.history == (first, second, Grading("", ada.score, Outcome.GRADED, BY_HAND))
+    assert ada.hand_to_check == ()
+
+    grade(toy_class, TOY, workers=1, regrade=True, progress=False)
+    [ada] = class_results(toy_class, TOY).learners
+    assert [grading.why for grading in ada.history] == [FIRST, RESUBMITTED, BY_HAND, REGRADED]
+    assert ada.history[-1].score == ada.history[-2].score == ada.score
+    assert ada.hand_to_check == ("row_sums",), "nbgrader asks for a look at a hand's score after each judgement"
+    assert ada.needs_a_look
+
+    # nbgrader's own command goes on with the same history.
+    commands = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    autograde = [sys.executable, "-m", "nbgrader", "autograde", TOY, "--force"]
+    subprocess.run(autograde, cwd=toy_class.root, env={**os.environ, "PATH": commands}, check=True, timeout=300)
+    [ada] = class_results(toy_class, TOY).learners
+    assert [grading.why for grading in ada.history][3:] == [REGRADED, REGRADED]
+
+
+@pytest.mark.slow
+def test_the_roster_in_the_gradebook_tells_who_is_missing(toy_class: ClassFolder, hand_in: HandIn) -> None:
+    with Gradebook(toy_class.gradebook_url) as gradebook:
+        for student in ("zoe", "ada", "yan"):
+            gradebook.add_student(student)
+    hand_in(toy_class, "ada", {})
+    assert class_results(toy_class, TOY).missing == ("yan", "zoe")
+    assert marks(toy_class.gradebook_url, TOY) == {}

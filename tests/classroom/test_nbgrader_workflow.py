@@ -1,0 +1,184 @@
+"""nbgrader's own workflow in one class, with its real commands, exchange and formgrader: from release to feedback.
+
+Instructor and learners are one user of this machine here; on a shared one each is their own, and the exchange tells
+them apart by that.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from nbgrader.api import Gradebook
+from playwright.sync_api import Page, expect
+
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.history import BY_HAND, FIRST, REGRADED
+from autograder.classroom.results import CARRIED, class_results
+from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.run.grade import grade
+from tests.support.lab import browser_page, jupyter_lab
+from tests.support.toy import TOY
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.sandbox]
+
+COURSE = "many-heads"
+WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
+COMMENT = "You had the right idea: see me about broadcasting."
+expect.set_options(timeout=60_000)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody at a command line, in a folder of their own.
+
+    Args:
+        folder: where they work.
+        home: their home folder, with what nbgrader keeps of their submissions.
+        options: what stands behind each of their commands.
+    """
+
+    folder: Path
+    home: Path
+    options: tuple[str, ...] = ()
+
+    def nbgrader(self, *arguments: str) -> str:
+        """Run a command of nbgrader's, and return what it said."""
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", *arguments, *self.options],
+            cwd=self.folder,
+            env={**os.environ, "PATH": path, "HOME": str(self.home)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"nbgrader {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Path:
+    folder = tmp_path / "exchange"
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
+@pytest.fixture
+def instructor(toy_class: ClassFolder, exchange: Path, tmp_path: Path) -> Person:
+    config = toy_class.root / "nbgrader_config.py"
+    settings = f'\nc.Exchange.root = "{exchange}"\nc.ExchangeCollect.check_owner = False\n'
+    config.write_text(config.read_text() + settings)
+    (tmp_path / "instructor").mkdir()
+    return Person(toy_class.root, tmp_path / "instructor")
+
+
+@pytest.fixture
+def learner(exchange: Path, tmp_path: Path) -> Person:
+    folder = tmp_path / "ada" / "work"
+    folder.mkdir(parents=True)
+    options = (f"--Exchange.root={exchange}", f"--course={COURSE}", "--CourseDirectory.student_id=ada")
+    return Person(folder, tmp_path / "ada", options)
+
+
+def scores(folder: ClassFolder) -> dict[str, float]:
+    with Gradebook(folder.gradebook_url) as gradebook:
+        submission = gradebook.find_submission(TOY, "ada")
+        return {grade.name: grade.score for notebook in submission.notebooks for grade in notebook.grades}
+
+
+def grade_by_hand(page: Page, address: str) -> None:
+    """Give 1.5 of 2 points to a cell that the judge gave nothing, and write a comment, as an instructor does."""
+    page.goto(f"{address}/formgrader/gradebook/{TOY}/{TOY}")
+    row = page.locator("table tbody tr").filter(has_text="Submission #1")
+    expect(row).to_contain_text("7 / 9")
+    row.get_by_role("link", name="Submission #1").click()
+    shown = page.locator("body")
+    expect(shown).to_contain_text("if you added the factors")  # what the judge told the learner
+    score = page.locator("#scale_rows-outputs")
+    expect(score).to_have_attribute("placeholder", "0")
+    with page.expect_response(re.compile("/api/grade/")) as saved:
+        score.fill("1.5")
+        score.press("Tab")
+    assert saved.value.ok
+    with page.expect_response(re.compile("/api/comment/")) as saved:
+        comment = page.locator("#scale_rows-comment")
+        comment.fill(COMMENT)
+        comment.blur()
+    assert saved.value.ok
+    page.reload()
+    expect(page.locator("#scale_rows-outputs")).to_have_value("1.5")
+    expect(page.locator("#scale_rows-comment")).to_have_value(COMMENT)
+
+
+@pytest.mark.timeout(600)
+def test_from_release_to_the_feedback_that_a_learner_fetches(
+    toy_class: ClassFolder,
+    toy,  # type: ignore[no-untyped-def]
+    instructor: Person,
+    learner: Person,
+    tmp_path: Path,
+) -> None:
+    # Hand out.
+    instructor.nbgrader("generate_assignment", TOY, "--force")
+    instructor.nbgrader("release_assignment", TOY)
+    learner.nbgrader("fetch_assignment", TOY)
+    notebook_path = learner.folder / TOY / f"{TOY}.ipynb"
+    notebook = read_text(notebook_path)
+    assert to_text(notebook) == to_text(read_text(toy_class.root / "release" / TOY / f"{TOY}.ipynb"))
+    assert "BEGIN SOLUTION" not in notebook_path.read_text()
+
+    # Work, and hand in.
+    for exercise, source in {**toy.reference, "scale_rows": WRONG}.items():
+        set_solution(notebook, exercise, source)
+    notebook_path.write_text(to_text(notebook), encoding="utf-8")
+    learner.nbgrader("submit", TOY)
+
+    # Collect, and grade: with nbgrader's command, then with ours.
+    instructor.nbgrader("collect", TOY)
+    assert toy_class.students(TOY) == ["ada"]
+    instructor.nbgrader("autograde", TOY)
+    by_nbgrader = scores(toy_class)
+    assert sum(by_nbgrader.values()) == 7
+    assert by_nbgrader["scale_rows-outputs"] == 0
+    grade(toy_class, TOY, workers=1, regrade=True, progress=False)
+    assert scores(toy_class) == by_nbgrader
+
+    # A hand in the formgrader.
+    with jupyter_lab(toy_class.root, tmp_path) as address, browser_page() as page:
+        grade_by_hand(page, address)
+    assert scores(toy_class) == {**by_nbgrader, "scale_rows-outputs": 1.5}
+
+    # Feedback goes out, and comes to the learner.
+    instructor.nbgrader("generate_feedback", TOY)
+    instructor.nbgrader("release_feedback", TOY)
+    learner.nbgrader("fetch_feedback", TOY)
+    [fetched] = (learner.folder / TOY / "feedback").rglob("*.html")
+    text = " ".join(BeautifulSoup(fetched.read_text(encoding="utf-8"), "html.parser").get_text(" ").split())
+    assert "(Score: 8.5 / 9.0)" in text
+    assert re.search(r"scale_rows-outputs Score: 1.5 / 2.0", text)
+    assert COMMENT in text
+    assert "if you added the factors" in text
+    assert "row_sums itself is right" in text
+
+    # Grading once more keeps what the hand has given, and says so.
+    grade(toy_class, TOY, workers=1, regrade=True, progress=False)
+    assert scores(toy_class) == {**by_nbgrader, "scale_rows-outputs": 1.5}
+    [ada] = class_results(toy_class, TOY).learners
+    assert ada.changed_by_hand
+    assert ada.exercises["row_sums"].state == CARRIED
+    assert [(step.why, step.score) for step in ada.history] == [
+        (FIRST, 7),
+        (REGRADED, 7),
+        (BY_HAND, 8.5),
+        (REGRADED, 8.5),
+    ]
+    with Gradebook(toy_class.gradebook_url) as gradebook:
+        assert gradebook.find_comment("scale_rows", TOY, TOY, "ada").comment == COMMENT

@@ -1,0 +1,81 @@
+"""The gradebook may be a PostgreSQL database, as nbgrader's `db_url` allows: tested with a real server on loopback."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.results import class_results
+from autograder.outcomes import Outcome
+from autograder.run.grade import grade
+from tests.support.machine import postgresql
+from tests.support.nbgrader_command import nbgrader
+from tests.support.toy import TOY, HandIn
+
+PROGRAMS = postgresql()
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that another user may reach; pytest's own are for this one alone."""
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[str]:
+    """A server of this test's own: its address as SQLAlchemy writes it."""
+    assert PROGRAMS is not None
+    data = folder / "data"
+    # PostgreSQL refuses to run as root.
+    user = "postgres" if os.getuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    settings = {"user": user, "cwd": folder, "capture_output": True, "check": True}
+    name = user or pwd.getpwuid(os.getuid()).pw_name
+    subprocess.run([PROGRAMS / "initdb", "--auth=trust", f"--username={name}", "-D", data], **settings)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    subprocess.run([PROGRAMS / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], **settings)
+    try:
+        subprocess.run([PROGRAMS / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", name, "grades"], **settings)
+        yield f"postgresql+psycopg2://{name}@127.0.0.1:{port}/grades"
+    finally:
+        subprocess.run([PROGRAMS / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **settings)
+
+
+def test_a_class_with_its_gradebook_in_postgresql(toy_class: ClassFolder, hand_in: HandIn, toy, server: str) -> None:
+    with (toy_class.root / "nbgrader_config.py").open("a") as config:
+        config.write(f"c.CourseDirectory.db_url = {server!r}\n")
+    (toy_class.root / "gradebook.db").unlink()
+    generated = nbgrader(toy_class, "generate_assignment", TOY, "--force")
+    assert generated.returncode == 0, generated.stderr
+    right = dict(toy.reference)
+    hand_in(toy_class, "ada", right)
+    hand_in(toy_class, "bo", {**right, "scale_rows": "def scale_rows(x, factors): return x + factors[:, None]"})
+
+    assert grade(toy_class, TOY, workers=2, progress=False).outcomes == {Outcome.GRADED: 2}
+
+    assert [learner.score for learner in class_results(toy_class, TOY).learners] == [9, 7]
+    with Gradebook(server) as gradebook:
+        gradebook.find_grade("scale_rows-outputs", TOY, TOY, "bo").manual_score = 1
+        gradebook.db.commit()
+    assert grade(toy_class, TOY, workers=2, regrade=True, progress=False).outcomes == {Outcome.GRADED: 2}
+    assert [learner.score for learner in class_results(toy_class, TOY).learners] == [9, 8]
+    feedback = nbgrader(toy_class, "generate_feedback", TOY)
+    assert feedback.returncode == 0, feedback.stderr
+    assert not (toy_class.root / "gradebook.db").exists()

@@ -1,0 +1,230 @@
+"""What every chapter promises. A new chapter comes under these tests by being there."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from functools import partial
+from types import CodeType, FrameType, ModuleType
+
+import pytest
+import torch
+from torch import Tensor
+
+from autograder.course.chapter import Chapter
+from autograder.course.draw import Draw
+from autograder.course.exams import VISIBLE_SEED, set_exams
+from manyheads import comparison, diagnosis, earlier, fixtures, probe, wire
+from manyheads.call import Answer, Call
+from manyheads.exam import CHECKS, SHAPES, Exam
+from manyheads.nothing_computed import depends_on_nothing
+from manyheads.sources import forbidden_name
+from tests.support.real_course import CHAPTERS, SECRET, chapters
+
+seeds = pytest.mark.parametrize("seed", [VISIBLE_SEED, pytest.param(SECRET, marks=pytest.mark.slow)])
+
+
+def answers(exam: Exam, target: object) -> list[Answer]:
+    return [probe.run(target, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
+
+
+def _numbers(call: Call) -> tuple[str, list[list[float]]]:
+    packer = wire.Packer()
+    return str(packer.call(call)), [tensor.flatten().tolist() for tensor in packer.tensors.values()]
+
+
+@seeds
+@chapters
+def test_every_misconception_is_named_and_caught_where_it_should_be(chapter: Chapter, seed: str) -> None:
+    exams = set_exams(chapter, seed)
+    for exercise, mistake in chapter.misconceptions():
+        source = chapter.mistaken(exercise.name, mistake)
+        given = answers(exams[exercise.name], chapter.namespace({exercise.name: source})[exercise.name])
+        for check in CHECKS:
+            label = f"{exercise.name}, {mistake.name}, {check}"
+            finding = diagnosis.examine(exams[exercise.name], given, check, source)
+            if check == SHAPES and mistake.check != SHAPES:
+                assert finding is None, label
+            else:
+                assert finding is not None, label
+                assert finding.misconception == mistake.name, label
+
+
+@pytest.mark.slow
+@chapters
+def test_a_mistake_in_the_numbers_keeps_the_points_for_the_shapes(chapter: Chapter) -> None:
+    exams = set_exams(chapter, SECRET)
+    names = chapter.namespace()
+    written = [(exercise.name, "the reference", names[exercise.name]) for exercise in chapter.exercises.values()]
+    for exercise, mistake in chapter.misconceptions():
+        if mistake.check != SHAPES:
+            source = chapter.mistaken(exercise.name, mistake)
+            written.append((exercise.name, mistake.name, chapter.namespace({exercise.name: source})[exercise.name]))
+    for name, label, target in written:
+        exam = exams[name]
+        nothing = depends_on_nothing(exam, answers(exam, target), partial(answers, target=target))
+        assert nothing is None, f"{name}, {label}"
+
+
+@seeds
+@chapters
+def test_every_valid_alternative_keeps_full_marks(chapter: Chapter, seed: str) -> None:
+    exams = set_exams(chapter, seed)
+    for exercise, alternative in chapter.alternatives():
+        exam = exams[exercise.name]
+        target = chapter.namespace({exercise.name: alternative.code})[exercise.name]
+        given = answers(exam, target)
+        assert forbidden_name(alternative.code, exam.forbids, exercise.name) is None, alternative.name
+        for check in CHECKS:
+            finding = diagnosis.examine(exam, given, check)
+            assert finding is None, f"{exercise.name}, {alternative.name}: {finding and finding.message}"
+
+
+@pytest.mark.slow
+@chapters
+def test_valid_alternatives_keep_full_marks_together(chapter: Chapter) -> None:
+    """A learner writes all exercises of a chapter each in their own way, and one rounds what the next is given."""
+    exams = set_exams(chapter, SECRET)
+    ways = {name: exercise.alternatives for name, exercise in chapter.exercises.items() if exercise.alternatives}
+    for number in range(max(map(len, ways.values()))):
+        chosen = {name: alternatives[number % len(alternatives)] for name, alternatives in ways.items()}
+        written = chapter.namespace({name: alternative.code for name, alternative in chosen.items()})
+        for name, exam in exams.items():
+            given = answers(exam, written[name])
+            for check in CHECKS:
+                finding = diagnosis.examine(exam, given, check)
+                of = {other: alternative.name for other, alternative in chosen.items()}
+                assert finding is None, f"{name}, {of}: {finding and finding.message}"
+
+
+def test_which_of_two_large_scores_is_larger_is_no_matter_of_rounding() -> None:
+    """Whether queries are scaled or their products, softmax has one key to choose."""
+    [case] = [case for case in CHAPTERS[0].exercises["attention"].cases if "10000" in case.name]
+    for seed in range(100):
+        inputs = case.draw(Draw(str(seed), "any chapter", "attention", case.name)).inputs
+        q, k = inputs["q"], inputs["k"]
+        assert isinstance(q, Tensor)
+        assert isinstance(k, Tensor)
+        before, after = ((q / q.shape[-1] ** 0.5) @ k.mT).softmax(-1), (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+        torch.testing.assert_close(before, after)
+
+
+@pytest.mark.slow
+@chapters
+def test_stand_ins_work_for_those_who_build_on_them(chapter: Chapter) -> None:
+    for exam in set_exams(chapter, SECRET).values():
+        if exam.stand_in:
+            scope: dict[str, object] = {}
+            with earlier.given(chapter.earlier):
+                exec(exam.stand_in, scope)
+            # The course's own may call what learners may not.
+            given_out = [probe.run(scope[exam.exercise], trial.call, exam.probe) for trial in exam.trials]
+            for trial, given in zip(exam.trials, given_out, strict=True):
+                assert comparison.same(exam, trial, trial.right, given), f"{exam.exercise}, {trial.name}"
+
+
+@pytest.mark.slow
+@chapters
+def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapter: Chapter) -> None:
+    exams = set_exams(chapter, SECRET)
+    for exercise, mistake in chapter.misconceptions():
+        names = chapter.namespace({exercise.name: chapter.mistaken(exercise.name, mistake)})
+        for other in exams.values():
+            if exercise.name in other.builds_on and exams[exercise.name].stand_in:
+                with probe.standing_in(names, {exercise.name: exams[exercise.name].stand_in}):
+                    given = answers(other, names[other.exercise])
+                for check in CHECKS:
+                    assert diagnosis.examine(other, given, check) is None, f"{mistake.name} → {other.exercise}"
+
+
+@chapters
+def test_misconceptions_have_names_hints_and_no_twins(chapter: Chapter) -> None:
+    for exercise in chapter.exercises.values():
+        names = [mistake.name for mistake in exercise.misconceptions]
+        assert len(names) == len(set(names))
+        for mistake in exercise.misconceptions:
+            assert len(mistake.hint) >= 30, mistake.name
+            assert "```" not in mistake.hint
+
+
+@chapters
+def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
+    learners = fixtures.all_exams()
+    for name, exam in set_exams(chapter, VISIBLE_SEED).items():
+        assert list(learners[name].hints.items()) == list(exam.hints.items())  # of two that explain all, the first wins
+        assert [trial.name for trial in learners[name].trials] == [trial.name for trial in exam.trials]
+        given = answers(learners[name], chapter.namespace()[name])
+        assert diagnosis.examine(learners[name], given, "outputs") is None
+
+
+@pytest.mark.slow
+@chapters
+def test_the_judge_draws_other_numbers_than_the_learner_sees(chapter: Chapter) -> None:
+    visible, secret = set_exams(chapter, VISIBLE_SEED), set_exams(chapter, SECRET)
+    for name, exam in visible.items():
+        numbers = [_numbers(trial.call) for trial in exam.trials]
+        if not any(trial.call.inputs for trial in exam.trials):
+            continue  # a question without inputs is the same for everybody
+        assert numbers != [_numbers(trial.call) for trial in secret[name].trials], name
+
+
+@chapters
+def test_sizes_of_a_case_are_all_different(chapter: Chapter) -> None:
+    for exam in set_exams(chapter, VISIBLE_SEED).values():
+        for trial in exam.trials:
+            sizes = list(trial.sizes.values())
+            assert len(sizes) == len(set(sizes)), f"{exam.exercise}, {trial.name}: {trial.sizes}"
+
+
+def _fractions(value: object) -> Iterator[float]:
+    if isinstance(value, float):
+        yield from [value] * (value % 1 != 0)
+    elif isinstance(value, dict):
+        yield from _fractions(list(value.values()))
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _fractions(item)
+
+
+def _in_sight(frame: FrameType | None) -> Iterator[float]:
+    """Yield the fractions that called code finds in the frames above it, up to the probe's, and in what they hold."""
+    held: list[object] = []
+    while frame is not None:
+        held += frame.f_locals.values()
+        frame = None if frame.f_code is probe.run.__code__ else frame.f_back
+    known: set[int] = set()
+    while held:
+        thing = held.pop()
+        everybodys = isinstance(thing, dict) and "__spec__" in thing  # the names of a module
+        if id(thing) in known or everybodys or isinstance(thing, (type, ModuleType, torch.Tensor, CodeType)):
+            continue
+        known.add(id(thing))
+        yield from _fractions(thing)
+        held += gc.get_referents(thing)
+
+
+@chapters
+def test_a_number_that_is_asked_for_lies_nowhere_in_sight(chapter: Chapter) -> None:
+    for exam in set_exams(chapter, VISIBLE_SEED).values():
+        for trial in exam.trials:
+            wanted = set(_fractions(trial.right.value))
+            if not wanted or trial.call.init is not None:  # a layer gives back some of what it was made with
+                continue
+            seen: set[float] = set()
+
+            def looks(*inputs: object, seen: set[float] = seen) -> None:
+                seen.update(_in_sight(sys._getframe()))
+
+            probe.run(looks, trial.call, exam.probe)
+            near = {number for number in wanted for other in seen if abs(number - other) < 1e-6}
+            assert near == set(), f"{exam.exercise}, {trial.name}"
+
+
+def test_the_course_has_the_misconceptions_and_alternatives_it_promises(capsys: pytest.CaptureFixture[str]) -> None:
+    misconceptions = sum(len(list(chapter.misconceptions())) for chapter in CHAPTERS)
+    alternatives = sum(len(list(chapter.alternatives())) for chapter in CHAPTERS)
+    with capsys.disabled():
+        print(f"\n{len(CHAPTERS)} chapters: {misconceptions} misconceptions, {alternatives} valid alternatives")
+    assert misconceptions >= 100
+    assert alternatives >= 40

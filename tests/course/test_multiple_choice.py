@@ -1,0 +1,109 @@
+"""A graded question is an exercise without inputs, whose message never gives the right letter away."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from autograder.course.chapter import Chapter, read_chapter
+from autograder.course.exams import set_exams
+from manyheads import diagnosis, probe
+from manyheads.call import Call
+from manyheads.diagnosis import Finding
+from tests.support.toy import TOY_COURSE
+
+QUESTION = '''
+
+# %% exercise="answer_rows"
+def answer_rows() -> str:
+    """Which way do rows run? a) down  b) across  c) both"""
+    ### BEGIN SOLUTION
+    return "b"
+    ### END SOLUTION
+
+
+# %% check="answer_rows.shapes" points=1
+check.shapes(answer_rows)
+
+# %% check="answer_rows.outputs" points=1
+check.outputs(answer_rows)
+'''
+DECLARED = """
+from autograder.declare import multiple_choice
+
+EXERCISES.append(
+    multiple_choice(
+        "answer_rows",
+        right="b",
+        wrong={
+            "a": ("took a row for a column", "Turn your head."),
+            "c": ("took a row for a matrix", "One thing at a time."),
+        },
+    )
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def chapter(tmp_path_factory: pytest.TempPathFactory) -> Chapter:
+    """The toy chapter with a question at its end."""
+    folder = shutil.copytree(TOY_COURSE, tmp_path_factory.mktemp("asks") / "course") / "solutions" / "00_rows"
+    for name, text in (("lesson.py", QUESTION), ("exercises/__init__.py", DECLARED)):
+        path: Path = folder / name
+        path.write_text(path.read_text() + text)
+    return read_chapter(folder)
+
+
+def examined(chapter: Chapter, answer: object, check: str) -> Finding | None:
+    exam = set_exams(chapter, "seed")["answer_rows"]
+    answers = [probe.run(lambda: answer, trial.call, exam.probe) for trial in exam.trials]
+    return diagnosis.examine(exam, answers, check)
+
+
+@pytest.mark.parametrize("answer", ["b", "B", " b) ", "(b)", "b."])
+def test_the_right_letter_passes_however_it_is_written(chapter: Chapter, answer: str) -> None:
+    assert examined(chapter, answer, "shapes") is None
+    assert examined(chapter, answer, "outputs") is None
+
+
+def test_a_wrong_letter_names_the_thought_behind_it_and_not_the_right_letter(chapter: Chapter) -> None:
+    finding = examined(chapter, "a", "outputs")
+    assert finding is not None
+    assert finding.misconception == "took a row for a column"
+    assert "if you took a row for a column" in finding.message
+    assert "Turn your head." in finding.message
+    assert "Expected" not in finding.message
+    assert "'b'" not in finding.message
+
+
+@pytest.mark.parametrize("answer", ["", "across", "b: across", "a good question", "bb"])
+def test_who_gives_no_letter_is_told_to(chapter: Chapter, answer: str) -> None:
+    finding = examined(chapter, answer, "shapes")
+    assert finding is not None
+    assert finding.message.startswith("Answer with the letter alone, in quotes")
+
+
+def test_a_letter_without_quotes_is_told_so(chapter: Chapter) -> None:
+    exam = set_exams(chapter, "seed")["answer_rows"]
+    answers = [probe.run(lambda: b, Call({}), exam.probe)]  # type: ignore[name-defined]  # noqa: F821
+    finding = diagnosis.examine(exam, answers, "shapes")
+    assert finding is not None
+    assert finding.message.startswith('Put the letter in quotes: "b".')
+
+
+@pytest.mark.parametrize("check", ["shapes", "outputs"])
+def test_a_letter_that_is_no_choice_is_told_which_there_are(chapter: Chapter, check: str) -> None:
+    finding = examined(chapter, "x", check)
+    assert finding is not None
+    assert finding.misconception is None
+    assert finding.message.strip() == "There is no answer 'x': choose one of a, b, c."
+
+
+@pytest.mark.parametrize("answer", [None, 2, ["b"]])
+def test_something_else_than_a_letter_fails_both_checks(chapter: Chapter, answer: object) -> None:
+    for check in ("shapes", "outputs"):
+        finding = examined(chapter, answer, check)
+        assert finding is not None
+        assert "'b'" not in finding.message

@@ -1,0 +1,87 @@
+"""Mistakes of the course as learners write them: the name fits the code that is there, or none is given."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from manyheads import diagnosis, fixtures, probe
+from manyheads.exam import CHECKS
+from tests.support.real_course import CHAPTERS
+
+WIDTH = "took the root of the notebook's width, which a loop further up has left at 1024"
+REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "name"),
+    [
+        ("attention_scores(q, k, width=1024)", "return q @ k.mT / math.sqrt(width)", WIDTH),
+        ("attention_scores(q, k)", "return q @ k.mT / 32", None),
+        (
+            "attention_weights(scores, mask=None)",
+            """
+            if mask is not None:
+                scores[mask == False] = -torch.inf
+            return scores.softmax(-1) if mask is None else scores.softmax(-1).nan_to_num(0.0)
+            """,
+            "took the mask as an index into the caller's own scores",
+        ),
+        (
+            "attention_weights(scores, mask=None)",
+            "return torch.softmax(scores if mask is None else scores[mask], dim=-1)",
+            "picked the allowed scores out with the mask as an index",
+        ),
+        (
+            "attention_weights(scores, mask=None)",
+            "return torch.softmax(scores[mask], dim=-1)",
+            "picked the allowed scores out with the mask as an index, even where there is no mask",
+        ),
+        (
+            "attention_entropy(weights)",
+            """
+            from torch.distributions import Categorical
+            return Categorical(weights).entropy()
+            """,
+            "took torch's Categorical, which refuses a row of zeros",
+        ),
+        (
+            "compare_head_counts(train, head_counts)",
+            """
+            for heads in head_counts:
+                accuracy = train(heads)
+            return {heads: accuracy}
+            """,
+            "kept only the last model",
+        ),
+        (
+            "head_width(d_model, num_heads)",
+            f"""
+            {REFUSES}
+                raise ValueError(f"{{d_model}} {{num_heads}}")
+            return float(d_model // num_heads)
+            """,
+            None,
+        ),
+        (
+            "head_width(d_model, num_heads)",
+            f"""
+            {REFUSES}
+                raise AssertionError(f"{{d_model}} {{num_heads}}")
+            return d_model // num_heads
+            """,
+            None,
+        ),
+    ],
+)
+def test_a_mistake_is_named_where_the_code_is_as_the_name_says(signature: str, body: str, name: str | None) -> None:
+    exercise = signature.partition("(")[0]
+    source = f"def {signature}:\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
+    (chapter,) = [chapter for chapter in CHAPTERS if exercise in chapter.exercises]
+    exam = fixtures.all_exams()[exercise]
+    written = chapter.namespace({exercise: source})[exercise]
+    given = [probe.run(written, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
+    findings = [diagnosis.examine(exam, given, check, source) for check in CHECKS]
+    names = {finding.misconception for finding in findings if finding is not None}
+    assert names == {name}

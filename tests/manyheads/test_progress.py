@@ -1,0 +1,261 @@
+"""A learner's progress counts what the checks have said, neither more nor less, and is still while a grader works."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from playwright.sync_api import expect
+
+from autograder.course.chapter import REPOSITORY_ROOT, Chapter
+from autograder.course.notebooks import set_solution
+from manyheads import check, earlier, fixtures, probe, progress
+from manyheads.progress import DONE, PARTLY, UNCHECKED, UNWRITTEN, WRONG, Row
+from tests.support.lab import browser_page, jupyter_lab
+from tests.support.real_course import CHAPTERS, chapters
+
+FIRST = CHAPTERS[0]
+UNWRITTEN_CODE = "def attention_weights(scores, mask=None):\n    raise NotImplementedError()"
+WRONG_SHAPE = "def attention(q, k, v, mask=None):\n    return v, v"
+
+
+@pytest.fixture(autouse=True)
+def a_new_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress.forget()
+    monkeypatch.setattr(probe, "_responded", False)
+
+
+class Session:
+    """A notebook's kernel without the notebook: cells run one after the other."""
+
+    def __init__(self) -> None:
+        self.shell = InteractiveShell()
+        self.shell.run_cell(FIRST.imports).raise_error()
+
+    def write(self, exercise: str, source: str = "", checks: tuple[str, ...] = ("shapes", "outputs")) -> None:
+        """Run an exercise's cell, the reference's by default, and its checks."""
+        self.shell.run_cell(source or FIRST.reference[exercise]).raise_error()
+        for name in checks:
+            self.shell.run_cell(f"check.{name}({exercise})")
+
+    def rows(self) -> dict[str, Row]:
+        counted = progress.count(self.shell.user_ns, check.sources_in(self.shell.user_ns))
+        assert counted is not None
+        return {row.exercise: row for row in counted.rows}
+
+
+def mistaken(exercise: str) -> tuple[str, str]:
+    """The exercise with its first mistake made, and the mistake's name."""
+    mistake = next(mistake for other, mistake in FIRST.misconceptions() if other.name == exercise)
+    return FIRST.mistaken(exercise, mistake), mistake.name
+
+
+def test_what_is_done_wrong_unwritten_and_unchecked_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    session = Session()
+    session.write("project")
+    source, name = mistaken("attention_scores")
+    session.write("attention_scores", source)
+    session.write("causal_mask", checks=("shapes",))
+    session.write("attention_weights", UNWRITTEN_CODE)
+    session.write("attention", WRONG_SHAPE)
+
+    rows = session.rows()
+
+    assert {exercise: (row.state, row.earned) for exercise, row in rows.items()} == {
+        "project": (DONE, 3),
+        "attention_scores": (PARTLY, 1),
+        "causal_mask": (PARTLY, 1),
+        "attention_weights": (UNWRITTEN, 0),
+        "attention": (WRONG, 0),
+        "SingleHeadAttention": (UNCHECKED, 0),
+    }
+    assert rows["attention_scores"].remark == f"The mistake last named: you {name}."
+    assert {row.worth for row in rows.values()} == {2, 3, 4}
+    capsys.readouterr()
+    session.shell.run_cell("check.progress()")
+    shown = capsys.readouterr().out
+    assert "5 of 20 points so far, 1 of 6 exercises done" in shown
+    assert "Still open: attention_scores, causal_mask, attention_weights, attention, SingleHeadAttention." in shown
+    assert "1 of 36 exercises have passed on this machine" in shown
+    assert "hidden" in shown
+
+
+def test_a_mistake_that_was_mended_is_not_held_against_anybody() -> None:
+    session = Session()
+    session.write("attention_scores", mistaken("attention_scores")[0])
+    session.write("attention_scores")
+    assert session.rows()["attention_scores"] == Row("attention_scores", DONE, 3, 3)
+    session.write("attention_scores", "def attention_scores(q, k):\n    return q @ k.transpose(-2, -1) * 17")
+    assert session.rows()["attention_scores"].remark == ""
+
+
+def test_code_that_changed_after_its_check_has_to_be_checked_again() -> None:
+    session = Session()
+    session.write("project")
+    session.write("project", FIRST.reference["project"].replace("x @ w_v", "(x @ w_v)"), checks=())
+    row = session.rows()["project"]
+    assert (row.state, row.earned) == (UNCHECKED, 0)
+    assert row.remark == "Its code has changed: run its checks."
+    session.write("project", checks=())  # as it was
+    assert session.rows()["project"].state == DONE
+
+
+def test_what_is_right_but_for_its_foundation_counts_and_says_so() -> None:
+    session = Session()
+    for name in ("project", "causal_mask"):
+        session.write(name)
+    session.write("attention_scores", mistaken("attention_scores")[0])
+    session.write("attention_weights")
+    session.write("attention")
+    row = session.rows()["attention"]
+    assert (row.state, row.earned) == (DONE, row.worth)
+    assert row.remark == "Right with a working attention_scores."
+
+
+def test_what_passed_in_another_session_counts_if_it_still_stands_here() -> None:
+    before = Session()
+    before.write("project")
+    before.write("causal_mask")
+    progress.forget()
+
+    now = Session()
+    now.write("project", checks=())
+    now.write("causal_mask", "def causal_mask(seq, device=None): ...", checks=())
+    rows = now.rows()
+
+    assert (rows["project"].state, rows["project"].earned) == (DONE, 3)
+    assert rows["project"].remark == "It passed before, in another session."
+    assert (rows["causal_mask"].state, rows["causal_mask"].earned) == (UNCHECKED, 0)
+    now.write("project", mistaken("project")[0])
+    assert now.rows()["project"].state != DONE  # what the check says now counts more
+
+
+def test_exercises_that_an_earlier_chapter_lends_do_not_make_it_that_chapter() -> None:
+    session = Session()
+    lent = ", ".join(FIRST.exercises)
+    session.shell.run_cell(f"from manyheads.earlier import {lent}\ndef head_width(d_model, num_heads): ...")
+    assert "head_width" in session.rows()
+
+
+def test_with_nothing_to_count_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    session = Session()
+    capsys.readouterr()
+    session.shell.run_cell("check.progress()").raise_error()
+    assert capsys.readouterr().out == "There is nothing to count yet: run the cells above, then this one.\n"
+
+
+def test_where_a_grader_asks_nothing_is_counted_or_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session()
+    monkeypatch.setattr(probe, "_responded", True)
+    monkeypatch.setattr(fixtures, "exams_by_chapter", lambda: pytest.fail("fixtures were read"))
+    monkeypatch.setattr(progress, "exams_by_chapter", fixtures.exams_by_chapter)
+    monkeypatch.setattr(earlier, "kept_in", lambda: pytest.fail("kept code was looked for"))
+    capsys.readouterr()
+    session.shell.run_cell("check.progress()").raise_error()
+    assert capsys.readouterr().out == ""
+
+
+def test_what_a_mistake_is_called_cannot_become_markup() -> None:
+    row = Row("project", PARTLY, 1, 3, "The mistake last named: you wrote <script>alert(1)</script>.")
+    shown = progress.Progress((row,), (0, 36))._repr_html_()
+    assert "<script>" not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_the_table_can_be_read_aloud() -> None:
+    shown = progress.Progress((Row("project", DONE, 3, 3),), (1, 36))._repr_html_()
+    assert "<caption" in shown
+    assert shown.count('scope="col"') == 4
+    assert shown.count('scope="row"') == 1
+    assert shown.count("aria-hidden") == 2  # the bar and the mark: words say the same
+
+
+@chapters
+def test_every_chapter_ends_with_it_and_every_check_is_worth_something(chapter: Chapter) -> None:
+    assert chapter.cells[-1].source == "check.progress()"
+    exams = fixtures.exams_by_chapter()[chapter.name]
+    worth = {f"{name}.{check}": points for name, exam in exams.items() for check, points in exam.points.items()}
+    assert worth == {cell.marker: cell.points for cell in chapter.graded_cells}
+
+
+def partly_solved() -> NotebookNode:
+    """The first chapter's released notebook with one exercise solved, one mistaken, the rest unwritten."""
+    notebook = nbformat.read(REPOSITORY_ROOT / "notebooks" / FIRST.name / f"{FIRST.name}.ipynb", as_version=4)
+    set_solution(notebook, "project", FIRST.reference["project"])
+    set_solution(notebook, "attention_scores", mistaken("attention_scores")[0])
+    return notebook
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_the_table_and_its_text(tmp_path: Path) -> None:
+    notebook = partly_solved()
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=120, allow_errors=True, resources=resources).execute()
+    [output] = notebook.cells[-1].outputs
+    _, name = mistaken("attention_scores")
+    assert output.data["text/plain"].splitlines()[:4] == [
+        "Your progress: 4 of 20 points so far, 1 of 6 exercises done.",
+        "✓ project                3 of 3  done",
+        f"◐ attention_scores       1 of 3  partly right. The mistake last named: you {name}.",
+        "· causal_mask            0 of 2  not written yet",
+    ]
+    assert "4 of 20 points so far" in output.data["text/html"]
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_it_can_be_read_in_jupyterlab(tmp_path: Path) -> None:
+    folder = tmp_path / "course"
+    folder.mkdir()
+    notebook = partly_solved()
+    # the title, set-up and imports, then what is written and checked, then the table
+    written = [cell for cell in notebook.cells[3:-1] if "nbgrader" in cell.metadata]
+    notebook.cells = [*notebook.cells[:3], *written, notebook.cells[-1]]
+    for cell in notebook.cells:
+        cell.metadata.tags = ["raises-exception"]  # "Run All Cells" else stops at the first check that fails
+    nbformat.write(notebook, folder / "lesson.ipynb")
+    with jupyter_lab(folder, tmp_path) as address, browser_page(height=900) as page:
+        page.goto(f"{address}/lab/tree/lesson.ipynb?reset")
+        page.locator(".jp-Notebook h1").first.wait_for()
+        page.get_by_text("| Idle").wait_for()
+        page.get_by_text("Run", exact=True).first.click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        table = page.get_by_role("table", name="Your progress in this chapter")
+        table.wait_for(timeout=120_000)
+        row = table.get_by_role("row").filter(has_text="attention_scores")
+        expect(row).to_contain_text("partly right")
+        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+            page.get_by_text("Settings", exact=True).first.click()
+            page.get_by_text("Theme", exact=True).first.hover()
+            page.get_by_text(theme, exact=True).click()
+            expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+            table.scroll_into_view_if_needed()
+            failed = page.locator(".jp-OutputArea-output .ansi-bold", has_text="✗").first
+            for element in (table.locator("td").first, table.locator("th[scope=row]").first, failed):
+                assert element.evaluate(CONTRAST) >= 4.5
+            if pictures := os.environ.get("MANYHEADS_PICTURES"):
+                page.screenshot(path=Path(pictures) / f"progress-{theme[-5:].strip().lower()}.png")
+
+
+# The contrast between an element's text and what is behind it, as WCAG counts it. A colour may let others through.
+CONTRAST = """element => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    let [behind, opaque] = [[0, 0, 0], 0];
+    for (let at = element; at && opaque < 1; at = at.parentElement) {
+        const [red, green, blue, alpha = 1] = numbers(getComputedStyle(at).backgroundColor);
+        behind = behind.map((sum, part) => sum + [red, green, blue][part] * alpha * (1 - opaque));
+        opaque += alpha * (1 - opaque);
+    }
+    const light = colour => colour.slice(0, 3).map(part => part / 255)
+        .map(part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+    const pair = [light(numbers(getComputedStyle(element).color)), light(behind)];
+    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+}"""

@@ -1,0 +1,257 @@
+"""What a person sees in JupyterLab: the lesson, its widgets, nbgrader's and jupytext's extensions, no pop-up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from playwright.sync_api import Locator, Page, expect
+
+from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.record import read_record
+from autograder.classroom.results import class_results
+from autograder.course.chapter import REPOSITORY_ROOT
+from autograder.course.chapter import Chapter
+from autograder.outcomes import Outcome
+
+from tests.support.real_course import CHAPTERS, chapters
+from tests.support.toy import TOY, HandIn
+from tests.support.lab import jupyter_lab
+from tests.support.run_notebook import NOT_COMPILED, assert_every_check_passed, cells_with_widgets, read_quicker, solved
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+LESSON = "01_single_head"
+expect.set_options(timeout=60_000)
+
+
+# What a person without a mouse can reach in a widget, the likeliest first; then what they press.
+# A menu must be opened first: JupyterLab takes the arrow keys of a closed one for its own.
+CONTROLS = {
+    "[role=slider]": ("ArrowRight",),
+    "select": ("Space", "ArrowDown", "Enter"),
+    "input[type=checkbox]": ("Space",),
+}
+
+
+@dataclass(frozen=True)
+class Press:
+    """What a person does to a control of a widget, and what stands below the picture then.
+
+    Args:
+        name: how the control is read aloud; None for the widget's first of that role. A slider has no name.
+    """
+
+    role: Any
+    name: str | None
+    key: str
+    then: str
+
+
+# By chapter: a control by which its widget is found (role and name), and what is done to that widget.
+PRESSES: dict[str, tuple[tuple[Any, str | None], list[Press]]] = {
+    "02_why_many_heads": (
+        ("button", "4 heads"),
+        [
+            Press("button", "4 heads", "Space", "head 3 looks at"),
+            Press("slider", None, "ArrowRight", "Answers: what is it like?"),
+        ],
+    ),
+    "03_a_head_each": (
+        ("slider", None),
+        [
+            Press("slider", None, "ArrowRight", "In each of the 16 heads: q, k, v (1, 10, 32)"),
+            Press("checkbox", None, "Space", "head_width(512, 15) says: ValueError: d_model 512"),
+        ],
+    ),
+    "04_all_heads_at_once": (
+        ("checkbox", "padding in front"),
+        [
+            Press("slider", None, "ArrowLeft", "56 of 64 scores survive. Blocked are 8 on padding."),
+            Press("checkbox", "causal", "Space", "21 in the future, 1 on padding, 7 on both."),
+            Press("checkbox", "padding in front", "Space", "Row 0, framed, has nothing left to look at"),
+        ],
+    ),
+}
+
+
+# By chapter: the name of a figure that comes after all the rest has been computed.
+LAST_FIGURES = {"06_inside_a_real_model": "Similarity as heads fall silent"}
+
+
+def run_all(page: Page) -> None:
+    page.get_by_text("| Idle").wait_for()
+    page.get_by_text("Run", exact=True).first.click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+def save(page: Page, path: Path) -> NotebookNode:
+    """Have JupyterLab save the notebook in front, and return what then stands in its file."""
+    before = path.stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    for _ in range(100):
+        page.wait_for_timeout(100)
+        with contextlib.suppress(nbformat.reader.NotJSONError):  # half of it is written
+            if path.stat().st_mtime_ns != before:
+                return nbformat.read(path, as_version=4)
+    raise AssertionError("JupyterLab does not save the notebook")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A JupyterLab that runs.
+
+    Args:
+        address: where it answers.
+        folder: the folder that it shows.
+    """
+
+    address: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab on a copy of the notebooks and solutions. It draws every cell, be it in view or not."""
+    home = tmp_path_factory.mktemp("home")
+    for folder in ("notebooks", "solutions"):
+        shutil.copytree(REPOSITORY_ROOT / folder, home / "course" / folder)
+    for chapter in CHAPTERS:
+        copied = home / "course" / solved(chapter).relative_to(REPOSITORY_ROOT)
+        nbformat.write(read_quicker(solved(chapter)), copied)
+    settings = home / ".jupyter" / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in NOT_COMPILED.items():
+            patch.setenv(variable, value)
+        with jupyter_lab(home / "course", home) as address:
+            yield Lab(address, home / "course")
+
+
+def move(page: Page, widget: Locator) -> None:
+    """Move the widget's first slider, or else its first control of another kind, by keyboard."""
+    for kind, keys in CONTROLS.items():
+        for control in widget.locator(kind).all():
+            if control.is_visible() and control.is_enabled():
+                at_its_end = control.get_attribute("aria-valuenow") == control.get_attribute("aria-valuemax")
+                control.focus()
+                for key in ("ArrowLeft",) if at_its_end and kind == "[role=slider]" else keys:
+                    page.keyboard.press(key)
+                return
+    raise AssertionError(f"no control in {widget.inner_text()}")
+
+
+@pytest.mark.timeout(600)
+@chapters
+def test_the_solved_notebook_passes_every_check_and_its_widgets_follow_the_keyboard(
+    lab: Lab, page: Page, chapter: Chapter
+) -> None:
+    notebook = read_quicker(solved(chapter))
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("requestfailed", lambda request: faults.append(request.url))
+    page.goto(f"{lab.address}/lab/tree/solutions/{chapter.name}/{chapter.name}.ipynb?reset")
+    page.locator(".jp-Notebook h1").first.wait_for()
+    run_all(page)
+    page.wait_for_function(EVERY_CELL_HAS_RUN, timeout=400_000, polling=500)
+    assert_every_check_passed(chapter, save(page, lab.folder / "solutions" / chapter.name / f"{chapter.name}.ipynb"))
+    for picture in page.locator(".jp-OutputArea-output img:not(.widget-image), .jp-MarkdownCell img").all():
+        assert picture.evaluate(DECODED_WIDTH) > 100
+    if chapter.name in LAST_FIGURES:
+        assert page.get_by_role("img", name=LAST_FIGURES[chapter.name]).evaluate(DECODED_WIDTH) > 500
+
+    if chapter.name in PRESSES:
+        (role, name), presses = PRESSES[chapter.name]
+        found = page.locator(".jp-OutputArea-output").filter(has=page.get_by_role(role, name=name))
+        for press in presses:
+            work(page, found.first, press)
+
+    widgets = page.locator(".jp-OutputArea-output").filter(has=page.locator("img.widget-image"))
+    expect(widgets).to_have_count(len(cells_with_widgets(notebook)))
+    for widget in widgets.all():
+        if widget.locator(".widget-hprogress").count():
+            # It shows how training goes, and moves by itself.
+            expect(widget).to_contain_text(re.compile(r"step (\d+) of \1\D[\s\S]*after \1 steps"))
+            continue
+        widget.scroll_into_view_if_needed()
+        picture, words = widget.locator("img.widget-image"), widget.locator("[role=status]")
+        before, said = picture.get_attribute("src") or "", words.inner_text()
+        move(page, widget)
+        expect(picture).not_to_have_attribute("src", before)
+        expect(words).not_to_have_text(said)
+        assert picture.evaluate(DECODED_WIDTH) > 500
+    assert faults == []
+
+
+def work(page: Page, widget: Locator, press: Press) -> None:
+    """Do to a widget what `press` says, and see that picture and words follow."""
+    picture, control = widget.locator("img.widget-image"), widget.get_by_role(press.role, name=press.name).first
+    before = picture.get_attribute("src") or ""
+    control.scroll_into_view_if_needed()
+    control.focus()
+    page.keyboard.press(press.key)
+    widget.get_by_text(press.then).wait_for()
+    expect(picture).not_to_have_attribute("src", before)
+    assert picture.evaluate(DECODED_WIDTH) > 500
+
+
+DECODED_WIDTH = "image => image.decode().then(() => image.naturalWidth)"
+
+# The number in front of a cell stands there once it has run; a folded cell has none.
+EVERY_CELL_HAS_RUN = r"""() => {
+    const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].map(p => p.textContent.trim());
+    return prompts.some(prompt => prompt) && prompts.every(prompt => !prompt || /\[\d+\]/.test(prompt));
+}"""
+
+
+def test_the_extensions_are_there_and_no_news_pops_up(lab: Lab, page: Page) -> None:
+    page.goto(f"{lab.address}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
+    page.get_by_role("button", name="Validate").wait_for()  # nbgrader's
+    page.get_by_role("heading", name="1 · One head, by hand").wait_for()
+    assert page.locator(".jp-Notification-Toast, .Toastify__toast").count() == 0
+
+    page.goto(f"{lab.address}/lab/tree/solutions/{LESSON}?reset")
+    page.locator(".jp-DirListing-item", has_text="lesson.py").click(button="right")
+    page.get_by_text("Open With").hover()
+    page.get_by_text("Jupytext Notebook", exact=True).click()
+    page.locator(".jp-Notebook h1", has_text="1 · One head, by hand").wait_for()
+
+
+def test_a_failing_check_shows_its_message_alone(lab: Lab, page: Page) -> None:
+    page.goto(f"{lab.address}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
+    page.get_by_role("heading", name="1 · One head, by hand").wait_for()
+    run_all(page)
+    shown = page.locator(".jp-OutputArea-output", has_text="✗ project.shapes").first
+    shown.get_by_text("not written yet").wait_for()
+    # Not inner_text: JupyterLab draws only what is in view. What white space it keeps is its own affair.
+    words = "✗ project.shapes This one is not written yet: raise NotImplementedError() still stands there."
+    assert "".join((shown.text_content() or "").split()) == words.replace(" ", "")
+
+
+@pytest.mark.sandbox
+def test_the_formgraders_autograde_button_judges_a_submission(
+    page: Page, toy_class: ClassFolder, hand_in: HandIn, tmp_path: Path
+) -> None:
+    hand_in(toy_class, "ada", {"scale_rows": "def scale_rows(x, factors): return x + factors[:, None]"})
+    with jupyter_lab(toy_class.root, tmp_path) as address:
+        page.goto(f"{address}/formgrader/manage_submissions/{TOY}")
+        row = page.get_by_role("row").filter(has_text="ada")
+        row.get_by_text("needs autograding").wait_for()
+        row.locator("td.autograde-submission a, .autograde a").first.click()
+        page.get_by_text("Successfully autograded").first.wait_for()
+    record = read_record(toy_class.record_path("ada", TOY))
+    assert record is not None
+    assert record.outcome == Outcome.GRADED
+    [ada] = class_results(toy_class, TOY).learners
+    assert ada.exercises["scale_rows"].misconceptions == ("added the factors",)
+    assert os.access(toy_class.root / "autograded" / "ada" / TOY / f"{TOY}.ipynb", os.R_OK)

@@ -1,0 +1,75 @@
+"""The notebooks themselves: the released one runs and says kindly what is missing, and nbgrader agrees.
+
+The solved ones run with Colab's versions in test_colab_versions.py, and in JupyterLab in test_lab.py.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+import manyheads.widgets
+from autograder.course.chapter import REPOSITORY_ROOT
+from autograder.course.chapter import Chapter
+
+from tests.support.real_course import CHAPTERS, chapters
+
+pytestmark = pytest.mark.slow
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+@chapters
+def test_the_released_notebook_runs_and_only_its_checks_fail(chapter: Chapter, tmp_path: Path) -> None:
+    notebook = run(read_quicker(released(chapter)), tmp_path)
+    for cell in notebook.cells:
+        if is_graded(cell):
+            [error] = errors(cell)
+            assert error.ename == "CheckFailed"
+            shown = "\n".join(error.traceback)
+            assert "This one is not written yet" in shown
+            assert "Traceback" not in shown
+            assert "manyheads/" not in shown
+        else:
+            assert errors(cell) == [], cell.source
+        assert streams(cell, "stderr") == "", cell.source
+
+
+def test_nbgrader_validate_agrees() -> None:
+    """Of one chapter: the command runs what the tests above have run already."""
+    chapter = CHAPTERS[0]
+
+    def validate(path: Path) -> str:
+        command = [sys.executable, "-m", "nbgrader", "validate", str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+
+    assert "Success! Your notebook passes all the tests." in validate(solved(chapter))
+    said = validate(released(chapter))
+    assert f"VALIDATION FAILED ON {len(chapter.graded_cells)} CELL(S)!" in said
+    assert "This one is not written yet" in said

@@ -1,0 +1,136 @@
+"""The lists of packages say the same: pyproject.toml, the conda environment, the pins, and what stands for Colab."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from autograder.course.chapter import REPOSITORY_ROOT
+
+ON_CONDA = {"torch": "pytorch"}  # what is called otherwise there
+NO_CONDA_PACKAGE = {"jupyterquiz"}  # so pip installs it
+PROJECT = tomllib.loads((REPOSITORY_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA = REPOSITORY_ROOT / "environment.yml"
+OURS = {"manyheads", "autograder", "huggingface_hub"}  # the last is Colab's, and used where it is
+
+
+def requirements(lines: list[str]) -> dict[str, SpecifierSet]:
+    """Return the versions asked for by package. conda's `python=3.11` means `python==3.11.*`."""
+    parsed = [Requirement(re.sub(r"(?<![<>=~!])=(?!=)([\d.]+)$", r"==\1.*", line)) for line in lines]
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in parsed}
+
+
+def differences(project: dict[str, SpecifierSet], conda: dict[str, SpecifierSet]) -> list[str]:
+    """Say in what the conda environment differs from the project's packages, one line each."""
+    wanted = {ON_CONDA.get(name, name): specifier for name, specifier in project.items()}
+    found = [f"environment.yml lacks {name}{specifier}" for name, specifier in wanted.items() if name not in conda]
+    found += [f"environment.yml has {name}, which pyproject.toml does not name" for name in conda if name not in wanted]
+    for name in wanted.keys() & conda.keys():
+        if wanted[name] != conda[name]:
+            found.append(f"environment.yml has {name}{conda[name]}, and pyproject.toml {name}{wanted[name]}")
+    return sorted(found)
+
+
+def conda_environment() -> tuple[dict[str, SpecifierSet], list[str]]:
+    """Return what conda installs and what pip installs, as lines, of environment.yml."""
+    listed = yaml.safe_load(CONDA.read_text(encoding="utf-8"))["dependencies"]
+    [by_pip] = [part["pip"] for part in listed if isinstance(part, dict)]
+    return requirements([part for part in listed if isinstance(part, str)]), by_pip
+
+
+def project_packages() -> dict[str, SpecifierSet]:
+    return requirements([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["grading"]])
+
+
+def pins(name: str) -> dict[str, Version]:
+    text = (REPOSITORY_ROOT / name).read_text(encoding="utf-8")
+    return {canonicalize_name(name): Version(v) for name, v in re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE)}
+
+
+def test_the_conda_environment_has_the_same_packages_with_the_same_bounds() -> None:
+    by_conda, by_pip = conda_environment()
+    named_by_pip = requirements([line for line in by_pip if not line.startswith("-")])
+    assert named_by_pip.keys() == NO_CONDA_PACKAGE
+    packages = {**by_conda, **named_by_pip}
+    for tool in ("python", "pip"):
+        packages.pop(tool)
+    assert differences(project_packages(), packages) == []
+    assert "--editable ." in by_pip  # and the course itself
+
+
+def test_the_conda_environments_python_is_one_that_the_project_takes() -> None:
+    by_conda, _ = conda_environment()
+    [specifier] = by_conda["python"]
+    assert SpecifierSet(PROJECT["requires-python"]).contains(specifier.version.removesuffix(".*"))
+
+
+@pytest.mark.parametrize(
+    ("conda", "says"),
+    [
+        (["pytorch>=2.9"], "environment.yml lacks rich>=13"),
+        (["pytorch>=2.9", "rich>=12"], "environment.yml has rich>=12, and pyproject.toml rich>=13"),
+        (["pytorch>=2.9", "rich>=13", "dask"], "environment.yml has dask, which pyproject.toml does not name"),
+    ],
+)
+def test_a_difference_is_named(conda: list[str], says: str) -> None:
+    assert differences(requirements(["torch>=2.9", "rich>=13"]), requirements(conda)) == [says]
+
+
+@pytest.mark.parametrize(
+    ("file", "wanted"),
+    [("constraints.txt", project_packages()), ("requirements-colab.txt", requirements(PROJECT["dependencies"]))],
+)
+def test_every_pin_is_a_version_that_the_project_takes(file: str, wanted: dict[str, SpecifierSet]) -> None:
+    pinned = pins(file)
+    common = pinned.keys() & wanted.keys()
+    assert "torch" in common
+    assert [f"{name}=={pinned[name]}" for name in common if pinned[name] not in wanted[name]] == []
+
+
+def test_colabs_list_has_all_that_learners_need_but_what_the_course_brings_along() -> None:
+    needed = requirements(PROJECT["dependencies"]).keys()
+    assert needed - pins("requirements-colab.txt").keys() == {"jupyterquiz"}
+
+
+def test_every_package_of_the_project_is_pinned_and_torch_is_the_same_everywhere() -> None:
+    pinned = pins("constraints.txt")
+    assert project_packages().keys() <= pinned.keys()
+    assert pins("requirements-colab.txt")["torch"] == pinned["torch"]
+    assert pins("requirements-colab.txt").keys() <= pinned.keys() | {"ipython", "ipykernel"}
+
+
+def imported(package: str) -> dict[str, set[str]]:
+    """Return the modules that a package of the course imports from others, each with the distributions that have it.
+
+    What is imported where it happens to be, in a `try` or with `suppress`, need not be installed.
+    """
+    there = packages_distributions()
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (REPOSITORY_ROOT / package).rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
+    others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS
+    return {name: {canonicalize_name(found) for found in there.get(name, [])} for name in others}
+
+
+@pytest.mark.parametrize(
+    ("package", "declared"),
+    [("manyheads", requirements(PROJECT["dependencies"])), ("autograder", project_packages())],
+)
+def test_every_package_that_is_imported_is_declared_with_a_lower_bound(
+    package: str, declared: dict[str, SpecifierSet]
+) -> None:
+    found = imported(package)
+    assert len(found) > 5
+    assert {name: of for name, of in found.items() if not of & declared.keys()} == {}
+    assert [name for name, of in declared.items() if not any(bound.operator == ">=" for bound in of)] == []

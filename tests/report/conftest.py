@@ -1,0 +1,38 @@
+"""A class of results that both tests of the report look at."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.classroom.results import (
+    CARRIED,
+    CLEAN,
+    FAILED,
+    PARTLY,
+    UNKNOWN,
+    UNSOLVED,
+    ClassResults,
+    MisconceptionCount,
+)
+from autograder.outcomes import Outcome
+from tests.support.class_results import HINT, learner, results, unjudged
+
+
+@pytest.fixture
+def small_class() -> ClassResults:
+    """Seven learners, five of them with scores: 10, 8, 7.5, 5 and 2 of 10."""
+    return results(
+        learner("ada", CLEAN, CLEAN, CLEAN),
+        learner("bo", FAILED, CLEAN, CARRIED, hand=True),
+        learner("chen", CLEAN, CLEAN, PARTLY, outcome=Outcome.TIMEOUT, reason="cell 12 ran longer than 30 s"),
+        learner("dora", CLEAN, CLEAN, FAILED),
+        learner("emeka", CLEAN, UNSOLVED, UNKNOWN),
+        unjudged("fay", Outcome.UNREADABLE, "no notebook inside"),
+        unjudged("gus", Outcome.NEEDS_REVIEW, "the worker went away"),
+        mistakes=(
+            MisconceptionCount(
+                "MultiHeadAttention", "left out the projection", "The heads never mix.", ("chen", "dora")
+            ),
+            MisconceptionCount("attention_scores", "forgot to scale", HINT, ("bo",)),
+        ),
+    )

@@ -1,0 +1,247 @@
+"""What an instructor does with the report, done in a real browser: filter, show names, print, by keyboard alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from autograder.classroom.results import CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, LearnerResult
+from autograder.report.report import render
+from autograder.report.wrong_code import CodeSample
+from tests.support.class_results import HOSTILE, NOON, hostile_class, learner, moving, results
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SAMPLE = CodeSample((HOSTILE, "    return q @ k"), (False, True), 2, 3)
+
+
+@pytest.fixture
+def small_with_mistakes(small_class: ClassResults) -> ClassResults:
+    """The small class, its misconceptions in the learners' exercises too."""
+
+    def made(one: LearnerResult) -> LearnerResult:
+        exercises = {
+            exercise: replace(
+                done,
+                misconceptions=tuple(
+                    mistake.name
+                    for mistake in small_class.misconceptions
+                    if mistake.exercise == exercise and one.student in mistake.students
+                ),
+            )
+            for exercise, done in one.exercises.items()
+        }
+        return replace(one, exercises=exercises)
+
+    return replace(small_class, learners=tuple(map(made, small_class.learners)))
+
+
+@pytest.fixture
+def opened(page: Page, tmp_path: Path, small_with_mistakes: ClassResults) -> Iterator[Page]:
+    """The report of three classes, the second of them hostile, the third of 60. Whatever it says or asks for fails."""
+    crowd = results(*(learner(f"s{place:03}-{'x' * (place % 9) * 20}", CLEAN, UNSOLVED, FAILED) for place in range(60)))
+    path = tmp_path / "report.html"
+    samples = [{("attention_scores", "forgot to scale"): SAMPLE}, {(HOSTILE, HOSTILE): SAMPLE}, {}]
+    shown = [small_with_mistakes, hostile_class(), crowd]
+    path.write_text(render(shown, HOSTILE, NOON, samples, secret="s"), encoding="utf-8")
+    said: list[str] = []
+    requested: list[str] = []
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: requested.append(request.url))
+    page.goto(path.as_uri())
+    yield page
+    assert said == []
+    assert {url for url in requested if not url.startswith("data:")} == {path.as_uri()}
+
+
+def shown_rows(page: Page, article: str = "#a1") -> list[str]:
+    return page.locator(f"{article} .grid-table tbody th:visible .who").all_inner_texts()
+
+
+def test_nothing_that_a_learner_wrote_runs_and_the_page_is_as_wide_as_its_window(opened: Page) -> None:
+    assert opened.title().startswith("<script>"), "the hostile name is shown as text, and did not run"
+    assert opened.evaluate("[document.images.length, document.scripts.length]") == [0, 1]
+    for width in (1280, 400):
+        opened.set_viewport_size({"width": width, "height": 720})
+        assert opened.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_content_policy_stops_markup_that_gets_in_all_the_same(
+    page: Page, tmp_path: Path, small_class: ClassResults
+) -> None:
+    smuggled = (
+        "<script>document.title = 'pwned'</script><img src='data:,' onerror=\"document.title = 'pwned'\">"
+        "<p id=styled style='color: rgb(1, 2, 3)'>x</p><img src='http://127.0.0.1:9/x.png'>"
+    )
+    path = tmp_path / "report.html"
+    path.write_text(render([small_class], "class", NOON).replace("<main", f"{smuggled}<main"), encoding="utf-8")
+    refused: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: refused.append(message.text))
+    page.on("response", lambda response: asked.append(response.url))
+    page.on("requestfailed", lambda request: asked.append(f"{request.failure} {request.url}"))
+    page.goto(path.as_uri())
+    assert page.title() == "class: results"
+    assert page.locator("#styled").evaluate("e => getComputedStyle(e).color") != "rgb(1, 2, 3)"
+    page.get_by_role("button", name="All exercises").click()  # and our own script runs
+    expect(page.locator(".shown")).to_have_text("7 learners")
+    assert sum("Content Security Policy" in text for text in refused) >= 3
+    assert "csp http://127.0.0.1:9/x.png" in asked, "it was stopped before it went out"
+
+
+def test_names_are_hidden_until_asked_for_and_then_stand_in_their_order(opened: Page) -> None:
+    hidden = opened.locator("body").inner_text()
+    assert not re.search(r"\b(ada|bo|chen|dora|emeka|fay|gus)\b", hidden)
+    assert "no notebook inside" not in hidden
+    assert shown_rows(opened) == [f"Learner {number}" for number in sorted(map(number_of, shown_rows(opened)))]
+    opened.get_by_label("Show names").check()
+    assert shown_rows(opened) == ["ada", "bo", "chen", "dora", "emeka", "fay", "gus"]
+    assert opened.get_by_text(re.compile("Learner \\d")).locator("visible=true").count() == 0
+    opened.get_by_label("Show names").uncheck()
+    assert shown_rows(opened) == [f"Learner {number}" for number in sorted(map(number_of, shown_rows(opened)))]
+
+
+def number_of(alias: str) -> int:
+    return int(alias.removeprefix("Learner "))
+
+
+def test_by_keyboard_alone_the_class_is_filtered_by_exercise_misconception_and_outcome(opened: Page) -> None:
+    press, active = opened.keyboard.press, "document.activeElement"
+    press("Tab")
+    assert opened.evaluate(f"{active}.textContent") == "Skip to the results"
+    press("Tab")
+    assert opened.evaluate(f"{active}.id") == "show-names"
+    press("Space")
+    for _ in range(50):  # past the contents list
+        press("Tab")
+        if opened.evaluate(f"{active}.dataset.exercise === '2'"):
+            break
+    assert opened.evaluate(f"{active}.matches(':focus-visible') && getComputedStyle({active}).outlineStyle") == "solid"
+    press("Enter")
+    article, status = opened.locator("#a1"), opened.locator("#a1 .shown")
+    expect(article.get_by_role("button", name="MultiHeadAttention")).to_have_attribute("aria-pressed", "true")
+    expect(status).to_have_text("7 of 7 learners: MultiHeadAttention")
+    assert article.locator(".grid-table thead th:visible").all_inner_texts()[2].startswith("MultiHead")
+    assert article.locator(".grid-table thead th:visible").count() == 4
+    assert article.locator("[aria-labelledby=a1-exercises] .bars > li:visible").count() == 1
+
+    press("Tab")
+    press("l")  # the misconception whose name begins so
+    expect(status).to_have_text(re.compile("2 of 7 learners: MultiHeadAttention, left out the projection"))
+    assert shown_rows(opened) == ["chen", "dora"]
+    press("Tab")
+    press("n")  # need a look
+    expect(status).to_have_text(re.compile("1 of 7 learners: .*need a look"))
+    assert shown_rows(opened) == ["chen"]
+    press("Tab")
+    assert opened.evaluate(f"{active}.textContent") == "Show all again"
+    press("Enter")
+    expect(status).to_have_text("7 learners")
+    assert len(shown_rows(opened)) == 7
+    assert opened.evaluate(f"{active}.textContent") == "All exercises"
+
+
+def test_an_outcome_means_the_chosen_exercise_or_any(opened: Page) -> None:
+    opened.get_by_label("Show names").check()
+    article = opened.locator("#a1")
+    outcome = article.get_by_label("Outcome")
+    outcome.select_option("state-wrong")
+    assert shown_rows(opened) == ["bo", "dora"]
+    article.get_by_role("button", name="MultiHeadAttention").click()
+    assert shown_rows(opened) == ["dora"]
+    outcome.select_option("state-none")
+    assert shown_rows(opened) == ["emeka", "fay", "gus"]
+    article.get_by_role("button", name="All exercises").click()
+    assert shown_rows(opened) == ["emeka", "fay", "gus"]
+    outcome.select_option("short")
+    assert shown_rows(opened) == ["bo", "chen", "dora", "emeka", "fay", "gus"]
+
+
+def test_a_misconception_leads_to_those_who_have_it_and_a_row_to_its_messages(opened: Page) -> None:
+    opened.get_by_label("Show names").check()
+    card = opened.locator("#a1 .mistakes > li", has_text="forgot to scale")
+    card.get_by_text("Who").click()
+    card.get_by_role("button", name="Show them in the table").click()
+    assert shown_rows(opened) == ["bo"]
+    assert opened.evaluate("document.activeElement.id") == "a1-learners"
+    summary = opened.locator("#a1 .told summary:visible")
+    told = opened.locator(f"#{summary.get_attribute('aria-controls')}")
+    assert not told.is_visible()
+    summary.focus()
+    opened.keyboard.press("Enter")
+    assert "attention_scores: what came" in told.inner_text()
+
+
+def test_in_a_long_table_the_header_and_the_names_stay_in_view(opened: Page) -> None:
+    opened.set_viewport_size({"width": 400, "height": 900})
+    stays = opened.locator("#a3 .scroller").evaluate(
+        """scroller => {
+            scroller.scrollTop = 900; scroller.scrollLeft = 120;
+            const at = element => element.getBoundingClientRect(), frame = at(scroller);
+            const [corner, header] = scroller.querySelectorAll("thead th");
+            const name = scroller.querySelector("tbody th");
+            return [scroller.scrollTop, scroller.scrollLeft,
+                    at(header).top - frame.top, at(corner).left - frame.left, at(name).left - frame.left];
+        }"""
+    )
+    assert stays[:2] == [900, 120]
+    assert all(abs(distance) <= 2 for distance in stays[2:])
+
+
+def test_on_paper_every_row_is_there_nothing_is_cut_and_the_filters_are_not(opened: Page) -> None:
+    printed = opened.pdf(prefer_css_page_size=True, print_background=True, tagged=True)
+    rows = re.findall(rb"/S\s*/TR\b", printed)
+    assert len(rows) >= 7 + 3 + 60, "a learner's row is a row of the PDF"
+
+    opened.emulate_media(media="print")
+    opened.set_viewport_size({"width": 1032, "height": 720})  # A4 landscape, within its margins, in CSS pixels
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 1032
+    assert not opened.locator("select:visible, button:visible, .switch:visible").count()
+    assert opened.locator("#a3 .grid-table tbody th:visible").count() == 60
+    cut = opened.evaluate(
+        """() => [...document.querySelectorAll(".scroller, pre, .code")]
+            .filter(e => e.offsetParent && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)
+                         && getComputedStyle(e).overflow !== "visible").length"""
+    )
+    assert cut == 0
+    assert opened.get_by_text("What to do:").first.is_visible(), "folded parts are open on paper"
+    opened.emulate_media(media="screen")
+    opened.locator("#a1").get_by_label("Outcome").select_option("short")
+    opened.emulate_media(media="print")
+    assert "6 of 7 learners: without full marks" in opened.locator("#a1").inner_text(), "paper says what it leaves out"
+
+
+def test_scores_that_moved_are_drawn_within_their_frame(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    shown = results(moving("ada", 4, 7, 10), moving("bo", 10, 8, why="by hand"), moving("cy", -1, 12))
+    path.write_text(render([shown], "class", NOON), encoding="utf-8")
+    page.goto(path.as_uri())
+    frame = page.locator(".slopes").bounding_box()
+    assert frame
+    for line in page.locator(".slopes line").all():
+        box = line.bounding_box()
+        assert box
+        assert frame["y"] <= box["y"]
+        assert box["y"] + box["height"] <= frame["y"] + frame["height"]
+
+
+def test_a_thousand_learners_are_filtered_at_once(page: Page, tmp_path: Path) -> None:
+    states = (CLEAN, PARTLY, FAILED, UNSOLVED)
+    crowd = results(
+        *(learner(f"s{place:04}", *(states[(place + shift) % 4] for shift in range(3))) for place in range(1000))
+    )
+    path = tmp_path / "report.html"
+    path.write_text(render([crowd], "class", NOON), encoding="utf-8")
+    page.goto(path.as_uri())
+    page.get_by_label("Outcome").select_option("state-wrong")
+    expect(page.locator(".shown")).to_have_text(re.compile("^750 of 1000 learners"))
+    page.get_by_role("button", name="attention_scores").click()
+    expect(page.locator(".shown")).to_have_text(re.compile("^250 of 1000 learners"))

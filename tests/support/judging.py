@@ -1,0 +1,32 @@
+"""Judge code in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autograder.course.chapter import Chapter
+from autograder.judge.judge import Judge
+from autograder.judge.verdict import Verdict
+from manyheads import probe
+from manyheads.call import Answer
+from manyheads.diagnosis import Ask
+from manyheads.exam import Exam
+
+
+def asking(namespace: dict[str, Any]) -> Ask:
+    """A way into a learner's namespace without a kernel."""
+
+    def ask(exam: Exam, stand_ins: Mapping[str, str]) -> Sequence[Answer]:
+        with probe.standing_in(namespace, stand_ins):
+            return [probe.run(namespace[exam.exercise], trial.call, exam.probe) for trial in exam.trials]
+
+    return ask
+
+
+def judge_all(chapter: Chapter, **changed: str) -> dict[str, Verdict]:
+    judge = Judge(chapter, "secret")
+    namespace = chapter.namespace(changed)
+    for cell in chapter.graded_cells:
+        judge.mark(cell, asking(namespace), changed.get(cell.exercise, ""))
+    return {f"{verdict.exercise}.{verdict.check}": verdict for verdict in judge.verdicts}

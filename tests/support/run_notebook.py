@@ -1,0 +1,84 @@
+"""Run a notebook of the course, and read what its cells say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+import manyheads
+from autograder.course.chapter import REPOSITORY_ROOT, Chapter
+
+# What takes most of a lesson's time, and what stands in its place here. What the models learn in all their steps is
+# tested in test_toy_grammar.py, and what is measured in test_attention_benchmark.py.
+QUICKER = {
+    "02_why_many_heads": ("STEPS, BATCH = 250, 128", "STEPS, BATCH = 25, 64"),
+    "05_gpu": ("measure.plan(device)", "measure.Plan(measure.Setting(2, 32, 32, 4), (16, 32), (2, 4))"),
+    "06_inside_a_real_model": (
+        "for pair in pairs for sentence in pair]",
+        "for pair in pairs[:2] for sentence in pair]",
+    ),
+}
+
+
+# What torch.compile does is tested here; it takes 20 seconds, and does nothing where a notebook runs with this besides.
+NOT_COMPILED = {"TORCH_COMPILE_DISABLE": "1"}
+
+
+def read_quicker(path: Path) -> NotebookNode:
+    """Read a chapter's notebook, and shorten what takes long in it."""
+    notebook = nbformat.read(path, as_version=4)
+    if path.stem in QUICKER:
+        long, short = QUICKER[path.stem]
+        found = [cell for cell in notebook.cells if cell.cell_type == "code" and long in cell.source]
+        assert found, f"{path.name} has no {long}"
+        for cell in found:
+            cell.source = cell.source.replace(long, short)
+    return notebook
+
+
+def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=120, allow_errors=True, resources=resources).execute()
+    return notebook
+
+
+def solved(chapter: Chapter) -> Path:
+    return chapter.folder / f"{chapter.name}.ipynb"
+
+
+def released(chapter: Chapter) -> Path:
+    return REPOSITORY_ROOT / "notebooks" / chapter.name / f"{chapter.name}.ipynb"
+
+
+def errors(cell: NotebookNode) -> list[NotebookNode]:
+    return [output for output in cell.get("outputs", ()) if output.output_type == "error"]
+
+
+def streams(cell: NotebookNode, name: str) -> str:
+    return "".join(o.text for o in cell.get("outputs", ()) if o.output_type == "stream" and o.name == name)
+
+
+def cells_with_widgets(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells that show one of the course's widgets."""
+    calls = re.compile(rf"\b(?:{'|'.join(manyheads.widgets.__all__)})\(")
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and calls.search(cell.source)]
+
+
+def is_graded(cell: NotebookNode) -> bool:
+    return cell.metadata.get("nbgrader", {}).get("grade", False)
+
+
+def assert_every_check_passed(chapter: Chapter, notebook: NotebookNode) -> None:
+    """Assert that the solved `notebook`, which has been run, has no error, and a line from each check."""
+    for cell in notebook.cells:
+        assert errors(cell) == [], cell.source
+        assert streams(cell, "stderr") == "", cell.source
+    passed = [streams(cell, "stdout") for cell in notebook.cells if is_graded(cell)]
+    assert [line.split()[1] for line in passed] == [cell.marker for cell in chapter.graded_cells]
+    assert all(line.startswith("✓") and line.count("\n") == 1 for line in passed)
+    [progress] = notebook.cells[-1].outputs
+    assert "All of this chapter's exercises are done." in progress.data["text/plain"]
