@@ -167,10 +167,10 @@ def test_without_a_sandbox_nothing_runs_unless_told_and_then_the_warning_stays(
 
 @pytest.mark.slow
 @pytest.mark.sandbox
-def test_doctor_says_what_is_there() -> None:
-    well = autograder("doctor")
-    assert well.returncode == 0, well.stdout
-    assert "✗" not in well.stdout
+def test_doctor_says_what_is_there(here: Here) -> None:
+    well = here("doctor")
+    assert well.code == 0, well.out
+    assert "✗" not in well.out
     for word in (
         "bubblewrap",
         "namespaces",
@@ -183,7 +183,7 @@ def test_doctor_says_what_is_there() -> None:
         "torch",
         "nbgrader",
     ):
-        assert word in well.stdout
+        assert word in well.out
 
 
 def test_doctor_fails_where_grading_would_refuse(here: Here, without_bubblewrap: str) -> None:
@@ -194,14 +194,14 @@ def test_doctor_fails_where_grading_would_refuse(here: Here, without_bubblewrap:
 
 
 @pytest.mark.slow
-def test_the_demo_grades_a_class_of_the_first_chapter_and_reports_it(tmp_path: Path) -> None:
-    done = autograder("demo", tmp_path / "demo")
-    assert done.returncode == 0, done.stderr
-    assert "01_single_head" in done.stdout
-    rows = [line for line in done.stdout.splitlines() if line.startswith("│") and "learner" not in line]
+def test_the_demo_grades_a_class_of_the_first_chapter_and_reports_it(tmp_path: Path, here: Here) -> None:
+    done = here("demo", tmp_path / "demo")
+    assert done.code == 0, done.err
+    assert "01_single_head" in done.out
+    rows = [line for line in done.out.splitlines() if line.startswith("│") and "learner" not in line]
     assert len(rows) >= 12
-    assert "1 unreadable" in done.stdout
-    assert "unreadable: the file is not JSON" in done.stdout
-    report = Path(done.stdout.split("Report: ")[1].strip())
+    assert "1 unreadable" in done.out
+    assert "unreadable: the file is not JSON" in done.out
+    report = Path(done.out.split("Report: ")[1].strip())
     page = report.read_text(encoding="utf-8")
     assert "forgot to scale" in page

@@ -1,6 +1,6 @@
 """The course under the versions that Colab has: its wheel moves none of them, every notebook runs from that wheel.
 
-`make colab-env` makes the environment, `.venv-colab`, from requirements-colab.txt. Here a second one is laid over it,
+`make colab` makes the environment, `.venv-colab`, from requirements-colab.txt, and runs these tests. Here a second one is laid over it,
 and the set-up cell installs the course there as it does on Colab. The notebooks are driven by this environment's
 nbclient; only their kernel is that one's.
 """
@@ -52,7 +52,8 @@ DRAWING_TESTS = [
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not PYTHON.exists(), reason="needs the environment that `make colab-env` makes"),
+    pytest.mark.colab,
+    pytest.mark.skipif(not PYTHON.exists(), reason="needs the environment that `make colab` makes"),
 ]
 
 
