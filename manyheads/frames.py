@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping
-from types import FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 _COURSE = __package__
@@ -45,3 +45,9 @@ def namespace_of(target: Any) -> Mapping[str, Any]:
         if isinstance(function, FunctionType):
             return function.__globals__
     return vars(sys.modules.get(getattr(target, "__module__", None) or "", object)) if functions else {}
+
+
+def code_of(code: CodeType) -> set[CodeType]:
+    """Return `code` and every function's code in it."""
+    inner = [code_of(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return {code}.union(*inner)

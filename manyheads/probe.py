@@ -26,8 +26,8 @@ from torch.nn.parameter import is_lazy
 from . import backward, wire
 from .call import Answer, Call, Failure, Gradients, Value, missing
 from .cause import Operations, cause
-from .forbidden import FORBIDDEN, code_of, compiled, the_courses, watching
-from .frames import is_the_learners, namespace_of
+from .forbidden import FORBIDDEN, compiled, ready, the_courses, watching
+from .frames import code_of, is_the_learners, namespace_of
 from .sealed import unsealed
 
 _lent: set[CodeType] = set()  # code of the stand-ins that are in place
@@ -183,7 +183,7 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     probe = document["probe"]
     forbids, granted = document.get("forbids", ()), document.get("granted", ())
     answers = []
-    with standing_in(namespace, document["stand_ins"]), nothing_shown():
+    with standing_in(namespace, document["stand_ins"]), nothing_shown(), ready(forbids):
         for packed in document["calls"]:
             if document["exercise"] in namespace:
                 target = namespace[document["exercise"]]

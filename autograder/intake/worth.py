@@ -55,7 +55,7 @@ class Worth:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bounded.__exit__(*error)
+        self._bounded.close()
 
 
 def _held_in(content: bytes, chapter_folder: Path) -> int:

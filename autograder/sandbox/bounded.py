@@ -108,11 +108,15 @@ class BoundedProcess:
         self._process = self._line = None
         return code
 
+    def close(self) -> None:
+        """End the process if it runs. A later call starts another."""
+        self._end()
+
     def __enter__(self) -> BoundedProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._end()
+        self.close()
 
 
 def _serve(line: Connection, other_end: Connection | None, seconds: int, memory_mb: int) -> None:

@@ -53,6 +53,28 @@ _HIDES = (
     "call = getattr(torch, ''.join(map(chr, (100, 105, 97, 103))))\ndef scale_rows(x, factors):\n"
 )
 
+# What was kept before the judge asked: torch's own words for modes, a traced call, code under the probe's name.
+_KEPT = (
+    ("put-back", "mode = pop()\n    out = call(factors)\n    push(mode)\n    return out @ x"),
+    (
+        "left-and-entered",
+        "mode = torch.overrides._get_current_function_mode()\n    mode.__exit__(None, None, None)\n"
+        "    out = call(factors)\n    mode.__enter__()\n    return out @ x",
+    ),
+    ("switched-off", "with off():\n        return call(factors) @ x"),
+    ("traced", "return traced(factors) @ x"),
+    ("as-the-probe", "return carried(factors) @ x"),
+)
+_KEEPS = (
+    "import torch\nimport manyheads.probe\n"
+    "pop, push = [getattr(torch._C, name) for name in sorted(dir(torch._C)) "
+    "if name in ('_pop_torch_' + 'function_stack', '_push_on_torch_' + 'function_stack')]\n"
+    "off = getattr(torch._C, 'DisableTorch' + 'Function')\n"
+    "call = getattr(torch, ''.join(map(chr, (100, 105, 97, 103))))\n"
+    "traced = torch.jit.trace(lambda v: call(v), torch.ones(3))\n"
+    "carried = eval(compile('lambda v: call(v)', manyheads.probe.__file__, 'eval'), {'call': call})\n"
+)
+
 # The helper stands in a cell of its own, where no exercise is written.
 _HELPER = Attack(
     "helper-in-another-cell",
@@ -163,6 +185,17 @@ ATTACKS = (
             told="hides calls that this exercise forbids",
         )
         for name, body in _HIDDEN
+    ),
+    *(
+        Attack(
+            f"kept-{name}",
+            "make a forbidden call with what it kept from before",
+            writes={"scale_rows": f"def scale_rows(x, factors):\n    {body}\n"},
+            first=_KEEPS,
+            score=0,
+            told="that this exercise forbids" if name == "left-and-entered" else "uses diag",
+        )
+        for name, body in _KEPT
     ),
     _HELPER,
     *(

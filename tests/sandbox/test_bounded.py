@@ -56,6 +56,17 @@ def test_its_process_ends_with_the_block_and_is_another_one() -> None:
         os.kill(process, 0)
 
 
+def test_it_can_be_closed_and_used_again() -> None:
+    bounded = BoundedProcess()
+    process = bounded(os.getpid)
+    bounded.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    assert bounded(len, "four") == 4
+    bounded.close()
+    bounded.close()
+
+
 def test_a_submission_that_fills_the_graders_memory_has_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     got: list[int] = []

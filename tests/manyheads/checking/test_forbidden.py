@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
+import contextlib
+import sys
 import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -245,3 +248,148 @@ def test_a_forbidden_call_is_seen_whoever_makes_it(source: str) -> None:
         answer = probe.run(learner, Call({"q": x, "k": x, "v": x}), forbids=("scaled_dot_product_attention",))
         assert answer.failure is not None
         assert (answer.failure.kind, answer.failure.message) == ("ForbiddenCall", "scaled_dot_product_attention")
+
+
+kept_push = torch._C._push_on_torch_function_stack
+kept_switch = torch._C.DisableTorchFunction
+kept_forward = nn.MultiheadAttention.forward
+traced = torch.jit.trace(lambda x: kept(x, x, x), X)
+
+
+def puts_back(x: Tensor) -> Tensor:
+    mode = kept_pop()
+    out = kept(x, x, x)
+    kept_push(mode)
+    return out
+
+
+def leaves_and_enters(x: Tensor) -> Tensor:
+    mode = torch.overrides._get_current_function_mode()
+    assert mode is not None
+    mode.__exit__(None, None, None)
+    out = kept(x, x, x)
+    mode.__enter__()
+    return out
+
+
+def leaves_as_torch_does(x: Tensor) -> Tensor:
+    mode = torch.overrides._get_current_function_mode()
+    assert mode is not None
+    torch.overrides.TorchFunctionMode.__exit__(mode, None, None, None)
+    out = torch.vmap(lambda y: kept(y, y, y))(x)
+    torch.overrides.TorchFunctionMode.__enter__(mode)
+    return out
+
+
+def switches_off(x: Tensor) -> Tensor:
+    with kept_switch():
+        return kept(x, x, x)
+
+
+def without_gradients(x: Tensor) -> Tensor:
+    with kept_switch(), torch.inference_mode():
+        return kept(x, x, x).clone()
+
+
+def blinds_the_mode(x: Tensor) -> Tensor:
+    watch = type(torch.overrides._get_current_function_mode())
+    before = watch.__torch_function__
+    watch.__torch_function__ = lambda self, call, types, args=(), kwargs=None: call(*args, **(kwargs or {}))  # type: ignore[method-assign, union-attr]
+    try:
+        return kept(x, x, x)
+    finally:
+        watch.__torch_function__ = before  # type: ignore[method-assign, union-attr]
+
+
+def forgets_what_was_called(x: Tensor) -> Tensor:
+    with kept_switch():
+        try:
+            return kept(x, x, x)
+        except Exception:
+            sys._getframe(1).f_locals["called"].clear()
+            return x
+
+
+def compiled_as(file: str | None, module: object) -> object:
+    """Return a function that makes the call, compiled under another file's name and run among its names."""
+    assert file is not None
+    scope = vars(module) if module is not None else {"kept": kept}
+    exec(
+        compile("make_the_call = lambda x, kept=kept: kept(x, x, x)", file, "exec"),
+        {**scope, "kept": kept},
+        found := {},
+    )
+    function = found["make_the_call"]
+    return type(function)(function.__code__, scope, "call", (kept,))
+
+
+SLIPS_THROUGH = {
+    "the mode taken off and put back": puts_back,
+    "the mode left and entered": leaves_and_enters,
+    "the mode left by its base class": leaves_as_torch_does,
+    "modes switched off": switches_off,
+    "modes switched off, and no gradients": without_gradients,
+    "the mode made blind": blinds_the_mode,
+    "what was called forgotten": forgets_what_was_called,
+    "an operator's own way": lambda x: torch.ops.aten.scaled_dot_product_attention.default.redispatch(
+        torch._C._dispatch_keys(x), x, x, x
+    ),
+    "traced before": traced,
+    "a layer's code, kept from before": lambda x: kept_forward(layer, x[0], x[0], x[0])[0],
+    "the other name of a count": lambda x: x * x.nelement(),
+    "under the name of torch's file, among its names": compiled_as(functional.__file__, functional),
+    "under the name of the file that runs operators": compiled_as(torch._ops.__file__, None),
+    "under the name of the probe's file": compiled_as(probe.__file__, None),
+}
+
+
+@pytest.mark.parametrize("call", SLIPS_THROUGH.values(), ids=SLIPS_THROUGH)
+def test_what_gets_past_one_watch_meets_the_other(call: object) -> None:
+    failure = asked(call).failure
+    assert failure is not None
+    assert failure.kind == FORBIDDEN
+    assert torch.overrides._get_current_function_mode_stack() == []
+
+
+def test_a_thread_that_torch_and_threading_know_nothing_of_is_watched() -> None:
+    def learner(x: Tensor) -> Tensor:
+        done = threading.Event()
+        out = [x]
+
+        def work() -> None:
+            with contextlib.suppress(Exception):
+                out[0] = kept(x, x, x)
+            done.set()
+
+        _thread.start_new_thread(work, ())
+        done.wait(20)
+        return out[0]
+
+    failure = asked(learner).failure
+    assert failure is not None
+    assert failure.kind == FORBIDDEN
+
+
+def test_a_watch_leaves_torch_as_it_was() -> None:
+    code = nn.MultiheadAttention.forward.__code__
+    right, weights = kept(X, X, X), layer(X[0], X[0], X[0])[0]
+    asked(lambda x: x)
+    assert nn.MultiheadAttention.forward.__code__ is code
+    assert torch.equal(kept(X, X, X), right)
+    assert torch.equal(torch.vmap(lambda x: kept(x, x, x))(X[None])[0], right)
+    assert torch.equal(layer(X[0], X[0], X[0])[0], weights)
+
+
+def test_gradients_flow_through_what_ones_own_code_may_not_call() -> None:
+    source = f"from torch.nn.functional import {SDPA}\ndef attend(x):\n    return {SDPA}(x, x, x)"
+    namespace: dict[str, object] = {}
+    with probe.standing_in(namespace, {"attend": source}):
+        call = Call({"x": X}, cotangent=0.5)
+        watched = probe.run(lambda x: namespace["attend"](x), call, forbids=FORBIDS)  # type: ignore[operator]
+        free = probe.run(lambda x: namespace["attend"](x), call)  # type: ignore[operator]
+    assert watched.gradients is not None
+    assert free.gradients is not None
+    found, right = watched.gradients.by_output[0], free.gradients.by_output[0]
+    assert found is not None
+    assert right is not None
+    assert torch.equal(found["x"], right["x"])
