@@ -60,7 +60,7 @@ def ready(names: Collection[str]) -> Iterator[None]:
             for name in names:
                 for operator in _operators(name):
                     for key in _COMPOSITE if _is_composite(operator) else (_ALWAYS,):
-                        library = torch._C._dispatch_library("IMPL", "aten", "", __file__, 0)
+                        library: Any = torch._C._dispatch_library("IMPL", "aten", "", __file__, 0)
                         stack.callback(library.reset)
                         library.impl(_qualified(operator), key, _before_operator(name, operator, decide), True)
         for name in names:
