@@ -235,11 +235,10 @@ def test_a_submission_that_ends_its_worker_twice_has_crashed_and_the_others_are_
 ) -> None:
     """Only without the sandbox can it do that."""
     right = dict(toy.reference)
-    for student in ("ada", "bo", "cleo"):
-        hand_in(toy_class, student, right)
+    hand_in(toy_class, "ada", right)
     hand_in(toy_class, "bad", {**right, "scale_rows": f"{right['scale_rows']}\n{ENDS_ITS_WORKER}"})
     run = grade(toy_class, TOY, workers=2, progress=False, sandbox=False)
-    assert run.outcomes == {Outcome.GRADED: 3, Outcome.CRASHED: 1}
+    assert run.outcomes == {Outcome.GRADED: 1, Outcome.CRASHED: 1}
     rows = {learner.student: learner for learner in class_results(toy_class, TOY).learners}
-    assert [rows[student].score for student in ("ada", "bo", "cleo")] == [9, 9, 9]
+    assert rows["ada"].score == 9
     assert "ended the process that was grading it, twice" in rows["bad"].reason
