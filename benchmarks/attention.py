@@ -17,9 +17,10 @@ from typing import Any
 import torch
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads import measure, recorded, threads
-from manyheads.contestants import COMPILED, VARIANTS, Layers
-from manyheads.measure import Measured, Plan, Setting
+from manyheads import threads
+from manyheads.measuring import measure, recorded
+from manyheads.measuring.contestants import COMPILED, VARIANTS, Layers
+from manyheads.measuring.measure import Measured, Plan, Setting
 
 RESULTS = REPOSITORY_ROOT / "benchmarks" / "results"
 

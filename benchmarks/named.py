@@ -16,13 +16,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapters
-from manyheads import diagnosis, fixtures, probe
-from manyheads.exam import CHECKS
+from manyheads.calling import probe
+from manyheads.checking import diagnosis, exam_files
+from manyheads.checking.exam import CHECKS
 
 
 def main() -> int:
     """Make each mistake and print who was not named. Return 1 if there is one."""
-    exams, made, unnamed = fixtures.all_exams(), 0, []
+    exams, made, unnamed = exam_files.all_exams(), 0, []
     for chapter in read_chapters(REPOSITORY_ROOT / "solutions"):
         for exercise, mistake in chapter.misconceptions():
             source, exam = chapter.mistaken(exercise.name, mistake), exams[exercise.name]

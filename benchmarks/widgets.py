@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads.toy_grammar import LONGEST, ONE_ASKS, VOCABULARY, Game, Sentences, sentences
+from manyheads.models.toy_grammar import LONGEST, ONE_ASKS, VOCABULARY, Game, Sentences, sentences
 from manyheads.widgets import (
     head_map,
     head_viewer,

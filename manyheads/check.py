@@ -15,12 +15,14 @@ from typing import Any
 
 from IPython.display import display
 
-from . import diagnosis, earlier, probe, threads
+from . import earlier, threads
 from . import progress as _progress
-from .call import Answer
-from .exam import OUTPUTS, SHAPES, Exam
-from .fixtures import all_exams
-from .reached import reached
+from .calling import probe
+from .calling.call import Answer
+from .checking import diagnosis
+from .checking.exam import OUTPUTS, SHAPES, Exam
+from .checking.exam_files import all_exams
+from .source.reached import reached
 
 threads.take_share()  # every lesson begins with importing its checks
 

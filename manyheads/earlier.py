@@ -15,11 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import diagnosis, probe, wire
-from .fixtures import all_exams
-from .forbidden import compiled, is_the_courses
-from .frames import LEARNERS_OWN
-from .sealed import unsealed
+from .calling import probe, wire
+from .calling.forbidden_calls import compiled, is_the_courses
+from .calling.frames import LEARNERS_OWN
+from .calling.sealed import unsealed
+from .checking import diagnosis
+from .checking.exam_files import all_exams
 
 # What the chapters' first cells import: a kept exercise may rely on it.
 _PRELUDE = """

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import earlier, probe
-from .diagnosis import Finding
-from .exam import CHECKS, OUTPUTS, Exam
-from .fixtures import all_exams, exams_by_chapter
+from . import earlier
+from .calling import probe
+from .checking.diagnosis import Finding
+from .checking.exam import CHECKS, OUTPUTS, Exam
+from .checking.exam_files import all_exams, exams_by_chapter
 
 DONE, PARTLY, WRONG, UNWRITTEN, UNCHECKED = (
     "done",

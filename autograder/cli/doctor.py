@@ -97,7 +97,7 @@ def _python(here: tuple[int, int]) -> str:
 
 def _surroundings() -> list[str]:
     """Return what grading would like to find here, a row each; nothing of it is a must."""
-    from manyheads.checkpoint import PACKAGE
+    from manyheads.models.checkpoint import PACKAGE
 
     chapters = len(list((REPOSITORY_ROOT / "solutions").glob(f"*/{LESSON}")))
     memory, disk = psutil.virtual_memory().available, shutil.disk_usage(tempfile.gettempdir()).free

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from manyheads import fixtures, wire
+from manyheads.calling import wire
+from manyheads.checking import exam_files
 
 from ..problems import Problem
 from . import notebooks as source_notebook
@@ -97,7 +98,7 @@ def stale(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
 
 
 def _fixture(chapter: Chapter) -> bytes:
-    document, tensors = fixtures.pack(list(set_exams(chapter, VISIBLE_SEED).values()))
+    document, tensors = exam_files.pack(list(set_exams(chapter, VISIBLE_SEED).values()))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fixture.safetensors"
         wire.save(path, document, tensors)

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manyheads.exam import CHECKS
+from manyheads.checking.exam import CHECKS
 
 from ..problems import Problem
 from .exercise_files import PACKAGE, exercise_files, read_exercises
@@ -125,14 +125,14 @@ class Chapter:
             changed: source by exercise, in place of the reference's.
         """
         from manyheads import earlier
-        from manyheads.forbidden import compiled
+        from manyheads.calling.forbidden_calls import compiled
 
         names: dict[str, Any] = {"__name__": f"{self.name}.reference"}
         sources = {"imports": self.imports, **self.reference, **(changed or {})}
         with earlier.given(self.earlier):
             for label, source in sources.items():
                 file = f"<{self.name}: {label}, {zlib.crc32(source.encode()):08x}>"
-                # As of a cell of a notebook: `manyheads.cause` reads there what failed.
+                # As of a cell of a notebook: `manyheads.calling.cause` reads there what failed.
                 linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
                 exec(compiled(source, file), names)
         return names

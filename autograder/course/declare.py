@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from manyheads.call import Call
-from manyheads.exam import OUTPUTS
+from manyheads.calling.call import Call
+from manyheads.checking.exam import OUTPUTS
 
 from .draw import Draw
 
@@ -36,8 +36,8 @@ class Misconception:
         check: the check that must catch it. "outputs": shapes still passes. "shapes": both fail, since values
             of a wrong shape cannot be compared.
         shown_by: what the learner's code must show before the mistake is named, where its name or hint would be
-            false of other code that gives the same answers; see `manyheads.presumed.shows`. Of two mistakes with the
-            same answers, the first that fits is named.
+            false of other code that gives the same answers; see `manyheads.source.presumed.shows`. Of two mistakes
+            with the same answers, the first that fits is named.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Exercise:
-    """What is known of one exercise. See `manyheads.exam.Exam` for the fields that they share.
+    """What is known of one exercise. See `manyheads.checking.exam.Exam` for the fields that they share.
 
     Args:
         stand_in: what others that build on this exercise are judged with when the learner's own failed, and what
@@ -114,7 +114,7 @@ def _letter(target: Callable[[], object]) -> object:
     import re
 
     class NotAnAnswer(Exception):
-        """See `manyheads.call.NOT_AN_ANSWER`."""
+        """See `manyheads.calling.call.NOT_AN_ANSWER`."""
 
     try:
         answer = target()

@@ -46,7 +46,7 @@ class Draw:
         return torch.randn(*shape, generator=self._generator) * scale
 
     def cotangent(self) -> float:
-        """Draw what stands for the derivative of a loss by each output, see `manyheads.backward`."""
+        """Draw what stands for the derivative of a loss by each output, see `manyheads.calling.backward`."""
         return self._random.uniform(1.0, 2.0)
 
     def mask(self, *shape: int) -> Tensor:

@@ -13,9 +13,11 @@ import threading
 from dataclasses import replace
 from functools import lru_cache
 
-from manyheads import comparison, earlier, probe
-from manyheads.call import Answer, Call
-from manyheads.exam import Exam, Trial
+from manyheads import earlier
+from manyheads.calling import probe
+from manyheads.calling.call import Answer, Call
+from manyheads.checking import comparison
+from manyheads.checking.exam import Exam, Trial
 
 from ..problems import Problem
 from .chapter import Chapter

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from manyheads.reached import reached
+from manyheads.source.reached import reached
 
 
 def self_contained(exercise: str, cells: Mapping[str, str]) -> str:

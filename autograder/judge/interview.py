@@ -10,13 +10,13 @@ from functools import lru_cache
 
 from safetensors import SafetensorError
 
-from manyheads import wire
-from manyheads.call import Answer, Failure
-from manyheads.exam import Exam
+from manyheads.calling import wire
+from manyheads.calling.call import Answer, Failure
+from manyheads.checking.exam import Exam
 
 from ..sandbox.mailbox import Letters
 
-_PROBE = '__import__("manyheads.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
+_PROBE = '__import__("manyheads.calling.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _GRANT = '__import__("manyheads.earlier", fromlist=["grant"]).grant({request!r})'
 
 
@@ -80,7 +80,7 @@ def no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:
 
 @lru_cache(maxsize=64)
 def _questions(exam: Exam, stand_ins: tuple[tuple[str, str], ...], granted: tuple[str, ...]) -> bytes:
-    """Return an exam's questions as `manyheads.probe` reads them: the same for every submission."""
+    """Return an exam's questions as `manyheads.calling.probe` reads them: the same for every submission."""
     document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
     packer = wire.Packer()
     document["calls"] = [packer.call(trial.call) for trial in exam.trials]

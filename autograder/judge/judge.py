@@ -6,10 +6,10 @@ compares what comes back. Expected values, reference code and scores never leave
 
 from __future__ import annotations
 
-from manyheads import diagnosis
-from manyheads.call import missing
-from manyheads.diagnosis import Ask, Finding
-from manyheads.exam import CHECKS, Exam, foundations
+from manyheads.calling.call import missing
+from manyheads.checking import diagnosis
+from manyheads.checking.diagnosis import Ask, Finding
+from manyheads.checking.exam import CHECKS, Exam, foundations
 
 from ..course.chapter import Chapter, GradedCell
 from ..course.exams import set_exams

@@ -54,7 +54,7 @@ class Verdict:
         """Return the graded cell's outputs: what nbgrader scores and the feedback shows."""
         if self.stage == PASSED:
             return [NotebookNode(output_type="stream", name="stdout", text=self.message + "\n")]
-        from manyheads import diagnosis  # with torch, which whoever only reads verdicts does without
+        from manyheads.checking import diagnosis  # with torch, which whoever only reads verdicts does without
 
         title = diagnosis.failed_title(self.exercise, self.check)
         lines = diagnosis.failed_lines(title, self.message)

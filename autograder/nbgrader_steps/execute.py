@@ -18,8 +18,8 @@ from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import ClearOutput
 from traitlets import Bool, List, Unicode
 
-from manyheads.call import Answer
-from manyheads.exam import Exam
+from manyheads.calling.call import Answer
+from manyheads.checking.exam import Exam
 
 from ..course.chapter import Chapter, GradedCell, read_chapter
 from ..course.notebooks import grade_id

@@ -13,7 +13,7 @@ import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
-from manyheads.magics import count, without_magics
+from manyheads.source.magics import count, without_magics
 
 from .lines import lines_of
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from manyheads.magics import count, without_magics
+from manyheads.source.magics import count, without_magics
 
 COLAB = (3, 13)  # Colab's Python in August 2026; github.com/googlecolab/backend-info says what it is today
 _VERSION = re.compile(r" on Python [\d.]+ \(syntax was added in Python (3\.\d+)\)$")

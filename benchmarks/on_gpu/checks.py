@@ -20,9 +20,10 @@ from torch import Tensor, nn
 
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapter
 from autograder.course.exams import VISIBLE_SEED, set_exams
-from manyheads import diagnosis, probe
-from manyheads.call import Answer, Call
-from manyheads.exam import CHECKS, SHAPES, Exam
+from manyheads.calling import probe
+from manyheads.calling.call import Answer, Call
+from manyheads.checking import diagnosis
+from manyheads.checking.exam import CHECKS, SHAPES, Exam
 
 from .findings import Findings
 

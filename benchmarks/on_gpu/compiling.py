@@ -8,9 +8,9 @@ from functools import partial
 import torch
 
 from benchmarks.attention import reference, reference_layers
-from manyheads import measure
-from manyheads.contestants import FAST, FUSED, LOOP, compiled, contestants, why_not_compiled
-from manyheads.memory import peak_bytes
+from manyheads.measuring import measure
+from manyheads.measuring.contestants import FAST, FUSED, LOOP, compiled, contestants, why_not_compiled
+from manyheads.measuring.memory import peak_bytes
 
 from .findings import Findings
 

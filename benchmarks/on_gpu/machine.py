@@ -6,7 +6,7 @@ import platform
 
 import torch
 
-from manyheads.recorded import device_name
+from manyheads.measuring.recorded import device_name
 
 from .findings import Findings
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.attention import reference
-from manyheads.memory import kept_bytes, peak_bytes
+from manyheads.measuring.memory import kept_bytes, peak_bytes
 
 from .findings import Findings
 

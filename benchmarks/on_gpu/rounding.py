@@ -10,8 +10,9 @@ import torch
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
 from benchmarks.attention import reference
-from manyheads import comparison, measure
-from manyheads.exam import Exam
+from manyheads.checking import comparison
+from manyheads.checking.exam import Exam
+from manyheads.measuring import measure
 
 from .findings import Findings
 

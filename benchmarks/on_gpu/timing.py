@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 
 from benchmarks import attention
-from manyheads import recorded
+from manyheads.measuring import recorded
 
 from .findings import Findings
 

@@ -4,10 +4,10 @@ whose drawing functions can be called without any widget."""
 from .head_map import head_map
 from .head_viewer import head_viewer, model_head_viewer
 from .mask_painter import mask_painter
-from .one_or_many import one_or_many
 from .one_sentence import sentence_explorer
 from .projection_explorer import projection_explorer
 from .scaling import scaling_explorer
+from .training_race import one_or_many
 
 __all__ = [
     "head_map",

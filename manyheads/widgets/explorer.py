@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from manyheads import style
+from ..pictures import style
 
 _BOX = f"max-width: {style.WIDTH}px; font-size: 15px; line-height: 1.5"
 _WARNING = f"margin: 6px 0; border-left: 4px solid {style.WRONG}; padding-left: 10px"

@@ -18,10 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from manyheads import style
-
-from .asking import CannotDraw, ask, came, code, demand_finite, demand_shape
+from ..pictures import style
 from .explorer import Explorer, View
+from .learner_code import CannotDraw, ask, came, code, demand_finite, demand_shape
 
 Attention = Callable[..., tuple[Tensor, Tensor]]
 CausalMask = Callable[..., Tensor]

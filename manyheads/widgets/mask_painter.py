@@ -26,11 +26,10 @@ from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
 from torch import Tensor, nn
 
-from manyheads import style
-
-from .asking import CannotDraw, ask, came, code, demand_finite, demand_shape
+from ..pictures import style
 from .explorer import Explorer, View
 from .head_viewer import doubts_about_rows
+from .learner_code import CannotDraw, ask, came, code, demand_finite, demand_shape
 
 SENTENCE = ("The", "black", "cat", "sat", "on", "the", "mat", ".")
 PAD = "pad"

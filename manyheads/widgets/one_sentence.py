@@ -17,11 +17,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from manyheads import style
-from manyheads.toy_grammar import QUESTIONS, VOCABULARY, Game, Sentences
-
-from .asking import CannotDraw, ask
+from ..models.toy_grammar import QUESTIONS, VOCABULARY, Game, Sentences
+from ..pictures import style
 from .explorer import Explorer, View
+from .learner_code import CannotDraw, ask
 
 # model(batch, game) -> scores (batch, questions, vocabulary), weights (batch, heads, seq, seq)
 Model = Callable[[Sentences, Game], tuple[Tensor, Tensor]]

@@ -13,10 +13,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from .asking import CannotDraw, ask, came, code
 from .explorer import Explorer, View
-from .layer_run import Layer, LayerRun, Shape, run_layer
+from .learner_code import CannotDraw, ask, came, code
 from .projection_flow import Flow, draw_flow, draw_remainder, in_brackets, in_bytes, in_words
+from .trace_layer import Layer, LayerRun, Shape, run_layer
 
 HeadWidth = Callable[[int, int], int]
 

@@ -16,9 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
-from manyheads import style
-
-from .layer_run import HeadRun, LayerRun, Shape
+from ..pictures import style
+from .trace_layer import HeadRun, LayerRun, Shape
 
 MOST_LANES = 12  # with more heads, the first few, an ellipsis and the last are drawn
 _FIRST_FEW = 5

@@ -18,8 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 from torch import Tensor
 
-from manyheads import style
-
+from ..pictures import style
 from .explorer import Explorer, View
 
 D_HEADS = tuple(2**power for power in range(11))  # 1, 2, 4 … 1024

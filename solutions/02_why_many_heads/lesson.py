@@ -51,7 +51,7 @@ makes them:
 """
 
 # %%
-from manyheads.toy_grammar import QUESTIONS, VOCABULARY, sentence, sentences
+from manyheads.models.toy_grammar import QUESTIONS, VOCABULARY, sentence, sentences
 
 examples = sentences(6, seed=1)
 for row in range(6):
@@ -99,8 +99,8 @@ The model has one layer of attention and nothing clever around it:
 """
 
 # %%
-from manyheads.ready_heads import ReadyHeads
-from manyheads.toy_grammar import LONGEST, ONE_ASKS, THREE_ASK, Game, Sentences
+from manyheads.models.ready_heads import ReadyHeads
+from manyheads.models.toy_grammar import LONGEST, ONE_ASKS, THREE_ASK, Game, Sentences
 
 D_MODEL = 48  # 1, 2, 3 and 4 heads can share it evenly
 
@@ -287,7 +287,7 @@ nouns are a pair of the test, so the model has never seen them together:
 """
 
 # %%
-from manyheads import style
+from manyheads.pictures import style
 from manyheads.widgets.one_sentence import describe_reading, draw_reading, read
 
 reading = read(one_head_for_three, our_sentence, THREE_ASK)
@@ -669,7 +669,7 @@ for the adjective, *cat* for the subject, *mat* for the place. The rows are the 
 """
 
 # %%
-from manyheads.widgets.relation_map import describe_relation_maps, draw_relation_maps
+from manyheads.pictures.relation_map import describe_relation_maps, draw_relation_maps
 
 with try_it():
     maps = {}

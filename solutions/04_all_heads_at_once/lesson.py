@@ -94,7 +94,7 @@ not, why not? Let the numbers answer. Here are four words with six features each
 """
 
 # %%
-from manyheads.number_grids import number_grids
+from manyheads.pictures.number_grids import number_grids
 
 words = ["the", "cat", "sat", "down"]
 # (1, 4, 1) + (6) -> (1, 4, 6): batch 1, seq 4, d_model 6

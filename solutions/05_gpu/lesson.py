@@ -454,7 +454,7 @@ need must be kept in memory. `kept_bytes` adds it up:
 """
 
 # %%
-from manyheads.memory import kept_bytes
+from manyheads.measuring.memory import kept_bytes
 
 with try_it():
     layer = MultiHeadAttention(d_model=64, num_heads=4)
@@ -808,8 +808,8 @@ The first call compiles, which may take half a minute:
 """
 
 # %%
-from manyheads.contestants import compiled, why_not_compiled
-from manyheads.memory import peak_bytes
+from manyheads.measuring.contestants import compiled, why_not_compiled
+from manyheads.measuring.memory import peak_bytes
 
 with try_it():
     device = best_device()
@@ -874,8 +874,9 @@ from dataclasses import replace
 
 from IPython.display import display
 
-from manyheads import charts, measure, recorded
-from manyheads.contestants import COMPILED, VARIANTS, Layers
+from manyheads.measuring import measure, recorded
+from manyheads.measuring.contestants import COMPILED, VARIANTS, Layers
+from manyheads.pictures import charts
 
 
 def compete(settings: list[measure.Setting], variants: tuple[str, ...] = VARIANTS) -> list[measure.Measured]:

@@ -29,7 +29,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from manyheads import check, earlier, style, try_it
+from manyheads import check, earlier, try_it
+from manyheads.pictures import style
 from manyheads.earlier import MultiHeadAttention
 
 # %% [markdown]
@@ -56,7 +57,7 @@ What you get when you download a model is a **checkpoint**: a file of tensors, e
 """
 
 # %%
-from manyheads.checkpoint import load_checkpoint
+from manyheads.models.checkpoint import load_checkpoint
 
 checkpoint = load_checkpoint()
 
@@ -85,7 +86,7 @@ A layer is more than its attention. The whole of it is also called a *block*:
 ![Attention, x added back, norm, then feed-forward, added back, norm.](pictures/block.svg)
 
 *Norm* brings each word's vector back to a standard size. *Feed-forward* is two more layers of `nn.Linear`, for each
-word by itself. `manyheads/minilm.py` holds all this, in some 40 lines, **without attention**: that is your part.
+word by itself. `manyheads/models/minilm.py` holds all this, in some 40 lines, **without attention**: that is your part.
 
 ## From text to tokens   <sub>3 min</sub>
 
@@ -94,7 +95,7 @@ into pieces. A piece that goes on with a word begins with `##`.
 """
 
 # %%
-from manyheads.wordpiece import WordPiece
+from manyheads.models.wordpiece import WordPiece
 
 tokenizer = WordPiece(checkpoint.vocabulary)
 for text in ("The black cat sat on the mat.", "Unbelievably, the kitten purred."):
@@ -213,7 +214,7 @@ Now put six of your layers into the model:
 """
 
 # %%
-from manyheads.minilm import MiniLM
+from manyheads.models.minilm import MiniLM
 
 with try_it():
     layers = []
@@ -234,7 +235,7 @@ theirs?
 """
 
 # %%
-from manyheads.minilm import distance_from_published
+from manyheads.models.minilm import distance_from_published
 
 
 def compare(model: MiniLM) -> None:
@@ -279,7 +280,7 @@ shares nothing.
 """
 
 # %%
-from manyheads.model_pictures import draw_pairs
+from manyheads.pictures.model_pictures import draw_pairs
 
 pairs = [
     ("How old are you?", "What is your age?"),
@@ -408,7 +409,7 @@ check.shapes(sink_score)
 check.outputs(sink_score)
 
 # %%
-from manyheads.model_pictures import draw_layer_map
+from manyheads.pictures.model_pictures import draw_layer_map
 
 with try_it():
     sink = sink_score(weights)
@@ -812,7 +813,7 @@ important first, and the most important first. Guess where the first curve drops
 """
 
 # %%
-from manyheads.model_pictures import draw_silencing
+from manyheads.pictures.model_pictures import draw_silencing
 
 with try_it():
     ranking = [divmod(place, checkpoint.num_heads) for place in importance.flatten().argsort().tolist()]

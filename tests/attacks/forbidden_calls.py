@@ -66,13 +66,13 @@ _KEPT = (
     ("as-the-probe", "return carried(factors) @ x"),
 )
 _KEEPS = (
-    "import torch\nimport manyheads.probe\n"
+    "import torch\nimport manyheads.calling.probe\n"
     "pop, push = [getattr(torch._C, name) for name in sorted(dir(torch._C)) "
     "if name in ('_pop_torch_' + 'function_stack', '_push_on_torch_' + 'function_stack')]\n"
     "off = getattr(torch._C, 'DisableTorch' + 'Function')\n"
     "call = getattr(torch, ''.join(map(chr, (100, 105, 97, 103))))\n"
     "traced = torch.jit.trace(lambda v: call(v), torch.ones(3))\n"
-    "carried = eval(compile('lambda v: call(v)', manyheads.probe.__file__, 'eval'), {'call': call})\n"
+    "carried = eval(compile('lambda v: call(v)', manyheads.calling.probe.__file__, 'eval'), {'call': call})\n"
 )
 
 # The helper stands in a cell of its own, where no exercise is written.
@@ -120,9 +120,10 @@ _NOT_THERE = (
     (
         "from-its-file",
         "attention_scores",
-        "import glob, os, manyheads\nfrom manyheads import sealed, wire, fixtures\n"
+        "import glob, os, manyheads\nfrom manyheads.calling import sealed, wire\n"
+        "from manyheads.checking import exam_files\n"
         "for path in glob.glob(os.path.dirname(manyheads.__file__) + '/**/*.safetensors', recursive=True):\n"
-        "    for exam in fixtures.unpack(*wire.load(__import__('pathlib').Path(path))):\n"
+        "    for exam in exam_files.unpack(*wire.load(__import__('pathlib').Path(path))):\n"
         "        exec(sealed.unsealed(exam.stand_in), globals())",
     ),
     (

@@ -7,9 +7,9 @@ from autograder.outcomes import Outcome
 from .attack import Attack
 
 _COMPARISON = """
-import torch, manyheads.comparison, manyheads.diagnosis
-manyheads.comparison.first_divergence = manyheads.diagnosis.first_divergence = lambda *a: None
-manyheads.diagnosis.examine = manyheads.diagnosis.decide = lambda *a: (None, ())
+import torch, manyheads.checking.comparison, manyheads.checking.diagnosis
+manyheads.checking.comparison.first_divergence = manyheads.checking.diagnosis.first_divergence = lambda *a: None
+manyheads.checking.diagnosis.examine = manyheads.checking.diagnosis.decide = lambda *a: (None, ())
 torch.allclose = torch.isclose = torch.equal = lambda *a, **k: True
 torch.testing.assert_close = lambda *a, **k: None
 torch.Tensor.__eq__ = lambda a, b: True
@@ -30,59 +30,59 @@ safetensors.torch.load = lambda data: {}
 """
 
 _PROBE = """
-import manyheads.probe, manyheads.wire
+import manyheads.calling.probe, manyheads.calling.wire
 def respond(request, answer, namespace=None):
-    document, tensors = manyheads.wire.load(__import__("pathlib").Path(request))
+    document, tensors = manyheads.calling.wire.load(__import__("pathlib").Path(request))
     passed = {"passed": True, "earned": 3, "stage": "passed"}
-    manyheads.wire.save(__import__("pathlib").Path(answer), {"answers": [passed] * len(document["calls"])}, {})
-manyheads.probe.respond = respond
+    manyheads.calling.wire.save(__import__("pathlib").Path(answer), {"answers": [passed] * len(document["calls"])}, {})
+manyheads.calling.probe.respond = respond
 """
 
 # The inputs, sent back as if they were the answer; then as many answers as it likes.
 _ECHO = """
-import manyheads.probe, manyheads.wire, pathlib
+import manyheads.calling.probe, manyheads.calling.wire, pathlib
 def respond(request, answer, namespace=None):
-    document, tensors = manyheads.wire.load(pathlib.Path(request))
+    document, tensors = manyheads.calling.wire.load(pathlib.Path(request))
     answers = [
         {"value": call["inputs"], "failure": None, "parameters": None, "changed": [], "gradients": None}
         for call in document["calls"]
     ]
-    manyheads.wire.save(pathlib.Path(answer), {"answers": answers * 50}, tensors)
-manyheads.probe.respond = respond
+    manyheads.calling.wire.save(pathlib.Path(answer), {"answers": answers * 50}, tensors)
+manyheads.calling.probe.respond = respond
 """
 
 _PICKLE = """
-import manyheads.probe, pickle
+import manyheads.calling.probe, pickle
 class Bomb:
     def __reduce__(self):
         return (open, ("/tmp/opened-by-the-judge", "w"))
 def respond(request, answer, namespace=None):
     open(answer, "wb").write(pickle.dumps(Bomb()))
-manyheads.probe.respond = respond
+manyheads.calling.probe.respond = respond
 """
 
 # An answer whose header is small bytes and large objects: a list of millions of empty lists.
 _ANSWER_BOMB = """
-import manyheads.probe, json
+import manyheads.calling.probe, json
 def respond(request, answer, namespace=None):
     text = "[" + "[]," * 2_300_000 + "[]]"
     header = json.dumps({"__metadata__": {"document": '{"answers": %s}' % text}}).encode()
     open(answer, "wb").write(len(header).to_bytes(8, "little") + header)
-manyheads.probe.respond = respond
+manyheads.calling.probe.respond = respond
 """
 
 _LONG_NAMES = """
-import manyheads.probe, manyheads.wire, pathlib
+import manyheads.calling.probe, manyheads.calling.wire, pathlib
 def respond(request, answer, namespace=None):
-    document, tensors = manyheads.wire.load(pathlib.Path(request))
+    document, tensors = manyheads.calling.wire.load(pathlib.Path(request))
     kind = "E"
     answers = [
         {"value": None, "failure": [kind, "\\x1b[2J\\x1b[1;32m✓ passed\\x1b[0m" * 100, kind], "parameters": None,
          "changed": [kind] * 50, "gradients": None}
         for call in document["calls"]
     ]
-    manyheads.wire.save(pathlib.Path(answer), {"answers": answers}, {})
-manyheads.probe.respond = respond
+    manyheads.calling.wire.save(pathlib.Path(answer), {"answers": answers}, {})
+manyheads.calling.probe.respond = respond
 """
 
 _MODULES = """

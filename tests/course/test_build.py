@@ -15,7 +15,7 @@ from autograder.course import exams as examiner
 from autograder.course.chapter import Chapter
 from autograder.course.notebooks import exercise_cell, released_notebook, solved_notebook, to_text
 from autograder.problems import Problem
-from manyheads import wire
+from manyheads.calling import wire
 from tests.support.real_course import chapters
 from tests.support.toy import TOY
 

@@ -15,11 +15,13 @@ from torch import Tensor
 from autograder.course.chapter import Chapter
 from autograder.course.draw import Draw
 from autograder.course.exams import VISIBLE_SEED, set_exams
-from manyheads import comparison, diagnosis, earlier, fixtures, probe, wire
-from manyheads.call import Answer, Call
-from manyheads.exam import CHECKS, SHAPES, Exam
-from manyheads.nothing_computed import depends_on_nothing
-from manyheads.sources import forbidden_name
+from manyheads import earlier
+from manyheads.calling import probe, wire
+from manyheads.calling.call import Answer, Call
+from manyheads.checking import comparison, diagnosis, exam_files
+from manyheads.checking.exam import CHECKS, SHAPES, Exam
+from manyheads.checking.nothing_computed import depends_on_nothing
+from manyheads.source.forbidden_names import forbidden_name
 from tests.support.real_course import CHAPTERS, SECRET, chapters
 
 seeds = pytest.mark.parametrize("seed", [VISIBLE_SEED, pytest.param(SECRET, marks=pytest.mark.slow)])
@@ -150,7 +152,7 @@ def test_misconceptions_have_names_hints_and_no_twins(chapter: Chapter) -> None:
 
 @chapters
 def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
-    learners = fixtures.all_exams()
+    learners = exam_files.all_exams()
     for name, exam in set_exams(chapter, VISIBLE_SEED).items():
         assert list(learners[name].hints.items()) == list(exam.hints.items())  # of two that explain all, the first wins
         assert [trial.name for trial in learners[name].trials] == [trial.name for trial in exam.trials]

@@ -9,9 +9,10 @@ import pytest
 
 from autograder.course.chapter import Chapter, read_chapter
 from autograder.course.exams import set_exams
-from manyheads import diagnosis, probe
-from manyheads.call import Call
-from manyheads.diagnosis import Finding
+from manyheads.calling import probe
+from manyheads.calling.call import Call
+from manyheads.checking import diagnosis
+from manyheads.checking.diagnosis import Finding
 from tests.support.toy import TOY_COURSE
 
 QUESTION = '''

@@ -6,8 +6,9 @@ import textwrap
 
 import pytest
 
-from manyheads import diagnosis, fixtures, probe
-from manyheads.exam import CHECKS
+from manyheads.calling import probe
+from manyheads.checking import diagnosis, exam_files
+from manyheads.checking.exam import CHECKS
 from tests.support.real_course import CHAPTERS
 
 WIDTH = "took the root of the notebook's width, which a loop further up has left at 1024"
@@ -79,7 +80,7 @@ def test_a_mistake_is_named_where_the_code_is_as_the_name_says(signature: str, b
     exercise = signature.partition("(")[0]
     source = f"def {signature}:\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
     (chapter,) = [chapter for chapter in CHAPTERS if exercise in chapter.exercises]
-    exam = fixtures.all_exams()[exercise]
+    exam = exam_files.all_exams()[exercise]
     written = chapter.namespace({exercise: source})[exercise]
     given = [probe.run(written, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
     findings = [diagnosis.examine(exam, given, check, source) for check in CHECKS]

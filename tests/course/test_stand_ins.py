@@ -13,8 +13,9 @@ from autograder.course.chapter import Chapter
 from autograder.course.draw import Draw
 from autograder.course.exams import set_exams
 from autograder.course.stand_ins import self_contained
-from manyheads import earlier, memory
-from manyheads.call import Call
+from manyheads import earlier
+from manyheads.calling.call import Call
+from manyheads.measuring import memory
 from tests.support.real_course import SECRET, chapters
 
 LARGER = 4  # times: with such sizes (12 … 44) one tensor too many shows

@@ -12,9 +12,10 @@ from torch import Tensor
 from autograder.course.chapter import Chapter
 from autograder.judge.judge import Judge
 from autograder.judge.verdict import Verdict
-from manyheads import check, probe, wire
-from manyheads.call import Call
-from manyheads.exam import OUTPUTS
+from manyheads import check
+from manyheads.calling import probe, wire
+from manyheads.calling.call import Call
+from manyheads.checking.exam import OUTPUTS
 from tests.support.judging import asking
 from tests.support.real_course import CHAPTERS, SECRET
 

@@ -11,9 +11,9 @@ from autograder.course import exams as examiner
 from autograder.course.chapter import Chapter, GradedCell
 from autograder.judge.judge import Judge
 from autograder.judge.verdict import PASSED, Verdict
-from manyheads import probe
-from manyheads.call import Answer, missing
-from manyheads.exam import Exam
+from manyheads.calling import probe
+from manyheads.calling.call import Answer, missing
+from manyheads.checking.exam import Exam
 from tests.support.judging import asking, judge_all
 
 

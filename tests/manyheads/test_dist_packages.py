@@ -17,8 +17,8 @@ sys.path.insert(0, {folder!r})
 import linecache
 import torch
 from torch import nn
-from manyheads import probe
-from manyheads.call import Call
+from manyheads.calling import probe
+from manyheads.calling.call import Call
 
 assert torch.__file__.startswith({folder!r}) and probe.__file__.startswith({folder!r})
 cell = '''

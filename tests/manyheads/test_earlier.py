@@ -10,9 +10,9 @@ import torch
 
 from autograder.course.chapter import Chapter, read_chapter
 from manyheads import check, earlier
+from manyheads.calling.sealed import unsealed
+from manyheads.checking.exam_files import all_exams
 from manyheads.earlier import keep, whose
-from manyheads.fixtures import all_exams
-from manyheads.sealed import unsealed
 from tests.support.real_course import CHAPTERS, chapters
 
 OWN = "def causal_mask(seq, device=None):\n    return torch.ones(seq, seq, dtype=torch.bool, device=device).tril()\n"

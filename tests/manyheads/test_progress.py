@@ -14,7 +14,9 @@ from playwright.sync_api import expect
 
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 from autograder.course.notebooks import set_solution
-from manyheads import check, earlier, fixtures, probe, progress
+from manyheads import check, earlier, progress
+from manyheads.calling import probe
+from manyheads.checking import exam_files
 from manyheads.progress import DONE, PARTLY, UNCHECKED, UNWRITTEN, WRONG, Row
 from tests.support.lab import browser_page, jupyter_lab
 from tests.support.real_course import CHAPTERS, chapters
@@ -154,8 +156,8 @@ def test_where_a_grader_asks_nothing_is_counted_or_shown(
 ) -> None:
     session = Session()
     monkeypatch.setattr(probe, "_responded", True)
-    monkeypatch.setattr(fixtures, "exams_by_chapter", lambda: pytest.fail("fixtures were read"))
-    monkeypatch.setattr(progress, "exams_by_chapter", fixtures.exams_by_chapter)
+    monkeypatch.setattr(exam_files, "exams_by_chapter", lambda: pytest.fail("fixtures were read"))
+    monkeypatch.setattr(progress, "exams_by_chapter", exam_files.exams_by_chapter)
     monkeypatch.setattr(earlier, "kept_in", lambda: pytest.fail("kept code was looked for"))
     capsys.readouterr()
     session.shell.run_cell("check.progress()").raise_error()
@@ -180,7 +182,7 @@ def test_the_table_can_be_read_aloud() -> None:
 @chapters
 def test_every_chapter_ends_with_it_and_every_check_is_worth_something(chapter: Chapter) -> None:
     assert chapter.cells[-1].source == "check.progress()"
-    exams = fixtures.exams_by_chapter()[chapter.name]
+    exams = exam_files.exams_by_chapter()[chapter.name]
     worth = {f"{name}.{check}": points for name, exam in exams.items() for check, points in exam.points.items()}
     assert worth == {cell.marker: cell.points for cell in chapter.graded_cells}
 

@@ -41,7 +41,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # The tests of what is drawn and moved. They import nothing of the grader, which has no place on Colab. Of these the
 # ones that depend on versions: whether words fit is matplotlib's doing, how controls behave is ipywidgets'.
-DRAWING = re.compile(r"^from manyheads(\.widgets\S*| import .*\bstyle\b.*)", re.MULTILINE)
+DRAWING = re.compile(r"^from manyheads\.(widgets\S*|pictures import .*\bstyle\b.*)", re.MULTILINE)
 GRADING = re.compile(r"^from (autograder(?!\.course\.chapter )|tests(?!\.support\.figures )|\.)", re.MULTILINE)
 DEPENDS_ON_VERSIONS = "EveryWidget or is_readable or long_tokens"
 DRAWING_TESTS = [

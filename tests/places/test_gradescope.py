@@ -113,7 +113,7 @@ def test_the_package_has_what_gradescope_asks_for_at_its_root(packed: Path) -> N
             done = subprocess.run(["bash", "-n"], input=archive.read(script), capture_output=True)
             assert done.returncode == 0, done.stderr
     assert {f"solutions/{TOY}/exercises/{name}.py" for name in ("__init__", "_shared", "row_sums")} <= set(names)
-    assert "manyheads/probe.py" in names
+    assert "manyheads/calling/probe.py" in names
     assert "autograder/places/templates/gradescope/setup.sh" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith(("/", "tests/"))]
 

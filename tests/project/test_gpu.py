@@ -18,7 +18,7 @@ from autograder.problems import Problem
 from benchmarks import gpu
 from benchmarks.on_gpu import backends, checks, memory, rounding, solved, stopwatch
 from benchmarks.on_gpu.findings import Findings
-from manyheads.call import Call
+from manyheads.calling.call import Call
 from tests.support.real_course import chapters
 from tests.support.toy import TOY
 

@@ -26,7 +26,7 @@ def test_the_wheel_holds_both_packages_whole_and_nothing_else(built: tuple[Path,
     assert names == {path.relative_to(REPOSITORY_ROOT).as_posix() for path in wanted}
     assert {f"manyheads/fixtures/{chapter.name}.safetensors" for chapter in CHAPTERS} <= names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names  # type checkers read the packages' own types
-    assert {"manyheads/minilm_reference.safetensors", "autograder/report/templates/report.html.j2"} <= names
+    assert {"manyheads/models/minilm_reference.safetensors", "autograder/report/templates/report.html.j2"} <= names
 
 
 @pytest.mark.slow

@@ -517,7 +517,7 @@ for source in sys.argv[1:]:
 """
 _LOOK_AROUND = """
 import os, sys, manyheads.check, torch
-from manyheads import fixtures
+from manyheads.checking import exam_files
 clone = os.path.dirname(os.path.dirname(manyheads.__file__))
 beside = os.path.dirname(clone)
 
@@ -528,7 +528,7 @@ def shown(package):
 
 
 print([clone, sys.prefix, sorted(os.listdir("/tmp")), os.listdir(beside), sorted(os.listdir(clone)),
-       os.listdir(fixtures.FOLDER), sorted(shown("autograder"))])
+       os.listdir(exam_files.FOLDER), sorted(shown("autograder"))])
 for place in (os.path.join(clone, "manyheads"), sys.prefix):
     try:
         open(os.path.join(place, "mine"), "w")

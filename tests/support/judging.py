@@ -8,10 +8,10 @@ from typing import Any
 from autograder.course.chapter import Chapter
 from autograder.judge.judge import Judge
 from autograder.judge.verdict import Verdict
-from manyheads import probe
-from manyheads.call import Answer
-from manyheads.diagnosis import Ask
-from manyheads.exam import Exam
+from manyheads.calling import probe
+from manyheads.calling.call import Answer
+from manyheads.checking.diagnosis import Ask
+from manyheads.checking.exam import Exam
 
 
 def asking(namespace: dict[str, Any]) -> Ask:

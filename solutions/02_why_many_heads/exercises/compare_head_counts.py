@@ -16,7 +16,7 @@ def compare_with_a_spy(target, head_counts, key):
 
     What a model reaches is worked out when it is trained: before, no accuracy is there to be found.
     """
-    from manyheads import pretend
+    from manyheads.calling import pretend_hardware
 
     asked_for, trainings = tuple(head_counts), {}
 
@@ -26,7 +26,7 @@ def compare_with_a_spy(target, head_counts, key):
         if num_heads not in asked_for:
             raise ValueError(f"train was given {num_heads}, which is not among the head_counts")
         trainings[num_heads] = trainings.get(num_heads, 0) + 1
-        return round(pretend.number(key, num_heads), 3)
+        return round(pretend_hardware.number(key, num_heads), 3)
 
     result = target(train, head_counts)
     return result, list(trainings), trainings

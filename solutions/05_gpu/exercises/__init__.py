@@ -1,7 +1,8 @@
 """The exercises of chapter 5, in the lesson's order.
 
-Everything can be judged without a GPU: on pretend hardware (`manyheads.pretend`), on torch's pretend device "meta",
-and by tolerances that depend on the dtype. Where there is a real GPU, the probes run the code there as well.
+Everything can be judged without a GPU: on pretend hardware (`manyheads.calling.pretend_hardware`), on torch's pretend
+device "meta", and by tolerances that depend on the dtype. Where there is a real GPU, the probes run the code there as
+well.
 """
 
 from . import (

@@ -7,9 +7,9 @@ def device_on_a_machine(target, cuda_gpus, mps):
     """Ask for the device on a machine that has so many NVIDIA GPUs, and Apple's GPU or not."""
     import torch
 
-    from manyheads import pretend
+    from manyheads.calling import pretend_hardware
 
-    with pretend.machine(cuda_gpus, mps):
+    with pretend_hardware.machine(cuda_gpus, mps):
         answer = target()
     return torch.device(answer.type) if isinstance(answer, torch.device) else answer
 

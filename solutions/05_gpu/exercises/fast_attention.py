@@ -55,9 +55,9 @@ def fast_attention_spied_on(target, q, k, v, mask, is_causal):
     """Call it where the inputs lie and, if this machine has a GPU, there too; else the answer counts for both."""
     import torch
 
-    from manyheads import pretend
+    from manyheads.calling import pretend_hardware
 
-    with pretend.AttentionSpy() as spy:
+    with pretend_hardware.AttentionSpy() as spy:
         here = target(q, k, v, mask, is_causal)
     used = bool(spy.dropouts)
     if q.is_meta or not torch.cuda.is_available():

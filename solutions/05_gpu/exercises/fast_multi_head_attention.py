@@ -81,11 +81,11 @@ def layer_spied_on(layer, query, key, value, mask, is_causal):
     """
     import torch
 
-    from manyheads import pretend
+    from manyheads.calling import pretend_hardware
 
     layer.to(device=query.device, dtype=query.dtype)
     inputs = (query, key, value, mask)
-    with pretend.AttentionSpy() as spy:
+    with pretend_hardware.AttentionSpy() as spy:
         here = there = layer(*inputs, is_causal)
     if torch.cuda.is_available() and not query.is_meta:
         try:

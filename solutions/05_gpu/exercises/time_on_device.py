@@ -40,7 +40,7 @@ def seconds_on_a_pretend_clock(target, device, warmup, repeats, order, key):
     The warm-up calls are slow, and so is one of those that are timed. All timed calls differ, but for the middle two of
     an even number: there, every way to take a median agrees.
     """
-    from manyheads import pretend
+    from manyheads.calling import pretend_hardware
 
     options = () if warmup is None else (warmup, repeats)
     slow, timed = options or (3, 20)
@@ -50,15 +50,15 @@ def seconds_on_a_pretend_clock(target, device, warmup, repeats, order, key):
         """How long a call takes. Nobody works it out before it is over."""
         call %= slow + timed
         if call < slow:
-            return round(4 - call / 10 + pretend.number(key, call) / 20, 2)
+            return round(4 - call / 10 + pretend_hardware.number(key, call) / 20, 2)
         place = (start + step * (call - slow)) % timed  # among the timed calls, sorted
         if timed > 1 and place == timed - 1:
-            return round(9 + pretend.number(key, "slowest"), 2)
+            return round(9 + pretend_hardware.number(key, "slowest"), 2)
         if timed % 2 == 0 and place == timed // 2:
             place -= 1
-        return round(1 + place / 10 + pretend.number(key, place, "sorted") / 20, 2)
+        return round(1 + place / 10 + pretend_hardware.number(key, place, "sorted") / 20, 2)
 
-    with pretend.clock(str(device) == "cuda", getattr(target, "__globals__", None)) as clock:
+    with pretend_hardware.clock(str(device) == "cuda", getattr(target, "__globals__", None)) as clock:
 
         def job():
             call = clock.jobs

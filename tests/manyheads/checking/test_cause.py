@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from manyheads import probe
-from manyheads.call import Answer, Call, Failure
-from manyheads.cause import Operations, agree
-from manyheads.diagnosis import examine
-from manyheads.exam import Exam, Trial
+from manyheads.calling import probe
+from manyheads.calling.call import Answer, Call, Failure
+from manyheads.calling.cause import Operations, agree
+from manyheads.checking.diagnosis import examine
+from manyheads.checking.exam import Exam, Trial
 
 Q, K = torch.ones(2, 3, 5), torch.ones(2, 4, 5)
 PRELUDE = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manyheads.call import Answer, Call, Failure, Gradients, Opaque
-from manyheads.comparison import first_divergence
-from manyheads.diagnosis import Finding, decide, examine
-from manyheads.exam import CHECKS, Exam, Trial, foundations
-from manyheads.forbidden import FORBIDDEN
+from manyheads.calling.call import Answer, Call, Failure, Gradients, Opaque
+from manyheads.calling.forbidden_calls import FORBIDDEN
+from manyheads.checking.comparison import first_divergence
+from manyheads.checking.diagnosis import Finding, decide, examine
+from manyheads.checking.exam import CHECKS, Exam, Trial, foundations
 
 RIGHT = torch.arange(12.0).reshape(3, 4) + 1
 

@@ -6,14 +6,14 @@ import json
 
 from autograder.course.chapter import Chapter
 from autograder.course.exams import VISIBLE_SEED, set_exams
-from manyheads import comparison, fixtures
+from manyheads.checking import comparison, exam_files
 
 
 def test_exams_come_back_as_they_were_written(toy: Chapter) -> None:
     exams = set_exams(toy, VISIBLE_SEED)
-    document, tensors = fixtures.pack(list(exams.values()))
+    document, tensors = exam_files.pack(list(exams.values()))
 
-    back = fixtures.unpack(json.loads(json.dumps(document)), tensors)
+    back = exam_files.unpack(json.loads(json.dumps(document)), tensors)
 
     assert [exam.exercise for exam in back] == list(exams)
     for exam, read in zip(exams.values(), back, strict=True):
@@ -26,7 +26,7 @@ def test_exams_come_back_as_they_were_written(toy: Chapter) -> None:
 
 
 def test_of_a_wrong_answer_only_what_is_wrong_is_written(toy: Chapter) -> None:
-    document, _ = fixtures.pack(list(set_exams(toy, VISIBLE_SEED).values()))
+    document, _ = exam_files.pack(list(set_exams(toy, VISIBLE_SEED).values()))
 
     trials = [trial for exam in document["exams"] for trial in exam["trials"]]
     wrong = [(trial["right"], answer) for trial in trials for answer in trial["wrong"].values()]

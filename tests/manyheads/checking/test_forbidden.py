@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from manyheads import probe
-from manyheads.call import Answer, Call
-from manyheads.forbidden import FORBIDDEN
-from manyheads.sources import forbidden_name
+from manyheads.calling import probe
+from manyheads.calling.call import Answer, Call
+from manyheads.calling.forbidden_calls import FORBIDDEN
+from manyheads.source.forbidden_names import forbidden_name
 
 SDPA = "scaled_dot_product_attention"
 FORBIDS = (SDPA, "MultiheadAttention", "numel")

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from manyheads import probe, wire
-from manyheads.call import Call
+from manyheads.calling import probe, wire
+from manyheads.calling.call import Call
 
 
 def call(**inputs: object) -> Call:
@@ -213,7 +213,8 @@ def test_an_answer_of_any_kind_arrives_as_data(value: object, tmp_path: Path) ->
 
 def test_a_line_of_this_package_is_not_the_learners() -> None:
     probe_source = (
-        "def probe(target):\n    from manyheads import pretend\n    with pretend.clock(gpu=False):\n        target()"
+        "def probe(target):\n    from manyheads.calling import pretend_hardware\n"
+        "    with pretend_hardware.clock(gpu=False):\n        target()"
     )
 
     def target() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from manyheads.magics import without_magics
-from manyheads.presumed import shows
-from manyheads.reached import reached, statements
-from manyheads.sources import forbidden_name
+from manyheads.source.forbidden_names import forbidden_name
+from manyheads.source.magics import without_magics
+from manyheads.source.presumed import shows
+from manyheads.source.reached import reached, statements
 
 
 def texts(source: str) -> list[str]:

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from manyheads import earlier, fixtures
-from manyheads.sealed import sealed, unsealed
+from manyheads import earlier
+from manyheads.calling.sealed import sealed, unsealed
+from manyheads.checking import exam_files
 from tests.support.real_course import CHAPTERS
 
 LENT = [(chapter, name) for chapter in CHAPTERS for name in chapter.stand_ins]
@@ -30,13 +31,13 @@ def test_source_comes_back_whole() -> None:
 
 
 def test_no_line_of_a_stand_in_can_be_read_in_learners_files() -> None:
-    stored = b"".join(path.read_bytes() for path in sorted(fixtures.FOLDER.iterdir())).decode(errors="replace")
+    stored = b"".join(path.read_bytes() for path in sorted(exam_files.FOLDER.iterdir())).decode(errors="replace")
     for chapter, name in LENT:
         assert not [line for line in lines_of(chapter.stand_ins[name]) if line in stored], name
 
 
 def test_an_exam_shows_its_stand_in_neither_printed_nor_in_its_fields() -> None:
-    for exam in fixtures.all_exams().values():
+    for exam in exam_files.all_exams().values():
         exam = replace(exam, trials=())  # tensors, which take seconds to print
         shown = f"{exam} {exam!r} {vars(exam)}"
         for line in lines_of(unsealed(exam.stand_in)):

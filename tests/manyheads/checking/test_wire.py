@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from manyheads import wire
-from manyheads.call import Answer, Call, Failure, Opaque
+from manyheads.calling import wire
+from manyheads.calling.call import Answer, Call, Failure, Opaque
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=50)
 values = st.recursive(

@@ -15,9 +15,12 @@ from torch import Tensor, nn
 
 from autograder.course.chapter import REPOSITORY_ROOT
 from benchmarks import attention as benchmark
-from manyheads import charts, contestants, measure, memory, pretend, recorded, style, threads
-from manyheads.contestants import COMPILED, FAST, FUSED, LOOP, TORCH, VARIANTS, Layers
-from manyheads.measure import Measured, Setting
+from manyheads import threads
+from manyheads.calling import pretend_hardware
+from manyheads.measuring import contestants, measure, memory, recorded
+from manyheads.measuring.contestants import COMPILED, FAST, FUSED, LOOP, TORCH, VARIANTS, Layers
+from manyheads.measuring.measure import Measured, Setting
+from manyheads.pictures import charts, style
 
 CPU = torch.device("cpu")
 SETTING = Setting(batch=2, seq=7, d_model=12, num_heads=3)
@@ -280,7 +283,7 @@ def test_torch_answers_as_on_the_pretend_machine_and_as_before_afterwards(
     gpus: int, mps: bool, kind: str | None
 ) -> None:
     before = torch.cuda.is_available(), torch.backends.mps.is_available(), torch.accelerator.is_available()
-    with pretend.machine(gpus, mps):
+    with pretend_hardware.machine(gpus, mps):
         assert torch.cuda.is_available() == (gpus > 0)
         assert torch.cuda.device_count() == gpus
         assert torch.backends.mps.is_available() == mps
@@ -289,14 +292,14 @@ def test_torch_answers_as_on_the_pretend_machine_and_as_before_afterwards(
 
 
 def test_the_pretend_gpu_works_while_the_caller_goes_on() -> None:
-    with pretend.clock(gpu=True) as clock:
+    with pretend_hardware.clock(gpu=True) as clock:
         start = time.perf_counter()
         clock.job(lambda: 5.0)
         ordered = time.perf_counter() - start
         torch.cuda.synchronize()
         done = time.perf_counter() - start
-    assert ordered == pytest.approx(pretend.LAUNCH)
-    assert done == pytest.approx(pretend.LAUNCH + 5)
+    assert ordered == pytest.approx(pretend_hardware.LAUNCH)
+    assert done == pytest.approx(pretend_hardware.LAUNCH + 5)
 
 
 @pytest.mark.parametrize("gpu", [False, True])
@@ -307,7 +310,7 @@ def test_how_long_a_job_takes_is_unknown_until_the_clock_gets_there(gpu: bool) -
         asked.append(job)
         return 1.0 + job
 
-    with pretend.clock(gpu) as clock:
+    with pretend_hardware.clock(gpu) as clock:
         start = time.perf_counter()
         for job in range(3):
             clock.job(functools.partial(seconds, job))
@@ -316,12 +319,12 @@ def test_how_long_a_job_takes_is_unknown_until_the_clock_gets_there(gpu: bool) -
             time.perf_counter()
             assert asked == []
             torch.cuda.synchronize()
-        assert time.perf_counter() - start == pytest.approx(6 + gpu * pretend.LAUNCH)
+        assert time.perf_counter() - start == pytest.approx(6 + gpu * pretend_hardware.LAUNCH)
         assert asked == [0, 1, 2]
 
 
 def test_the_pretend_cpu_has_no_gpu_to_wait_for() -> None:
-    with pretend.clock(gpu=False) as clock:
+    with pretend_hardware.clock(gpu=False) as clock:
         start = time.monotonic()
         clock.job(lambda: 5.0)
         assert time.monotonic() - start == pytest.approx(5)
@@ -331,7 +334,7 @@ def test_the_pretend_cpu_has_no_gpu_to_wait_for() -> None:
 
 def test_real_time_is_back_afterwards_also_after_an_error() -> None:
     real, synchronize = time.perf_counter, torch.cuda.synchronize
-    with pytest.raises(ZeroDivisionError), pretend.clock(gpu=True):
+    with pytest.raises(ZeroDivisionError), pretend_hardware.clock(gpu=True):
         1 / 0  # noqa: B018
     assert time.perf_counter is real
     assert torch.cuda.synchronize is synchronize
@@ -340,7 +343,7 @@ def test_real_time_is_back_afterwards_also_after_an_error() -> None:
 def test_other_threads_keep_real_time() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor() as pool, pretend.clock(gpu=False) as clock:
+    with ThreadPoolExecutor() as pool, pretend_hardware.clock(gpu=False) as clock:
         elsewhere = pool.submit(time.monotonic).result()
         assert time.monotonic() == clock.now
         assert elsewhere != clock.now
@@ -348,7 +351,7 @@ def test_other_threads_keep_real_time() -> None:
 
 def test_the_spy_sees_attention_however_it_is_called() -> None:
     q = torch.randn(2, 3, 5, 4)
-    with pretend.AttentionSpy() as spy:
+    with pretend_hardware.AttentionSpy() as spy:
         nn.functional.scaled_dot_product_attention(q, q, q, None, 0.25)
         torch.nn.functional.scaled_dot_product_attention(q, q, value=q, is_causal=True)
     assert spy.dropouts == [0.25, 0.0]
@@ -356,7 +359,7 @@ def test_the_spy_sees_attention_however_it_is_called() -> None:
 
 def test_the_spy_stops_keys_without_values_which_torch_does_not() -> None:
     q = torch.randn(2, 3, 5, 4)
-    with pytest.raises(RuntimeError, match="5 keys and 4 values"), pretend.AttentionSpy():
+    with pytest.raises(RuntimeError, match="5 keys and 4 values"), pretend_hardware.AttentionSpy():
         nn.functional.scaled_dot_product_attention(q, q, q[:, :, :4])
 
 

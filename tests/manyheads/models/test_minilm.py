@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads import checkpoint as checkpoints
-from manyheads.checkpoint import FOLDER_SETTING, PACKAGE, TENSORS, VOCABULARY, Checkpoint, random_checkpoint
-from manyheads.minilm import MiniLM, distance_from_published, mean_pooling, published
-from manyheads.wordpiece import WordPiece
+from manyheads.models import checkpoint as checkpoints
+from manyheads.models.checkpoint import FOLDER_SETTING, PACKAGE, TENSORS, VOCABULARY, Checkpoint, random_checkpoint
+from manyheads.models.minilm import MiniLM, distance_from_published, mean_pooling, published
+from manyheads.models.wordpiece import WordPiece
 from tests.support.real_course import CHAPTERS
 from tests.support.run_notebook import errors, is_graded, run, streams
 

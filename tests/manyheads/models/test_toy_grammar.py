@@ -11,8 +11,8 @@ from torch import Tensor
 
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapter
 from manyheads.earlier import SingleHeadAttention
-from manyheads.ready_heads import ReadyHeads
-from manyheads.toy_grammar import (
+from manyheads.models.ready_heads import ReadyHeads
+from manyheads.models.toy_grammar import (
     ADJECTIVES,
     ANSWERS,
     HELD_OUT,
@@ -182,7 +182,7 @@ def lesson(chapter: Chapter) -> dict[str, Any]:
     """The names of the lesson up to its training loop: the model, the data, `train` and `accuracy`."""
     names: dict[str, Any] = {}
     for cell in chapter.cells:
-        wanted = ("class ToyModel", "def train(", "from manyheads.toy_grammar import QUESTIONS")
+        wanted = ("class ToyModel", "def train(", "from manyheads.models.toy_grammar import QUESTIONS")
         if cell.metadata.get("role") == "imports" or any(text in cell.source for text in wanted):
             exec(compile(cell.source, "<lesson>", "exec"), names)
     return names

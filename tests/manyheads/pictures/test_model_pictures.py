@@ -7,8 +7,8 @@ import torch
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from manyheads import style
-from manyheads.model_pictures import draw_layer_map, draw_pairs, draw_silencing
+from manyheads.pictures import style
+from manyheads.pictures.model_pictures import draw_layer_map, draw_pairs, draw_silencing
 
 
 def texts(figure: Figure) -> list[str]:

@@ -10,8 +10,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from manyheads import style
-from manyheads.number_grids import draw_number_grids, number_grids
+from manyheads.pictures import style
+from manyheads.pictures.number_grids import draw_number_grids, number_grids
 from tests.support.figures import assert_readable, texts
 
 WORDS = ["the", "cat", "sat", "down"]

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads import style
+from manyheads.pictures import style
 from manyheads.widgets import head_viewer, model_head_viewer
 from manyheads.widgets.head_viewer import (
     TOKENS,

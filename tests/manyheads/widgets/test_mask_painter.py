@@ -21,7 +21,7 @@ from PIL.Image import open as open_picture
 from torch import Tensor, nn
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads import style
+from manyheads.pictures import style
 from manyheads.widgets import mask_painter
 from manyheads.widgets.explorer import Explorer
 from manyheads.widgets.mask_painter import BOTH, FUTURE, NUM_HEADS, PAD, PADDING, SENTENCE, SEQ, Painting, paint

@@ -17,14 +17,14 @@ from matplotlib.patches import Rectangle
 from PIL.Image import open as open_picture
 from torch import Tensor
 
-from manyheads import style
-from manyheads.ready_heads import ReadyHeads
-from manyheads.toy_grammar import NUMBER, ONE_ASKS, THREE_ASK, VOCABULARY, Game, Sentences, sentence, sentences
+from manyheads.models.ready_heads import ReadyHeads
+from manyheads.models.toy_grammar import NUMBER, ONE_ASKS, THREE_ASK, VOCABULARY, Game, Sentences, sentence, sentences
+from manyheads.pictures import style
+from manyheads.pictures.relation_map import describe_relation_maps, draw_relation_maps
 from manyheads.widgets import one_or_many, sentence_explorer
 from manyheads.widgets.explorer import Explorer
-from manyheads.widgets.one_or_many import Run, draw_runs, percent
 from manyheads.widgets.one_sentence import describe_reading, draw_reading, read
-from manyheads.widgets.relation_map import describe_relation_maps, draw_relation_maps
+from manyheads.widgets.training_race import Run, draw_runs, percent
 from tests.support.figures import assert_readable, texts
 
 OURS = sentence("The black cat sat on the mat.")
@@ -88,7 +88,7 @@ class TestOneOrMany:
         assert "1 head:" not in live.words.value
 
     def test_the_last_step_is_always_drawn_and_others_only_now_and_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        module = sys.modules["manyheads.widgets.one_or_many"]
+        module = sys.modules["manyheads.widgets.training_race"]
         clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
         monkeypatch.setattr(module, "time", clock)
         live = one_or_many([1], steps=1000)

@@ -18,10 +18,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads import style
+from manyheads.pictures import style
 from manyheads.widgets import projection_explorer
 from manyheads.widgets.explorer import Explorer
-from manyheads.widgets.layer_run import run_layer
 from manyheads.widgets.projection_explorer import (
     D_MODELS,
     MOST_HEADS,
@@ -31,6 +30,7 @@ from manyheads.widgets.projection_explorer import (
     heads_that_do_not,
 )
 from manyheads.widgets.projection_flow import Flow, draw_flow, draw_remainder, in_bytes, in_words
+from manyheads.widgets.trace_layer import run_layer
 from tests.support.figures import assert_readable, hides_its_picture, shown, texts
 
 CHAPTER = "03_a_head_each"

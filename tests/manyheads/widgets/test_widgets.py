@@ -25,8 +25,8 @@ from PIL.Image import open as open_picture
 from torch import Tensor
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads import style
-from manyheads.lettering import Canvas
+from manyheads.pictures import style
+from manyheads.pictures.word_cache import Canvas
 from manyheads.widgets import head_map, head_viewer, model_head_viewer, scaling_explorer
 from manyheads.widgets.explorer import Explorer, View
 from manyheads.widgets.head_map import MADE_BY_HAND, TOKENS, draw_head_map, vectors
@@ -454,7 +454,7 @@ class TestEveryWidget:
 
     @pytest.mark.slow
     def test_importing_the_widgets_does_not_import_pyplot(self) -> None:
-        code = "import sys, manyheads.style, manyheads.widgets as w; w.scaling_explorer(); print(*sys.modules)"
+        code = "import sys, manyheads.pictures.style, manyheads.widgets as w; w.scaling_explorer(); print(*sys.modules)"
 
         modules = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -600,7 +600,7 @@ class TestStyle:
         assert word.get_window_extent().x0 + word.get_window_extent().width / 2 == pytest.approx(0.75 * 600, abs=1)
 
     def test_a_figure_from_elsewhere_is_refused_with_the_reason(self) -> None:
-        with pytest.raises(TypeError, match=r"manyheads\.style\.figure"):
+        with pytest.raises(TypeError, match=r"manyheads\.pictures\.style\.figure"):
             style.png(Figure())
 
     def test_a_picture_in_a_cell_says_what_it_shows(self) -> None:

@@ -1,0 +1,7 @@
+"""Calls the learner's code, in the learner's own process, and writes down what came back.
+
+`probe.run` carries out a `call.Call` and returns its `call.Answer`; `wire` carries both from one process to another.
+Nothing here knows a right answer.
+"""
+
+__all__ = ["call", "cause", "forbidden_calls", "frames", "pretend_hardware", "probe", "sealed", "wire"]

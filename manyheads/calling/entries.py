@@ -1,0 +1,164 @@
+"""Puts a watch where calls of torch arrive, whatever way they went: its dispatcher, and the code of its functions.
+
+`forbidden_calls.py` uses it beside a mode of torch's, which each thread has to have and which code can leave. What is
+done here holds for all threads, for compiled and traced code, and for references that were taken before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+import torch
+from torch import nn
+from torch._C import DispatchKey
+
+from .frames import code_of
+
+# Called with a name and with the frame of the call, None where no Python code made it. It may raise.
+Decide = Callable[[str, FrameType | None], None]
+
+# An operator that is made of others is looked up at the first of these keys that its arguments have.
+_COMPOSITE = ("AutogradCPU", "CPU", "FuncTorchBatched", "FuncTorchVmapMode")
+_ALWAYS = "BackendSelect"  # every call that reaches a kernel comes past this key
+_ENTRY = "what is called in a function's place"
+
+
+@contextlib.contextmanager
+def watched(names: Collection[str], decide: Decide) -> Iterator[None]:
+    """Within the block, have `decide` called before each call of torch's operators, functions and layers so named."""
+    with ready(names):
+        for_now = _ready[frozenset(names)]
+        for_now.append(decide)
+        try:
+            yield
+        finally:
+            for_now.remove(decide)
+
+
+@contextlib.contextmanager
+def ready(names: Collection[str]) -> Iterator[None]:
+    """Within the block, `watched` takes these names in no time: by itself it takes half a millisecond."""
+    if frozenset(names) in _ready:
+        yield
+        return
+    deciding = _ready[frozenset(names)] = []
+
+    def decide(name: str, frame: FrameType | None) -> None:
+        for one in deciding:
+            one(name, frame)
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(_ready.pop, frozenset(names))
+        # torch warns where it has a way of its own for a key. It is taken again afterwards.
+        with warnings.catch_warnings(action="ignore"):
+            for name in names:
+                for operator in _operators(name):
+                    for key in _COMPOSITE if _is_composite(operator) else (_ALWAYS,):
+                        library: Any = torch._C._dispatch_library("IMPL", "aten", "", __file__, 0)
+                        stack.callback(library.reset)
+                        library.impl(_qualified(operator), key, _before_operator(name, operator, decide), True)
+        for name in names:
+            for function in _functions(name):
+                stack.enter_context(_before_function(name, function, decide))
+        yield
+
+
+_ready: dict[frozenset[str], list[Decide]] = {}  # who decides now, by names
+
+
+@lru_cache(maxsize=256)
+def _operators(name: str) -> tuple[Any, ...]:
+    """Return the overloads of torch's operator of that name."""
+    packet = getattr(torch.ops.aten, name, None)
+    if packet is None:
+        return ()
+    # some are there for TorchScript alone, and have no kernel
+    return tuple(
+        operator
+        for operator in (getattr(packet, overload) for overload in packet.overloads())
+        if torch._C._dispatch_has_kernel(operator.name())
+    )
+
+
+def _qualified(operator: Any) -> str:
+    return str(operator.name()).partition("::")[2]
+
+
+@lru_cache(maxsize=256)
+def _is_composite(operator: Any) -> bool:
+    return bool(operator.has_kernel_for_dispatch_key(DispatchKey.CompositeImplicitAutograd))
+
+
+def _before_operator(name: str, operator: Any, decide: Decide) -> Callable[..., Any]:
+    composite = _is_composite(operator)
+    below = torch._C._dispatch_keyset_full_after(getattr(DispatchKey, _ALWAYS))
+
+    def call(keys: Any, *args: Any, **kwargs: Any) -> Any:
+        decide(name, _caller())
+        if composite:
+            return operator._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
+        return operator.redispatch(keys & below, *args, **kwargs)
+
+    return call
+
+
+def _functions(name: str) -> Iterator[FunctionType]:
+    """Yield torch's Python functions of that name, and the way through the layer of that name."""
+    flex = sys.modules.get("torch.nn.attention.flex_attention")
+    found = [vars(place).get(name) for place in (torch, torch.functional, nn.functional, flex) if place is not None]
+    layer = getattr(nn, name, None)
+    if isinstance(layer, type) and issubclass(layer, nn.Module):
+        found.append(layer.forward)
+    for place, function in enumerate(found):
+        if isinstance(function, FunctionType) and all(function is not other for other in found[:place]):
+            yield function
+
+
+@contextlib.contextmanager
+def _before_function(name: str, function: FunctionType, decide: Decide) -> Iterator[None]:
+    """Exchange the function's code: who has kept a reference to it calls the new one, too."""
+    code = function.__code__
+    original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+    original.__kwdefaults__ = function.__kwdefaults__
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        decide(name, _caller())
+        return original(*args, **kwargs)
+
+    entry = _passing_on_to(call, code)
+    _entries.add(entry)
+    function.__code__ = entry
+    try:
+        yield
+    finally:
+        function.__code__ = code
+        _entries.discard(entry)
+
+
+def _pass_on(*args: Any, **kwargs: Any) -> Any:
+    function: Any = "what is called in a function's place"
+    return function(*args, **kwargs)
+
+
+def _passing_on_to(function: Callable[..., Any], code: CodeType) -> CodeType:
+    """Return code that calls `function`, to stand in the place of `code`."""
+    constants = tuple(function if constant == _ENTRY else constant for constant in _pass_on.__code__.co_consts)
+    return _pass_on.__code__.replace(co_consts=constants, co_freevars=code.co_freevars)
+
+
+def _caller() -> FrameType | None:
+    """Return the frame that the call came from, None where it was none: in a thread of torch's own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and (frame.f_code in _OWN or frame.f_code in _entries):
+        frame = frame.f_back
+    return frame
+
+
+_OWN = code_of(_before_operator.__code__) | code_of(_before_function.__code__)
+_entries = set[CodeType]()  # that stand in a function's place now

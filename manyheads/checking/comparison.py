@@ -1,0 +1,330 @@
+"""Finds where an answer first departs from the right one, and says so in the learner's terms.
+
+Used by `diagnosis.py` only. The order is: did it run, parameters, type, number of outputs, shape, dtype,
+device, inputs untouched, finite, values, gradients. The check "shapes" goes as far as the device, "outputs" to the
+end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..calling.call import NOT_AN_ANSWER, Answer, Failure, Opaque, Value
+from ..calling.cause import agree
+from .divergence import Divergence
+from .exam import SHAPES, Exam, Trial
+from .gradients import wrong_gradients
+
+
+def first_divergence(exam: Exam, trial: Trial, given: Answer, check: str) -> Divergence | None:
+    """Return where `given` first departs from `trial.right` as far as `check` looks, or None."""
+    return next(_divergences(exam, trial, trial.right, given, check), None)
+
+
+def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
+    """Return whether two answers agree within the exercise's tolerance, exceptions included.
+
+    Two exceptions agree if they were raised for the same thing, whatever their text. Where an exception is the right
+    answer, its kind is enough: what it is raised for is the author's own. Nor need the names of parameters agree that
+    are not asked for.
+
+    Args:
+        one: the right answer, or a known mistake's.
+        other: the learner's.
+    """
+    if _built_alike(one, other, trial.right):
+        other = replace(other, parameters=one.parameters)
+    if one.failure or other.failure:
+        return _same_failure(one.failure, other.failure, by_kind=trial.right.failure is not None)
+    return (
+        next(_divergences(exam, trial, one, other, "outputs"), None) is None
+        and one.changed == other.changed
+        and _same_gradients(exam, one, other)
+    )
+
+
+def _same_gradients(exam: Exam, one: Answer, other: Answer) -> bool:
+    """Return whether neither has a gradient that the other lacks. Where one's are not known, they may be any."""
+    first, second = one.gradients, other.gradients
+    if first is None or second is None:
+        return True
+    if first.failure is not None or second.failure is not None:
+        return first.failure is not None and second.failure is not None and first.failure.kind == second.failure.kind
+    return all(
+        next(wrong_gradients(exam.returns, these, those, exam.rtol, exam.atol), None) is None
+        for these, those in ((first, second), (second, first))
+    )
+
+
+def _built_alike(one: Answer, other: Answer, right: Answer) -> bool:
+    """Return whether two wrong modules have the same parameters but for names that are not asked for."""
+    asked_for = right.parameters
+    if one.parameters is None or other.parameters is None or asked_for in (None, one.parameters, other.parameters):
+        return False
+    if list(one.parameters.values()) != list(other.parameters.values()):
+        return False
+    pairs = zip(one.parameters, other.parameters, strict=True)
+    return all(first == second or not {first, second} <= asked_for.keys() for first, second in pairs)
+
+
+def tolerance(exam: Exam, dtype: torch.dtype) -> tuple[float, float]:
+    """Return (rtol, atol) for values of `dtype`: the exercise's own, wider for half precision."""
+    if dtype in (torch.bfloat16, torch.float16):
+        # bfloat16 keeps 8 bits, float16 keeps 11: twice the spacing of numbers near 1.
+        spacing = torch.finfo(dtype).eps
+        return max(exam.rtol, 2 * spacing), max(exam.atol, 2 * spacing)
+    return exam.rtol, exam.atol
+
+
+def _same_failure(one: Failure | None, other: Failure | None, by_kind: bool) -> bool:
+    if one is None or other is None or one.kind != other.kind:
+        return False
+    return by_kind or one == other or agree(one.cause, other.cause)
+
+
+def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: str) -> Iterator[Divergence]:
+    if given.failure is not None and right.failure is None:
+        yield _did_not_run(given.failure)
+        return
+    if right.parameters is not None and given.parameters != right.parameters:
+        yield _wrong_parameters(right.parameters, given.parameters or {}, trial.sizes)
+        return
+    if right.failure is not None:
+        if given.failure is None:
+            yield Divergence("ran", f"This call should raise {right.failure.kind}, and it returns a value.")
+        elif given.failure.kind != right.failure.kind:
+            yield _did_not_run(given.failure)
+        return
+    names = exam.returns
+    several = isinstance(right.value, tuple) and len(right.value) == len(names) and len(names) > 1
+    rights = right.value if several else (right.value,)
+    givens = given.value if several else (given.value,)
+    assert isinstance(rights, tuple)
+    if not isinstance(givens, (tuple, list)):
+        came = "Nothing came back." if givens is None else "One value came back."
+        yield Divergence("type", came, f"{len(names)} values: {', '.join(names)}", _describe(givens))
+        return
+    if len(givens) != len(rights):
+        yield Divergence(
+            "count",
+            "The number of values is not right.",
+            f"{len(rights)}: {', '.join(names)}",
+            str(len(givens)),
+        )
+        return
+    if not several and len(names) != 1:
+        names = ("the result",)
+    outputs = list(zip(names, rights, givens, strict=True))
+    for compare in (_wrong_type, _wrong_shape):
+        for name, expected, got in outputs:
+            yield from compare(name, expected, got, trial.sizes)
+    for name, expected, got in outputs:
+        yield from _wrong_dtype(exam, name, expected, got)
+    for name, expected, got in outputs:
+        yield from _wrong_device(name, expected, got)
+    if check == SHAPES and not exam.conceals:  # a letter has no shape: any would do
+        return
+    if given.changed and not right.changed:
+        changed = ", ".join(given.changed)
+        yield Divergence(
+            "untouched",
+            f"Your code changes its input {changed} in place.",
+            "the caller's tensors stay as they are",
+            f"{changed} holds other numbers after the call",
+        )
+    if exam.conceals and given.value not in (choices := _choices(trial)):
+        yield Divergence("type", f"There is no answer {given.value!r:.40}: choose one of {', '.join(choices)}.")
+        return
+    for name, expected, got in outputs:
+        yield from _not_finite(name, expected, got)
+    for name, expected, got in outputs:
+        yield from _wrong_values(exam, name, expected, got)
+    if right.gradients is not None:
+        several_names = [name for name, _, _ in outputs]
+        yield from wrong_gradients(several_names, right.gradients, given.gradients, exam.rtol, exam.atol)
+
+
+def _choices(trial: Trial) -> list[str]:
+    """Return all letters of a graded question: which of them is right does not show."""
+    return sorted(str(answer.value) for answer in (trial.right, *trial.wrong.values()))
+
+
+def _did_not_run(failure: Failure) -> Divergence:
+    if failure.kind == NOT_AN_ANSWER:
+        return Divergence("type", failure.message)
+    # torch raises the same exception for calls that it does not know: only the stub's own line means "unwritten".
+    stub = "raise NotImplementedError" in failure.line or not failure.line
+    if failure.kind == "NotImplementedError" and not failure.message and stub:
+        return Divergence("unsolved", "This one is not written yet: raise NotImplementedError() still stands there.")
+    where = f"  in your line  {failure.line}" if failure.line else ""
+    return Divergence("ran", "Your code stopped with an error.", "", f"{failure.kind}: {failure.message}", where)
+
+
+def _wrong_parameters(
+    right: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int]
+) -> Divergence:
+    for name, shape in right.items():
+        if name not in given:
+            return Divergence("parameters", f"The layer has no parameter {name}.", f"{name} {shape}", _list(given))
+        if given[name] != shape:
+            return Divergence(
+                "parameters",
+                f"The parameter {name} has the wrong shape.",
+                _shape(shape, sizes),
+                _shape(given[name], sizes),
+            )
+    extra = [name for name in given if name not in right]
+    return Divergence("parameters", f"The layer has parameters too many: {', '.join(extra)}.", _list(right))
+
+
+def _wrong_type(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:
+    # A whole number is as good as a float, but a float is no whole number: 512 / 8 is 64.0.
+    if _kind(expected) != _kind(got) and not (_kind(expected) == "float" and _kind(got) == "int"):
+        article = "an" if _kind(expected)[0] in "aeiou" else "a"
+        yield Divergence("type", f"{name} is not {article} {_kind(expected)}.", _kind(expected), _describe(got))
+    elif isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
+        if len(expected) != len(got):
+            yield Divergence("count", f"{name} has the wrong length.", str(len(expected)), str(len(got)))
+            return
+        for index, (one, other) in enumerate(zip(expected, got, strict=True)):
+            yield from _wrong_type(f"{name}[{index}]", one, other, sizes)
+    elif isinstance(expected, dict) and isinstance(got, dict):
+        if expected.keys() != got.keys():
+            yield Divergence("count", f"{name} has the wrong keys.", _list(expected), _list(got))
+            return
+        for key in expected:
+            yield from _wrong_type(f"{name}[{key!r}]", expected[key], got[key], sizes)
+
+
+def _wrong_shape(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:
+    for label, one, other in _tensor_pairs(name, expected, got):
+        if one.shape != other.shape:
+            yield Divergence(
+                "shape",
+                f"{label} has the wrong shape.",
+                _shape(tuple(one.shape), sizes),
+                _shape(tuple(other.shape), sizes),
+            )
+
+
+def _wrong_dtype(exam: Exam, name: str, expected: Value, got: Value) -> Iterator[Divergence]:
+    for label, one, other in _tensor_pairs(name, expected, got):
+        both_fractions = one.is_floating_point() and other.is_floating_point()
+        if one.dtype != other.dtype and (exam.keeps_dtype or not both_fractions):
+            yield Divergence("dtype", f"{label} has the wrong dtype.", str(one.dtype), str(other.dtype))
+
+
+def _wrong_device(name: str, expected: Value, got: Value) -> Iterator[Divergence]:
+    for label, one, other in _tensor_pairs(name, expected, got):
+        if one.device.type != other.device.type:
+            yield Divergence("device", f"{label} is on the wrong device.", str(one.device), str(other.device))
+
+
+def _not_finite(name: str, expected: Value, got: Value) -> Iterator[Divergence]:
+    for label, one, other in _tensor_pairs(name, expected, got):
+        if one.is_floating_point() and not one.is_meta and one.isfinite().all() and not other.isfinite().all():
+            nans, infs = int(other.isnan().sum()), int(other.isinf().sum())
+            kinds = [f"{count} {kind}" for count, kind in ((nans, "NaN"), (infs, "infinite")) if count]
+            yield Divergence(
+                "finite", f"{label} is not finite.", "finite numbers only",
+                f"{' and '.join(kinds)} of {other.numel()} entries",
+            )  # fmt: skip
+
+
+def _wrong_values(exam: Exam, name: str, expected: Value, got: Value) -> Iterator[Divergence]:
+    for label, one, other in _pairs(name, expected, got):
+        if isinstance(one, Tensor) and isinstance(other, Tensor):
+            yield from _wrong_entries(exam, label, one, other)
+        elif isinstance(one, float) and isinstance(other, (int, float)):
+            near = abs(other - one) <= exam.atol + exam.rtol * abs(one) if abs(other) < 1e300 else other == one
+            both_nan = other != other and one != one
+            if not near and not both_nan:
+                yield Divergence("values", f"{label} is not right.", f"{one:.6g}", _brief(other))
+        elif one != other:
+            yield Divergence("values", f"{label} is not right.", repr(one), repr(other))
+
+
+def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iterator[Divergence]:
+    if expected.is_meta:
+        return  # it has no numbers
+    if expected.is_floating_point():
+        rtol, atol = tolerance(exam, expected.dtype)
+        close = torch.isclose(got.double(), expected.double(), rtol=rtol, atol=atol, equal_nan=True)
+        if exam.exact_zeros:
+            close &= (expected != 0) | (got == 0)
+    else:
+        close = got == expected
+    if close.all():
+        return
+    index = tuple((~close).nonzero()[0].tolist())
+    place = f"{name}[{', '.join(map(str, index))}]" if index else name
+    blocked = exam.exact_zeros and expected[index] == 0
+    rounded = f", and they are {got.dtype}, not {expected.dtype}" if got.dtype != expected.dtype else ""
+    yield Divergence(
+        "values",
+        f"{name} has the right shape and the wrong {'entries' if expected.dtype == torch.bool else 'numbers'}.",
+        f"{place} = {_number(expected[index])}" + (" exactly" if blocked else ""),
+        f"{place} = {_number(got[index])}",
+        f"{int((~close).sum())} of {close.numel()} entries differ{rounded}",
+    )
+
+
+def _tensor_pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Tensor, Tensor]]:
+    for label, one, other in _pairs(name, expected, got):
+        if isinstance(one, Tensor) and isinstance(other, Tensor):
+            yield label, one, other
+
+
+def _pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Value, Value]]:
+    """Yield what stands in the same place of two values that `_wrong_type` has found to be built alike."""
+    if isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
+        for index, (one, other) in enumerate(zip(expected, got, strict=True)):
+            yield from _pairs(f"{name}[{index}]", one, other)
+    elif isinstance(expected, dict) and isinstance(got, dict):
+        for key in expected:
+            yield from _pairs(f"{name}[{key!r}]", expected[key], got[key])
+    else:
+        yield name, expected, got
+
+
+def _kind(value: Value) -> str:
+    if isinstance(value, Tensor):
+        return "tensor"
+    if isinstance(value, Opaque):  # a class of the learner's may be called Tensor: its name is no type
+        return f"object of a class called {value.kind}"
+    return type(value).__name__
+
+
+def _describe(value: Value) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if value is None:
+        return "None (is there a return?)"
+    if isinstance(value, (tuple, list)):
+        return f"a {_kind(value)} of {len(value)}"
+    return f"{_kind(value)}" if isinstance(value, Opaque) else f"{_kind(value)} {value!r:.80}"
+
+
+def _shape(shape: tuple[int, ...], sizes: Mapping[str, int]) -> str:
+    """Show a shape in numbers and, where every size has a name, in names: "(2, 5) = (batch, seq)"."""
+    names = {size: name for name, size in sizes.items()}
+    numbers = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    if shape and all(size in names for size in shape):
+        return f"{numbers} = ({', '.join(names[size] for size in shape)})"
+    return numbers
+
+
+def _brief(number: float) -> str:
+    return f"{number:.6g}" if isinstance(number, float) else f"{number!r:.40}"
+
+
+def _number(value: Tensor) -> str:
+    return f"{value.item():.6g}" if value.is_floating_point() else str(value.item())
+
+
+def _list(names: Mapping[str, object]) -> str:
+    return ", ".join(map(str, names)) or "none"

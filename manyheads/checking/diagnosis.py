@@ -1,0 +1,225 @@
+"""Says whether a learner's answers are right and, if not, which mistake they show.
+
+The learner's check and the judge share this module, so that both say the same thing. It compares data and never
+runs anybody's code.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from ..calling.call import Answer, Call
+from ..calling.forbidden_calls import FORBIDDEN, TAKEN_AWAY
+from ..source.forbidden_names import forbidden_name
+from ..source.presumed import shows
+from .comparison import Divergence, first_divergence, same
+from .exam import CHECKS, OUTPUTS, SHAPES, Exam, Trial, foundations
+from .nothing_computed import depends_on_nothing, nothing_computed
+
+# Carries out an exam's calls next to the learner's code, with stand-ins (source by name) in place, and returns the
+# answers: one a trial, whatever happens there.
+Ask = Callable[[Exam, Mapping[str, str]], Sequence[Answer]]
+
+_LONGEST_NAME = 100  # characters
+_WIDTH = 84  # characters of a line in a message
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why a check failed.
+
+    Args:
+        message: what the learner reads, several lines of plain text.
+        stage: which comparison failed, "unsolved", "ran", "shape", … or "forbidden".
+        misconception: the name of the known mistake that gives exactly these answers, or None.
+    """
+
+    message: str
+    stage: str
+    misconception: str | None = None
+
+
+def examine(exam: Exam, answers: Sequence[Answer], check: str, source: str = "") -> Finding | None:
+    """Return why `answers`, one for each of the exam's trials, fail `check`; None where they pass.
+
+    Args:
+        source: what the learner wrote. A mistake whose name or hint presumes how the code looks is not named without.
+    """
+    for trial, given in zip(exam.trials, answers, strict=True):
+        divergence = first_divergence(exam, trial, given, check)
+        if divergence is not None:
+            return _finding(exam, answers, trial, divergence, source)
+    empty = nothing_computed(exam, answers) if check == SHAPES else None
+    return None if empty is None else _finding(exam, answers, *empty, source)
+
+
+def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Divergence, source: str) -> Finding:
+    mistake = _known_mistake(exam, answers, trial, source)
+    return Finding(_message(exam, trial, divergence, mistake), divergence.stage, mistake)
+
+
+def decide(
+    exams: Mapping[str, Exam], exam: Exam, check: str, source: str, ask: Ask, failing: Callable[[Exam], bool]
+) -> tuple[Finding | None, tuple[str, ...]]:
+    """Decide about one check: as the code stands and, if it fails, once more with what it builds on made to work.
+
+    Args:
+        exams: all that this one may build on, by exercise.
+        source: what the learner wrote for this exercise.
+        ask: carries out an exam's calls next to the learner's code.
+        failing: whether the learner's code fails another exercise's exam.
+
+    Returns:
+        (finding, carried): why it fails, or None; and the exercises that stand-ins worked for.
+    """
+
+    def find(stand_ins: Mapping[str, str]) -> Finding | None:
+        answers = ask(exam, stand_ins)
+        used = _forbidden_call(answers)
+        if used:
+            return _forbidden(exam, used)
+        finding = examine(exam, answers, check, source)
+        if finding is None and check == SHAPES and examine(exam, answers, OUTPUTS) is not None:
+            nothing = depends_on_nothing(exam, answers, lambda again: ask(again, stand_ins))
+            finding = None if nothing is None else _finding(exam, answers, *nothing, source)
+        return finding
+
+    finding = forbidden_in(exam, source) or find({})
+    if finding is None or finding.stage == "forbidden":
+        return finding, ()
+    stand_ins = {
+        name: exams[name].stand_in
+        for name in foundations(exams, exam.exercise)
+        if exams[name].stand_in and failing(exams[name])
+    }
+    if not stand_ins:
+        return finding, ()
+    finding = find(stand_ins)
+    if finding is not None and finding.stage == "forbidden":
+        return finding, ()
+    if finding is not None:
+        note = f"(Checked with a working {_and(tuple(stand_ins))}: what is wrong here is in {exam.exercise} itself.)"
+        finding = replace(finding, message=f"{finding.message}\n\n{textwrap.fill(note, _WIDTH)}")
+    return finding, tuple(stand_ins)
+
+
+def fails(exam: Exam, answers: Sequence[Answer]) -> bool:
+    """Return whether `answers` fail any of the exercise's checks."""
+    return any(examine(exam, answers, check) is not None for check in CHECKS)
+
+
+def forbidden_in(exam: Exam, source: str) -> Finding | None:
+    """Return the finding for source that uses a name which the exercise forbids, None for any other source."""
+    used = forbidden_name(source, exam.forbids, exam.exercise)
+    return _forbidden(exam, used) if used else None
+
+
+def _forbidden_call(answers: Sequence[Answer]) -> str:
+    """Return the forbidden name that was called when the answers were made, or ""."""
+    failures = (answer.failure for answer in answers if answer.failure is not None)
+    return next((failure.message[:_LONGEST_NAME] for failure in failures if failure.kind == FORBIDDEN), "")
+
+
+def _forbidden(exam: Exam, name: str) -> Finding:
+    """Return the finding for source that uses the forbidden `name`."""
+    does = "hides calls that this exercise forbids" if name == TAKEN_AWAY else "does the whole exercise for you"
+    message = (
+        f"Your code uses {name}, which {does}.\n"
+        f"Write {exam.exercise} with basic operations: that is what this exercise is for."
+    )
+    return Finding(message, "forbidden")
+
+
+def failed_title(exercise: str, check: str) -> str:
+    """Return the first line of a failed check."""
+    return f"✗ {exercise}.{check}"
+
+
+def failed_lines(title: str, message: str) -> list[str]:
+    """Return the lines that a notebook shows of a failed check, the title in bold.
+
+    It has no colour of its own: they stand on red, light or dark as the notebook's theme is.
+    """
+    return [f"\x1b[1m{title}\x1b[0m", "", *message.splitlines()]
+
+
+def passed_line(exam: Exam, check: str, carried: Sequence[str] = ()) -> str:
+    """Return the one line of a passed check.
+
+    Args:
+        carried: the exercises that stand-ins worked for, see `carried_sentence`.
+    """
+    cases = "1 case" if len(exam.trials) == 1 else f"{len(exam.trials)} cases"
+    line = f"✓ {exam.exercise}.{check} · {cases}"
+    return f"{line}\n{carried_sentence(exam, carried)}" if carried else line
+
+
+def carried_sentence(exam: Exam, carried: Sequence[str]) -> str:
+    """Say that an exercise is right but for what it builds on."""
+    return (
+        f"{exam.exercise} itself is right. It was checked with a working {_and(carried)}: yours "
+        f"{'are' if len(carried) > 1 else 'is'} not right yet, or not defined here. "
+        "If a slip there costs points, it costs none here: a slip costs once."
+    )
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source: str) -> str | None:
+    """Return the misconception whose answers these are.
+
+    One case that contradicts a name clears the learner of it: wherever the mistake would show, these must be its
+    answers. Of several, one that explains all cases wins; the others leave a second mistake unexplained, and an
+    exception of which no more is known than its kind is too little to go by then.
+    """
+    given = dict(zip((trial.name for trial in exam.trials), answers, strict=True))
+    explains_failed = None
+    for name in exam.hints:
+        if name not in failed.wrong or not all(
+            same(exam, trial, trial.wrong[name], given[trial.name]) for trial in exam.trials if name in trial.wrong
+        ):
+            continue
+        if not shows(source, exam.exercise, exam.shown_by.get(name, ())):
+            continue
+        if all(same(exam, trial, trial.right, given[trial.name]) for trial in exam.trials if name not in trial.wrong):
+            return name
+        failure = given[failed.name].failure
+        if failure is None or failure.cause:
+            explains_failed = explains_failed or name
+    return explains_failed
+
+
+def _message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | None) -> str:
+    lines = [divergence.sentence]
+    if divergence.stage != "unsolved":
+        told = divergence.expected if not (exam.conceals and divergence.stage == "values") else ""
+        lines += [""]
+        lines += [f"Expected  {told}"] if told else []
+        lines += [f"Got       {divergence.got}"] if divergence.got else []
+        lines += [f"          {divergence.detail.strip()}"] if divergence.detail else []
+        asked = _describe_call(trial.call)
+        lines += [f"Case      {trial.name}: {asked}"] if asked else []
+    if mistake is not None:
+        lines += ["", f"This is what comes out if you {mistake}.", exam.hints[mistake]]
+    # A notebook breaks a long line of an error anywhere, in the middle of a word too.
+    return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent=" " * _indent(line)) for line in lines)
+
+
+def _indent(line: str) -> int:
+    """Return where a wrapped line goes on: under the text of a line with a label, at the margin in prose."""
+    return len("Expected  ") if line.startswith(("Expected  ", "Got  ", "Case  ", " ")) else 0
+
+
+def _describe_call(call: Call) -> str:
+    parts = [f"{name} {_brief(value)}" for name, value in {**(call.init or {}), **call.inputs}.items()]
+    return ", ".join(parts)
+
+
+def _brief(value: object) -> str:
+    return str(tuple(value.shape)) if isinstance(value, Tensor) else repr(value)

@@ -1,0 +1,88 @@
+"""An exam: everything needed to check one exercise, as data.
+
+`autograder.course.exams` sets exams, from a visible seed for `manyheads/fixtures/` and from a secret one for the
+judge. `diagnosis.py` reads them. An exam holds no code of the reference solution, only what it returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..calling.call import Answer, Call
+
+SHAPES, OUTPUTS = "shapes", "outputs"
+CHECKS = (SHAPES, OUTPUTS)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One case of an exercise, drawn.
+
+    Args:
+        name: what is special about it, completing "In the case of …".
+        sizes: the dimensions by name, `{"batch": 2, "seq": 5}`, all different, so that a shape can be read back.
+        call: what the learner's code is asked.
+        right: what the reference solution answers.
+        wrong: what it answers with one known mistake made, by the misconception's name.
+    """
+
+    name: str
+    sizes: Mapping[str, int]
+    call: Call
+    right: Answer
+    wrong: Mapping[str, Answer]
+
+
+@dataclass(frozen=True, eq=False)  # tensors know no plain equality: an exam is the same as itself alone
+class Exam:
+    """All cases of one exercise, with what is needed to explain a wrong answer.
+
+    Args:
+        exercise: the name of the function or class that the learner writes.
+        returns: names of the outputs, `("output", "weights")`.
+        trials: the cases.
+        hints: what to tell a learner, by misconception.
+        shown_by: by misconception, what the learner's code must show before its name is said; see
+            `manyheads.source.presumed.shows`. Those whose name and hint are true of any code have none.
+        points: what each check is worth, by check.
+        builds_on: exercises whose code this one may call.
+        stand_in: source that defines a working object of this name, for exercises that build on it; as learners have
+            it, `manyheads.calling.sealed`. "" where there is none.
+        forbids: names that the learner's source may not use.
+        probe: source of a function `probe(target, *inputs)` that replaces the plain call, or "".
+        exact_zeros: whether an entry that is exactly 0 in the right answer must be exactly 0.
+        keeps_dtype: whether numbers must have exactly the right answer's dtype, as the lesson then says. Else
+            float64 for float32 is as good; True and False, whole numbers and fractions are never taken for each other.
+        conceals: whether a message keeps the right answer to itself, as for multiple choice.
+        atol: absolute tolerance for float32 values.
+        rtol: relative tolerance for float32 values.
+    """
+
+    exercise: str
+    returns: tuple[str, ...]
+    trials: tuple[Trial, ...]
+    hints: Mapping[str, str]
+    shown_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    points: Mapping[str, float] = field(default_factory=dict)
+    builds_on: tuple[str, ...] = ()
+    stand_in: str = field(default="", repr=False)
+    forbids: tuple[str, ...] = ()
+    probe: str = ""
+    exact_zeros: bool = False
+    keeps_dtype: bool = False
+    conceals: bool = False
+    atol: float = 1e-5
+    rtol: float = 1e-4
+
+
+def foundations(exams: Mapping[str, Exam], exercise: str) -> list[str]:
+    """Return the exercises that `exercise` builds on, directly or through others, in the order of `exams`."""
+    found: set[str] = set()
+    open_names = list(exams[exercise].builds_on)
+    while open_names:
+        name = open_names.pop()
+        if name in exams and name not in found:
+            found.add(name)
+            open_names += exams[name].builds_on
+    return [name for name in exams if name in found]

@@ -1,0 +1,88 @@
+"""Reads and writes the exams that learners' checks use: `manyheads/fixtures/<chapter>.safetensors`.
+
+Written by `autograder build`, read by `manyheads.check`. A file holds inputs, outputs and, sealed, stand-ins.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..calling import wire
+from ..calling.sealed import sealed
+from .exam import Exam, Trial
+
+FOLDER = Path(__file__).parents[1] / "fixtures"
+_PLAIN = ("exercise", "probe", "exact_zeros", "keeps_dtype", "conceals", "atol", "rtol")
+_NAMES = ("returns", "builds_on", "forbids")
+_BY_NAME = ("hints", "shown_by", "points")
+
+
+def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:
+    """Return JSON and tensors for a chapter's exams, in the order of the lesson."""
+    packer = wire.Packer()
+    packed = []
+    for exam in exams:
+        trials = [_trial(packer, trial) for trial in exam.trials]
+        plain = {key: getattr(exam, key) for key in _PLAIN}
+        names = {key: list(getattr(exam, key)) for key in _NAMES}
+        by_name = {key: [list(item) for item in getattr(exam, key).items()] for key in _BY_NAME}  # their order counts
+        plain["stand_in"] = sealed(exam.stand_in)
+        packed.append({**plain, **names, **by_name, "trials": trials})
+    return {"exams": packed}, packer.tensors
+
+
+def _trial(packer: wire.Packer, trial: Trial) -> Any:
+    right = packer.answer(trial.right)
+    wrong = {name: packer.answer(answer) for name, answer in trial.wrong.items()}
+    return {
+        "name": trial.name,
+        "sizes": dict(trial.sizes),
+        "call": packer.call(trial.call),
+        "right": right,
+        # Only what differs from the right answer is worth its bytes.
+        "wrong": {
+            name: {field: value for field, value in answer.items() if value != right[field]}
+            for name, answer in wrong.items()
+        },
+    }
+
+
+def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
+    """The way back from `pack`."""
+    unpacker = wire.Unpacker(tensors)
+    exams = []
+    for packed in document["exams"]:
+        trials = tuple(
+            Trial(
+                name=trial["name"],
+                sizes=trial["sizes"],
+                call=unpacker.call(trial["call"]),
+                right=unpacker.answer(trial["right"]),
+                wrong={name: unpacker.answer({**trial["right"], **part}) for name, part in trial["wrong"].items()},
+            )
+            for trial in packed["trials"]
+        )
+        plain: dict[str, Any] = {key: packed[key] for key in _PLAIN}
+        names: dict[str, Any] = {key: tuple(packed[key]) for key in _NAMES}
+        by_name: dict[str, Any] = {key: dict(packed[key]) for key in _BY_NAME}
+        exams.append(Exam(**plain, **names, **by_name, stand_in=packed["stand_in"], trials=trials))
+    return exams
+
+
+@cache
+def exams_by_chapter() -> dict[str, dict[str, Exam]]:
+    """Return every exercise's exam by the exercise's name, chapter by chapter, in the course's order."""
+    return {
+        path.stem: {exam.exercise: exam for exam in unpack(*wire.load(path))}
+        for path in sorted(FOLDER.glob("*.safetensors"))
+    }
+
+
+@cache
+def all_exams() -> dict[str, Exam]:
+    """Return every exercise's exam by the exercise's name, over all chapters."""
+    return {name: exam for exams in exams_by_chapter().values() for name, exam in exams.items()}

@@ -1,0 +1,3 @@
+"""The former name of `manyheads.measuring.contestants`."""
+
+from manyheads.measuring.contestants import *  # noqa: F403

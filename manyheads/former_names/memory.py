@@ -1,0 +1,3 @@
+"""The former name of `manyheads.measuring.memory`."""
+
+from manyheads.measuring.memory import *  # noqa: F403

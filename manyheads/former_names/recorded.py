@@ -1,0 +1,3 @@
+"""The former name of `manyheads.measuring.recorded`."""
+
+from manyheads.measuring.recorded import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The former name of `manyheads.pictures.style`."""
+
+from manyheads.pictures.style import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The former name of `manyheads.models.wordpiece`."""
+
+from manyheads.models.wordpiece import *  # noqa: F403

@@ -1,0 +1,102 @@
+"""Pictures of a whole model: a number for each head, how alike sentences are, what is left as heads fall silent.
+
+Chapter 6 draws them. Each function returns a figure of `style.py`; none needs a model or a widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from . import style
+
+_CELL = 40  # pixels: the height of a layer's row
+_ABOVE = 62  # title and the heads' numbers
+
+
+def draw_layer_map(values: Tensor, title: str, *, most: float | None = None, digits: int = 2) -> Figure:
+    """Draw a number for each head: a row for each layer, a column for each head, the darker the larger.
+
+    Args:
+        values: (layers, heads), none below 0
+        most: what is drawn darkest, the largest value by default
+        digits: after the point
+    """
+    layers, heads = values.shape
+    most = most or max(float(values.max()), 1e-12)
+    colours = style.weight_colours()
+    height = _ABOVE + _CELL * layers + 8
+    with style.course():
+        figure = style.figure(height=height)
+        axes = _canvas(figure, left=74, above=_ABOVE, width=style.WIDTH - 84, height=_CELL * layers)
+        axes.set(xlim=(0, heads), ylim=(layers, 0))
+        axes.pcolormesh(values.detach().numpy(), cmap=colours, vmin=0, vmax=most, edgecolors=style.GRID, linewidth=0.8)
+        for layer in range(layers):
+            axes.text(-0.12, layer + 0.5, f"layer {layer}", ha="right", va="center_baseline")
+            for head in range(heads):
+                value = float(values[layer, head])
+                ink = style.ink_on(colours(min(value / most, 1.0)))
+                text = f"{value:.{digits}f}"
+                axes.text(head + 0.5, layer + 0.5, text, ha="center", va="center_baseline", color=ink, size=13)
+        for head in range(heads):
+            axes.text(head + 0.5, -0.18, str(head), ha="center", color=style.QUIET)
+        axes.text(-0.12, -0.18, "head", ha="right", color=style.QUIET)
+        axes.text(0, -0.95, title, weight="bold", size=style.SIZE + 1)
+    return figure
+
+
+def draw_pairs(pairs: Sequence[tuple[str, str]], similarity: Sequence[float]) -> Figure:
+    """Draw a bar for each pair of sentences, as long as they are alike.
+
+    Args:
+        pairs: the sentences
+        similarity: of each pair, −1 … 1
+    """
+    row, start, full = 54, 400, 300  # pixels
+    with style.course():
+        figure = style.figure(height=row * len(pairs) + 12)
+        axes = _canvas(figure, left=0, above=0, width=style.WIDTH, height=row * len(pairs) + 12)
+        axes.set(xlim=(0, style.WIDTH), ylim=(row * len(pairs) + 12, 0))
+        for place, ((one, other), value) in enumerate(zip(pairs, similarity, strict=True)):
+            middle = row * (place + 0.5) + 6
+            axes.text(start - 16, middle - 10, one, ha="right", va="center_baseline")
+            axes.text(start - 16, middle + 11, other, ha="right", va="center_baseline")
+            axes.barh(middle, full * value, left=start, height=26, color=style.head_colour(0))
+            axes.text(start + full * max(value, 0) + 8, middle, f"{value:.2f}", va="center_baseline", weight="bold")
+        axes.plot([start, start], [0, row * len(pairs) + 12], color=style.QUIET, linewidth=1)
+    return figure
+
+
+def draw_silencing(counts: Sequence[int], similarity: Mapping[str, Sequence[float]], what: str) -> Figure:
+    """Draw how alike a model's embeddings stay as ever more of its heads are silenced.
+
+    Args:
+        counts: how many heads are silent
+        similarity: for each order of silencing, by its name, the similarity at each count
+        what: of the vertical axis
+    """
+    with style.course():
+        figure = style.figure(height=330)
+        axes = figure.add_axes((0.09, 0.17, 0.64, 0.72))
+        for place, (name, values) in enumerate(similarity.items()):
+            colour = style.head_colour(place)
+            axes.plot(counts, values, "o-", color=colour, linewidth=2.5, markersize=6)
+            # Where the lines end they meet, so their names stand beside the picture.
+            axes.text(1.03, 0.9 - 0.14 * place, name, color=colour, weight="bold", transform=axes.transAxes)
+        axes.set(xlabel="heads silenced", ylim=(min(0.4, *map(min, similarity.values())) - 0.02, 1.02))
+        axes.set_title(what)
+        axes.grid(axis="y", color=style.GRID)
+    return figure
+
+
+def _canvas(figure: Figure, *, left: int, above: int, width: int, height: int) -> Axes:
+    """Return bare axes on this part of `figure`, given in its pixels."""
+    full_width, full_height = style.width_in_pixels(figure), figure.get_figheight() * 72
+    axes = figure.add_axes(
+        (left / full_width, 1 - (above + height) / full_height, width / full_width, height / full_height)
+    )
+    axes.set_axis_off()
+    return axes

@@ -1,0 +1,157 @@
+"""How accuracy grows while models train: one panel a run, drawn anew as it goes, with a progress bar.
+
+Chapter 2 shows `one_or_many([1, 2, 3, 4], steps=…)` and hands `watch(num_heads)` to its training loop. The drawing
+can be had without the widget. It knows nothing about the models.
+"""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import ipywidgets as widgets
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from ..pictures import style
+
+Watch = Callable[[int, float], None]
+
+_PAUSE = 0.2  # seconds between two redraws: a redraw takes time from the training
+_GAP = 0.16  # between two panels, which are 1 wide and 1 high
+_ROOM_LEFT, _ROOM_RIGHT, _ROOM_ABOVE, _ROOM_BELOW = 0.34, 0.06, 0.48, 0.2
+
+
+@dataclass
+class Run:
+    """The accuracy of one model as it trains.
+
+    Args:
+        title: what stands above its panel, one or two lines.
+        num_heads: as many dots, in the heads' colours, stand beside the title.
+        steps: after how many steps accuracy was measured, ascending.
+        accuracies: what it was then, 0 … 1.
+    """
+
+    title: str
+    num_heads: int
+    steps: list[int] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+
+
+def draw_runs(runs: Sequence[Run], last_step: int) -> Figure:
+    """Draw a panel for each run, with its accuracy from step 0 to `last_step`, and how far it got in large figures."""
+    with style.course():
+        figure = style.figure(height=260)
+        # One pair of axes for all panels, and words in place of ticks: both are what takes time in matplotlib.
+        axes = figure.add_axes((0, 0, 1, 1))
+        panels = max(len(runs), 3)  # one or two panels are no wider than three
+        axes.set_xlim(-_ROOM_LEFT * panels / 4, panels + (panels - 1) * _GAP + _ROOM_RIGHT)
+        axes.set_ylim(-_ROOM_BELOW, 1 + _ROOM_ABOVE)
+        axes.set_axis_off()
+        for height in (0, 0.5, 1):
+            style.write(axes, -0.05, height, f"{height:.0%}", ha="right", va="center", color=style.QUIET)
+        for place, run in enumerate(runs):
+            _draw_panel(axes, place * (1 + _GAP), run, last_step)
+    return figure
+
+
+def _draw_panel(axes: Axes, left: float, run: Run, last_step: int) -> None:
+    lines = [((left, height), (left + 1, height)) for height in (0, 0.5, 1)]
+    axes.add_collection(LineCollection(lines, colors=style.GRID, linewidths=1))
+    style.write(axes, left, 1.32, run.title, weight="bold", size=style.SIZE + 1, va="center")
+    for head in range(run.num_heads):
+        axes.plot([left + 0.035 + 0.075 * head], [1.12], "o", color=style.head_colour(head), markersize=8)
+    style.write(axes, left, -0.14, "0", color=style.QUIET)
+    style.write(axes, left + 1, -0.14, f"{last_step} steps", color=style.QUIET, ha="right")
+    if run.steps:
+        across = [left + step / last_step for step in run.steps]
+        axes.fill_between(across, run.accuracies, color=style.GRID, alpha=0.6, linewidth=0)
+        axes.plot(across, run.accuracies, color=style.INK, linewidth=2.5)
+        style.write(
+            axes,
+            left + 1,
+            1.12,
+            percent(run.accuracies[-1]),
+            ha="right",
+            va="center",
+            weight="bold",
+            size=style.SIZE + 6,
+        )
+
+
+def percent(share: float) -> str:
+    """Return a share of 0 … 1 as a percentage. Only what is all right is 100 %."""
+    text = f"{share:.1%}"
+    return "99.9%" if text == "100.0%" and share < 1 else text
+
+
+class OneOrMany(widgets.VBox):
+    """The figure, and a bar that says how far the run is that trains.
+
+    Args:
+        runs: the runs to be watched, each under its name.
+        last_step: how many steps each of them takes.
+    """
+
+    def __init__(self, runs: Mapping[Hashable, Run], last_step: int) -> None:
+        self.runs = dict(runs)
+        self.last_step = last_step
+        self.bar = widgets.IntProgress(value=0, min=0, max=last_step, layout=widgets.Layout(width="300px"))
+        self.doing = widgets.HTML("Not started yet.")
+        self.image = widgets.Image(format="png", layout=widgets.Layout(width=f"{style.WIDTH}px", max_width="100%"))
+        self.words = widgets.HTML()
+        self._drawn_at = 0.0
+        super().__init__([widgets.HBox([self.bar, self.doing]), self.image, self.words])
+        self._redraw()
+
+    def watch(self, name: Hashable) -> Watch:
+        """Return what the training of the run `name` calls from time to time with (steps done, accuracy)."""
+        run = self.runs[name]
+
+        def note(step: int, accuracy: float) -> None:
+            if run.steps and step <= run.steps[-1]:  # it was started anew
+                run.steps.clear()
+                run.accuracies.clear()
+            run.steps.append(step)
+            run.accuracies.append(accuracy)
+            done = step >= self.last_step
+            self.bar.value = step
+            self.bar.bar_style = "success" if done else ""
+            self.doing.value = f"&nbsp;{_one_line(run.title)}: step {step} of {self.last_step}"
+            if done or time.monotonic() - self._drawn_at > _PAUSE:
+                self._redraw()
+
+        return note
+
+    def _redraw(self) -> None:
+        self.image.value = style.png(draw_runs(list(self.runs.values()), self.last_step))
+        self.words.value = f'<div role="status" style="font-size: 15px; line-height: 1.5">{self._in_words()}</div>'
+        self._drawn_at = time.monotonic()
+
+    def _in_words(self) -> str:
+        said = [
+            f"{_one_line(run.title)}: <b>{percent(run.accuracies[-1])}</b> after {run.steps[-1]} steps"
+            for run in self.runs.values()
+            if run.steps
+        ]
+        return "Test sentences with all three answers right. " + "; ".join(said) + "." if said else ""
+
+
+def _one_line(title: str) -> str:
+    return html.escape(" ".join(title.split()))
+
+
+def one_or_many(runs: Sequence[int] | Mapping[str, int], steps: int) -> OneOrMany:
+    """Return the figure, empty.
+
+    Args:
+        runs: the numbers of heads to compare; or titles, each with its number of heads. `watch` takes the same.
+        steps: how many steps each of them trains.
+    """
+    if isinstance(runs, Mapping):
+        return OneOrMany({title: Run(title, num_heads) for title, num_heads in runs.items()}, steps)
+    return OneOrMany({n: Run(f"{n} head" if n == 1 else f"{n} heads", n) for n in runs}, steps)
