@@ -14,7 +14,7 @@ SUITE := $(BIN)/pytest --no-loadscope-reorder
 QUIETLY := $(PYTHON) .ci/quietly.py
 PIP := -m pip install --progress-bar raw
 
-.PHONY: lab demo check test colab bench pythons gpu colab-env machine style types derived fast-tests all-tests
+.PHONY: lab demo check test colab bench pythons gpu colab-env machine style types fast-tests all-tests
 lab: $(READY)  ## open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
 
@@ -22,10 +22,10 @@ demo: $(READY)  ## make a sample class, grade it, and write the report
 	@$(BIN)/autograder demo demo-class
 
 check:  ## for a change in progress: all but the slow tests
-	@$(MAKE) --no-print-directory --jobs=4 style types derived fast-tests
+	@$(MAKE) --no-print-directory --jobs=4 style types fast-tests
 
 test:  ## what must hold before a change is shared
-	@$(MAKE) --no-print-directory --jobs=4 machine style all-tests types derived
+	@$(MAKE) --no-print-directory --jobs=4 machine style all-tests types
 
 colab: $(READY) $(COLAB_READY)  ## the rest of it: the notebooks as on Colab, from the wheel and with Colab's versions
 	$(SUITE) --numprocesses=$(CORES) -m colab
@@ -42,7 +42,8 @@ pythons: $(READY)  ## other Pythons and versions, as far as this machine has the
 gpu: $(READY)  ## everything that only a CUDA device can prove: 6 minutes at most
 	$(BIN)/python benchmarks/gpu.py --out gpu-results
 
-# The steps of `check` and `test`. They run beside each other: tests wait for kernels and browsers.
+# The steps of `check` and `test`. They run beside each other: tests wait for kernels and browsers. Whether what is
+# derived is fresh is a test, too: it needs the exams that others need.
 style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,9 +51,6 @@ style: $(READY)
 
 types: $(READY)
 	$(BIN)/pyright
-
-derived: $(READY)
-	$(BIN)/autograder build --check
 
 fast-tests: $(READY)
 	$(SUITE) --numprocesses=$(CORES) -m "not slow"

@@ -57,20 +57,31 @@ def derive(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> Iterator[D
     chapters = [read_chapter(folder / name) for name in only] if only else read_chapters(folder)
     if not chapters:
         raise Problem(f"{folder} holds no chapter")
-    home = read_home(root)
     for chapter in chapters:
-        solved = source_notebook.solved_notebook(chapter, home.repository, home.tag)
-        released = source_notebook.to_text(source_notebook.released_notebook(solved)).encode()
-        if len(released) > source_notebook.MAX_BYTES:
-            raise Problem(f"{chapter.name}: the released notebook has {len(released):,} bytes, too many to mail")
-        notebook = f"{chapter.name}.ipynb"
-        yield Derived(chapter.folder / notebook, source_notebook.to_text(solved).encode())
-        yield Derived(root / "notebooks" / chapter.name / notebook, released)
-        yield Derived(root / "manyheads" / "fixtures" / f"{chapter.name}.safetensors", _fixture(chapter))
+        yield from derive_chapter(chapter, root)
     if not only:
-        yield Derived(root / "notebooks" / "README.md", contents_page(chapters, home).encode())
-        for page in pages(root):
-            yield Derived(page, home.pointed(page.read_bytes().decode()).encode())
+        yield from derive_pages(chapters, root)
+
+
+def derive_chapter(chapter: Chapter, root: Path = REPOSITORY_ROOT) -> Iterator[Derived]:
+    """Make what is derived from one chapter, as `derive` does."""
+    home = read_home(root)
+    solved = source_notebook.solved_notebook(chapter, home.repository, home.tag)
+    released = source_notebook.to_text(source_notebook.released_notebook(solved)).encode()
+    if len(released) > source_notebook.MAX_BYTES:
+        raise Problem(f"{chapter.name}: the released notebook has {len(released):,} bytes, too many to mail")
+    notebook = f"{chapter.name}.ipynb"
+    yield Derived(chapter.folder / notebook, source_notebook.to_text(solved).encode())
+    yield Derived(root / "notebooks" / chapter.name / notebook, released)
+    yield Derived(root / "manyheads" / "fixtures" / f"{chapter.name}.safetensors", _fixture(chapter))
+
+
+def derive_pages(chapters: Sequence[Chapter], root: Path = REPOSITORY_ROOT) -> Iterator[Derived]:
+    """Make what is derived from all chapters together: the contents page, and the addresses in people's pages."""
+    home = read_home(root)
+    yield Derived(root / "notebooks" / "README.md", contents_page(chapters, home).encode())
+    for page in pages(root):
+        yield Derived(page, home.pointed(page.read_bytes().decode()).encode())
 
 
 def build(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
@@ -89,12 +100,12 @@ def stale(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
     derived = list(derive(root, only))
     if only:
         return [file.path for file in derived if file.is_stale()]
-    made = {file.path for file in derived}
-    leftovers = {
-        *(root / "notebooks").glob("*/*.ipynb"),
-        *(root / "manyheads/fixtures").glob("*.safetensors"),
-    }
-    return [file.path for file in derived if file.is_stale()] + sorted(leftovers - made)
+    return [file.path for file in derived if file.is_stale()] + sorted(built(root) - {file.path for file in derived})
+
+
+def built(root: Path = REPOSITORY_ROOT) -> set[Path]:
+    """Return the files there are of those that chapters make outside `solutions/`."""
+    return {*(root / "notebooks").glob("*/*.ipynb"), *(root / "manyheads/fixtures").glob("*.safetensors")}
 
 
 def _fixture(chapter: Chapter) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from autograder.course import build
 from autograder.course.chapter import Chapter
 from autograder.course.draw import Draw
 from autograder.course.exams import VISIBLE_SEED, set_exams
@@ -138,6 +139,19 @@ def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapte
                     given = answers(other, names[other.exercise])
                 for check in CHECKS:
                     assert diagnosis.examine(other, given, check) is None, f"{mistake.name} → {other.exercise}"
+
+
+@chapters
+def test_what_is_derived_from_it_is_fresh(chapter: Chapter) -> None:
+    """As `autograder build --check` finds, with the exams that these tests have set already."""
+    stale = [derived.path for derived in build.derive_chapter(chapter) if derived.is_stale()]
+    assert stale == [], "run: .venv/bin/autograder build"
+
+
+def test_what_is_derived_from_all_is_fresh_and_nothing_is_left_over() -> None:
+    stale = [derived.path for derived in build.derive_pages(CHAPTERS) if derived.is_stale()]
+    assert stale == [], "run: .venv/bin/autograder build"
+    assert {path.stem for path in build.built()} == {chapter.name for chapter in CHAPTERS}
 
 
 @chapters

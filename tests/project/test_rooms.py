@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,13 @@ def dotted(path: Path) -> str:
     return path.relative_to(REPOSITORY_ROOT).with_suffix("").as_posix().replace("/", ".")
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield the modules of the autograder that the one at `path` imports, in whatever place."""
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Return the modules of the autograder that the one at `path` imports, in whatever place."""
+    return frozenset(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     package = dotted(path.parent)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
