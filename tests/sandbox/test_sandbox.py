@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import fcntl
 import json
 import os
 import platform
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -182,16 +184,48 @@ def ask(command, kind, file):
         return f"refused: {error.strerror}"
 shared = os.open(os.__file__, os.O_RDONLY)
 folder = os.open(os.path.dirname(os.__file__), os.O_RDONLY)
-asked = [(fcntl.F_GETLK, 1), (fcntl.F_SETLK, 0), (fcntl.F_SETLKW, 0), (36, 1), (37, 0), (38, 0), (fcntl.F_SETLEASE, 0)]
+asked = [(fcntl.F_GETLK, 1), (36, 1), (fcntl.F_SETLEASE, 0), (fcntl.F_GETLEASE, 0)]
 print([ask(command, kind, shared) for command, kind in asked] + [ask(fcntl.F_NOTIFY, 1, folder)])
+fcntl.flock(shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+taken = [(fcntl.F_SETLK, 0), (fcntl.F_SETLKW, 0), (37, 0), (38, 0), (fcntl.F_SETLK, 1)]
+print(all(isinstance(ask(command, kind, shared), bytes) for command, kind in taken), open("/proc/locks").read())
 print(fcntl.fcntl(shared, fcntl.F_GETFD), os.get_inheritable(os.dup(shared)), os.get_blocking(shared))
 """
 
 
 def test_no_word_passes_by_a_lock_on_a_file_that_others_see() -> None:
-    lines = run(_LOCKS).outputs[0].splitlines()
-    assert ast.literal_eval(lines[0]) == ["refused: Operation not permitted"] * 8
-    assert lines[1] == "1 False True", "fcntl's other uses are as they were"
+    with open(os.__file__, "rb") as shared:  # somebody else has locked it
+        fcntl.flock(shared, fcntl.LOCK_EX)
+        fcntl.fcntl(shared, fcntl.F_SETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0))
+        lines = run(_LOCKS).outputs[0].splitlines()
+    assert ast.literal_eval(lines[0]) == ["refused: Operation not permitted"] * 5
+    assert lines[1:] == ["True ", "1 False True"], "what is asked for is said to be had, and nothing is locked by it"
+
+
+_LOCKED_FILES = """
+import fcntl, shelve, sqlite3, tempfile, multiprocessing
+import filelock
+def stored():
+    one, other = sqlite3.connect("x.db"), sqlite3.connect("x.db", timeout=0.1)
+    one.execute("create table t (a)")
+    one.execute("insert into t values (1)")
+    try:
+        other.execute("insert into t values (2)")
+    except sqlite3.OperationalError as error:
+        yield str(error)
+    one.commit()
+    other.execute("insert into t values (3)")
+    other.rollback()
+    yield other.execute("select a from t").fetchall()
+print(*stored())
+with shelve.open("s") as shelf, tempfile.TemporaryFile(), multiprocessing.Lock(), filelock.FileLock("l"):
+    shelf["a"] = 1
+    print(shelf["a"])
+"""
+
+
+def test_files_that_are_locked_while_they_are_written_can_be_written() -> None:
+    assert run(_LOCKED_FILES).outputs[0].splitlines() == ["database is locked [(1,)]", "1"]
 
 
 def test_ordinary_notebooks_work() -> None:

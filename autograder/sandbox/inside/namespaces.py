@@ -31,19 +31,18 @@ _BIND, _RECURSIVE, _PRIVATE = 4096, 16384, 1 << 18
 _LARGE, _COLLAPSE = 2 << 20, 25  # bytes, and <asm-generic/mman-common.h>'s MADV_COLLAPSE
 _SET_DUMPABLE, _BOUNDING_DROP, _SET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _AMBIENT_CLEAR = 4, 24, 22, 38, 47, 4
 _CAPABILITY_VERSION = 0x20080522
-_FILTER, _ALLOW, _REFUSE = 2, 0x7FFF0000, 0x00050000
+_FILTER, _ALLOW, _REFUSE, _NO_ERROR = 2, 0x7FFF0000, 0x00050000, 0
 _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _SHARED_ANONYMOUS = 0x21  # of mmap's flags
 
 # System calls that a notebook has no use for: memory that no limit counts (memfd, System V's, a page of two megabytes
 # that a pipe holds after its process has let go of it), a look into other processes, parts of the kernel with a history
-# of holes, and what two submissions could tell each other through files that both read: locks and watches. Numbers on
-# x86-64 and on ARM64.
+# of holes, and what two submissions could tell each other through files that both read: watches. Numbers on x86-64 and
+# on ARM64.
 _REFUSED = {
     "add_key": (248, 217),
     "bpf": (321, 280),
     "fanotify_init": (300, 262),
-    "flock": (73, 32),
     "inotify_init": (253, 26),
     "inotify_init1": (294, 26),
     "io_uring_setup": (425, 425),
@@ -64,11 +63,14 @@ _REFUSED = {
     "vmsplice": (278, 75),
     "userfaultfd": (323, 282),
 }
-_MMAP, _SETSOCKOPT, _FCNTL = (9, 222), (54, 208), (72, 25)
-# What fcntl does with a file's locks, leases and watches, from <linux/fcntl.h>: GETLK, SETLK, SETLKW, the same three of
-# an open file's own, SETLEASE, GETLEASE, NOTIFY. They reach whoever sees the same file, in whatever namespace, and the
-# memory of a lock is counted nowhere.
-_LOCKS = (5, 6, 7, 36, 37, 38, 1024, 1025, 1026)
+_MMAP, _SETSOCKOPT, _FCNTL, _FLOCK = (9, 222), (54, 208), (72, 25), (73, 32)
+# A lock reaches whoever sees the same file, in whatever namespace, and its memory is counted nowhere; a filter sees a
+# file's number, and not whose file it is. So no lock is ever taken. Who asks for one is told that it has it: all that
+# could hold it is this submission's own, and SQLite and others do nothing without. From <linux/fcntl.h>: SETLK, SETLKW,
+# and the same two of an open file's own.
+_TAKE_LOCK = (6, 7, 37, 38)
+# Who holds a lock, on a file or on an open file; SETLEASE, GETLEASE, NOTIFY.
+_LOOK_AT_LOCKS = (5, 36, 1024, 1025, 1026)
 _SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8  # a socket's buffer holds memory that no limit counts
 _SOCKET, _FAMILIES = (41, 198), (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: namespaces keep these apart
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
@@ -254,10 +256,12 @@ def _refuse_system_calls() -> None:
     """Install a filter: a refused call fails with EPERM; so does one made in another processor mode's numbers.
 
     So does memory that is shared without a file: it stays when a process says that it no longer needs it, and is then
-    counted nowhere. What is shared in files is counted by the folders that they lie in. So do locks on files.
+    counted nowhere. What is shared in files is counted by the folders that they lie in. A lock on a file is not taken,
+    and said to be.
     """
     architecture, column = _ARCHITECTURES[platform.machine()]
     numbers = sorted({call[column] for call in _REFUSED.values()})
+    commands = (*_TAKE_LOCK, *_LOOK_AT_LOCKS)
     refuse_other = [(_IF_AT_LEAST, 0, 1, 0x40000000), (_RETURN, 0, 0, _REFUSE | errno.EPERM)]  # x32's numbers
     rules = [
         (_LOAD, 0, 0, 4),  # struct seccomp_data: the architecture is at 4, the number at 0
@@ -273,10 +277,16 @@ def _refuse_system_calls() -> None:
         (_IF_EQUAL, 1, 0, _SO_RCVBUF),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
-        (_IF_EQUAL, 0, len(_LOCKS) + 3, _FCNTL[column]),
+        (_IF_EQUAL, 0, 1, _FLOCK[column]),
+        (_RETURN, 0, 0, _REFUSE | _NO_ERROR),
+        (_IF_EQUAL, 0, len(commands) + 4, _FCNTL[column]),
         (_LOAD, 0, 0, 24),  # the lower half of its second argument, all that the kernel looks at
-        *((_IF_EQUAL, len(_LOCKS) - place, 0, command) for place, command in enumerate(_LOCKS)),
+        *(
+            (_IF_EQUAL, len(commands) - place + (command in _LOOK_AT_LOCKS), 0, command)
+            for place, command in enumerate(commands)
+        ),
         (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _REFUSE | _NO_ERROR),
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
         (_IF_EQUAL, 0, 5, _MMAP[column]),
         (_LOAD, 0, 0, 40),  # the lower half of its fourth argument
