@@ -8,16 +8,15 @@ not run.
 from __future__ import annotations
 
 import ast
-import symtable
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from .magics import without_magics
+from .scopes import global_reads
 
-_MOST_CHARACTERS = 200_000  # of source that is parsed
-_MOST_IN_ONE = 50_000  # of a statement whose functions are told from its other names: that may take the square
+_MOST_CHARACTERS = 500_000  # of source that is parsed: a submission has no more
 _MOST_KEPT = 20_000  # of source whose statements are kept: they take a hundred times as much memory
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -133,7 +132,7 @@ def _parts(node: ast.stmt, text: str) -> Iterator[Statement]:
 def _statement(node: ast.stmt, text: str) -> Statement:
     defines = isinstance(node, _Function | ast.ClassDef)
     binds = {node.name} if defines else set(_bound(node))
-    reads = _read(node, text)
+    reads = _read(node)
     decorators = getattr(node, "decorator_list", [])
     around = {part.id for decorator in decorators for part in ast.walk(decorator) if isinstance(part, ast.Name)}
     simple = defines or isinstance(node, ast.Assign | ast.ImportFrom) or _is_whole(node)
@@ -155,20 +154,9 @@ def _bound(node: ast.stmt) -> Iterator[str]:
             yield part.name
 
 
-def _read(node: ast.stmt, text: str) -> frozenset[str]:
+def _read(node: ast.stmt) -> frozenset[str]:
     """Return the names that are looked up among the notebook's: not what a function has of its own."""
     try:
-        outermost = symtable.symtable(text, "<cell>", "exec") if len(text) <= _MOST_IN_ONE else None
-    except (SyntaxError, ValueError, RecursionError):  # `return` outside a function; nested very deeply
-        outermost = None
-    if outermost is None:
+        return global_reads(node)
+    except RecursionError:  # nested very deeply: all that it names
         return frozenset(part.id for part in ast.walk(node) if isinstance(part, ast.Name))
-    found: set[str] = set()
-    waiting = [outermost]
-    while waiting:
-        table = waiting.pop()
-        for symbol in table.get_symbols():
-            if symbol.is_referenced() and (table is outermost or symbol.is_global()):
-                found.add(symbol.get_name())
-        waiting += table.get_children()
-    return frozenset(found)
