@@ -13,8 +13,8 @@ import unittest.mock
 import pytest
 import torch
 
-from manyheads.scopes import global_reads
-from manyheads.sources import forbidden_name
+from manyheads.source.forbidden_names import forbidden_name
+from manyheads.source.scopes import global_reads
 
 
 def by_symtable(source: str) -> set[str]:

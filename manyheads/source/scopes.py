@@ -1,6 +1,6 @@
 """Tells which names code looks up among the notebook's: not what a function, a class or a comprehension has of its own.
 
-`manyheads.reached` asks. Python's own `symtable` says the same, and takes the square of a function's length where that
+`reached` asks. Python's own `symtable` says the same, and takes the square of a function's length where that
 holds thousands of others; this takes as long as reading it.
 """
 
@@ -68,7 +68,8 @@ class _Scopes:
             body: list[ast.AST] = list(node.body)
             own = {argument.arg for argument in _arguments(node.args)} | _type_parameters(node)
         elif isinstance(node, ast.Lambda):
-            body, own = [node.body], {argument.arg for argument in _arguments(node.args)}
+            body = [node.body]
+            own = {argument.arg for argument in _arguments(node.args)}
         else:
             first, *others = node.generators
             body = [first.target, *first.ifs, *others]
