@@ -19,7 +19,7 @@ from . import earlier, threads
 from . import progress as _progress
 from .calling import probe
 from .calling.call import Answer
-from .checking import diagnosis
+from .checking import diagnosis, wording
 from .checking.exam import OUTPUTS, SHAPES, Exam
 from .checking.exam_files import all_exams
 from .source.reached import reached
@@ -35,7 +35,7 @@ class CheckFailed(Exception):
         self.title, self.message = title, message
 
     def _render_traceback_(self) -> list[str]:  # called by IPython in place of its own rendering
-        return diagnosis.failed_lines(self.title, self.message)
+        return wording.failed_lines(self.title, self.message)
 
 
 def shapes(target: Any) -> None:
@@ -95,10 +95,10 @@ def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None
     finding, carried = diagnosis.decide(exams, exam, check, source, ask, failing)
     _progress.note(exam.exercise, check, source, finding, carried)
     if finding is not None:
-        raise CheckFailed(diagnosis.failed_title(exam.exercise, check), finding.message)
+        raise CheckFailed(wording.failed_title(exam.exercise, check), str(finding.message))
     if check == OUTPUTS and not carried:
         earlier.keep(exam.exercise, source)
-    print(diagnosis.passed_line(exam, check, carried))
+    print(wording.passed_line(exam, check, carried))
 
 
 def _exam_of(target: Any, namespace: MutableMapping[str, Any]) -> Exam:

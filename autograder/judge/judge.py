@@ -7,7 +7,7 @@ compares what comes back. Expected values, reference code and scores never leave
 from __future__ import annotations
 
 from manyheads.calling.call import missing
-from manyheads.checking import diagnosis
+from manyheads.checking import diagnosis, wording
 from manyheads.checking.diagnosis import Ask, Finding
 from manyheads.checking.exam import CHECKS, Exam, foundations
 
@@ -87,9 +87,9 @@ class Judge:
             points=cell.points,
             earned=cell.points if finding is None else 0,
             stage=PASSED if finding is None else finding.stage,
-            message=diagnosis.passed_line(self.exams[cell.exercise], cell.check, carried)
+            message=wording.passed_line(self.exams[cell.exercise], cell.check, carried)
             if finding is None
-            else clean(finding.message),
+            else clean(str(finding.message)),
             misconception=None if finding is None else finding.misconception,
             carried=carried,
         )

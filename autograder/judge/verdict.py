@@ -54,10 +54,10 @@ class Verdict:
         """Return the graded cell's outputs: what nbgrader scores and the feedback shows."""
         if self.stage == PASSED:
             return [NotebookNode(output_type="stream", name="stdout", text=self.message + "\n")]
-        from manyheads.checking import diagnosis  # with torch, which whoever only reads verdicts does without
+        from manyheads.checking import wording  # with torch, which whoever only reads verdicts does without
 
-        title = diagnosis.failed_title(self.exercise, self.check)
-        lines = diagnosis.failed_lines(title, self.message)
+        title = wording.failed_title(self.exercise, self.check)
+        lines = wording.failed_lines(title, self.message)
         return [NotebookNode(output_type="error", ename="CheckFailed", evalue=title, traceback=lines)]
 
 

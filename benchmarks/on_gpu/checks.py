@@ -122,17 +122,20 @@ def judge(exam: Exam, candidate: Candidate, answers: list[Answer], moved: bool) 
     found = {check: diagnosis.examine(exam, answers, check, candidate.source) for check in CHECKS}
     if candidate.mistake is None:
         wrong = next((finding for finding in found.values() if finding), None)
-        return wrong is None, "" if wrong is None else _one_line(wrong.message)
+        return wrong is None, "" if wrong is None else _one_line(str(wrong.message))
     for check, finding in found.items():
         if check == SHAPES and candidate.caught_by != SHAPES:
             if finding is not None and not moved:
-                return False, f"caught by {check} already: {_one_line(finding.message)}"
+                return False, f"caught by {check} already: {_one_line(str(finding.message))}"
         elif finding is None:
             return False, f"{check} passes"
         elif finding.misconception != candidate.mistake:
             refused = moved and any(a.failure and "device" in a.failure.message for a in answers)
             named = finding.misconception or "nothing"
-            return refused, f"{'refused by the device' if refused else f'named {named}'}: {_one_line(finding.message)}"
+            return (
+                refused,
+                f"{'refused by the device' if refused else f'named {named}'}: {_one_line(str(finding.message))}",
+            )
     return True, ""
 
 

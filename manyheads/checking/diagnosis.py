@@ -6,26 +6,24 @@ runs anybody's code.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
-from ..calling.call import Answer, Call
+from ..calling.call import Answer
 from ..calling.forbidden_calls import FORBIDDEN, TAKEN_AWAY
 from ..source.forbidden_names import forbidden_name
 from ..source.presumed import shows
+from . import wording
 from .comparison import Divergence, first_divergence, same
 from .exam import CHECKS, OUTPUTS, SHAPES, Exam, Trial, foundations
 from .nothing_computed import depends_on_nothing, nothing_computed
+from .wording import Message
 
 # Carries out an exam's calls next to the learner's code, with stand-ins (source by name) in place, and returns the
 # answers: one a trial, whatever happens there.
 Ask = Callable[[Exam, Mapping[str, str]], Sequence[Answer]]
 
 _LONGEST_NAME = 100  # characters
-_WIDTH = 84  # characters of a line in a message
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,12 @@ class Finding:
     """Why a check failed.
 
     Args:
-        message: what the learner reads, several lines of plain text.
+        message: what the learner reads; `str` of it is several lines of plain text.
         stage: which comparison failed, "unsolved", "ran", "shape", … or "forbidden".
         misconception: the name of the known mistake that gives exactly these answers, or None.
     """
 
-    message: str
+    message: Message
     stage: str
     misconception: str | None = None
 
@@ -59,7 +57,7 @@ def examine(exam: Exam, answers: Sequence[Answer], check: str, source: str = "")
 
 def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Divergence, source: str) -> Finding:
     mistake = _known_mistake(exam, answers, trial, source)
-    return Finding(_message(exam, trial, divergence, mistake), divergence.stage, mistake)
+    return Finding(wording.message(exam, trial, divergence, mistake), divergence.stage, mistake)
 
 
 def decide(
@@ -102,8 +100,8 @@ def decide(
     if finding is not None and finding.stage == "forbidden":
         return finding, ()
     if finding is not None:
-        note = f"(Checked with a working {_and(tuple(stand_ins))}: what is wrong here is in {exam.exercise} itself.)"
-        finding = replace(finding, message=f"{finding.message}\n\n{textwrap.fill(note, _WIDTH)}")
+        note = wording.checked_with(exam, tuple(stand_ins))
+        finding = replace(finding, message=replace(finding.message, note=note))
     return finding, tuple(stand_ins)
 
 
@@ -126,49 +124,7 @@ def _forbidden_call(answers: Sequence[Answer]) -> str:
 
 def _forbidden(exam: Exam, name: str) -> Finding:
     """Return the finding for source that uses the forbidden `name`."""
-    does = "hides calls that this exercise forbids" if name == TAKEN_AWAY else "does the whole exercise for you"
-    message = (
-        f"Your code uses {name}, which {does}.\n"
-        f"Write {exam.exercise} with basic operations: that is what this exercise is for."
-    )
-    return Finding(message, "forbidden")
-
-
-def failed_title(exercise: str, check: str) -> str:
-    """Return the first line of a failed check."""
-    return f"✗ {exercise}.{check}"
-
-
-def failed_lines(title: str, message: str) -> list[str]:
-    """Return the lines that a notebook shows of a failed check, the title in bold.
-
-    It has no colour of its own: they stand on red, light or dark as the notebook's theme is.
-    """
-    return [f"\x1b[1m{title}\x1b[0m", "", *message.splitlines()]
-
-
-def passed_line(exam: Exam, check: str, carried: Sequence[str] = ()) -> str:
-    """Return the one line of a passed check.
-
-    Args:
-        carried: the exercises that stand-ins worked for, see `carried_sentence`.
-    """
-    cases = "1 case" if len(exam.trials) == 1 else f"{len(exam.trials)} cases"
-    line = f"✓ {exam.exercise}.{check} · {cases}"
-    return f"{line}\n{carried_sentence(exam, carried)}" if carried else line
-
-
-def carried_sentence(exam: Exam, carried: Sequence[str]) -> str:
-    """Say that an exercise is right but for what it builds on."""
-    return (
-        f"{exam.exercise} itself is right. It was checked with a working {_and(carried)}: yours "
-        f"{'are' if len(carried) > 1 else 'is'} not right yet, or not defined here. "
-        "If a slip there costs points, it costs none here: a slip costs once."
-    )
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return Finding(wording.forbidden(exam, name, hidden=name == TAKEN_AWAY), "forbidden")
 
 
 def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source: str) -> str | None:
@@ -193,33 +149,3 @@ def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source:
         if failure is None or failure.cause:
             explains_failed = explains_failed or name
     return explains_failed
-
-
-def _message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | None) -> str:
-    lines = [divergence.sentence]
-    if divergence.stage != "unsolved":
-        told = divergence.expected if not (exam.conceals and divergence.stage == "values") else ""
-        lines += [""]
-        lines += [f"Expected  {told}"] if told else []
-        lines += [f"Got       {divergence.got}"] if divergence.got else []
-        lines += [f"          {divergence.detail.strip()}"] if divergence.detail else []
-        asked = _describe_call(trial.call)
-        lines += [f"Case      {trial.name}: {asked}"] if asked else []
-    if mistake is not None:
-        lines += ["", f"This is what comes out if you {mistake}.", exam.hints[mistake]]
-    # A notebook breaks a long line of an error anywhere, in the middle of a word too.
-    return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent=" " * _indent(line)) for line in lines)
-
-
-def _indent(line: str) -> int:
-    """Return where a wrapped line goes on: under the text of a line with a label, at the margin in prose."""
-    return len("Expected  ") if line.startswith(("Expected  ", "Got  ", "Case  ", " ")) else 0
-
-
-def _describe_call(call: Call) -> str:
-    parts = [f"{name} {_brief(value)}" for name, value in {**(call.init or {}), **call.inputs}.items()]
-    return ", ".join(parts)
-
-
-def _brief(value: object) -> str:
-    return str(tuple(value.shape)) if isinstance(value, Tensor) else repr(value)

@@ -81,7 +81,7 @@ def test_every_valid_alternative_keeps_full_marks(chapter: Chapter, seed: str) -
         assert forbidden_name(alternative.code, exam.forbids, exercise.name) is None, alternative.name
         for check in CHECKS:
             finding = diagnosis.examine(exam, given, check)
-            assert finding is None, f"{exercise.name}, {alternative.name}: {finding and finding.message}"
+            assert finding is None, f"{exercise.name}, {alternative.name}: {finding and str(finding.message)}"
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_valid_alternatives_keep_full_marks_together(chapter: Chapter) -> None:
             for check in CHECKS:
                 finding = diagnosis.examine(exam, given, check)
                 of = {other: alternative.name for other, alternative in chosen.items()}
-                assert finding is None, f"{name}, {of}: {finding and finding.message}"
+                assert finding is None, f"{name}, {of}: {finding and str(finding.message)}"
 
 
 def test_which_of_two_large_scores_is_larger_is_no_matter_of_rounding() -> None:

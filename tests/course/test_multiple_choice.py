@@ -73,17 +73,17 @@ def test_a_wrong_letter_names_the_thought_behind_it_and_not_the_right_letter(cha
     finding = examined(chapter, "a", "outputs")
     assert finding is not None
     assert finding.misconception == "took a row for a column"
-    assert "if you took a row for a column" in finding.message
-    assert "Turn your head." in finding.message
-    assert "Expected" not in finding.message
-    assert "'b'" not in finding.message
+    assert "if you took a row for a column" in str(finding.message)
+    assert "Turn your head." in str(finding.message)
+    assert "Expected" not in str(finding.message)
+    assert "'b'" not in str(finding.message)
 
 
 @pytest.mark.parametrize("answer", ["", "across", "b: across", "a good question", "bb"])
 def test_who_gives_no_letter_is_told_to(chapter: Chapter, answer: str) -> None:
     finding = examined(chapter, answer, "shapes")
     assert finding is not None
-    assert finding.message.startswith("Answer with the letter alone, in quotes")
+    assert str(finding.message).startswith("Answer with the letter alone, in quotes")
 
 
 def test_a_letter_without_quotes_is_told_so(chapter: Chapter) -> None:
@@ -91,7 +91,7 @@ def test_a_letter_without_quotes_is_told_so(chapter: Chapter) -> None:
     answers = [probe.run(lambda: b, Call({}), exam.probe)]  # type: ignore[name-defined]  # noqa: F821
     finding = diagnosis.examine(exam, answers, "shapes")
     assert finding is not None
-    assert finding.message.startswith('Put the letter in quotes: "b".')
+    assert str(finding.message).startswith('Put the letter in quotes: "b".')
 
 
 @pytest.mark.parametrize("check", ["shapes", "outputs"])
@@ -99,7 +99,7 @@ def test_a_letter_that_is_no_choice_is_told_which_there_are(chapter: Chapter, ch
     finding = examined(chapter, "x", check)
     assert finding is not None
     assert finding.misconception is None
-    assert finding.message.strip() == "There is no answer 'x': choose one of a, b, c."
+    assert str(finding.message).strip() == "There is no answer 'x': choose one of a, b, c."
 
 
 @pytest.mark.parametrize("answer", [None, 2, ["b"]])
@@ -107,4 +107,4 @@ def test_something_else_than_a_letter_fails_both_checks(chapter: Chapter, answer
     for check in ("shapes", "outputs"):
         finding = examined(chapter, answer, check)
         assert finding is not None
-        assert "'b'" not in finding.message
+        assert "'b'" not in str(finding.message)

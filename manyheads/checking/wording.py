@@ -1,0 +1,142 @@
+"""The words of a check: what a learner reads when one has passed or failed.
+
+`diagnosis.py` decides what is wrong; here it is said. The learner's check, the judge's feedback and the report show the
+same words.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..calling.call import Call
+from .divergence import Divergence
+from .exam import Exam, Trial
+
+_WIDTH = 84  # characters of a line in a message
+
+
+@dataclass(frozen=True)
+class Message:
+    """Why a check failed, in parts. `str` gives all of it as lines of plain text.
+
+    Args:
+        sentence: what is wrong.
+        expected: what should have come.
+        got: what came.
+        detail: more about it, such as how many entries differ.
+        case: the case's name and what was asked.
+        mistake: the known mistake that gives exactly these answers, as a sentence.
+        hint: what to do about that mistake.
+        further: what else the answers or the lines of code show, a sentence or two each.
+        note: with what the exercise was checked.
+    """
+
+    sentence: str
+    expected: str = ""
+    got: str = ""
+    detail: str = ""
+    case: str = ""
+    mistake: str = ""
+    hint: str = ""
+    further: tuple[str, ...] = ()
+    note: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.sentence]
+        about = {"Expected": self.expected, "Got": self.got, "": self.detail, "Case": self.case}
+        about = [f"{label:<10}{text}" for label, text in about.items() if text]
+        lines += ["", *about] if about else []
+        lines += ["", self.mistake, self.hint] if self.mistake else []
+        for paragraph in (*self.further, self.note):
+            lines += ["", paragraph] if paragraph else []
+        # A notebook breaks a long line of an error anywhere, in the middle of a word too.
+        return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent=" " * _indent(line)) for line in lines)
+
+
+def message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | None) -> Message:
+    """Return what to say of the first divergence, and of the known mistake behind it."""
+    unsolved = divergence.stage == "unsolved"
+    conceals = exam.conceals and divergence.stage == "values"
+    asked = _describe_call(trial.call)
+    return Message(
+        divergence.sentence,
+        expected="" if unsolved or conceals else divergence.expected,
+        got="" if unsolved else divergence.got,
+        detail="" if unsolved else divergence.detail.strip(),
+        case=f"{trial.name}: {asked}" if asked and not unsolved else "",
+        mistake=f"This is what comes out if you {mistake}." if mistake else "",
+        hint=exam.hints[mistake] if mistake else "",
+    )
+
+
+def forbidden(exam: Exam, name: str, *, hidden: bool) -> Message:
+    """Return what to say of the use of a name that the exercise forbids.
+
+    Args:
+        hidden: whether the code hides its calls, and `name` is how.
+    """
+    does = "hides calls that this exercise forbids" if hidden else "does the whole exercise for you"
+    return Message(
+        f"Your code uses {name}, which {does}.",
+        further=(f"Write {exam.exercise} with basic operations: that is what this exercise is for.",),
+    )
+
+
+def checked_with(exam: Exam, stand_ins: Sequence[str]) -> str:
+    """Say that the exercise was checked with working foundations, and failed."""
+    return f"(Checked with a working {_and(stand_ins)}: what is wrong here is in {exam.exercise} itself.)"
+
+
+def failed_title(exercise: str, check: str) -> str:
+    """Return the first line of a failed check."""
+    return f"✗ {exercise}.{check}"
+
+
+def failed_lines(title: str, message: str) -> list[str]:
+    """Return the lines that a notebook shows of a failed check, the title in bold.
+
+    It has no colour of its own: they stand on red, light or dark as the notebook's theme is.
+    """
+    return [f"\x1b[1m{title}\x1b[0m", "", *message.splitlines()]
+
+
+def passed_line(exam: Exam, check: str, carried: Sequence[str] = ()) -> str:
+    """Return the one line of a passed check.
+
+    Args:
+        carried: the exercises that stand-ins worked for, see `carried_sentence`.
+    """
+    cases = "1 case" if len(exam.trials) == 1 else f"{len(exam.trials)} cases"
+    line = f"✓ {exam.exercise}.{check} · {cases}"
+    return f"{line}\n{carried_sentence(exam, carried)}" if carried else line
+
+
+def carried_sentence(exam: Exam, carried: Sequence[str]) -> str:
+    """Say that an exercise is right but for what it builds on."""
+    return (
+        f"{exam.exercise} itself is right. It was checked with a working {_and(carried)}: yours "
+        f"{'are' if len(carried) > 1 else 'is'} not right yet, or not defined here. "
+        "If a slip there costs points, it costs none here: a slip costs once."
+    )
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _indent(line: str) -> int:
+    """Return where a wrapped line goes on: under the text of a line with a label, at the margin in prose."""
+    return len("Expected  ") if line.startswith(("Expected  ", "Got  ", "Case  ", " ")) else 0
+
+
+def _describe_call(call: Call) -> str:
+    parts = [f"{name} {_brief(value)}" for name, value in {**(call.init or {}), **call.inputs}.items()]
+    return ", ".join(parts)
+
+
+def _brief(value: object) -> str:
+    return str(tuple(value.shape)) if isinstance(value, Tensor) else repr(value)
