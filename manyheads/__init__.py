@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "check", "setup", "try_it"]
-__path__.append(f"{__path__[0]}/former_names")  # where modules are found by the names that they had before
+__path__ = [*__path__, f"{__path__[0]}/former_names"]  # where modules are found by the names that they had before
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The diagram of packages in docs/architecture.md is the one of the code."""
+"""The diagrams of packages in docs/architecture.md are those of the code."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from autograder.course.chapter import REPOSITORY_ROOT
 
 Arrows = frozenset[tuple[str, str]]
 ROOMS = {path.parent.name for path in (REPOSITORY_ROOT / "autograder").glob("*/__init__.py")}
+FORMER = "former_names"  # may import everything, and nothing imports it
 
 
-def package_of(module: str) -> str:
+def package_of(module: str, inside: str) -> str:
+    """Return the part of the package `inside` that a module belongs to; of another package, that package."""
     top, _, rest = module.partition(".")
-    return top if top == "manyheads" else rest.partition(".")[0]
+    return rest.partition(".")[0] if top == inside else top
 
 
-def imports() -> Arrows:
-    """Return which package imports which."""
+def imports(inside: str, known: set[str]) -> Arrows:
+    """Return which of the `known` parts of a package imports which."""
     graph = grimp.build_graph("autograder", "manyheads")
     found = {
-        (package_of(importer), package_of(imported))
+        (package_of(importer, inside), package_of(imported, inside))
         for importer in graph.modules
         for imported in graph.find_modules_directly_imported_by(importer)
     }
-    known = ROOMS | {"manyheads"}
     return frozenset((above, below) for above, below in found if above != below and {above, below} <= known)
 
 
@@ -41,16 +42,30 @@ def without_what_follows(arrows: Arrows) -> Arrows:
     return frozenset(arrow for arrow in arrows if arrow[1] not in below(arrow[0], arrows - {arrow}))
 
 
+def parts_of_manyheads() -> set[str]:
+    """Return the packages of `manyheads` and the modules beside them that import one or another such module."""
+    children = grimp.build_graph("manyheads").find_children("manyheads")
+    parts = {child.partition(".")[2] for child in children} - {FORMER}
+    return {part for arrow in imports("manyheads", parts) for part in arrow}
+
+
 @pytest.fixture(scope="module")
-def drawn() -> Arrows:
+def drawn() -> tuple[Arrows, ...]:
     page = (REPOSITORY_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    [diagram] = re.findall(r"```mermaid\nflowchart TD\n(.*?)```", page, re.DOTALL)
-    return frozenset(re.findall(r"^ +(\w+) --> (\w+)$", diagram, re.MULTILINE))
+    diagrams = re.findall(r"```mermaid\nflowchart TD\n(.*?)```", page, re.DOTALL)
+    return tuple(frozenset(re.findall(r"^ +(\w+) --> (\w+)$", diagram, re.MULTILINE)) for diagram in diagrams)
 
 
-def test_every_arrow_is_an_import_that_does_not_follow_from_others_and_none_is_missing(drawn: Arrows) -> None:
-    assert drawn == without_what_follows(imports())
+def test_every_arrow_is_an_import_that_does_not_follow_from_others_and_none_is_missing(
+    drawn: tuple[Arrows, ...],
+) -> None:
+    grading, learning = drawn
+    assert grading == without_what_follows(imports("autograder", ROOMS | {"manyheads"}))
+    assert learning == without_what_follows(imports("manyheads", parts_of_manyheads()))
 
 
-def test_every_package_is_drawn(drawn: Arrows) -> None:
-    assert {package for arrow in drawn for package in arrow} == ROOMS | {"manyheads"}
+def test_every_package_is_drawn(drawn: tuple[Arrows, ...]) -> None:
+    grading, learning = ({package for arrow in arrows for package in arrow} for arrows in drawn)
+    assert grading == ROOMS | {"manyheads"}
+    packages = {path.parent.name for path in (REPOSITORY_ROOT / "manyheads").glob("*/__init__.py")} - {FORMER}
+    assert packages <= learning

@@ -1,4 +1,4 @@
-"""Each package of the autograder says what it is for and which of its modules the others may import."""
+"""Each package says what it is for and which of its modules the others may import."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ import pytest
 from autograder.course.chapter import REPOSITORY_ROOT
 
 AUTOGRADER = REPOSITORY_ROOT / "autograder"
-ROOMS = sorted(path.parent for path in AUTOGRADER.rglob("*/__init__.py"))
+MANYHEADS = REPOSITORY_ROOT / "manyheads"
+ROOMS = sorted(path.parent for top in (AUTOGRADER, MANYHEADS) for path in top.rglob("*/__init__.py"))
+SOURCES = [path for folder in (AUTOGRADER, MANYHEADS) for path in sorted(folder.rglob("*.py"))]
+USERS = [*SOURCES, *sorted((REPOSITORY_ROOT / "solutions").rglob("*.py"))]  # lessons, too
 names = [room.relative_to(REPOSITORY_ROOT).as_posix().replace("/", ".") for room in ROOMS]
 rooms = pytest.mark.parametrize("room", ROOMS, ids=names)
 
@@ -24,7 +27,7 @@ def dotted(path: Path) -> str:
 
 @cache
 def imported(path: Path) -> frozenset[str]:
-    """Return the modules of the autograder that the one at `path` imports, in whatever place."""
+    """Return the modules that the one at `path` imports, in whatever place; and what it imports from a package."""
     return frozenset(_imported(path))
 
 
@@ -35,8 +38,7 @@ def _imported(path: Path) -> Iterator[str]:
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             module = ".".join([*above, *filter(None, [node.module])])
             for alias in node.names:
-                inner = REPOSITORY_ROOT.joinpath(*module.split("."), f"{alias.name}.py")
-                yield f"{module}.{alias.name}" if inner.exists() else module
+                yield f"{module}.{alias.name}" if REPOSITORY_ROOT.joinpath(*module.split(".")).is_dir() else module
 
 
 @rooms
@@ -51,7 +53,7 @@ def test_a_room_says_in_three_sentences_what_it_is_for(room: Path) -> None:
 def test_what_a_room_offers_is_there_and_used_elsewhere(room: Path) -> None:
     offered = importlib.import_module(dotted(room)).__all__
     assert list(offered) == sorted(offered)
-    others = [path for path in AUTOGRADER.rglob("*.py") if path.parent != room]
+    others = [path for path in USERS if path.parent != room]
     used = {
         module.rpartition(".")[2] for path in others for module in imported(path) if module.startswith(dotted(room))
     }
@@ -62,7 +64,7 @@ def test_what_a_room_offers_is_there_and_used_elsewhere(room: Path) -> None:
 @rooms
 def test_nothing_outside_a_room_imports_what_it_does_not_offer(room: Path) -> None:
     offered = {f"{dotted(room)}.{name}" for name in importlib.import_module(dotted(room)).__all__}
-    for path in AUTOGRADER.rglob("*.py"):
+    for path in SOURCES:
         if path.parent != room:
             past = {module for module in imported(path) if module.rpartition(".")[0] == dotted(room)} - offered
             assert not past, f"{path} imports {past}"
@@ -75,3 +77,5 @@ def test_the_tests_of_a_package_are_in_a_folder_of_its_name() -> None:
     packages = {path.name for path in AUTOGRADER.iterdir() if (path / "__init__.py").exists()}
     assert folders - beside <= packages
     assert packages - folders <= {"nbgrader_steps", "notebook"}  # what they do shows in the tests of run and realign
+    folders = {path.parent.name for path in (tests / "manyheads").glob("*/__init__.py")}
+    assert folders == {path.parent.name for path in MANYHEADS.glob("*/__init__.py")} - {"former_names"}
