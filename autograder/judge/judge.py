@@ -62,7 +62,7 @@ class Judge:
         taken = ready_made(source, self.chapter.earlier)
         if taken:
             why = f"Your code takes {taken} ready-made from the course itself.\nWrite {cell.exercise} on your own."
-            return self._remember(cell, Finding(why, "forbidden"), ())
+            return self._remember(cell, Finding(wording.Message(why), "forbidden"), ())
         settled = self._settled.get((cell.exercise, cell.check))
         if settled and diagnosis.forbidden_in(exam, source) is None:
             return self._remember(cell, *settled)
@@ -77,7 +77,7 @@ class Judge:
 
     def give_up(self, cell: GradedCell, stage: str, reason: str) -> Verdict:
         """Record that a cell could not be judged, because of what the learner's code did."""
-        return self._remember(cell, Finding(reason, stage), ())
+        return self._remember(cell, Finding(wording.Message(reason), stage), ())
 
     def _remember(self, cell: GradedCell, finding: Finding | None, carried: tuple[str, ...]) -> Verdict:
         verdict = Verdict(
