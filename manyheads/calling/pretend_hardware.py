@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import threading
 import time
 import timeit
@@ -20,9 +21,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-LAUNCH = 0.01  # pretend seconds that it takes to hand a job to the pretend GPU
+# Pretend seconds that it takes to hand a job to the pretend GPU. They are lost in what the job takes, since they count
+# as its time with a clock, and not with events.
+LAUNCH = 2e-5
 CORES = 2  # of the pretend processor: all of them work on a job
 _WALL_CLOCKS = ("perf_counter", "monotonic", "time")
+_TIMEIT = (timeit.timeit, timeit.repeat, timeit.Timer.__init__)  # they hold a clock as a default argument
 _PROCESSOR_CLOCKS = ("process_time", "thread_time")
 
 
@@ -116,6 +120,31 @@ class Clock:
         self._open.clear()
 
 
+class Readings:
+    """What was read from clocks and events, each with the number of jobs before it.
+
+    A time that the code says it has measured lies between two of them. One that it has worked out need not.
+    """
+
+    def __init__(self) -> None:
+        self._times: dict[int, set[float]] = {}  # by jobs; between jobs a clock stands still, so there are few
+
+    def note(self, jobs: int, seconds: float) -> None:
+        """Note that a clock showed `seconds` after so many jobs."""
+        self._times.setdefault(jobs, set()).add(seconds)
+
+    def hold(self, seconds: object) -> bool:
+        """Return whether just before one of the jobs and just after it the clock showed a difference of `seconds`."""
+        if not isinstance(seconds, (int, float)):
+            return False
+        return any(
+            math.isclose(after - before, seconds, rel_tol=1e-4, abs_tol=1e-5)
+            for jobs, times in self._times.items()
+            for before in self._times.get(jobs - 1, ())
+            for after in times
+        )
+
+
 def number(key: int, *what: object) -> float:
     """Return a number from 0 up to 1 that follows from a key and from what it is about.
 
@@ -126,17 +155,21 @@ def number(key: int, *what: object) -> float:
 
 
 @contextlib.contextmanager
-def clock(gpu: bool, namespace: MutableMapping[str, Any] | None = None) -> Iterator[Clock]:
+def clock(
+    gpu: bool, namespace: MutableMapping[str, Any] | None = None, readings: Readings | None = None
+) -> Iterator[Clock]:
     """Put a pretend clock in the place of the real ones, on a machine with one NVIDIA GPU or with none.
 
     Without a GPU, synchronising raises what torch raises there.
 
     Args:
         namespace: where code may hold a real clock under a name of its own (`from time import perf_counter`).
+        readings: gets what is read from the clock on the wall, and from events.
     """
     pretend = Clock(gpu)
+    note = (readings or Readings()).note
     synchronize: Callable[[], None] = pretend.wait if gpu else _no_gpu
-    clocks = _pretend_clocks(pretend)
+    clocks = _pretend_clocks(pretend, note)
     names = {getattr(time, name): name for name in clocks}
     held = {own: names[value] for own, value in (namespace or {}).items() if _is_one_of(value, names)}
     replaced: list[tuple[Any, str, Callable[..., Any]]] = [
@@ -145,13 +178,13 @@ def clock(gpu: bool, namespace: MutableMapping[str, Any] | None = None) -> Itera
         (torch.cuda, "synchronize", lambda *_, **__: synchronize()),
         (torch.accelerator, "synchronize", lambda *_, **__: synchronize()),
         (torch.cuda, "current_stream", lambda *_, **__: SimpleNamespace(synchronize=synchronize)),
-        (torch.cuda, "Event", lambda *_, **__: _Event(pretend)),
+        (torch.cuda, "Event", lambda *_, **__: _Event(pretend, note)),
     ]
     with contextlib.ExitStack() as stack:
         stack.enter_context(machine(cuda_gpus=int(gpu), mps=False))
         for module, name, function in replaced:
             stack.enter_context(mock.patch.object(module, name, function))
-        for function in _functions_of(namespace):
+        for function in (*_TIMEIT, *_functions_of(namespace)):
             stack.enter_context(_clocks_by_default(function, clocks, names))
         if namespace is not None:
             stack.enter_context(mock.patch.dict(namespace, {own: clocks[name] for own, name in held.items()}))
@@ -195,16 +228,19 @@ class AttentionSpy(TorchFunctionMode):
 class _Event:
     """Stands for torch.cuda.Event: the GPU notes the time when it gets there."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock, self._at = clock, 0.0
+    def __init__(self, clock: Clock, note: Callable[[int, float], None]) -> None:
+        self._clock, self._note, self._at, self._jobs = clock, note, 0.0, 0
 
     def record(self, stream: object = None) -> None:
         self._at = max(self._clock.now, self._clock.gpu_free_at)
+        self._jobs = self._clock.jobs
 
     def synchronize(self) -> None:
         self._clock.wait(until=self._at)
 
     def elapsed_time(self, end: _Event) -> float:
+        for event in (self, end):
+            self._note(event._jobs, event._at)
         return 1000 * (end._at - self._at)
 
 
@@ -220,7 +256,7 @@ def _demand_that_they_fit(query: Tensor, key: Tensor, value: Tensor) -> None:
         raise RuntimeError(f"there are {key.shape[-2]} keys and {value.shape[-2]} values, and must be as many of each")
 
 
-def _pretend_clocks(pretend: Clock) -> dict[str, Callable[[], float]]:
+def _pretend_clocks(pretend: Clock, note: Callable[[int, float], None]) -> dict[str, Callable[[], float]]:
     """Return a function for each clock of the module `time`, by name.
 
     Other threads, such as those that keep a notebook's kernel connected, go on with real time.
@@ -231,10 +267,15 @@ def _pretend_clocks(pretend: Clock) -> dict[str, Callable[[], float]]:
         real = getattr(time, name)
         return lambda: now() if threading.get_ident() == thread else real()
 
+    def on_the_wall() -> float:
+        now = pretend.now
+        note(pretend.jobs, now)
+        return now
+
     clocks: dict[str, Callable[[], float]] = {}
     for name in _WALL_CLOCKS:
-        clocks[name] = instead_of(name, lambda: pretend.now)
-        clocks[f"{name}_ns"] = instead_of(f"{name}_ns", lambda: round(pretend.now * 1e9))
+        clocks[name] = instead_of(name, on_the_wall)
+        clocks[f"{name}_ns"] = instead_of(f"{name}_ns", lambda: round(on_the_wall() * 1e9))
     for name in _PROCESSOR_CLOCKS:
         clocks[name] = instead_of(name, lambda: pretend.processor)
         clocks[f"{name}_ns"] = instead_of(f"{name}_ns", lambda: round(pretend.processor * 1e9))

@@ -35,7 +35,8 @@ def timing_by_default(draw: Draw) -> Call:
 
 
 def seconds_on_a_pretend_clock(target, device, warmup, repeats, order, key):
-    """Let the learner's timer measure a job on a clock that only jobs move. Also report how often it ran the job.
+    """Let the learner's timer measure a job on a clock that only jobs move. Also report how often it ran the job, and
+    whether the clock showed what it says: numbers that are known otherwise are not measured.
 
     The warm-up calls are slow, and so is one of those that are timed. All timed calls differ, but for the middle two of
     an even number: there, every way to take a median agrees.
@@ -58,14 +59,15 @@ def seconds_on_a_pretend_clock(target, device, warmup, repeats, order, key):
             place -= 1
         return round(1 + place / 10 + pretend_hardware.number(key, place, "sorted") / 20, 2)
 
-    with pretend_hardware.clock(str(device) == "cuda", getattr(target, "__globals__", None)) as clock:
+    readings = pretend_hardware.Readings()
+    with pretend_hardware.clock(str(device) == "cuda", getattr(target, "__globals__", None), readings) as clock:
 
         def job():
             call = clock.jobs
             clock.job(lambda: seconds(call))
 
         taken = target(job, device, *options)
-    return taken, clock.jobs
+    return taken, clock.jobs, readings.hold(taken)
 
 
 TIMED_LOOP = """for _ in range(repeats):
@@ -86,7 +88,7 @@ CALLS = """for _ in range(warmup):
 
 EXERCISE = Exercise(
     name="time_on_device",
-    returns=("seconds", "the number of calls of fn"),
+    returns=("seconds", "the number of calls of fn", "measured by the clock"),
     cases=(
         Case("a job on the CPU, on a pretend clock", lambda draw: Call(timing(draw, "cpu", 2, 5))),
         Case("a job on a pretend GPU", lambda draw: Call(timing(draw, "cuda", 2, 7))),
@@ -122,6 +124,7 @@ EXERCISE = Exercise(
             by="statistics.mean(taken)",
             hint="One call that something else interrupted moves the mean. The median does not care how slow the "
             "slowest call was.",
+            shown_by=("mean|fmean|sum|average",),
         ),
         Misconception(
             "added the times up",
@@ -203,6 +206,7 @@ EXERCISE = Exercise(
     return (time.perf_counter() - start) / repeats""",
             hint="That is the mean, and one slow call moves it. Time each call by itself, so that you can take the "
             "median.",
+            shown_by=("/", "no mean|fmean|sum|average|append"),
         ),
         Misconception(
             "asked for the processor's time",
@@ -297,6 +301,61 @@ def time_on_device(fn, device, warmup=3, repeats=20):
             fn()
             times.append(time.monotonic() - begin)
     return torch.tensor(times).median().item()
+""",
+        ),
+        Alternative(
+            "CUDA events around each call, and one wait for all of them",
+            """
+def time_on_device(fn, device, warmup=3, repeats=20):
+    for _ in range(warmup):
+        fn()
+    if torch.device(device).type == "cuda":
+        starts, ends = ([torch.cuda.Event(enable_timing=True) for _ in range(repeats)] for _ in range(2))
+        for start, end in zip(starts, ends):
+            start.record()
+            fn()
+            end.record()
+        torch.cuda.synchronize()
+        return statistics.median(start.elapsed_time(end) for start, end in zip(starts, ends)) / 1000
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        fn()
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+""",
+        ),
+        Alternative(
+            "timeit.repeat",
+            """
+import timeit
+
+def time_on_device(fn, device, warmup=3, repeats=20):
+    wait = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
+
+    def once():
+        fn()
+        wait()
+
+    for _ in range(warmup):
+        once()
+    return statistics.median(timeit.repeat(once, number=1, repeat=repeats))
+""",
+        ),
+        Alternative(
+            "one look at the clock between two calls",
+            """
+def time_on_device(fn, device, warmup=3, repeats=20):
+    wait = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
+    stamps = []
+    for _ in range(warmup + repeats):
+        wait()
+        stamps.append(time.time_ns())
+        fn()
+    wait()
+    stamps.append(time.time_ns())
+    taken = sorted(after - before for before, after in zip(stamps[warmup:], stamps[warmup + 1 :]))
+    return (taken[repeats // 2] + taken[(repeats - 1) // 2]) / 2e9
 """,
         ),
         Alternative(

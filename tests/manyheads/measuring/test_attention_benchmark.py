@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 from autograder.course.chapter import REPOSITORY_ROOT
 from benchmarks import attention as benchmark
 from manyheads import threads
-from manyheads.calling import pretend_hardware
+from manyheads.calling import pretend_hardware, probe
+from manyheads.checking import diagnosis
+from manyheads.checking.exam_files import all_exams
 from manyheads.measuring import contestants, measure, memory, recorded
 from manyheads.measuring.contestants import COMPILED, FAST, FUSED, LOOP, TORCH, VARIANTS, Layers
 from manyheads.measuring.measure import Measured, Setting
@@ -481,3 +484,33 @@ def test_nothing_measured_at_all_is_no_error() -> None:
 def test_each_setting_is_shown_once_and_the_latest_counts() -> None:
     old, new = Measured(FAST, SETTING, seconds=1.0), Measured(FAST, SETTING, seconds=2.0)
     assert charts.matching([old, new], [SETTING]) == (new,)
+
+
+_FOUND = {
+    "what waits for the clock": "fn() for _ in every]\n    times = [taken() for _, taken in held['clock']._open",
+    "what the probe works out": "fn() for _ in every]\n    times = [held['seconds'](call) for call in every",
+    "the same, with looks at the clock": (
+        "(fn(), time.perf_counter()) for _ in every]\n    times = [held['seconds'](call) for call in every"
+    ),
+}
+
+
+@pytest.mark.parametrize("found", _FOUND.values(), ids=_FOUND)
+def test_times_that_no_clock_has_shown_are_not_measured(found: str) -> None:
+    exam = all_exams()["time_on_device"]
+    scope: dict[str, Any] = {}
+    exec(
+        "import statistics, sys, time\n"
+        "def time_on_device(fn, device, warmup=3, repeats=20):\n"
+        "    held, every = sys._getframe(1).f_locals, range(warmup + repeats)\n"
+        f"    [{found}]\n"
+        "    return statistics.median(times[warmup:])\n",
+        scope,
+    )
+    answers: list[Any] = [probe.run(scope["time_on_device"], trial.call, exam.probe) for trial in exam.trials]
+    rights: list[Any] = [trial.right for trial in exam.trials]
+    seconds = [(answer.value[0], right.value[0]) for answer, right in zip(answers, rights, strict=True)]
+    assert all(found == pytest.approx(right, rel=1e-3) for found, right in seconds), "the numbers are the right ones"
+    finding = diagnosis.examine(exam, answers, "outputs")
+    assert finding is not None
+    assert "measured by the clock is not right" in finding.message
