@@ -7,6 +7,7 @@ done here holds for all threads, for compiled and traced code, and for reference
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch._C import DispatchKey
+from torch.utils import flop_counter
 
 from .frames import code_of
 
@@ -26,6 +28,8 @@ Decide = Callable[[str, FrameType | None], None]
 # An operator that is made of others is looked up at the first of these keys that its arguments have.
 _COMPOSITE = ("AutogradCPU", "CPU", "FuncTorchBatched", "FuncTorchVmapMode")
 _ALWAYS = "BackendSelect"  # every call that reaches a kernel comes past this key
+# What is in none of torch's best known modules. Importing the first takes no time; the other, who uses it imports.
+_ELSEWHERE = {"FlopCounterMode": flop_counter.__name__, "flex_attention": "torch.nn.attention.flex_attention"}
 _ENTRY = "what is called in a function's place"
 
 
@@ -65,7 +69,7 @@ def ready(names: Collection[str]) -> Iterator[None]:
                         library.impl(_qualified(operator), key, _before_operator(name, operator, decide), True)
         for name in names:
             for function in _functions(name):
-                stack.enter_context(_before_function(name, function, decide))
+                stack.enter_context(before(name, function, decide))
         yield
 
 
@@ -109,19 +113,26 @@ def _before_operator(name: str, operator: Any, decide: Decide) -> Callable[..., 
 
 
 def _functions(name: str) -> Iterator[FunctionType]:
-    """Yield torch's Python functions of that name, and the way through the layer of that name."""
-    flex = sys.modules.get("torch.nn.attention.flex_attention")
-    found = [vars(place).get(name) for place in (torch, torch.functional, nn.functional, flex) if place is not None]
-    layer = getattr(nn, name, None)
-    if isinstance(layer, type) and issubclass(layer, nn.Module):
-        found.append(layer.forward)
-    for place, function in enumerate(found):
-        if isinstance(function, FunctionType) and all(function is not other for other in found[:place]):
+    """Yield torch's Python functions of that name, and the way through the layer or class of that name."""
+    elsewhere = _ELSEWHERE.get(name, "")
+    modules = [torch, torch.functional, nn.functional, nn, sys.modules.get(elsewhere)]
+    functions = [way_in(vars(module).get(name)) for module in modules if module is not None]
+    for place, function in enumerate(functions):
+        if function is not None and all(function is not other for other in functions[:place]):
             yield function
 
 
+def way_in(called: object) -> FunctionType | None:
+    """Return the Python function that runs when `called` is used, None where that is not known."""
+    if isinstance(called, type):
+        called = (
+            called.forward if issubclass(called, nn.Module) and called.__module__[:5] == "torch" else called.__init__
+        )
+    return called if isinstance(called, FunctionType) else None
+
+
 @contextlib.contextmanager
-def _before_function(name: str, function: FunctionType, decide: Decide) -> Iterator[None]:
+def before(name: str, function: FunctionType, decide: Decide) -> Iterator[None]:
     """Exchange the function's code: who has kept a reference to it calls the new one, too."""
     code = function.__code__
     original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
@@ -160,5 +171,5 @@ def _caller() -> FrameType | None:
     return frame
 
 
-_OWN = code_of(_before_operator.__code__) | code_of(_before_function.__code__)
+_OWN = code_of(_before_operator.__code__) | code_of(inspect.unwrap(before).__code__)
 _entries = set[CodeType]()  # that stand in a function's place now

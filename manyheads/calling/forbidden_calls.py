@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures.thread import _WorkItem
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
@@ -24,7 +24,7 @@ from typing import Any
 from unittest import mock
 
 import torch
-from torch import overrides
+from torch import nn, overrides
 from torch.overrides import TorchFunctionMode
 
 from . import entries
@@ -74,11 +74,15 @@ class ForbiddenCall(RuntimeError):
 
 
 @contextlib.contextmanager
-def watching(forbids: Collection[str], ours: Collection[CodeType] = ()) -> Iterator[list[str]]:
+def watching(
+    forbids: Collection[str], ours: Collection[CodeType] = (), namespace: Mapping[str, Any] | None = None
+) -> Iterator[list[str]]:
     """Refuse the functions and layers of torch that are named in `forbids`, and note which were called.
 
     Args:
         ours: code that may call them: a stand-in's, a probe's.
+        namespace: the names that the learner's cells see. What is called there as one that is forbidden is refused,
+            too, such as a layer of the learner's own.
 
     Yields:
         the forbidden names that were called, in order; empty as long as there were none.
@@ -91,7 +95,11 @@ def watching(forbids: Collection[str], ours: Collection[CodeType] = ()) -> Itera
     permitted = frozenset(ours) | _CARRIERS
     seen: list[str] = []  # apart from `called`, which code finds among its callers' variables
 
+    layers = {name for name in names if isinstance(getattr(nn, name, None), type)}
+
     def decide(name: str, frame: FrameType | None) -> None:
+        while name in layers and frame is not None and _is_torchs(frame):  # one layer of torch's holds another
+            frame = frame.f_back
         if _is_the_learners_doing(frame, permitted):
             seen.append(names[name])
             raise ForbiddenCall(names[name])
@@ -100,6 +108,10 @@ def watching(forbids: Collection[str], ours: Collection[CodeType] = ()) -> Itera
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: called.extend(seen))
         stack.enter_context(entries.watched(names, decide))
+        for name in forbids:
+            own = entries.way_in((namespace or {}).get(name))
+            if own is not None and not str(own.__module__).startswith("torch."):
+                stack.enter_context(entries.before(name, own, decide))
         # What switches subclasses off, and modes with them: subclasses alone, as long as somebody watches.
         lesser = torch._C.DisableTorchFunctionSubclass
         stack.enter_context(mock.patch.object(torch._C, "DisableTorchFunction", lesser))

@@ -28,6 +28,16 @@ CORES = 2  # of the pretend processor: all of them work on a job
 _WALL_CLOCKS = ("perf_counter", "monotonic", "time")
 _TIMEIT = (timeit.timeit, timeit.repeat, timeit.Timer.__init__)  # they hold a clock as a default argument
 _PROCESSOR_CLOCKS = ("process_time", "thread_time")
+# What code asks of an NVIDIA GPU before it uses it.
+_ONE_GPU: list[tuple[Any, str, object]] = [
+    (torch.cuda, "current_device", 0),
+    (torch.cuda, "set_device", None),
+    (torch.cuda, "device", contextlib.nullcontext()),
+    (torch.cuda, "init", None),
+    (torch.cuda, "get_device_name", "a pretend GPU"),
+    (torch.cuda, "get_device_capability", (8, 0)),
+    (torch.cuda, "get_device_properties", SimpleNamespace(name="a pretend GPU", major=8, minor=0, total_memory=2**34)),
+]
 
 
 @contextlib.contextmanager
@@ -50,8 +60,8 @@ def machine(cuda_gpus: int, mps: bool) -> Iterator[None]:
         (torch.accelerator, "device_count", cuda_gpus or int(mps)),
     ]
     if kind is not None:  # without a GPU there is no current one, and asking for it fails as ever
-        answers += [(torch.cuda, "current_device", 0)] if cuda_gpus else []
-        answers += [(torch.accelerator, "current_device_index", 0)]
+        answers += _ONE_GPU if cuda_gpus else []
+        answers += [(torch.accelerator, "current_device_index", 0), (torch.accelerator, "set_device_index", None)]
     with contextlib.ExitStack() as stack:
         for module, name, answer in answers:
             if hasattr(module, name):
@@ -237,6 +247,13 @@ class _Event:
 
     def synchronize(self) -> None:
         self._clock.wait(until=self._at)
+
+    def query(self) -> bool:
+        self.synchronize()  # whoever asks again and again lets time pass
+        return True
+
+    def wait(self, stream: object = None) -> None:
+        """Do nothing: there is one stream, and what comes later waits anyway."""
 
     def elapsed_time(self, end: _Event) -> float:
         for event in (self, end):

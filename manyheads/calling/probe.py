@@ -88,7 +88,12 @@ def _call(
         # nbgrader takes for a failure.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
             _seed()
-            with operations or contextlib.nullcontext(), _uncompiled(), _filled(), watching(forbids, ours) as called:
+            with (
+                operations or contextlib.nullcontext(),
+                _uncompiled(),
+                _filled(),
+                watching(forbids, ours, cells) as called,
+            ):
                 if operations is not None:
                     operations.name_tensors(inputs)
                 if call.init is not None:

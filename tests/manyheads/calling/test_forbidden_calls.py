@@ -393,3 +393,37 @@ def test_gradients_flow_through_what_ones_own_code_may_not_call() -> None:
     assert found is not None
     assert right is not None
     assert torch.equal(found["x"], right["x"])
+
+
+def test_stand_ins_may_use_a_layer_that_learners_may_not() -> None:
+    source = (
+        "from torch import nn\nlayer = nn.MultiheadAttention(4, 2, batch_first=True)\n"
+        "def attend(x):\n    return layer(x[0], x[0], x[0])[0]"
+    )
+    namespace: dict[str, object] = {}
+    with probe.standing_in(namespace, {"attend": source}):
+        assert asked(lambda x: namespace["attend"](x)).failure is None  # type: ignore[operator]
+
+
+_FOUND_BY_LOOKING = {
+    "a layer of the learner's own": "[v for k, v in globals().items() if k[:3] == 'Own'][0]()(x)",
+    "a class of torch's that no name leads to": (
+        "[v for k, v in vars(__import__('torch.utils.flop_counter').utils.flop_counter).items() "
+        "if k[:4] == 'Flop' and k[-4:] == 'Mode'][0](display=False) and x"
+    ),
+}
+
+
+@pytest.mark.parametrize("found", _FOUND_BY_LOOKING.values(), ids=_FOUND_BY_LOOKING)
+def test_what_is_found_by_looking_through_names_is_seen_when_it_is_used(found: str) -> None:
+    scope: dict[str, Any] = {}
+    exec(
+        "from torch import nn\nclass OwnLayer(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        f"    def forward(self, x):\n        return x\ndef learner(x):\n    return {found}\n",
+        scope,
+    )
+    failure = probe.run(scope["learner"], Call({"x": X}), forbids=("OwnLayer", "FlopCounterMode")).failure
+    assert failure is not None
+    assert failure.kind == FORBIDDEN
+    assert probe.run(scope["learner"], Call({"x": X})).failure is None
+    assert scope["OwnLayer"]()(X) is X

@@ -513,4 +513,19 @@ def test_times_that_no_clock_has_shown_are_not_measured(found: str) -> None:
     assert all(found == pytest.approx(right, rel=1e-3) for found, right in seconds), "the numbers are the right ones"
     finding = diagnosis.examine(exam, answers, "outputs")
     assert finding is not None
-    assert "measured by the clock is not right" in finding.message
+    assert "measured by the clock is not right" in str(finding.message)
+
+
+def test_a_pretend_gpu_is_asked_what_a_real_one_is_asked() -> None:
+    with pretend_hardware.machine(1, False):
+        torch.cuda.set_device(0)
+        with torch.cuda.device(0):
+            assert torch.cuda.get_device_name(0) == torch.cuda.get_device_properties(0).name
+    with pretend_hardware.clock(gpu=True) as clock:
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        clock.job(lambda: 5.0)
+        end.record()
+        while not end.query():
+            pass
+        assert start.elapsed_time(end) == pytest.approx(5000, rel=1e-4)
