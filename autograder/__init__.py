@@ -1,1 +1,1 @@
-"""Many Heads' autograder: what instructors run. It knows notebooks, exams and grades, and nothing of attention."""
+"""Many Heads' autograder, for instructors. It handles notebooks, exams and grades; it knows nothing about attention."""

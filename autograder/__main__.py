@@ -9,7 +9,7 @@ from .sandbox.inside import garbage
 
 
 def main() -> None:
-    """Run the command line. Where it will grade, what takes longest to get ready begins first."""
+    """Run the command line. If the command grades, the slowest preparation (the fork server) starts first."""
     grades = fork_server.is_for(sys.argv[1:])
     try:
         with garbage.none_while_importing():
@@ -18,7 +18,7 @@ def main() -> None:
             from .cli.app import main as run
 
             if grades:
-                from .run import cluster, grade  # noqa: F401  (workers need them too: before the fork, it is done once)
+                from .run import cluster, grade  # noqa: F401  (imported before the fork, so that workers inherit them)
         garbage.look_rarely()
         if grades:
             fork_server.fork()

@@ -1,4 +1,4 @@
-"""The name under which every class's `nbgrader_config.py` finds `configure`."""
+"""The public name of `configure`: every class folder's `nbgrader_config.py` imports it from here."""
 
 from .classroom.class_folder import configure
 

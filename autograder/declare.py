@@ -1,4 +1,4 @@
-"""The words that a chapter's exercises are declared in: `course.declare` and `course.families` under a public name."""
+"""The public names for declaring a chapter's exercises, from `course.declare` and `course.families`."""
 
 from .course import families
 from .course.declare import Alternative, Call, Case, Draw, Exercise, Misconception, multiple_choice

@@ -8,7 +8,7 @@ from enum import StrEnum
 class Outcome(StrEnum):
     """How grading a submission ended.
 
-    `NEEDS_REVIEW` means that the fault is the grader's, or cannot be told: such a submission never gets a zero.
+    `NEEDS_REVIEW` means that the grader is, or may be, at fault: such a submission has no score, never a zero.
     """
 
     GRADED = "graded"

@@ -1,4 +1,4 @@
-"""How trouble is told: the exception that ends a command with a clear line, and other exceptions in one line."""
+"""Error messages: `Problem`, which ends a command with one clear line, and other exceptions in one line."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,18 @@ from .safe_text import clean
 
 
 class Problem(Exception):
-    """Something the person at the command line can mend. Its text says what is wrong and what to do."""
+    """An error that the user of the command line can fix. Its text says what is wrong and what to do."""
 
 
 def one_line(error: BaseException) -> str:
-    """Return an exception's kind and the first line of its text, for a reason that a person reads."""
+    """Return an exception's class and the first line of its text, as a reason for people to read."""
     lines = clean(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """What was not taken, a file or a row of a table, and why."""
+    """A file or a row of a table that was not used, and the reason."""
 
     name: str
     reason: str

@@ -1,6 +1,6 @@
-"""Takes out of a learner's text what could act on a screen: terminal escapes, control characters, turned directions.
+"""Removes terminal escapes, control characters and bidirectional marks from text that learners wrote.
 
-Whatever puts a learner's words on a terminal, into a message, a notebook or a page passes them through here.
+All code that prints such text, or puts it into a message, a notebook or a page, calls this module first.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LONGEST_TEXT = 4000  # characters of one text: a message ends in print, whatever a learner's repr holds
+_LONGEST_TEXT = 4000  # characters: the repr of a learner's object may be of any length
 _ESCAPES = re.compile(
     r"(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*(?:\x07|\x1b\\|\x9c)"  # operating system commands: titles, links
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor moves
@@ -20,19 +20,20 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]{0,40}m")
 
 
 def clean(text: str) -> str:
-    """Return `text` without what could act on a reader's screen: terminal escapes, control characters, and marks
-    that turn the reading direction. Very long text is cut.
+    """Return `text` without terminal escapes, control characters and marks that change the reading direction.
+
+    Line ends and tabs stay. Text over 4000 characters is cut.
     """
-    kept = "".join(
-        "\ufffd" if unicodedata.category(char) == "Cs" else char  # half a character: UTF-8 cannot hold it
+    cleaned = "".join(
+        "\ufffd" if unicodedata.category(char) == "Cs" else char  # a lone surrogate cannot be encoded as UTF-8
         for char in _ESCAPES.sub("", text)
         if char in "\n\t" or (unicodedata.category(char) != "Cc" and char not in _REORDERING)
     )
-    return kept if len(kept) <= _LONGEST_TEXT else f"{kept[:_LONGEST_TEXT]}… (cut: {len(kept)} characters)"
+    return cleaned if len(cleaned) <= _LONGEST_TEXT else f"{cleaned[:_LONGEST_TEXT]}… (cut: {len(cleaned)} characters)"
 
 
 def without_controls(text: str) -> str:
-    """Return `text` without control characters and terminal escapes, colours apart: notebooks show those."""
+    """Return `text` without control characters and terminal escapes, except colours, which notebooks show."""
     parts: list[str] = []
     end = 0
     for found in _COLOUR.finditer(text):

@@ -1,4 +1,4 @@
-"""A file that is there as a whole or not at all, whenever the command is stopped."""
+"""Writes a file atomically: whenever the command is stopped, the file is complete or unchanged."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to. What lies there then takes the place of `path`.
+    """Yield a temporary path in the same folder; at the end of the block, its file replaces `path`.
 
-    Where the block does not come to its end, `path` is as it was, and nothing is left beside it.
+    If the block raises, `path` is unchanged and the temporary file is deleted.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name[:40]}.{os.getpid()}.new")

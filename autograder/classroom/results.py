@@ -62,7 +62,7 @@ class LearnerResult:
         repairs: what was mended in the notebook before it was graded, a sentence each.
         sealed: False where the submission ran without the sandbox.
         history: how the score came about, the oldest first; a change by hand since the last grading stands last.
-        hand_to_check: exercises in which a score set by hand stands over a newer judgement.
+        manual_scores_to_check: exercises in which a score set by hand stands over a newer judgement.
         penalty: points that nbgrader takes off for lateness.
     """
 
@@ -75,7 +75,7 @@ class LearnerResult:
     repairs: tuple[str, ...] = ()
     sealed: bool = True
     history: tuple[Grading, ...] = ()
-    hand_to_check: tuple[str, ...] = ()
+    manual_scores_to_check: tuple[str, ...] = ()
     penalty: float = 0.0
 
     @property
@@ -86,7 +86,7 @@ class LearnerResult:
     @property
     def needs_a_look(self) -> bool:
         """Whether a person should open this submission: it did not end well, or something about it is odd."""
-        return self.outcome != Outcome.GRADED or bool(self.reason) or bool(self.hand_to_check)
+        return self.outcome != Outcome.GRADED or bool(self.reason) or bool(self.manual_scores_to_check)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ class Joined:
     """
 
     people: dict[str, Person]
-    asked: list[Skipped] = field(default_factory=list)
-    told: list[Skipped] = field(default_factory=list)
+    refused: list[Skipped] = field(default_factory=list)
+    to_check: list[Skipped] = field(default_factory=list)
 
 
 def join(known: Sequence[Person], given: Sequence[Entry]) -> Joined:
@@ -44,18 +44,18 @@ def join(known: Sequence[Person], given: Sequence[Entry]) -> Joined:
         if len(same) > 1 or (same and taken[same[0].student] > 1):
             names = " or ".join(person.student for person in same)
             reason = f"it may be {names}, as another row may be, or its keys are those of two: mend the roster"
-            joined.asked.append(Skipped(entry.label, reason))
+            joined.refused.append(Skipped(entry.label, reason))
             continue
         old, reason = (same[0], "") if same else _weaker(index, rows, entry, taken)
         if reason:
-            joined.asked.append(Skipped(entry.label, reason))
+            joined.refused.append(Skipped(entry.label, reason))
         elif old is None:
             joined.people[entry.person.student] = entry.person
         else:
             joined.people[old.student] = _updated(old, entry.person)
             words = _what_changed(old, entry.person)
             if words:
-                joined.told.append(Skipped(entry.label, words))
+                joined.to_check.append(Skipped(entry.label, words))
     return joined
 
 

@@ -1,6 +1,6 @@
-"""The command line: each command turns its arguments into one call of another room, and prints what came back.
+"""The command line: each command turns its arguments into one call of another package and prints the result.
 
-`app.main` is the command `autograder`. Trouble that a user can mend is a `Problem`, told in one line.
+`app.main` is the command `autograder`. An error that the user can fix is a `Problem`, printed as one line.
 """
 
 __all__ = ["app"]

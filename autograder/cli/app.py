@@ -1,4 +1,4 @@
-"""The command line. Each command is a few lines around one function; a `Problem` becomes one line and exit code 2."""
+"""The command line. Each command calls one function; a `Problem` is printed as one line, with exit code 2."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _Class = Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")
 _WORKERS = 2 * threads.cores()  # a submission waits for its kernel half of the time
 _Workers = Annotated[int, typer.Option(min=1, help="How many submissions run at once on this machine.")]
 _Scheduler = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Run them on the workers of this Dask scheduler instead.")
+    str | None, typer.Option(metavar="ADDRESS", help="Run submissions on the workers of this Dask scheduler instead.")
 ]
 _NoSandbox = Annotated[
-    bool, typer.Option("--no-sandbox", help="Run learners' code with all your rights, where there is no sandbox.")
+    bool, typer.Option("--no-sandbox", help="Run learners' code without the sandbox, with all your permissions.")
 ]
-_UNSEALED = "WARNING: learners' code ran without the sandbox, with all your rights"
+_UNSEALED = "WARNING: learners' code ran without the sandbox, with all your permissions"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,20 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\n".join(map(clean, lines)), file=sys.stderr)
         sys.exit(2)
     except Exception as error:
-        # By name: importing SQLAlchemy takes a command half a second, and most need none of it.
+        # Compared by name: importing SQLAlchemy takes half a second, and most commands do not need it.
         if not any(kind.__name__ == "SQLAlchemyError" for kind in type(error).__mro__):
             raise
-        said = f"the gradebook cannot be read or written: {one_line(error)}; does another program use it?"
-        print(f"autograder: {clean(said)}", file=sys.stderr)
+        message = f"the gradebook cannot be read or written: {one_line(error)}; is another program using it?"
+        print(f"autograder: {clean(message)}", file=sys.stderr)
         sys.exit(2)
 
 
 @app.command()
 def build(
-    chapters: Annotated[list[str] | None, typer.Argument(help="Only these, without the contents page.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if anything is stale.")] = False,
+    chapters: Annotated[
+        list[str] | None, typer.Argument(help="Build only these chapters, and not the contents page.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")] = False,
 ) -> None:
-    """Make notebooks and fixtures from solutions/."""
+    """Build notebooks and fixtures from solutions/."""
     from ..course import build as builder
 
     root = builder.REPOSITORY_ROOT
@@ -69,48 +71,52 @@ def build(
         stale = builder.stale(root, chapters or ())
         if stale:
             names = "\n  ".join(str(path.relative_to(root)) for path in stale)
-            print(f"Stale, so run `autograder build` and commit what it writes:\n  {names}", file=sys.stderr)
+            print(f"These files are stale. Run `autograder build` and commit the result:\n  {names}", file=sys.stderr)
             raise typer.Exit(1)
         print("Everything derived from solutions/ is up to date.")
         return
     written = builder.build(root, chapters or ())
     for path in written:
         print(f"wrote {path.relative_to(root)}")
-    print(f"{len(written)} files written." if written else "Nothing to do: all is up to date.")
+    print(f"{len(written)} files written." if written else "Nothing to do: everything is up to date.")
 
 
 @app.command()
 def configure(
-    repo: Annotated[str, typer.Option(metavar="OWNER/NAME", help="The repository on GitHub that this copy lives in.")],
+    repo: Annotated[str, typer.Option(metavar="OWNER/NAME", help="The GitHub repository of this copy.")],
     tag: Annotated[
-        str | None, typer.Option(help="The release that badges open and set-up cells install; this version's if unset.")
+        str | None,
+        typer.Option(
+            help="The tag or branch that badges open and set-up cells install; this version's tag by default."
+        ),
     ] = None,
 ) -> None:
-    """Point badges, set-up cells and links at a fork, and build what is derived from them."""
+    """Point badges, set-up cells and links at a fork, and rebuild the files that contain them."""
     from ..course import build as builder
     from ..course.chapter import LESSON
     from ..course.home import move
 
     root = builder.REPOSITORY_ROOT
     if not list((root / "solutions").glob(f"*/{LESSON}")):
-        raise Problem(f"{root / 'solutions'} holds no chapter to build notebooks from: do this in a copy that has them")
+        raise Problem(f"{root / 'solutions'} has no chapters to build notebooks from: run this in a copy that has them")
     home = move(root, repo, tag)
     written = builder.build(root)
     for path in written:
         print(f"wrote {path.relative_to(root)}")
     print(f"Badges open {home.repository} at {home.tag}, and set-up cells install from there.")
-    print(f"To do: commit this, then: git tag {home.tag} && git push origin {home.tag}   (no tag for a branch)")
+    tagging = f"git tag {home.tag} && git push origin {home.tag}"
+    print(f"Next: commit, then `{tagging}` (skip the tag if {home.tag} is a branch).")
 
 
 @app.command("new-class")
 def make_new_class(folder: _Class) -> None:
-    """Make a class folder, ready for nbgrader's commands and these."""
+    """Make a class folder, ready for `autograder` and for nbgrader's own commands."""
     from ..classroom.class_folder import new_class
     from ..course.chapter import REPOSITORY_ROOT
 
     made = new_class(folder, REPOSITORY_ROOT / "solutions")
     print(f"{folder} is ready: {', '.join(made.assignments())}.")
-    print(f"Hand out {folder}/release, then: autograder collect {folder} ASSIGNMENT FILES")
+    print(f"Next: hand out {folder}/release, and later run `autograder collect {folder} ASSIGNMENT FILES`.")
 
 
 app.add_typer(lms_commands)
@@ -120,13 +126,13 @@ app.add_typer(package_commands, name="package")
 @app.command()
 def grade(
     folder: _Class,
-    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; all by default.")] = None,
+    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; by default, all.")] = None,
     workers: _Workers = _WORKERS,
     scheduler: _Scheduler = None,
     regrade: Annotated[bool, typer.Option("--regrade", help="Grade unchanged submissions again.")] = False,
     no_sandbox: _NoSandbox = False,
 ) -> None:
-    """Grade what is new or changed, and print the table of learner by exercise."""
+    """Grade new and changed submissions, and print a table of learners and exercises."""
     from ..classroom.class_folder import open_class
     from ..run import cluster
     from ..sandbox.requirements import require_sandbox
@@ -138,21 +144,24 @@ def grade(
     with cluster.kept():
         for name in names:
             for folder_name in opened.misnamed(name):
-                words = "its name is not UTF-8, so no gradebook can hold it. Rename the folder, and grade again"
-                print(f"Not graded: submitted/{clean(folder_name)}: {words}.", file=sys.stderr)
+                why = "the folder's name is not UTF-8, so it cannot be stored in the gradebook"
+                print(
+                    f"Not graded: submitted/{clean(folder_name)}: {why}. Rename the folder, and grade again.",
+                    file=sys.stderr,
+                )
             if opened.students(name):
                 _grade(opened, name, workers, regrade, sandbox, scheduler)
             else:
-                print(f"{name}: nothing handed in.")
+                print(f"{name}: no submissions.")
 
 
 @app.command()
 def report(
     folder: _Class,
-    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; all by default.")] = None,
-    anonymous: Annotated[bool, typer.Option("--anonymous", help="Leave names out of the file altogether.")] = False,
+    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; by default, all.")] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Write no names into the file at all.")] = False,
 ) -> None:
-    """Write one self-contained page about the class's results. Names are hidden until you ask for them."""
+    """Write one self-contained page about the class's results. Names are hidden until you show them."""
     from ..classroom.class_folder import open_class
 
     opened, names = open_class(folder, assignments or [])
@@ -167,8 +176,8 @@ def demo(
 ) -> None:
     """Make a sample class from known mistakes, then collect, grade and report it.
 
-    Its submissions are made here, so where there is no sandbox it goes on without, and says so. It fails where one does
-    not get the grade that it must.
+    The submissions are trusted, since this command writes them: on a machine without the sandbox it warns and runs
+    them anyway. It fails if a submission does not get the expected grade.
     """
     from ..classroom.results import class_results
     from ..course.chapter import REPOSITORY_ROOT, read_chapters
@@ -178,22 +187,24 @@ def demo(
 
     sandbox = not no_sandbox and not any(layer.missing for layer in find_layers())
     opened, assignment, handed_in = make_class(folder, REPOSITORY_ROOT / "solutions")
-    print(f"A class was made in {folder}; its learners have handed in {assignment}.")
+    print(f"Made a class in {folder}; its learners have submitted {assignment}.")
     print_collected(collect(opened, assignment, handed_in))
     _grade(opened, assignment, workers, regrade=False, sandbox=sandbox)
     _report(opened, [assignment])
     surprising = surprises(class_results(opened, assignment), read_chapters(opened.solutions)[0])
     if surprising:
-        told = ["This class was not graded as it must be; `autograder doctor` may say why:", *surprising]
-        print("\n".join(told), file=sys.stderr)
+        heading = "Some grades are not as expected; `autograder doctor` may say why:"
+        print("\n".join([heading, *surprising]), file=sys.stderr)
         raise typer.Exit(1)
 
 
 @app.command(hidden=True)
 def gradescope(
-    prepare: Annotated[bool, typer.Option("--prepare", help="Only make the class: once, for the image.")] = False,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Only make the class folder: done once, when the image is built.")
+    ] = False,
 ) -> None:
-    """Grade one submission in Gradescope's container. The package's `run_autograder` gives this command."""
+    """Grade one submission in Gradescope's container. Called by the package's `run_autograder`."""
     from ..places.gradescope_run import main
 
     main(prepare)
@@ -201,7 +212,7 @@ def gradescope(
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine offers: the sandbox's layers, the GPU, versions. Fails where grading would refuse."""
+    """Check this machine: the sandbox's layers, the GPU, versions. Fails if `autograder grade` would refuse to run."""
     from ..sandbox.requirements import find_layers
     from .doctor import find_kernel, report
 
@@ -248,4 +259,4 @@ def _report(folder: ClassFolder, assignments: list[str], anonymous: bool = False
 
 def _summary(run: Run) -> str:
     done = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.most_common()) or "nothing new"
-    return f"{done}." + (f" {run.unchanged} had not changed and kept their grade." if run.unchanged else "")
+    return f"{done}." + (f" {run.unchanged} unchanged, not graded again." if run.unchanged else "")

@@ -1,7 +1,7 @@
 """`autograder demo`: a sample class, made from a chapter's own misconceptions and alternatives.
 
-It is what a newcomer runs first, and what shows a chapter's author how a class would fare. It hands in files as
-learners would, then collects, grades and reports with the same commands as everybody.
+Newcomers run it first, and it shows a chapter's author how a class would do. It writes notebooks as learners would
+submit them; `app.demo` then collects, grades and reports them with the code of the ordinary commands.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _NAMES = (
 
 
 def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
-    """Make a class folder at `root` and a folder of handed-in files beside its submissions.
+    """Make a class folder at `root`, with a folder of files to collect in it.
 
     Returns:
-        (class folder, assignment, folder of handed-in files)
+        (class folder, assignment, folder of files to collect)
 
     Raises:
-        Problem: if `root` holds something that this command did not make.
+        Problem: if `root` is not empty and was not made by this command.
     """
     if root.exists() and any(root.iterdir()):
         if not (root / _MADE_BY_DEMO).is_file():
@@ -56,13 +56,13 @@ def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
 
 
 def surprises(results: ClassResults, chapter: Chapter) -> list[str]:
-    """Return in what the class was not graded as it must be, a sentence each: then something is wrong here."""
+    """Return a sentence for each grade that is not as expected. Any such grade is a fault of the grader."""
     ended = {learner.student: learner for learner in results.learners}
     found = []
     for name, written in zip(_NAMES, _learners(chapter), strict=False):
         learner = ended.get(name)
         if learner is None or learner.outcome != Outcome.GRADED:
-            why = "is not there" if learner is None else f"is {learner.outcome}: {learner.reason}"
+            why = "is missing" if learner is None else f"is {learner.outcome}: {learner.reason}"
             found.append(f"{name}'s submission {why}.")
             continue
         right = {exercise: {code} for exercise, code in chapter.reference.items()}
@@ -75,16 +75,14 @@ def surprises(results: ClassResults, chapter: Chapter) -> list[str]:
                 found.append(f"{name} got {result.earned:g} of {result.points:g} points for {exercise}.")
     oscar = ended.get("oscar")
     if oscar is None or oscar.outcome != Outcome.UNREADABLE:
-        found.append(
-            f"oscar's text file is {'not there' if oscar is None else oscar.outcome}, not {Outcome.UNREADABLE}."
-        )
+        found.append(f"oscar's text file is {'missing' if oscar is None else oscar.outcome}, not {Outcome.UNREADABLE}.")
     return found
 
 
 def _learners(chapter: Chapter) -> list[Mapping[str, str]]:
-    """Return a class, each learner by what they write: right, right in another way, mistaken, unfinished.
+    """Return each learner's solutions, by exercise: correct, correct in another way, mistaken and unfinished ones.
 
-    An exercise that is missing stays unwritten.
+    An exercise that a learner's mapping lacks keeps the code of the released notebook.
     """
     right = dict(chapter.reference)
     names = list(right)
@@ -97,7 +95,7 @@ def _learners(chapter: Chapter) -> list[Mapping[str, str]]:
         for exercise in chapter.exercises.values()
         if exercise.misconceptions
     ]
-    # One learner for the first mistake of each exercise; then some who make it again, and another one beside it.
+    # One learner for the first mistake of each exercise; then some who make it and a second one in another exercise.
     learners += [{**right, **dict(mistakes[:1])} for mistakes in mistaken]
     learners += [
         {**right, **dict([mistakes[0], others[-1]])} for mistakes, others in zip(mistaken, mistaken[2:], strict=False)

@@ -1,4 +1,4 @@
-"""`autograder doctor`: what this machine offers."""
+"""`autograder doctor`: checks whether this machine can grade, and prints its resources and versions."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _PACKAGES = (
 
 
 def find_kernel() -> Layer:
-    """Start a sealed kernel and run a cell in it, which says what of these versions makes it slower than it could be.
+    """Start a sealed kernel and run a cell in it that prints which installed versions slow it down.
 
-    All layers must be there.
+    Call it only if no layer of the sandbox is missing.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -55,18 +55,16 @@ def find_kernel() -> Layer:
         client.execute(cleanup_kc=True)
         [output] = cell.outputs
     except (Problem, OSError, RuntimeError, ValueError, CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        fix = f"use versions that were tried: pip install '{_wanted('ipykernel')}', or all of constraints.txt"
+        fix = f"install tested versions: pip install '{_wanted('ipykernel')}', or all of constraints.txt"
         return Layer(name, one_line(error), fix)
     finally:
         kernel.close()
     slower = output["text"].strip()
-    return Layer(
-        name, remark=f"slower than it could be, with ipykernel {_version('ipykernel')}: {slower}" * bool(slower)
-    )
+    return Layer(name, remark=f"slower than necessary, with ipykernel {_version('ipykernel')}: {slower}" * bool(slower))
 
 
 def _wanted(package: str) -> str:
-    """Return the range of versions that this course asks for, as pip takes it."""
+    """Return the requirement of this course for `package`, in pip's syntax."""
     asked = map(Requirement, importlib.metadata.requires("manyheads") or ())
     return next((f"{one.name}{one.specifier}" for one in asked if one.name == package), package)
 
@@ -75,28 +73,30 @@ def report(found: Sequence[Layer]) -> str:
     """Return what `autograder doctor` prints."""
     rows = [f"{'✗' if layer.missing else '✓'} {layer.name}{_why(layer)}" for layer in found]
     sealed = not any(layer.missing for layer in found)
-    rows.append("Submissions are sealed off." if sealed else "`autograder grade` refuses here, unless --no-sandbox.")
+    rows.append(
+        "Submissions run in the sandbox." if sealed else "`autograder grade` refuses to run here without --no-sandbox."
+    )
     rows += ["", *(f"  {row}" for row in _surroundings()), "", f"  {_python(sys.version_info[:2])}"]
     rows += [f"  {name} {_version(name)}" for name in _PACKAGES]
     return "\n".join(rows)
 
 
 def _python(here: tuple[int, int]) -> str:
-    """Return what to say of this Python. A learner on Colab may write what an older one cannot read."""
+    """Describe this Python. If it is older than Colab's, learners there may use syntax that it cannot parse."""
     older = here < COLAB
     colab = ".".join(map(str, COLAB))
     return (
         f"Python {platform.python_version()}"
         + (
-            f": Colab has {colab}, and what is written in newer syntax will be `needs review` here. "
-            f"To grade it: use Python {colab} or newer."
+            f": Colab has {colab}, and notebooks that use newer syntax will be `needs review` here. "
+            f"To grade them, use Python {colab} or newer."
         )
         * older
     )
 
 
 def _surroundings() -> list[str]:
-    """Return what grading would like to find here, a row each; nothing of it is a must."""
+    """Return a row for each resource that is useful for grading, but not required."""
     from manyheads.models.checkpoint import PACKAGE
 
     chapters = len(list((REPOSITORY_ROOT / "solutions").glob(f"*/{LESSON}")))
@@ -107,7 +107,8 @@ def _surroundings() -> list[str]:
         f"cores: {threads.cores()}; memory free: {memory / 2**30:.1f} GB; a worker process takes about 1 GB",
         f"temporary folder: {disk / 2**30:.1f} GB free",
         f"chapters in solutions/: {chapters}" + ("" if chapters else ": `autograder new-class` needs them"),
-        "weights of MiniLM: " + ("here" if weights else "not here; chapter 6 shows a small random model instead"),
+        "weights of MiniLM: "
+        + ("installed" if weights else "not installed; chapter 6 uses a small random model instead"),
     ]
 
 
@@ -115,7 +116,7 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "is missing: pip install 'manyheads[grading]'"
+        return "not installed: pip install 'manyheads[grading]'"
 
 
 def _why(layer: Layer) -> str:

@@ -1,4 +1,4 @@
-"""`autograder package`: the same judge, packed for other places that grade."""
+"""`autograder package`: packages the judge for Gradescope or GitHub Classroom."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-commands = typer.Typer(help="Pack the judge for Gradescope or for GitHub Classroom.", no_args_is_help=True)
+commands = typer.Typer(help="Package the judge for Gradescope or GitHub Classroom.", no_args_is_help=True)
 
 _Assignment = Annotated[str, typer.Argument(help="The chapter.")]
 _Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write.")]
@@ -19,7 +19,7 @@ def for_gradescope(assignment: _Assignment, output: _Output = None) -> None:
     from ..places import gradescope_package as gradescope
 
     path = gradescope.package(assignment, output or Path(f"gradescope-{assignment}.zip"))
-    print(f"{path} holds the solutions: upload it under Configure Autograder, and give it to nobody.")
+    print(f"{path} contains the solutions: upload it under Configure Autograder, and share it with nobody.")
 
 
 @commands.command("github")
@@ -28,4 +28,4 @@ def for_github(assignment: _Assignment, output: _Output = None) -> None:
     from ..places import github_classroom
 
     path = github_classroom.write(assignment, output or Path(".github", "workflows", f"grade-{assignment}.yml"))
-    print(f"{path} is for your private repository with the solutions; learners' repositories get nothing of it.")
+    print(f"Commit {path} to your private repository with the solutions, not to learners' repositories.")

@@ -1,4 +1,4 @@
-"""The table that `autograder grade` prints: learner by exercise, with a symbol for how each went."""
+"""The table that `autograder grade` prints: a row for each learner, a symbol and the points for each exercise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from ..classroom.results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult
 from ..safe_text import clean
 
-LEGEND = "✓ right   ✓* right, but for what it builds on   ◐ partly   ✗ wrong   · not written"
+LEGEND = "✓ right   ✓* right, judged with a working version of what it builds on   ◐ partly   ✗ wrong   · not written"
 _SYMBOLS = {
     CLEAN: ("✓", "green"),
     CARRIED: ("✓*", "green"),
@@ -23,7 +23,7 @@ _SYMBOLS = {
 
 def show(results: ClassResults) -> None:
     """Print a class's results."""
-    # A pipe has no width of its own: rich would wrap the table at 80 columns.
+    # A pipe has no width: rich would wrap the table at 80 columns.
     Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(_table(results))
 
 
@@ -40,14 +40,16 @@ def _table(results: ClassResults) -> Table:
             continue
         cells = [_cell(learner.exercises[name]) for name in results.points]
         table.add_row(Text(clean(learner.student)), *cells, f"{learner.final_score:g}")
-    said = [f"{who.student} · {who.outcome}: {who.reason}" for who in results.learners if who.reason]
-    said += [
-        f"{who.student} · late: nbgrader takes {who.penalty:g} of {who.score:g} points off"
-        for who in results.learners
-        if who.penalty and who.score is not None
+    remarks = [
+        f"{learner.student} · {learner.outcome}: {learner.reason}" for learner in results.learners if learner.reason
     ]
-    # Text, not a string: rich would take brackets in a learner's words for markup.
-    table.caption = Text("\n".join(clean(line).replace("\n", " ") for line in said))
+    remarks += [
+        f"{learner.student} · late: nbgrader takes {learner.penalty:g} of {learner.score:g} points off"
+        for learner in results.learners
+        if learner.penalty and learner.score is not None
+    ]
+    # Text, not a string: rich would read brackets in a learner's text as markup.
+    table.caption = Text("\n".join(clean(line).replace("\n", " ") for line in remarks))
     table.caption_justify = "left"
     return table
 

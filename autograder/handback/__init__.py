@@ -1,6 +1,6 @@
-"""Hands grades and feedback back, in the forms that an LMS takes.
+"""Returns grades and feedback, in the formats that an LMS imports.
 
-`export` writes grades into an LMS's own table, `feedback` makes a page for each learner, `feedback_zip` packs those.
+`export` fills grades into an LMS's table, `feedback` makes a page for each learner, `feedback_zip` zips the pages.
 """
 
 __all__ = ["export", "feedback", "feedback_zip"]

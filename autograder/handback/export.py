@@ -1,6 +1,6 @@
-"""`autograder export`: writes a class's grades as Canvas's and Moodle's gradebooks import them, or as a plain table.
+"""`autograder export`: writes a class's grades in Canvas's or Moodle's import format, or as a plain table.
 
-Canvas's and Moodle's own files are kept as they are but for the cells that get a grade. Nothing is sent anywhere.
+In a file that Canvas or Moodle exported, only the cells that get a grade change. Nothing is sent over the network.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _MOODLE_COLUMNS = (
 
 @dataclass
 class Exported:
-    """What one `export` wrote.
+    """The result of one `export`.
 
     Args:
         path: the file.
-        written: how many grades stand in it.
-        open: who handed in and has no grade yet: their cells are as they were.
-        missing: who handed nothing in.
-        not_found: who has a grade and is not in the LMS's file.
-        left: cells of the LMS's that say that they take no grade, with what they say.
+        written: the number of grades in it.
+        open: learners who submitted but have no grade yet; their cells are unchanged.
+        missing: learners without a submission.
+        not_found: learners who have a grade, but are not in the LMS's file.
+        refused: learners whose cell says that it takes no grade, with the reason: "ada (excused in Canvas)".
     """
 
     path: Path
@@ -48,7 +48,7 @@ class Exported:
     open: list[Grade] = field(default_factory=list)
     missing: list[Grade] = field(default_factory=list)
     not_found: list[Grade] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
 
 def export(
@@ -65,26 +65,26 @@ def export(
     Args:
         kind: "canvas", "moodle" or "csv".
         lms_file: Canvas's exported gradebook or Moodle's grading worksheet, to be filled in.
-        output: where to write; by default `grades-KIND.csv` in the class folder.
-        column: title of the column to fill; for one assignment.
-        scale: turn points into points of the column where the two are not worth the same.
+        output: the file to write; by default `grades-KIND.csv` in the class folder.
+        column: title of the column to fill; only for a single assignment.
+        scale: convert scores if the column's maximum differs from the assignment's.
 
     Raises:
-        Problem: if it is not certain which cell a grade belongs into.
+        Problem: if the options contradict each other, or it is not certain which cell a grade belongs in.
     """
     exported = Exported(output or folder.root / f"grades-{kind}.csv")
     if lms_file is not None and exported.path.resolve() == lms_file.resolve():
-        raise Problem(f"{lms_file} is what the LMS gave; name another file with --output")
+        raise Problem(f"{lms_file} is the LMS's own file and would be overwritten; name another file with --output")
     all_grades = [class_grades(folder, assignment) for assignment in assignments]
     for grades in all_grades:
         exported.open += grades.open
         exported.missing += grades.missing
     if column and len(assignments) != 1:
-        raise Problem("--column is for one assignment: name it after the class folder")
+        raise Problem("--column works for a single assignment; give it: autograder export DIR ASSIGNMENT --column …")
     if kind == "csv":
         table = _plain(all_grades, exported)
     elif kind == "moodle" and len(assignments) != 1:
-        raise Problem(f"Moodle has a worksheet for each assignment; name one: {', '.join(assignments)}")
+        raise Problem(f"Moodle has one worksheet per assignment; choose one: {', '.join(assignments)}")
     elif lms_file is not None:
         table = _filled(folder, all_grades, kind, lms_file, column, scale, exported)
     elif kind == "canvas":
@@ -116,7 +116,7 @@ def _plain(all_grades: Sequence[Grades], exported: Exported) -> Table:
 
 
 def _canvas(all_grades: Sequence[Grades], exported: Exported) -> Table:
-    """Make the least that Canvas imports; its columns are found by the assignments' names."""
+    """Make the smallest table that Canvas imports. Canvas finds the columns by the assignments' names."""
     people = {student: grade.person for grades in all_grades for student, grade in grades.grades.items()}
     header = (*_CANVAS_COLUMNS, *(grades.assignment for grades in all_grades))
     points = (f"    {POINTS_POSSIBLE}", "", "", "", "", *(number(grades.max_score) for grades in all_grades))
@@ -133,7 +133,7 @@ def _canvas(all_grades: Sequence[Grades], exported: Exported) -> Table:
 
 
 def _moodle(grades: Grades, receipts: Mapping[str, Receipt], exported: Exported) -> Table:
-    """Make a table for Moodle's grading worksheet (by Identifier) or its gradebook's import (by number or address)."""
+    """Make a table for Moodle: its worksheet finds people by Identifier, its gradebook import by number or email."""
     rows = []
     for student, grade in grades.grades.items():
         receipt, person = receipts.get(student), grade.person
@@ -143,8 +143,8 @@ def _moodle(grades: Grades, receipts: Mapping[str, Receipt], exported: Exported)
             continue
         exported.written += grade.score is not None
         identifier = f"Participant {participant}" if participant else ""
-        marks = (_points(grade), number(grades.max_score), "")
-        rows.append((identifier, person.name, person.sis_id, person.email, *marks))
+        grade_cells = (_points(grade), number(grades.max_score), "")
+        rows.append((identifier, person.name, person.sis_id, person.email, *grade_cells))
     return Table((_MOODLE_COLUMNS, *rows))
 
 
@@ -157,13 +157,13 @@ def _filled(
     scale: bool,
     exported: Exported,
 ) -> Table:
-    """Fill the grades into what the LMS gave. Every other cell stays."""
+    """Fill the grades into the LMS's file. Every other cell stays as it is."""
     table = read_table(lms_file)
     cells = [list(row) for row in table.rows]
     people = Rows(people_by_row(table, lms_file), str(lms_file))
     sheet = CanvasSheet(cells, lms_file) if kind == "canvas" else MoodleSheet(cells, lms_file)
     for grades in all_grades:
-        place = find_column(sheet.titles, grades, column or sheet.usual, str(lms_file), "--column")
+        index = find_column(sheet.titles, grades, column or sheet.usual, str(lms_file), "--column")
         receipts = read_receipts(folder, grades.assignment)
         filled: dict[int, str] = {}
         for student, grade in grades.grades.items():
@@ -174,16 +174,16 @@ def _filled(
                 exported.not_found.append(grade)
                 continue
             if found in filled:
-                raise Problem(f"{lms_file}: one row is both {filled[found]}'s and {student}'s; mend roster.csv")
+                raise Problem(f"{lms_file}: one row matches both {filled[found]} and {student}; correct roster.csv")
             filled[found] = student
             row = cells[found + 1]
             row += [""] * (len(table.header) - len(row))
-            refused = sheet.refuses(row, place)
-            if refused:
-                exported.left.append(f"{student} ({refused})")
+            reason = sheet.refuses(row, index)
+            if reason:
+                exported.refused.append(f"{student} ({reason})")
                 continue
-            score = scaled(grade.score, grades, sheet.maximum(row, place), scale)
-            row[place] = number(score, sheet.decimal_mark)
+            score = scaled(grade.score, grades, sheet.maximum(row, index), scale)
+            row[index] = number(score, sheet.decimal_mark)
             exported.written += 1
     rows = tuple(tuple(row) for row in cells)
     # LMSs read UTF-8. A spreadsheet may have saved their file in another encoding.

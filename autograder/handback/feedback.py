@@ -1,7 +1,7 @@
-"""`autograder feedback`: one HTML page for each learner, made by nbgrader, that needs nothing from the network.
+"""`autograder feedback`: one HTML page for each learner, made by nbgrader, that loads nothing from the network.
 
-A page is the graded notebook with its verdicts and scores; one who could not be graded gets a page that says why.
-Nothing of a notebook is run here.
+A page shows the graded notebook with its verdicts and scores. If a submission could not be graded, the page says why.
+No code of a notebook runs here.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass
 class Feedback:
-    """What one `feedback` did.
+    """The result of one `feedback`.
 
     Args:
-        pages: each student's page.
-        waiting: students whose submission is not graded yet, or failed by a fault of ours: no page.
+        pages: the page's path by student.
+        waiting: students without a page, because their submission is not graded yet or needs review.
         failed: students whose page could not be made, with the reason.
     """
 
@@ -44,7 +44,7 @@ class Feedback:
 
 
 def write_feedback(folder: ClassFolder, assignment: str, progress: bool = False) -> Feedback:
-    """Write the page of everybody who handed in `assignment`, to `feedback/STUDENT/ASSIGNMENT/ASSIGNMENT.html`.
+    """Write `feedback/STUDENT/ASSIGNMENT/ASSIGNMENT.html` for each student who submitted `assignment`.
 
     Args:
         progress: show a progress bar on stderr.
@@ -61,8 +61,8 @@ def write_feedback(folder: ClassFolder, assignment: str, progress: bool = False)
                 if record.verdicts and folder.autograded(student, assignment).is_file():
                     bounded(_convert, folder, student, assignment)
                 else:
-                    _write_note(path, folder.chapter(assignment).title, record)
-            except Exception as error:  # one learner's notebook never costs another their page
+                    _write_reason(path, folder.chapter(assignment).title, record)
+            except Exception as error:  # an error in one notebook must not stop the other pages
                 done.failed.append((student, one_line(error)))
             else:
                 done.pages[student] = path
@@ -75,9 +75,9 @@ def feedback_path(folder: ClassFolder, student: str, assignment: str) -> Path:
 
 
 class _Generate(GenerateFeedback):
-    """nbgrader's `generate_feedback` for one submission, with pages that fetch nothing."""
+    """nbgrader's `generate_feedback` for one submission, with pages that load nothing from the network."""
 
-    coursedir: Any  # nbgrader declares it optional; here it is always set
+    coursedir: Any  # nbgrader declares it as optional; here it is always set
     exporter: Any
 
     def generate(self, path: Path) -> None:
@@ -87,7 +87,9 @@ class _Generate(GenerateFeedback):
         self.init_destination(assignment, student)
         for preprocessor in self.preprocessors:
             self.exporter.register_preprocessor(preprocessor)
-        self.exporter.extra_loaders = [jinja2.FileSystemLoader(_TEMPLATES / "offline")]  # these come before nbgrader's
+        self.exporter.extra_loaders = [
+            jinja2.FileSystemLoader(_TEMPLATES / "offline")
+        ]  # overrides nbgrader's templates
         self.convert_single_notebook(str(path))
         self.set_permissions(assignment, student)
 
@@ -111,7 +113,7 @@ def _config(folder: ClassFolder) -> Any:
     return folder.config()
 
 
-def _write_note(path: Path, title: str, record: Record) -> None:
+def _write_reason(path: Path, title: str, record: Record) -> None:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True)
     page = environment.get_template("no_feedback.html.j2").render(
         title=title, outcome=record.outcome, reason=record.reason.rstrip(".")
@@ -120,10 +122,10 @@ def _write_note(path: Path, title: str, record: Record) -> None:
     path.write_text(page, encoding="utf-8")
 
 
-def in_words(done: Feedback) -> Sequence[str]:
-    """Return what to say of it, a line each."""
+def summary(done: Feedback) -> Sequence[str]:
+    """Return the lines that the command prints about the result."""
     lines = [f"{len(done.pages)} pages written."]
     if done.waiting:
-        lines.append(f"No page yet, not graded: {', '.join(done.waiting)}")
+        lines.append(f"No page yet, because not graded: {', '.join(done.waiting)}")
     lines += [f"No page for {student}: {reason}" for student, reason in done.failed]
     return lines

@@ -1,7 +1,7 @@
-"""Packs a class's feedback pages into the zip that Canvas's or Moodle's bulk upload takes.
+"""Zips a class's feedback pages for Canvas's or Moodle's bulk upload. Called by `autograder feedback --zip`.
 
-Both find whose a file is by the name that they gave the submission when it was downloaded:
-`autograder.classroom.receipts` has kept it. Called by `autograder feedback --zip`.
+Both match a page to a learner by the file name that the LMS gave the downloaded submission;
+`autograder.classroom.receipts` stores these names.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from ..classroom.receipts import Receipt, read_receipts
 from ..problems import Problem
 from ..whole_file import whole_file
 
-_MARK = "_assignsubmission_"
+_SUBMISSION_PART = "_assignsubmission_"
 
 
 @dataclass
-class Packed:
-    """What one zip holds.
+class ZippedPages:
+    """The result of one `zip_pages`.
 
     Args:
         path: the zip.
-        names: student by name in the zip; of a group's, the first.
-        left_out: students whose submission did not come from that LMS: it would not know whose the page is.
+        names: student by file name in the zip; a group's page has one name, with its first student.
+        left_out: students whose submission was not collected from that LMS, which could not match their page.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class Packed:
     left_out: list[str] = field(default_factory=list)
 
 
-def pack(folder: ClassFolder, assignment: str, pages: Mapping[str, Path], lms: str) -> Packed:
+def zip_pages(folder: ClassFolder, assignment: str, pages: Mapping[str, Path], lms: str) -> ZippedPages:
     """Write `feedback-ASSIGNMENT-LMS.zip` to the class folder.
 
     Args:
@@ -43,25 +43,25 @@ def pack(folder: ClassFolder, assignment: str, pages: Mapping[str, Path], lms: s
         lms: "canvas" or "moodle".
 
     Raises:
-        Problem: if no submission came from that LMS.
+        Problem: if no submission was collected from that LMS.
     """
-    packed = Packed(folder.root / f"feedback-{assignment}-{lms}.zip")
+    zipped = ZippedPages(folder.root / f"feedback-{assignment}-{lms}.zip")
     receipts = read_receipts(folder, assignment)
     for student in sorted(pages):
         receipt = receipts.get(student)
         if receipt is None or receipt.layout != lms:
-            packed.left_out.append(student)
+            zipped.left_out.append(student)
             continue
-        packed.names.setdefault(_name(receipt, assignment), student)
-    if not packed.names:
+        zipped.names.setdefault(_name(receipt, assignment), student)
+    if not zipped.names:
         raise Problem(
-            f"no submission of {assignment} was collected from a zip of {lms.capitalize()}'s, so it could not tell "
-            f"whose a page is; download the submissions there and run: autograder collect … --update"
+            f"no submission of {assignment} was collected from {lms.capitalize()}, so it could not match pages to "
+            f"learners; download the submissions there and run: autograder collect … --update"
         )
-    with whole_file(packed.path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, student in packed.names.items():
+    with whole_file(zipped.path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, student in zipped.names.items():
             archive.write(pages[student], name)
-    return packed
+    return zipped
 
 
 def _name(receipt: Receipt, assignment: str) -> str:
@@ -69,10 +69,10 @@ def _name(receipt: Receipt, assignment: str) -> str:
     if receipt.layout == Layout.CANVAS:  # NAME_USER_ATTACHMENT_ORIGINAL: Canvas reads the numbers, and the ending
         return f"{path.stem}.html"
     assert receipt.layout == Layout.MOODLE
-    # "Full Name_401_assignsubmission_file_" is a folder, or the beginning of the file's name: then the page's, too.
-    place = next(place for place, part in enumerate(path.parts) if _MARK in part)
+    # "Full Name_401_assignsubmission_file_" is a folder, or the start of the file's name and then also of the page's.
+    place = next(place for place, part in enumerate(path.parts) if _SUBMISSION_PART in part)
     part = path.parts[place]
     if place + 1 < len(path.parts):
         return f"{part}/{assignment}.html"
-    owner, _, rest = part.partition(_MARK)
-    return f"{owner}{_MARK}{rest.partition('_')[0]}_{assignment}.html"
+    owner, _, rest = part.partition(_SUBMISSION_PART)
+    return f"{owner}{_SUBMISSION_PART}{rest.partition('_')[0]}_{assignment}.html"

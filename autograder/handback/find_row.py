@@ -1,7 +1,7 @@
-"""Finds the rows and columns of an LMS's gradebook that are a class's learners and assignments.
+"""Finds the rows of learners and the columns of assignments in an LMS's gradebook.
 
-Used for Canvas's gradebook export and Moodle's grading worksheet. Where two rows or columns could be meant it stops
-and says how to tell them apart: a grade in the wrong row is worse than none.
+Used for Canvas's gradebook export and Moodle's grading worksheet. If several rows or columns match, an error says how
+to distinguish them: a grade in the wrong row is worse than none.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Rows:
     """The people of a gradebook's rows.
 
     Args:
-        people: row by row, None where a row is about nobody.
-        file: the gradebook's file, for errors.
+        people: one entry per row, None for rows without a person (headers, totals, the test student).
+        file: the gradebook's file, for error messages.
     """
 
     def __init__(self, people: Sequence[Person | None], file: str) -> None:
@@ -34,17 +34,17 @@ class Rows:
         self._index = Index(person for person in people if person is not None)
 
     def find(self, person: Person, receipt: Receipt | None) -> int | None:
-        """Return the row of `person`, or None where they are not in the gradebook, or a row contradicts itself.
+        """Return the row of `person`, or None if they are not in the gradebook, or if numbers contradict each other.
 
         Raises:
-            Problem: if it could be several rows.
+            Problem: if several rows match, or the gradebook is of another assignment.
         """
         for rows in self._ways(person, receipt):
             found = {self._places[id(row)] for row in rows}
             if len(found) > 1:
                 raise Problem(
-                    f"{self._file} has {len(found)} rows that may be {person.student}: give the class a roster that "
-                    f"tells them apart, with a column canvas_id, sis_id or email (autograder collect … --roster)"
+                    f"{self._file} has {len(found)} rows that may be {person.student}: collect again with a roster "
+                    f"that distinguishes them by canvas_id, sis_id or email (autograder collect … --roster)"
                 )
             if found:
                 place = found.pop()
@@ -53,10 +53,10 @@ class Rows:
         return None
 
     def _require_same_number(self, person: Person, row: Person | None, receipt: Receipt | None) -> None:
-        """Raise `Problem` where Moodle's number is another than when their file was collected.
+        """Raise `Problem` if Moodle's participant number differs from the one in the collected file's name.
 
-        It is another one in every assignment, so the gradebook is of another assignment. A group's file has a
-        number of the group's.
+        Moodle numbers participants anew for each assignment, so the worksheet is of another assignment. Groups are
+        not checked, since the name of a group's file has the group's number.
         """
         if (
             row is None
@@ -69,17 +69,17 @@ class Rows:
         is_own = squash(receipt.owner) in person.names
         if is_own and not row.participant.endswith(f" {receipt.number}"):
             raise Problem(
-                f"{self._file} is not of this assignment: {person.student} is {row.participant} in it, and their file "
-                f"came from participant {receipt.number}. Download the worksheet of the assignment that was collected"
+                f"{self._file} is from another assignment: in it {person.student} is {row.participant}, but the "
+                f"collected file is from participant {receipt.number}. Download the worksheet of this assignment"
             )
 
     def _ways(self, person: Person, receipt: Receipt | None) -> Iterator[list[Person]]:
-        """Yield the rows that are the person's by one way of telling after the other, the surest first."""
+        """Yield the rows that match the person by one criterion after the other, the most certain first."""
         if receipt is not None and receipt.layout == Layout.MOODLE and receipt.number:
             numbered = self._index.find("participant", receipt.number)
             yield [row for row in numbered if row.names & person.names]
         alike = [(row, compare(row, person)) for row in self._index.alike(person)]
-        if any(how.is_same for _, how in alike):  # another row with a number of theirs contradicts that
+        if any(how.is_same for _, how in alike):  # a second row with one of their numbers contradicts the first
             yield [row for row, how in alike if how.is_same or set(how.agree) - {"email"}]
         if any(how.is_contradictory for _, how in alike):
             return
@@ -90,15 +90,15 @@ class Rows:
 
 
 def find_column(header: Sequence[str], grades: Grades, chosen: str, file: str, option: str) -> int:
-    """Return the place of an assignment's column.
+    """Return the index of an assignment's column.
 
     Args:
-        header: titles by column, "" for those that take no grade.
+        header: titles by column, "" for columns that take no grade.
         chosen: the title that the instructor gave, or "".
-        option: the option that gives it, for errors.
+        option: the command's option for the title, for error messages.
 
     Raises:
-        Problem: if no column, or several, may be meant.
+        Problem: if no column or several columns match.
     """
     titles = [title for title in header if title]
     if chosen:
@@ -106,7 +106,7 @@ def find_column(header: Sequence[str], grades: Grades, chosen: str, file: str, o
         wanted = repr(chosen)
     else:
         wanted = f"{grades.assignment!r} or {grades.title!r}"
-        # "1 · One head, by hand" may be called without its number.
+        # The column for "1 · One head, by hand" may lack the number.
         names = [squash(name) for name in (grades.assignment, grades.title, grades.title.rpartition("·")[2])]
         plain = [squash(_without_number(title)) for title in header]
         found = [place for place, title in enumerate(plain) if title and title in names]
@@ -115,27 +115,27 @@ def find_column(header: Sequence[str], grades: Grades, chosen: str, file: str, o
         return found[0]
     shown = ", ".join(repr(title) for title in titles) or "none"
     many = "several columns" if found else "no column"
-    raise Problem(f"{file} has {many} called {wanted}; say which with {option}. Its columns are: {shown}")
+    raise Problem(f"{file} has {many} called {wanted}; choose one with {option}. Its columns are: {shown}")
 
 
 def scaled(score: float, grades: Grades, maximum: float, scale: bool) -> float:
-    """Return a score as points of a column that is worth `maximum`.
+    """Return a score in points of a column whose maximum is `maximum`.
 
     Raises:
-        Problem: if the two are not worth the same, and nobody said that scores are to be scaled.
+        Problem: if the maximum differs from the assignment's and `scale` is False.
     """
     if abs(maximum - grades.max_score) < 0.005:
         return score
     if not scale:
         raise Problem(
-            f"{grades.assignment} is worth {number(grades.max_score)} points, and its column {number(maximum)}: "
-            f"set the assignment's points to {number(grades.max_score)} in the LMS, or add --scale"
+            f"{grades.assignment} is worth {number(grades.max_score)} points, but its column is worth "
+            f"{number(maximum)}: set the assignment's points to {number(grades.max_score)} in the LMS, or add --scale"
         )
     return score * maximum / grades.max_score
 
 
 def decimal(cell: str) -> float | None:
-    """Return a cell's number, written with a point or a comma; None where it is none."""
+    """Return a cell's number, written with a decimal point or comma; None if it is not a number."""
     text = cell.strip().replace(",", ".")
     try:
         return float(text) if re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else None

@@ -1,7 +1,6 @@
-"""The grade of everybody in a class for one assignment, as it may leave the class folder.
+"""The grades of a class for one assignment, as `autograder.handback.export` writes them into gradebooks.
 
-`autograder.handback.export` writes them into gradebooks. A submission that a person should look at first has no grade
-yet, and nobody gets a zero for a fault that may be ours.
+A submission that a person must look at first has no grade yet: a fault that may be the grader's is never a zero.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from ..classroom.results import class_results
 from ..classroom.roster import roster
 from ..outcomes import Outcome
 
-NOTHING = "nothing handed in"
+NOT_SUBMITTED = "not submitted"
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,11 @@ class Grade:
     """One learner's grade.
 
     Args:
-        person: who.
-        score: points, an instructor's changes and late penalties included; None where there is no grade to give.
-        outcome: how the submission ended, or "nothing handed in".
-        reason: why there is no grade, for a person.
-        exercises: points by exercise, before late penalties; empty where nothing was graded.
+        person: the learner.
+        score: points, with an instructor's changes and late penalties; None if there is no grade.
+        outcome: how grading the submission ended, or "not submitted".
+        reason: why there is no grade, in words.
+        exercises: points by exercise, before late penalties; empty if nothing was graded.
     """
 
     person: Person
@@ -39,13 +38,13 @@ class Grade:
 
 @dataclass(frozen=True)
 class Grades:
-    """Everybody's grade for one assignment, by student id.
+    """All grades for one assignment.
 
     Args:
         assignment: its name.
         title: the lesson's title.
-        points: what each exercise is worth.
-        grades: by student id, in order.
+        points: maximum points by exercise.
+        grades: by student id, sorted.
     """
 
     assignment: str
@@ -59,25 +58,25 @@ class Grades:
 
     @property
     def open(self) -> list[Grade]:
-        """Those that handed in and have no grade yet."""
-        return [grade for grade in self.grades.values() if grade.score is None and grade.outcome != NOTHING]
+        """Grades of learners who submitted but have no score yet."""
+        return [grade for grade in self.grades.values() if grade.score is None and grade.outcome != NOT_SUBMITTED]
 
     @property
     def missing(self) -> list[Grade]:
-        """Those that handed nothing in."""
-        return [grade for grade in self.grades.values() if grade.outcome == NOTHING]
+        """Grades of learners without a submission."""
+        return [grade for grade in self.grades.values() if grade.outcome == NOT_SUBMITTED]
 
 
 def class_grades(folder: ClassFolder, assignment: str) -> Grades:
-    """Gather everybody's grade for `assignment`, the roster's people included who handed nothing in."""
+    """Return the grades for `assignment`, with people on the roster who submitted nothing."""
     people = {person.student: person for person in roster(folder)}
     results = class_results(folder, assignment)
-    grades = {student: Grade(person, None, NOTHING) for student, person in people.items() if person.listed}
+    grades = {student: Grade(person, None, NOT_SUBMITTED) for student, person in people.items() if person.listed}
     for learner in results.learners:
         person = people.get(learner.student) or Person(learner.student, listed=False)
         score = learner.final_score
         if learner.outcome != Outcome.GRADED and not learner.changed_by_hand:
-            score = None  # until a person has looked, and has set a score in the formgrader
+            score = None  # until a person has set a score in the formgrader
         earned = {name: result.earned for name, result in learner.exercises.items()}
         grades[learner.student] = Grade(person, score, learner.outcome, learner.reason, earned)
     return Grades(assignment, results.title, results.points, dict(sorted(grades.items())))

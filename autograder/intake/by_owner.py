@@ -73,5 +73,5 @@ def _is_one_persons(
         collected.unknown += [Skipped(named.file.name, reason) for named, _ in files]
         return False
     told = {named.file.name: whose.told for named, whose in files if whose.told}
-    collected.told += [Skipped(name, words) for name, words in told.items()]
+    collected.to_check += [Skipped(name, words) for name, words in told.items()]
     return True

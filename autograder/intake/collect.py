@@ -64,12 +64,12 @@ def collect(
     if reading is not None:
         keep_reading(folder, reading)
     with in_use(folder), handed_in(source) as (files, skipped):
-        collected = Collected(skipped=skipped, asked=joined.asked, told=joined.told)
+        collected = Collected(skipped=skipped, refused_rows=joined.refused, to_check=joined.to_check)
         receipts = read_receipts(folder, assignment)
         owned = by_owner(read_names(files, assignment, list(people.values())), people, receipts, collected)
         with Worth(folder, assignment) as worth:
             choices = {student: choose(assignment, student, names, worth) for student, names in owned.items()}
-        collected.told += [
+        collected.to_check += [
             Skipped(choice.file.file.name, f"{worth.unread[choice.file.file.name]}, so it may hold no work at all")
             for choice in choices.values()
             if choice.file is not None and choice.file.file.name in worth.unread
@@ -130,7 +130,7 @@ class _Taking:
                 is_same = digest(there) == named.file.digest()
             is_older = before is not None and before.attachment > named.attachment > 0
             if not is_same and (not self.update or is_older):
-                self.collected.kept.append(student)
+                self.collected.not_replaced.append(student)
                 return
         else:
             is_same = False
@@ -187,7 +187,7 @@ class _Taking:
             [time] = times
             path.write_text(f"{time:%Y-%m-%d %H:%M:%S} UTC\n", encoding="utf-8")
             if timestamp is not None and timestamp.name in times.values():
-                self.collected.noted_times.append(person.student)
+                self.collected.times_from_files.append(person.student)
 
     def _ask_time(self, person: Person, said: str, why: str) -> None:
         self.collected.times.setdefault(why, []).append(f"{person.student} ({said})")

@@ -1,4 +1,4 @@
-"""What one `autograder collect` did, for whoever gave the command."""
+"""The result of one `autograder collect`, as the command line prints it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from ..problems import Skipped
 
 @dataclass
 class Collected:
-    """What one `collect` did.
+    """The result of one `collect`.
 
     Args:
-        taken, same, kept: students whose file was taken, was there already, or stayed although this one differs.
-        late: students whose file is late, as far as the LMS says.
-        no_notebook: students who handed in something else; it is taken, and graded as "unreadable".
-        unclear: files of a student with several, of which nobody can say which to grade; none was taken.
-        unknown: files of nobody that the roster knows, or of one of several people.
-        set_aside: files of those whose notebook was taken: other notebooks, and what lay beside it.
-        skipped: everything else.
-        missing: students on the roster of whom there is nothing, from now or before.
-        asked: rows of the roster that were left out, because they contradict what is known.
-        told: what is worth a look, though it was taken.
-        times: why it is not known when somebody handed in, and who: "ada ('12/11/2026 10:00')".
-        noted_times: students whose time was read from a file beside the notebook.
+        taken: students whose file was collected.
+        same: students whose file had been collected before.
+        not_replaced: students whose file differs from the one collected before, which stays.
+        late: students whose file the LMS marks as late.
+        no_notebook: students who submitted something else; it is collected, and graded as "unreadable".
+        unclear: files of students with several notebooks of which none is clearly the one to grade; none was
+            collected.
+        unknown: files whose owner is not on the roster, or could be one of several people.
+        set_aside: other files of students whose notebook was collected.
+        skipped: all other files.
+        missing: students on the roster without a submission, old or new.
+        refused_rows: rows of the roster that were not used, because they contradict what is known.
+        to_check: files and rows that were used, but that a person should check.
+        times: the reason why submission times are unknown, with the students: "ada ('12/11/2026 10:00')".
+        times_from_files: students whose submission time was read from a file beside the notebook.
     """
 
     taken: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
+    not_replaced: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     no_notebook: list[str] = field(default_factory=list)
     unclear: list[Skipped] = field(default_factory=list)
@@ -36,7 +39,7 @@ class Collected:
     set_aside: list[Skipped] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    asked: list[Skipped] = field(default_factory=list)
-    told: list[Skipped] = field(default_factory=list)
+    refused_rows: list[Skipped] = field(default_factory=list)
+    to_check: list[Skipped] = field(default_factory=list)
     times: dict[str, list[str]] = field(default_factory=dict)
-    noted_times: list[str] = field(default_factory=list)
+    times_from_files: list[str] = field(default_factory=list)

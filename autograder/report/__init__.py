@@ -1,6 +1,6 @@
-"""Shows an instructor what a class misunderstood, as one HTML page.
+"""Makes the HTML page that shows an instructor what a class misunderstood.
 
-`report.write_report` only shows what `autograder.classroom.results` gathered: it never judges and changes no grade.
+`report.write_report` renders the results of `autograder.classroom.results`. It never judges and changes no grade.
 """
 
 __all__ = ["report"]

@@ -1,7 +1,7 @@
-"""Gives each learner a number under which a page can be shown to a room.
+"""Assigns each learner a number, so that the report can be shown to a class without names.
 
-The numbers are shuffled by the class's secret seed: neither the alphabet nor a list of names tells who has which.
-They are the same in every report of a class, until somebody joins it.
+The order is shuffled with the class's secret seed, so neither the alphabet nor a list of names reveals a number's
+owner. The numbers are the same in every report of a class, until a learner joins.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def aliases(students: Iterable[str], secret: str) -> Mapping[str, int]:
     """Return each student's number, from 1.
 
     Args:
-        students: in any order, named as often as one likes.
+        students: in any order; duplicates are allowed.
         secret: the class's seed.
     """
 

@@ -1,4 +1,4 @@
-"""Sorts a class's scores into the bars that the report draws."""
+"""Bins a class's scores for the report's bar chart."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from math import ceil
 
 from ..classroom.results import ClassResults
 
-_MOST_BARS, _MOST_RANGES = 12, 8  # full marks apart: as many as have room for their labels
+_MOST_BARS, _MOST_RANGES = 12, 8  # without the bar for full marks; more labels would not fit
 _STEPS = tuple(step * 10**power for power in range(9) for step in (1, 2, 4, 5))
 
 
 @dataclass(frozen=True)
 class HistogramBar:
-    """A bar of the score distribution. `label` is short and stands below it; `words` says the same in full."""
+    """A bar of the score distribution. `label` is the short text below the bar; `words` says the same in full."""
 
     label: str
     words: str
@@ -21,7 +21,7 @@ class HistogramBar:
 
 
 def histogram(results: ClassResults) -> list[HistogramBar]:
-    """Sort the scores into bars of equal width, and one more for full marks alone."""
+    """Return bars of equal width, and a last one for full marks alone."""
     full, scores = results.max_score, results.scores
     if not scores or full <= 0:
         return []
@@ -30,7 +30,7 @@ def histogram(results: ClassResults) -> list[HistogramBar]:
     bars = []
     for low in range(0, ceil(full), width):
         high = min(low + width, full)
-        # A hand may have given less than nothing, or more than everything.
+        # Manual scores may be negative, or higher than full marks.
         count = sum((score >= low or low == 0) and score < high for score in scores)
         if whole and high - low <= 1:
             label = words = number(low)
@@ -44,11 +44,11 @@ def histogram(results: ClassResults) -> list[HistogramBar]:
 
 
 def axis(most: int) -> list[int]:
-    """Return whole, evenly spaced counts from 0 to `most` or just above it."""
+    """Return the axis ticks: evenly spaced whole numbers from 0 to at least `most`."""
     step = next(step for step in _STEPS if most / step <= 5)
     return [tick * step for tick in range(ceil(most / step) + 1)]
 
 
 def number(value: float) -> str:
-    """Return a score as people write it: 12, 12.5, 12.25."""
+    """Format a score with at most two decimals and no trailing zeros: 12, 12.5, 12.25."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,6 +1,6 @@
-"""What a class as a whole misunderstood: who is stuck where, and which mistakes cross exercises or come together.
+"""Computes what a class misunderstood: pass rates, where learners are stuck, and mistakes that recur or co-occur.
 
-The report asks it. All of it follows from the class's results.
+All of it is computed from the class's results.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..classroom.results import (
 )
 
 _MOST_PAIRS = 8
-_REST = (PARTLY, FAILED, UNSOLVED, UNKNOWN, CLEAN, CARRIED)  # the last two: points taken by hand
+_UNSOLVED_STATES = (PARTLY, FAILED, UNSOLVED, UNKNOWN, CLEAN, CARRIED)  # the last two if a manual score took points
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,13 @@ class ExerciseShare:
 
     Args:
         exercise: its name.
-        solved, judged: how many have all its points, of how many that were judged.
-        rate: `solved / judged`, None without any.
+        solved: the number of learners with all its points.
+        judged: the number of learners for whom it was judged.
+        rate: `solved / judged`, None if it was judged for nobody.
         carried: how many of the solved were judged with stand-ins.
-        rest: what became of the others: how many ended in which state.
-        unsolved_by: who the others are.
-        stuck: those of them who solved nothing from here on.
+        rest: the states of the others, each with its count.
+        unsolved_by: the students who did not solve it.
+        stuck: those of them who solved neither this exercise nor any later one.
     """
 
     exercise: str
@@ -51,8 +52,8 @@ class ExerciseShare:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a mistake was made: the assignment's title, the exercise, and by how many."""
+class Occurrence:
+    """An exercise in which a mistake was made: the assignment's title, the exercise, and the number of learners."""
 
     title: str
     exercise: str
@@ -65,20 +66,20 @@ class Crossing:
 
     Args:
         name: the mistake.
-        places: where, in the course's order.
-        learners: how many made it at all.
-        again: how many made it in more than one place.
+        occurrences: the exercises in which it was made, in the course's order.
+        learners: how many made it.
+        again: how many made it in more than one exercise.
     """
 
     name: str
-    places: tuple[Place, ...]
+    occurrences: tuple[Occurrence, ...]
     learners: int
     again: int
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two mistakes that several learners made together, each as (exercise, mistake)."""
+    """Two mistakes made by the same learners, each as (exercise, mistake), with the number of these learners."""
 
     one: tuple[str, str]
     other: tuple[str, str]
@@ -90,7 +91,7 @@ def solved(result: ExerciseResult) -> bool:
 
 
 def exercise_shares(results: ClassResults) -> list[ExerciseShare]:
-    """Count for each exercise, in the lesson's order, who solved it and what became of the others."""
+    """Return the pass rate and the states of each exercise, in the lesson's order."""
     stopped = {learner.student: _stopped_at(learner) for learner in results.learners}
     shares = []
     for exercise in results.points:
@@ -108,7 +109,7 @@ def exercise_shares(results: ClassResults) -> list[ExerciseShare]:
                 judged=len(judged),
                 rate=results.pass_rate(exercise),
                 carried=sum(result.state == CARRIED and solved(result) for result in judged.values()),
-                rest=tuple((state, states[state]) for state in _REST if states[state]),
+                rest=tuple((state, states[state]) for state in _UNSOLVED_STATES if states[state]),
                 unsolved_by=tuple(others),
                 stuck=tuple(student for student in others if stopped[student] == exercise),
             )
@@ -117,21 +118,21 @@ def exercise_shares(results: ClassResults) -> list[ExerciseShare]:
 
 
 def crossings(shown: Sequence[ClassResults]) -> list[Crossing]:
-    """Return the mistakes that were made in several exercises or assignments, the widest spread first."""
-    places: dict[str, list[Place]] = {}
+    """Return the mistakes that were made in several exercises, those of most learners first."""
+    occurrences: dict[str, list[Occurrence]] = {}
     made: dict[str, Counter[str]] = {}
     for results in shown:
         order = list(results.points)
         for mistake in sorted(results.misconceptions, key=lambda mistake: order.index(mistake.exercise)):
-            here = Place(results.title, mistake.exercise, len(mistake.students))
-            places.setdefault(mistake.name, []).append(here)
+            here = Occurrence(results.title, mistake.exercise, len(mistake.students))
+            occurrences.setdefault(mistake.name, []).append(here)
             made.setdefault(mistake.name, Counter()).update(mistake.students)
     found = [
         Crossing(name, tuple(where), len(made[name]), sum(times > 1 for times in made[name].values()))
-        for name, where in places.items()
+        for name, where in occurrences.items()
         if len(where) > 1
     ]
-    return sorted(found, key=lambda crossing: (-crossing.learners, -len(crossing.places)))
+    return sorted(found, key=lambda crossing: (-crossing.learners, -len(crossing.occurrences)))
 
 
 def pairs(results: ClassResults) -> list[Pair]:
@@ -144,7 +145,7 @@ def pairs(results: ClassResults) -> list[Pair]:
 
 
 def _stopped_at(learner: LearnerResult) -> str | None:
-    """Return the first exercise from which on nothing is solved."""
+    """Return the first exercise after a learner's last solved one, None if the last exercise is solved."""
     found = None
     for exercise, result in learner.exercises.items():
         found = None if solved(result) else found or exercise

@@ -1,8 +1,8 @@
-"""Writes a class's results as one HTML page for its instructor. `autograder report` calls it.
+"""Writes a class's results as one HTML page for its instructor. Called by `autograder report`.
 
-The page stands alone and loads nothing. Its own script and style are the only ones that its content policy lets run,
-by their hashes, so nothing that a learner wrote can act in it. Names are hidden until somebody asks for them. This
-module only shows what `autograder.classroom.results` gathered; it never judges and never changes a grade.
+The page is self-contained and loads nothing. Its content security policy allows only its own script and style, by
+their hashes, so text that a learner wrote cannot run in it. Names are hidden until the reader shows them. This module
+renders the results of `autograder.classroom.results`; it never judges and never changes a grade.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Samples = Mapping[tuple[str, str], CodeSample]
 
 @dataclass(frozen=True)
 class State:
-    """How one state of an exercise is shown: never by its colour alone.
+    """How the report shows one state of an exercise: never by colour alone.
 
     Args:
         symbol: one or two characters, readable on a projector.
@@ -75,16 +75,16 @@ STATES = {
     CARRIED: State("✓*", "carried", "right, judged with a working version of what it builds on"),
     PARTLY: State("◐", "partly", "some checks passed"),
     FAILED: State("✗", "wrong", "no check passed"),
-    UNSOLVED: State("○", "not written", "left as it was handed out"),
-    UNKNOWN: State("–", "none", "nothing was judged"),
+    UNSOLVED: State("○", "not written", "unchanged from the released notebook"),
+    UNKNOWN: State("–", "none", "not judged"),
 }
 
 
 def write_report(folder: ClassFolder, assignments: list[str], anonymous: bool = False) -> Path:
-    """Write the report into the class folder, all of it or nothing, and return its path.
+    """Write the report atomically into the class folder, and return its path.
 
     Args:
-        anonymous: leave names out of the file altogether. It is then called `report-anonymous.html`.
+        anonymous: write no names into the file, which is then called `report-anonymous.html`.
     """
     results = [class_results(folder, assignment) for assignment in assignments]
     html = render(
@@ -112,12 +112,12 @@ def render(
     """Return the page's HTML.
 
     Args:
-        results: one for each assignment, in the order in which they are shown.
+        results: one for each assignment, in the page's order.
         class_name: the page's heading.
-        made_at: when the results were gathered; its time zone, if it has one, is named.
+        made_at: when the results were gathered; the page names its time zone, if it has one.
         samples: the code behind wrong answers, for each of `results`.
-        secret: shuffles the numbers that stand for names.
-        anonymous: leave out names, and every text that a learner could have written theirs into.
+        secret: shuffles the numbers that replace names.
+        anonymous: leave out names, and any text into which a learner could have written one.
     """
     style, script = _asset("report.css"), _asset("report.js")
     environment = _environment()
@@ -144,7 +144,7 @@ def _asset(name: str) -> Markup:
 
 
 def _policy(style: str, script: str) -> str:
-    """Return the content policy: nothing is loaded, and only this style and this script apply."""
+    """Return the content security policy: nothing is loaded, and only this style and script are allowed."""
 
     def only(text: str) -> str:
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
@@ -162,7 +162,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Every text that the template writes passes through here, whoever it came from.
+        # Cleans every text that the template inserts, whoever wrote it.
         finalize=lambda value: clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.filters |= {
@@ -192,19 +192,19 @@ def _environment() -> Environment:
         "exercise_number": lambda result, exercise: list(result.points).index(exercise),
         "mistake_numbers": _mistake_numbers,
         "full_marks": _full_marks,
-        "by_hand": _by_hand,
+        "has_manual_points": _has_manual_points,
         "nothing": ExerciseResult(0, 0, UNKNOWN),
     }
     return environment
 
 
 def _breakable(name: str) -> Markup:
-    """Let a long Python name break where its words meet."""
+    """Allow line breaks between the words of a long Python name."""
     return Markup("<wbr>").join(re.split(r"(?<=_)(?=[^_])|(?<=[a-z])(?=[A-Z])", clean(name)))
 
 
 def _coloured(sample: CodeSample) -> Markup:
-    """Return a sample's code as HTML, line by line, with those marked that differ from the reference."""
+    """Return a sample's code as HTML, with the lines marked that differ from the reference solution."""
     formatter = HtmlFormatter(nowrap=True)
     tokens = PythonLexer(stripnl=False).get_tokens(clean(sample.source))
     text = io.StringIO()
@@ -220,17 +220,17 @@ def _coloured(sample: CodeSample) -> Markup:
 
 
 def _mistake_numbers(results: ClassResults, learner: LearnerResult) -> list[int]:
-    """Return which of the class's misconceptions a learner has, by their place."""
+    """Return a learner's misconceptions as indices into `results.misconceptions`."""
     made = {(exercise, name) for exercise, result in learner.exercises.items() for name in result.misconceptions}
-    return [place for place, mistake in enumerate(results.misconceptions) if (mistake.exercise, mistake.name) in made]
+    return [index for index, mistake in enumerate(results.misconceptions) if (mistake.exercise, mistake.name) in made]
 
 
 def _full_marks(learner: LearnerResult, results: ClassResults) -> bool:
     return learner.final_score is not None and learner.final_score >= results.max_score
 
 
-def _by_hand(result: ExerciseResult) -> bool:
-    """Whether the points are other than the judge's state would give."""
+def _has_manual_points(result: ExerciseResult) -> bool:
+    """Whether the points do not fit the judge's state, so that a person must have changed them."""
     if result.state in (CLEAN, CARRIED):
         return not solved(result)
     return result.earned > 0 if result.state != PARTLY else solved(result) or result.earned <= 0

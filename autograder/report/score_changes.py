@@ -1,4 +1,4 @@
-"""How a class's scores moved from one grading to the next, and why. The report draws it from the histories."""
+"""How a class's scores changed from one grading to the next, and why. The report shows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..classroom.results import ClassResults
 
 @dataclass(frozen=True)
 class Move:
-    """One learner's way from the first score to the one that counts now, with every grading between."""
+    """One learner's first and current score, with all gradings from the first to the current one."""
 
     student: str
     first: float
@@ -25,12 +25,12 @@ class Move:
 
 @dataclass(frozen=True)
 class Cause:
-    """What one kind of step did.
+    """The effect of all score changes with the same cause.
 
     Args:
         why: "resubmitted", "regraded" or "by hand".
-        rose, same, fell: how many steps of this kind ended so.
-        mean: points a step, on average.
+        rose, same, fell: how many scores rose, stayed the same or fell.
+        mean: the mean change in points.
     """
 
     why: str
@@ -42,14 +42,14 @@ class Cause:
 
 @dataclass(frozen=True)
 class Movement:
-    """All learners with more than one score, those who gained most first, and the steps by their cause."""
+    """All learners with more than one score, those who gained most first, and the changes by their cause."""
 
     moves: tuple[Move, ...]
     causes: tuple[Cause, ...]
 
 
 def movement(results: ClassResults) -> Movement:
-    """Gather how scores moved."""
+    """Return how the class's scores changed."""
     moves, steps = [], []
     for learner in results.learners:
         scored = [grading for grading in learner.history if grading.score is not None]

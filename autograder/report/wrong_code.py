@@ -1,7 +1,7 @@
-"""Finds the code behind a wrong answer: for each known mistake, how most of those who made it wrote it.
+"""Finds the code behind wrong answers: for each known mistake, the most common code that made it.
 
-The report shows it to a whole room, so the code is rewritten until nothing in it can tell who wrote it: comments and
-docstrings go, texts and names that neither the lesson nor Python knows are replaced. Nothing is run here.
+Instructors show the report to a class, so the code is rewritten until it does not reveal its author: comments and
+docstrings are removed; strings and names that neither the lesson nor Python uses are replaced. No code runs here.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from ..course.notebooks import EXERCISE_MARK
 from ..notebook.lines import lines_of
 from ..sandbox.bounded import BoundedProcess, OutOfBounds
 
-UNRECOGNISED = ""  # stands for the mistake's name where no known one was recognised
+UNRECOGNISED = ""  # used as the mistake's name if no known mistake was recognised
 _MOST_LINES = 30
-_LONGEST_SOURCE = 20_000  # characters; a parser's time grows with them
+_LONGEST_SOURCE = 20_000  # characters; limits the time for parsing
 _MAGIC = re.compile(r"^[ \t]*+[%!?].*$", re.MULTILINE)
 _REPLACED = "…"
 
 
 @dataclass(frozen=True)
 class CodeSample:
-    """How most learners who gave the same wrong answer wrote it.
+    """The most common code behind one wrong answer.
 
     Args:
         lines: the code, made anonymous.
-        differs: for each line, whether the reference solution has no such line.
-        wrote_it: how many wrote it so, but for names, comments and layout.
-        of: how many gave this answer in code that could be read.
+        differs: for each line, whether it does not occur in the reference solution.
+        wrote_it: how many learners wrote this code, apart from names, comments and layout.
+        of: how many learners gave this answer with code that could be parsed.
         cut: how many lines were left out at the end.
     """
 
@@ -59,7 +59,7 @@ class CodeSample:
 
 
 def code_samples(folder: ClassFolder, results: ClassResults) -> dict[tuple[str, str], CodeSample]:
-    """Return the commonest code by exercise and mistake; `UNRECOGNISED` stands for wrong answers without a name."""
+    """Return the most common code by (exercise, mistake); the mistake is `UNRECOGNISED` if no known one fits."""
     chapter = folder.chapter(results.assignment)
     vocabulary = _vocabulary(chapter)
     written: dict[tuple[str, str], list[str]] = {}
@@ -72,7 +72,7 @@ def code_samples(folder: ClassFolder, results: ClassResults) -> dict[tuple[str, 
             }
             path, codes = folder.autograded(learner.student, results.assignment), dict[str, str]()
             if wrong:
-                with contextlib.suppress(OutOfBounds):  # the report does without this learner's code
+                with contextlib.suppress(OutOfBounds):  # then the report lacks this learner's code
                     codes = bounded(_codes, path, tuple(wrong), chapter.folder)
             for exercise, code in codes.items():
                 for mistake in wrong[exercise]:
@@ -82,22 +82,22 @@ def code_samples(folder: ClassFolder, results: ClassResults) -> dict[tuple[str, 
 
 
 def _codes(path: Path, exercises: Sequence[str], chapter_folder: Path) -> dict[str, str]:
-    """Return the anonymous code of those `exercises` that the graded submission at `path` holds, by exercise."""
+    """Return the anonymous code of `exercises` in the graded submission at `path`, by exercise."""
     vocabulary, cells = _vocabulary(read_chapter(chapter_folder)), _exercise_cells(path)
     codes = {exercise: anonymous(cells.get(exercise, ""), exercise, vocabulary) for exercise in exercises}
     return {exercise: code for exercise, code in codes.items() if code}
 
 
 def anonymous(source: str, exercise: str, vocabulary: frozenset[str]) -> str:
-    """Return the definition of `exercise` in one standard layout, without anything that its author chose freely.
+    """Return the definition of `exercise` in a standard layout, without names and strings that its author chose.
 
     Args:
         source: the learner's cell.
-        exercise: the function or class that counts.
-        vocabulary: words that may stay. Every other name becomes `name_1`, `name_2`, …, every other text "…".
+        exercise: the function or class to return.
+        vocabulary: words that are not replaced. Other names become `name_1`, `name_2`, …, other strings "…".
 
     Returns:
-        The code, "" where the cell cannot be read or does not define the exercise.
+        The code, "" if the cell cannot be parsed or does not define the exercise.
     """
     if len(source) > _LONGEST_SOURCE:
         return ""
@@ -108,12 +108,12 @@ def anonymous(source: str, exercise: str, vocabulary: frozenset[str]) -> str:
             return ""
         module = ast.Module(_needed(definitions, exercise), type_ignores=[])
         return ast.unparse(ast.fix_missing_locations(_Anonymiser(vocabulary).visit(module)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # whatever a learner can write
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # learners' code can raise any of these in ast
         return ""
 
 
 class _Anonymiser(ast.NodeTransformer):
-    """Replaces names, texts and long numbers that are not in the vocabulary."""
+    """Replaces names and strings that are not in the vocabulary, and long numbers."""
 
     def __init__(self, vocabulary: frozenset[str]) -> None:
         self.vocabulary = vocabulary
@@ -125,10 +125,10 @@ class _Anonymiser(ast.NodeTransformer):
             node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
         for field, value in ast.iter_fields(node):
             if isinstance(value, str) and not isinstance(node, ast.Constant):
-                words = ".".join(map(self._word, value.split(".")))  # a module's name has several
+                words = ".".join(map(self._word, value.split(".")))  # a module's name may have dots
                 setattr(node, field, words)
             elif isinstance(value, list) and value and all(isinstance(name, str) for name in value):
-                setattr(node, field, [self._word(name) for name in value])  # of global, nonlocal
+                setattr(node, field, [self._word(name) for name in value])  # the names of global and nonlocal
         return super().visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
@@ -137,7 +137,7 @@ class _Anonymiser(ast.NodeTransformer):
             return ast.Constant(_REPLACED)
         if isinstance(value, int | float | complex) and not isinstance(value, bool) and _is_long(value):
             return ast.Name("number", ast.Load())
-        return ast.Constant(value)  # without its `u` or its kind
+        return ast.Constant(value)  # drops the prefix `u`
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         return ast.Constant(_REPLACED)
@@ -156,16 +156,16 @@ class _Anonymiser(ast.NodeTransformer):
 
 
 def _needed(definitions: list[ast.stmt], exercise: str) -> list[ast.stmt]:
-    """Return what defines `exercise`, and the definitions beside it that it uses, in the cell's order."""
-    places: dict[str, list[int]] = {}
-    for place, node in enumerate(definitions):
-        places.setdefault(_name_of(node), []).append(place)
-    kept, wanted = set[int](), [exercise]
+    """Return the definitions of `exercise` and of everything in the cell that it uses, in the cell's order."""
+    indices: dict[str, list[int]] = {}
+    for index, node in enumerate(definitions):
+        indices.setdefault(_name_of(node), []).append(index)
+    needed, wanted = set[int](), [exercise]
     while wanted:
-        for place in places.pop(wanted.pop(), ()):
-            kept.add(place)
-            wanted += [inner.id for inner in ast.walk(definitions[place]) if isinstance(inner, ast.Name)]
-    return [definitions[place] for place in sorted(kept)]
+        for index in indices.pop(wanted.pop(), ()):
+            needed.add(index)
+            wanted += [inner.id for inner in ast.walk(definitions[index]) if isinstance(inner, ast.Name)]
+    return [definitions[index] for index in sorted(needed)]
 
 
 def _name_of(node: ast.stmt) -> str:
@@ -181,7 +181,7 @@ def _is_text(statement: ast.stmt) -> bool:
 
 
 def _is_long(value: complex) -> bool:
-    """Whether a number has so many digits that it could be somebody's: a matriculation number, a date of birth."""
+    """Whether a number has enough digits to identify a person: a student number, a date of birth."""
     if isinstance(value, float) and not math.isfinite(value):
         return False
     digits = re.sub(r"e[+-]?\d+|\D", "", repr(value)).strip("0")
@@ -196,7 +196,7 @@ def _commonest(codes: list[str], reference: str) -> CodeSample:
     lines = lines_of(code)
     known = {line.strip() for line in lines_of(reference)}
     differs = [line.strip() not in known for line in lines]
-    if sum(differs) * 2 > len(lines):  # it goes another way altogether: marks would say nothing
+    if sum(differs) * 2 > len(lines):  # a different approach: highlighting most lines would not help
         differs = [False] * len(lines)
     shown = slice(_MOST_LINES)
     return CodeSample(
@@ -205,12 +205,12 @@ def _commonest(codes: list[str], reference: str) -> CodeSample:
 
 
 def _exercise_cells(path: Path) -> dict[str, str]:
-    """Return what a graded submission holds of each exercise, by name; nothing where it cannot be read."""
+    """Return the source of each exercise's cell in a graded submission, by name; empty if it cannot be read."""
     found: dict[str, str] = {}
     try:
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code":
-                source = "".join(cell["source"])  # lines, or one text
+                source = "".join(cell["source"])  # a list of lines, or one string
                 first_line = source.partition("\n")[0]
                 name = cell["metadata"].get("nbgrader", {}).get("grade_id") or first_line.removeprefix(EXERCISE_MARK)
                 found[name] = source
@@ -221,7 +221,7 @@ def _exercise_cells(path: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=16)
 def _vocabulary(chapter: Chapter) -> frozenset[str]:
-    """Return the words that the chapter, Python and torch use themselves."""
+    """Return the words that the chapter, Python and torch use."""
     import torch
 
     own = [chapter.imports, *chapter.reference.values(), *chapter.earlier.values()]
@@ -246,7 +246,7 @@ def _words(sources: Iterable[str]) -> set[str]:
 
 
 def unrecognised(results: ClassResults) -> Mapping[str, tuple[str, ...]]:
-    """Return by exercise who gave a wrong answer that no known mistake explains, the commonest first."""
+    """Return by exercise the students whose wrong answer no known mistake explains; the most students first."""
     found: dict[str, list[str]] = {}
     for learner in results.learners:
         for exercise, result in learner.exercises.items():

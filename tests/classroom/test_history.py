@@ -125,13 +125,15 @@ def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
     with Gradebook(toy_class.gradebook_url) as gradebook:
         assert ada.score == gradebook.find_submission(TOY, "ada").score
     assert ada.history == (first, second, Grading("", ada.score, Outcome.GRADED, BY_HAND))
-    assert ada.hand_to_check == ()
+    assert ada.manual_scores_to_check == ()
 
     grade(toy_class, TOY, workers=1, regrade=True, progress=False)
     [ada] = class_results(toy_class, TOY).learners
     assert [grading.why for grading in ada.history] == [FIRST, RESUBMITTED, BY_HAND, REGRADED]
     assert ada.history[-1].score == ada.history[-2].score == ada.score
-    assert ada.hand_to_check == ("row_sums",), "nbgrader asks for a look at a hand's score after each judgement"
+    assert ada.manual_scores_to_check == ("row_sums",), (
+        "nbgrader asks for a look at a hand's score after each judgement"
+    )
     assert ada.needs_a_look
 
     # nbgrader's own command goes on with the same history.

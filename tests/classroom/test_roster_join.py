@@ -118,7 +118,7 @@ def test_a_number_without_its_zeros_is_the_same_person(tmp_path: Path) -> None:
     )
     assert sorted(found.people) == ["ada", "bo"]
     assert (found.people["ada"].sis_id, found.people["ada"].participant) == ("00417", "Participant 7")
-    assert (found.asked, [one.reason for one in found.told]) == (
+    assert (found.refused, [one.reason for one in found.to_check]) == (
         [],
         ["ID number '417' is taken for ada's '00417', without its zeros"],
     )
@@ -130,8 +130,8 @@ def test_a_changed_login_is_told_and_makes_no_second_learner(tmp_path: Path) -> 
     found = joined(tmp_path, "name,login,email\nAda King,aking,ada@example.org\nBo Ek,be2,bo@example.org\n")
     assert sorted(found.people) == ["ada", "bo"]
     assert found.people["bo"].login == "be2"
-    assert [one.name for one in found.told] == ["row 3 (Bo Ek)"]
-    assert "the login 'al', not 'aking'" in found.asked[0].reason  # another name, too: is it she?
+    assert [one.name for one in found.to_check] == ["row 3 (Bo Ek)"]
+    assert "the login 'al', not 'aking'" in found.refused[0].reason  # another name, too: is it she?
     assert found.people["ada"] == ADA
 
 
@@ -150,41 +150,41 @@ def test_a_changed_login_is_told_and_makes_no_second_learner(tmp_path: Path) -> 
 def test_a_row_that_contradicts_what_is_known_is_asked_about(tmp_path: Path, row: str) -> None:
     found = joined(tmp_path, f"name,sis_id,login,email\n{row}\n")
     assert found.people == {"ada": ADA, "bo": BO}
-    assert len(found.asked) == 1, found
-    assert "ada" in found.asked[0].reason
+    assert len(found.refused) == 1, found
+    assert "ada" in found.refused[0].reason
 
 
 def test_a_namesake_is_new_where_the_roster_has_both(tmp_path: Path) -> None:
     text = "name,sis_id\nAda Lovelace,00417\nAda Lovelace,00999\n"
     found = joined(tmp_path, text)
     assert sorted(found.people) == ["00999", "ada", "bo"]
-    assert found.asked == []
+    assert found.refused == []
 
 
 def test_whom_a_roster_knows_by_name_alone_is_found_where_the_name_is_one_persons(tmp_path: Path) -> None:
     by_name = Person("S001", name="Ada Lovelace")
     found = joined(tmp_path, "Identifier,Full name\nParticipant 7,Ada Lovelace\n", by_name, BO)
     assert sorted(found.people) == ["S001", "bo"]
-    assert "by the name alone" in found.told[0].reason
+    assert "by the name alone" in found.to_check[0].reason
     two = joined(tmp_path, "name,login\nAda Lovelace,a1\nAda Lovelace,a2\n", by_name, BO)
     assert sorted(two.people) == ["S001", "bo"]
-    assert len(two.asked) == 2
+    assert len(two.refused) == 2
 
 
 def test_who_is_found_by_a_key_is_not_told_as_found_by_the_name_alone(tmp_path: Path) -> None:
     found = joined(tmp_path, "student_id,name,login\nS001,Ada Lovelace,al\n")
-    assert (sorted(found.people), found.told, found.asked) == (["ada", "bo"], [], [])
+    assert (sorted(found.people), found.to_check, found.refused) == (["ada", "bo"], [], [])
     near = joined(tmp_path, "student_id,name,sis_id\nS001,Ada Lovelace,417\n")
-    assert [one.reason for one in near.told] == ["ID number '417' is taken for ada's '00417', without its zeros"]
+    assert [one.reason for one in near.to_check] == ["ID number '417' is taken for ada's '00417', without its zeros"]
 
 
 def test_student_ids_are_kept_as_the_class_has_them(tmp_path: Path) -> None:
     known = Person("00417", name="Ada Lovelace")
     assert sorted(joined(tmp_path, "student_id,name\n417,Ada Lovelace\n", known).people) == ["00417"]
     asked = joined(tmp_path, "student_id,name\n417,Cy Doe\n", known)
-    assert (sorted(asked.people), len(asked.asked)) == (["00417"], 1)
+    assert (sorted(asked.people), len(asked.refused)) == (["00417"], 1)
     other = joined(tmp_path, "student_id,name,email\nada,Cy Doe,cy@example.org\n")
-    assert (other.people["ada"], len(other.asked)) == (ADA, 1)
+    assert (other.people["ada"], len(other.refused)) == (ADA, 1)
 
 
 def test_who_only_handed_in_is_found_by_the_key_in_their_files_name(tmp_path: Path) -> None:

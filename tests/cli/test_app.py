@@ -135,7 +135,7 @@ def test_from_hand_in_to_report_by_commands_alone(toy_class: ClassFolder, hand_i
     assert "1 graded." in graded.stdout
     assert "1/1" in graded.stderr  # the progress bar
     again = here("grade", toy_class.root)
-    assert "1 had not changed and kept their grade." in again.out
+    assert "1 unchanged, not graded again." in again.out
     report = here("report", toy_class.root)
     assert report.code == 0, report.err
     page = Path(report.out.removeprefix("Report: ").strip())

@@ -18,7 +18,7 @@ from autograder.cli import score_table
 from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.handback.export import export
 from autograder.handback.feedback import write_feedback
-from autograder.handback.feedback_zip import pack
+from autograder.handback.feedback_zip import zip_pages
 from autograder.handback.grades import class_grades
 from autograder.intake.collect import collect
 from autograder.problems import Problem
@@ -97,7 +97,7 @@ def test_canvas_gets_its_own_file_back_with_one_column_filled(graded: ClassFolde
         "1299": "",
     }
     assert {grade.person.student: grade.outcome for grade in done.open} == {"eve": "crashed", "ghopper": "unreadable"}
-    assert done.left == ["enoether (excused in Canvas)"]
+    assert done.refused == ["enoether (excused in Canvas)"]
     before, after = cells(gradebook), cells(done.path)
     column = before[0].index(GRADEBOOK_COLUMN)
     assert done.path.read_bytes().startswith("\ufeff".encode())
@@ -218,7 +218,7 @@ def test_who_is_on_the_roster_and_handed_nothing_in_has_a_row_without_a_grade(
     exported = export(graded, [TOY], "csv")
     assert [grade.person.student for grade in exported.missing] == ["new"]
     row = next(row for row in cells(exported.path) if row[0] == "new")
-    assert row[5:7] == ["", "nothing handed in"]
+    assert row[5:7] == ["", "not submitted"]
 
 
 def test_who_only_handed_another_assignment_in_is_not_missing_and_one_on_the_roster_is(graded: ClassFolder) -> None:
@@ -272,12 +272,12 @@ def test_moodle_locks_and_maxima_are_minded(from_moodle: Callable[[str], ClassFo
     sheet = (tmp_path / "worksheet.csv").read_text(encoding="utf-8-sig")
     locked = write(tmp_path / "locked.csv", sheet.replace("9.00,Yes", "9.00,No"))
     done = export(folder, [TOY], "moodle", locked)
-    assert (done.written, len(done.left)) == (0, 2)
+    assert (done.written, len(done.refused)) == (0, 2)
     hundred = write(tmp_path / "hundred.csv", sheet.replace("9.00", "100.00"))
     with pytest.raises(Problem, match="--scale"):
         export(folder, [TOY], "moodle", hundred)
     assert export(folder, [TOY], "moodle", hundred, scale=True).written == 2
-    with pytest.raises(Problem, match="no grading worksheet"):
+    with pytest.raises(Problem, match="not a Moodle grading worksheet"):
         export(folder, [TOY], "moodle", write(tmp_path / "de.csv", sheet.replace("Identifier", "ID")))
 
 
@@ -295,7 +295,7 @@ def test_feedback_pages_fetch_nothing_and_everybody_who_was_judged_has_one(grade
 
 
 def test_canvas_finds_each_page_by_the_numbers_it_gave_the_submission(graded: ClassFolder) -> None:
-    packed = pack(graded, TOY, write_feedback(graded, TOY).pages, "canvas")
+    packed = zip_pages(graded, TOY, write_feedback(graded, TOY).pages, "canvas")
     with zipfile.ZipFile(packed.path) as archive:
         names = archive.namelist()
         assert "if you added the factors" in archive.read(Path(CANVAS_NAMES["jose"]).stem + ".html").decode()
@@ -306,7 +306,7 @@ def test_canvas_finds_each_page_by_the_numbers_it_gave_the_submission(graded: Cl
 
     assert sorted(map(numbers, names)) == sorted(map(numbers, CANVAS_NAMES.values()))
     with pytest.raises(Problem, match="Moodle's"):
-        pack(graded, TOY, {}, "moodle")
+        zip_pages(graded, TOY, {}, "moodle")
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_moodle_finds_each_page_by_the_folder_it_gave_the_submission(
     from_moodle: Callable[[str], ClassFolder], member: str, page: str
 ) -> None:
     folder = from_moodle(member)
-    packed = pack(folder, TOY, write_feedback(folder, TOY).pages, "moodle")
+    packed = zip_pages(folder, TOY, write_feedback(folder, TOY).pages, "moodle")
     with zipfile.ZipFile(packed.path) as archive:
         names = archive.namelist()
     assert sorted(names) == [page.format(who="Ada Lovelace_401"), page.format(who="José OBrien García_404")]
@@ -351,7 +351,7 @@ def test_a_group_hands_in_once_and_canvas_gets_one_page_for_it(graded: ClassFold
     done = collect(graded, TOY, make_zip(tmp_path / "g.zip", {"lab3_1237_9100_00_rows.ipynb": notebook}), True, listed)
     assert done.same == ["alovelace", "enoether"]
     assert {person.group for person in roster(graded) if person.student in done.same} == {"Lab 3"}
-    packed = pack(graded, TOY, write_feedback(graded, TOY).pages, "canvas")
+    packed = zip_pages(graded, TOY, write_feedback(graded, TOY).pages, "canvas")
     assert "lab3_1237_9100_00_rows.html" in packed.names
     assert len(packed.names) == 4
 

@@ -71,7 +71,7 @@ def test_what_is_there_stays_unless_told(toy_class: ClassFolder, tmp_path: Path)
     (source / "ada.ipynb").write_text("1")
     collect(toy_class, TOY, source)
     (source / "ada.ipynb").write_text("changed")
-    assert collect(toy_class, TOY, source).kept == ["ada"]
+    assert collect(toy_class, TOY, source).not_replaced == ["ada"]
     assert submitted(toy_class) == {"ada": "1"}
     assert collect(toy_class, TOY, source, update=True).taken == ["ada"]
     assert submitted(toy_class) == {"ada": "changed"}
@@ -112,7 +112,7 @@ def test_an_older_canvas_download_does_not_replace_a_newer_one(toy_class: ClassF
     new = make_zip(tmp_path / "new.zip", {"lovelaceada_1234_9003_00_rows-1.ipynb": "new"})
     old = make_zip(tmp_path / "old.zip", {"lovelaceada_1234_9001_00_rows.ipynb": "old"})
     collect(toy_class, TOY, new)
-    assert collect(toy_class, TOY, old, update=True).kept == ["lovelaceada"]
+    assert collect(toy_class, TOY, old, update=True).not_replaced == ["lovelaceada"]
     assert submitted(toy_class) == {"lovelaceada": "new"}
 
 
@@ -265,7 +265,7 @@ def test_times_are_kept_where_nbgraders_late_penalties_look(toy_class: ClassFold
     source.mkdir(parents=True)
     (source / f"{TOY}.ipynb").write_text("b")
     (source / "timestamp.txt").write_text("2026-11-14 08:00:00.123 UTC")
-    assert collect(toy_class, TOY, tmp_path / "exchange").noted_times == ["S002"]
+    assert collect(toy_class, TOY, tmp_path / "exchange").times_from_files == ["S002"]
     assert (toy_class.submission("S002", TOY) / "timestamp.txt").read_text() == "2026-11-14 08:00:00 UTC\n"
     (source / "timestamp.txt").write_text("yesterday-ish")
     [(why, who)] = collect(toy_class, TOY, tmp_path / "exchange").times.items()
@@ -669,7 +669,7 @@ def test_a_notebook_that_takes_too_long_to_look_into_is_told_and_the_others_are_
     done = collect(toy_class, TOY, make_zip(tmp_path / "s.zip", files))
     assert done.taken == ["ada", "bo"]
     assert submitted(toy_class)["bo"] == files[f"bo_2_12_Copy_of_{TOY}.ipynb"]
-    assert [(file.name, file.reason) for file in done.told] == [
+    assert [(file.name, file.reason) for file in done.to_check] == [
         (f"ada_1_10_{TOY}.ipynb", "reading it took more than 3 s, so it may hold no work at all")
     ]
 

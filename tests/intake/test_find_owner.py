@@ -50,7 +50,9 @@ def sort(
     owned = by_owner(read_names(files, WEEK, list(known.values())), known, receipts or {}, collected)
     files_of = {student: [named.file.name for named in found] for student, found in owned.items()}
     listed = [*collected.unknown, *collected.skipped]
-    return Sorted(files_of, {file.name: file.reason for file in listed}, [one.name for one in collected.told], known)
+    return Sorted(
+        files_of, {file.name: file.reason for file in listed}, [one.name for one in collected.to_check], known
+    )
 
 
 def moodle(who: str, name: str = f"{WEEK}.ipynb") -> str:
@@ -197,7 +199,7 @@ def test_a_canvas_number_decides_though_the_name_has_changed_and_that_is_told() 
     bo = Person("bo", name="Bo Ek", canvas_id="5")
     found = sort(["lovelaceada_1234_9001_01_week.ipynb", "ekbo_5_2_x.ipynb"], [ada, bo])
     assert list(found.owned) == ["ada", "bo"]
-    assert found.told == ["lovelaceada_1234_9001_01_week.ipynb"]
+    assert found.to_check == ["lovelaceada_1234_9001_01_week.ipynb"]
     assert list(sort(["lovelaceada_1234_9001_01_week.ipynb"], [ada, BO]).owned) == []  # or is it user 9001's?
     # "lab_3" may be a group's name, and this not user 3's.
     people = [Person("u3", name="Bo Ek", canvas_id="3"), Person("ada", name="Ada Lovelace", canvas_id="1237")]

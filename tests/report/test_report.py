@@ -297,7 +297,7 @@ def test_a_class_in_which_all_went_well_reads_a_calm_none() -> None:
 
 
 def test_every_concern_says_what_to_do(small_class: ClassResults) -> None:
-    with_hand = replace(learner("hal", CLEAN, CLEAN, CLEAN, hand=True), hand_to_check=("causal_mask",))
+    with_hand = replace(learner("hal", CLEAN, CLEAN, CLEAN, hand=True), manual_scores_to_check=("causal_mask",))
     shown = replace(small_class, learners=(*small_class.learners, with_hand))
     text = words(section(page(shown), "Submissions that need a look"))
     assert text.startswith("Submissions that need a look 1 needs review, 1 timeout, 1 unreadable, 1 score by hand:")
@@ -417,8 +417,8 @@ def test_stuck_is_who_solves_nothing_from_an_exercise_on(small_class: ClassResul
 def test_who_has_handed_in_nothing_is_listed(small_class: ClassResults) -> None:
     soup = page(replace(small_class, missing=("yan", "zoe")))
     assert "Missing 2" in [words(tile) for tile in soup.select(".tile")]
-    assert sorted(words(name) for name in section(soup, "Nothing handed in").select(".name")) == ["yan", "zoe"]
-    assert "Nothing handed in" not in words(page(small_class))
+    assert sorted(words(name) for name in section(soup, "Not submitted").select(".name")) == ["yan", "zoe"]
+    assert "Not submitted" not in words(page(small_class))
 
 
 # How scores moved
@@ -439,14 +439,14 @@ def test_each_step_is_counted_by_its_cause_and_each_learner_from_first_to_now() 
         ("regraded", 0, 0, 1, -2),
     ]
     soup = page(shown)
-    text = words(section(soup, "How scores moved"))
+    text = words(section(soup, "How scores changed"))
     assert "3 learners have more than one score: 1 rose, 1 stayed, 1 fell." in text
     assert "4 (first graded, 1 September, 10:00) → 7 (resubmitted, 2 September, 10:00) → 10" in text
     assert [len(soup.select(f".slopes .{kind}")) for kind in ("rose", "stayed", "fell")] == [1, 1, 1]
 
 
 def test_a_class_that_was_graded_once_has_no_movement(small_class: ClassResults) -> None:
-    assert "How scores moved" not in words(page(small_class))
+    assert "How scores changed" not in words(page(small_class))
 
 
 # Unusual classes
@@ -454,7 +454,7 @@ def test_a_class_that_was_graded_once_has_no_movement(small_class: ClassResults)
 
 def test_a_class_without_submissions_is_told_so_and_shows_no_empty_charts() -> None:
     soup = page(results())
-    assert "Nobody has handed in anything yet." in words(soup)
+    assert "There are no submissions yet." in words(soup)
     assert not soup.select("svg, table, .tiles")
 
 
@@ -479,7 +479,7 @@ def test_a_class_of_unreadable_submissions_has_no_scores_and_names_everybody() -
 
 def test_an_assignment_worth_nothing_is_shown_all_the_same() -> None:
     worthless = ClassResults("a", "A", {"x": 0.0}, (LearnerResult("ada", Outcome.GRADED, "", 0.0),), ())
-    assert "There are no points to be had." in words(page(worthless))
+    assert "This chapter awards no points." in words(page(worthless))
 
 
 def test_several_assignments_have_a_contents_list_whose_links_arrive(small_class: ClassResults) -> None:

@@ -172,7 +172,7 @@ def test_a_misconception_leads_to_those_who_have_it_and_a_row_to_its_messages(op
     card.get_by_role("button", name="Show them in the table").click()
     assert shown_rows(opened) == ["bo"]
     assert opened.evaluate("document.activeElement.id") == "a1-learners"
-    summary = opened.locator("#a1 .told summary:visible")
+    summary = opened.locator("#a1 .details-cell summary:visible")
     told = opened.locator(f"#{summary.get_attribute('aria-controls')}")
     assert not told.is_visible()
     summary.focus()

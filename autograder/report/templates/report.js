@@ -1,5 +1,5 @@
 "use strict";
-// Filters and the order of the table. Without this script the page shows everything. It never writes markup.
+// Filters and sorts the tables. Without this script the page shows everything. It never inserts markup.
 
 const all = (root, selector) => [...root.querySelectorAll(selector)];
 
@@ -82,7 +82,7 @@ for (const article of all(document, "article.assignment")) {
   apply();
 }
 
-// With names the table stands in their order; without, in the order of the numbers, which tells nobody's name.
+// With names shown, the table is sorted by name; otherwise by number, which reveals no names.
 const names = document.querySelector("#show-names");
 if (names) {
   const tables = all(document, ".grid-table").map(table => [table, all(table, "tbody")]);
