@@ -11,7 +11,7 @@ __all__ = [
     "history",
     "identity",
     "layouts",
-    "marks",
+    "graded_points",
     "person",
     "receipts",
     "record",

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..judge.verdict import Verdict
 from ..outcomes import Outcome
-from .marks import Mark
+from .graded_points import Mark
 
 FIRST, RESUBMITTED, REGRADED, BY_HAND = "first graded", "resubmitted", "regraded", "by hand"
 

@@ -17,7 +17,7 @@ from ..outcomes import Outcome
 from ..realign.repairs import Repair, from_json
 from ..whole_file import whole_file
 from .history import FIRST, Grading, noticed, total, why
-from .marks import Mark
+from .graded_points import Mark
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..outcomes import Outcome
 from ..realign.repairs import sentences
 from .class_folder import ClassFolder
 from .history import Grading, noticed
-from .marks import Mark, enrolled, marks, most, penalties
+from .graded_points import Mark, enrolled, marks, most, penalties
 from .record import Record, read_record
 
 NOT_GRADED = "not graded yet"

@@ -228,7 +228,7 @@ def _grade(
     folder: ClassFolder, assignment: str, workers: int, regrade: bool, sandbox: bool, scheduler: str | None = None
 ) -> None:
     from ..classroom.agreement import differences
-    from ..classroom.marks import most
+    from ..classroom.graded_points import most
     from ..classroom.results import class_results
     from ..run.grade import grade
     from . import score_table

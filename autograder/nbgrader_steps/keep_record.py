@@ -11,7 +11,7 @@ from traitlets import Unicode
 
 from ..classroom.class_folder import ClassFolder
 from ..classroom.gradebook import commit
-from ..classroom.marks import marks
+from ..classroom.graded_points import marks
 from ..classroom.record import Record
 from ..judge.verdict import Marked
 from ..outcomes import Outcome

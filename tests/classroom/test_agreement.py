@@ -10,7 +10,7 @@ import pytest
 
 from autograder.classroom.agreement import differences
 from autograder.classroom.class_folder import ClassFolder, _generate
-from autograder.classroom.marks import most
+from autograder.classroom.graded_points import most
 from autograder.classroom.results import class_results
 from autograder.course.chapter import Chapter
 from autograder.course.notebooks import cell_metadata, grade_id, read_text, to_text

@@ -13,7 +13,7 @@ from nbgrader.api import Gradebook
 
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.history import BY_HAND, FIRST, REGRADED, RESUBMITTED, Grading, noticed, why
-from autograder.classroom.marks import Mark, marks
+from autograder.classroom.graded_points import Mark, marks
 from autograder.classroom.record import Record, read_record
 from autograder.classroom.results import class_results
 from autograder.judge.verdict import Verdict
