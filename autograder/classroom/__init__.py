@@ -1,6 +1,6 @@
-"""What lies in a class folder, a module for each thing: settings, roster, receipts, gradebook, records, results.
+"""The contents of a class folder, one module each: settings, roster, receipts, gradebook, records, results.
 
-`class_folder.ClassFolder` knows where everything lies. Nothing here runs, reads or judges a notebook.
+`class_folder.ClassFolder` has the paths. Nothing here runs, reads or judges a notebook.
 """
 
 __all__ = [
@@ -8,10 +8,10 @@ __all__ = [
     "class_folder",
     "csv_table",
     "gradebook",
+    "graded_points",
     "history",
     "identity",
     "layouts",
-    "graded_points",
     "person",
     "receipts",
     "record",

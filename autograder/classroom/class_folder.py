@@ -1,7 +1,7 @@
-"""A class folder: where everything of one class lies, and what its `nbgrader_config.py` sets.
+"""A class folder: the paths in it, and the settings that its `nbgrader_config.py` makes.
 
-`autograder new-class` makes one; every other command takes one. Its `solutions/` and `.judge-seed` belong to the
-instructor alone.
+`autograder new-class` makes a class folder, and most other commands work on one. Its `solutions/` and `.judge-seed` are
+for the instructor alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..course.chapter import Chapter, chapter_files, read_chapter, read_chapters
 from ..handed_in_file import NotAFile, open_untrusted
 from ..problems import Problem, one_line
 
-_PATTERN = re.compile(r"[*?\[]")  # what glob gives a meaning to
+_PATTERN = re.compile(r"[*?\[]")  # characters with a meaning in glob patterns
 CONFIG, SEED, _LOCK = "nbgrader_config.py", ".judge-seed", ".lock"
 _CONFIG_TEXT = '''\
 """nbgrader's settings for this class. Add your own below the call: it sets up Many Heads' judge."""
@@ -58,15 +58,15 @@ class ClassFolder:
         return self.config().CourseDirectory.db_url
 
     def submission(self, student: str, assignment: str) -> Path:
-        """Return the folder that holds what a student handed in."""
+        """Return the folder of a student's submission."""
         return self.root / "submitted" / student / assignment
 
     def notebook(self, student: str, assignment: str) -> Path:
-        """Return the path at which a student's notebook is expected."""
+        """Return the path where a student's submitted notebook must be."""
         return self.submission(student, assignment) / f"{assignment}.ipynb"
 
     def autograded(self, student: str, assignment: str) -> Path:
-        """Return the path of a student's notebook after grading."""
+        """Return the path of a student's graded notebook."""
         return self.root / "autograded" / student / assignment / f"{assignment}.ipynb"
 
     def record_path(self, student: str, assignment: str) -> Path:
@@ -78,11 +78,14 @@ class ClassFolder:
         return sorted(path.parent.name for path in self.solutions.glob("*/lesson.py"))
 
     def students(self, assignment: str) -> list[str]:
-        """Return everybody who handed something in for `assignment`."""
+        """Return the students with a submission for `assignment`."""
         return [name for name in self._folders(assignment) if _is_text(name)]
 
     def misnamed(self, assignment: str) -> list[str]:
-        """Return the folders whose names are not text, so that no gradebook can hold them, in words."""
+        """Return the submissions' folders whose names are not UTF-8, so that a gradebook cannot store them.
+
+        Undecodable bytes are escaped with backslashes.
+        """
         return [
             os.fsencode(name).decode("utf-8", "backslashreplace")
             for name in self._folders(assignment)
@@ -101,10 +104,10 @@ class ClassFolder:
         return (self.root / SEED).read_text(encoding="utf-8").strip()
 
     def config(self) -> Config:
-        """Return what `nbgrader_config.py` sets, with this folder as the course's root."""
+        """Return the settings of `nbgrader_config.py`, with this folder as the course's root."""
         try:
             config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
-        except Exception as error:  # it is Python that somebody edits
+        except Exception as error:  # the file is Python code that instructors edit
             raise Problem(f"{self.root / CONFIG} cannot be read: {one_line(error)}") from error
         config.CourseDirectory.root = str(self.root)
         if "db_url" not in config.CourseDirectory:
@@ -112,52 +115,52 @@ class ClassFolder:
         return config
 
     def judged_by(self, assignment: str) -> str:
-        """Return a digest of everything that submissions of `assignment` are judged by.
+        """Return a digest of everything that affects the verdicts on submissions of `assignment`.
 
-        That is its own chapter, and what stands in for exercises of the chapters before it.
+        That is the class's seed, the chapter itself, and the stand-ins for exercises of earlier chapters.
         """
         before = [name for name in self.assignments() if name < assignment]
-        lent = json.dumps([sorted(self.chapter(name).stand_ins.items()) for name in before])
+        stand_ins = json.dumps([sorted(self.chapter(name).stand_ins.items()) for name in before])
         folder = self.solutions / assignment
         files = {path.relative_to(folder) for path in (*folder.glob("*.py"), *chapter_files(folder))}
-        return _digest(folder, sorted(files), self.seed() + lent)
+        return _digest(folder, sorted(files), self.seed() + stand_ins)
 
     def fingerprint(self, submission: Path, judged_by: str) -> str:
-        """Return a digest of the file `submission`, a dash, and one of all else that its grade depends on.
+        """Return a digest of the file `submission`, a dash, and a digest of everything else that affects its grade.
 
         Args:
-            judged_by: what the method of that name returned.
+            judged_by: the result of the method `judged_by`.
         """
         time = submission.with_name("timestamp.txt")
-        if os.path.lexists(time):  # what nbgrader takes off for lateness depends on it
+        if os.path.lexists(time):  # nbgrader's late penalty depends on it
             judged_by = hashlib.sha256(f"{judged_by} {_digest_of_untrusted(time)}".encode()).hexdigest()
         return f"{_digest_of_untrusted(submission)}-{judged_by}"
 
 
 def open_class(root: Path, assignments: Sequence[str] = ()) -> tuple[ClassFolder, list[str]]:
-    """Return the class folder at `root` and the assignments meant, all where none are named.
+    """Return the class folder at `root` and the names of the chosen assignments: `assignments`, or all if it is empty.
 
     Raises:
-        Problem: if it is no class folder, or has no such assignment.
+        Problem: if it is not a complete class folder, or lacks one of `assignments`.
     """
     folder = ClassFolder(root.resolve())
     if root.is_file():
-        raise Problem(f"{root} is a file, and a class is a folder")
+        raise Problem(f"{root} is a file, not a class folder")
     if not root.is_dir():
-        raise Problem(f"there is no folder {root}; make a class with: autograder new-class {root}")
+        raise Problem(f"the folder {root} does not exist; make a class with: autograder new-class {root}")
     if not (root / CONFIG).is_file():
         raise Problem(f"{root} is not a class folder; make one with: autograder new-class {root}")
     if not (root / SEED).is_file():
         raise Problem(
             f"{root / SEED} is missing: the class's secret seed, from which the judge draws its questions. Copy it "
-            "from where the class was (cp DIR/* leaves hidden files behind, cp -a DIR does not) or from a backup: "
-            "with another seed everybody is judged by other questions"
+            "from the class's old folder (cp DIR/* skips hidden files, cp -a DIR does not) or from a backup: "
+            "with another seed the judge asks everybody other questions"
         )
     if not folder.seed():
-        raise Problem(f"{root / SEED} is empty: without a secret seed anybody could know the judge's questions")
+        raise Problem(f"{root / SEED} is empty: without a secret seed, learners could know the judge's questions")
     known = folder.assignments()
     if not known:
-        raise Problem(f"{folder.solutions} holds no chapter")
+        raise Problem(f"{folder.solutions} contains no chapters")
     for name in assignments:
         if name not in known:
             raise Problem(f"{root} has no assignment {name!r}; it has: {', '.join(known)}")
@@ -168,24 +171,24 @@ def new_class(root: Path, solutions: Path) -> ClassFolder:
     """Make a class folder at `root` with every chapter of `solutions`, ready for nbgrader's commands.
 
     Raises:
-        Problem: if something stands at `root` already.
+        Problem: if `root` exists and is not an empty folder, or nbgrader cannot work there.
     """
     odd = _PATTERN.findall(str(root.resolve()))
     if odd:
         raise Problem(
-            f"nbgrader cannot work in {root.resolve()}: it takes {' and '.join(dict.fromkeys(odd))} in a path for a "
-            "pattern; name a folder without, and nothing is written here"
+            f"nbgrader cannot work in {root.resolve()}: it reads {' and '.join(dict.fromkeys(odd))} in a path as a "
+            "pattern. Choose a folder without these characters; nothing was written"
         )
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise Problem(f"{root} exists and is not empty; name a new folder")
     chapters = read_chapters(solutions)
     if not chapters:
-        raise Problem(f"{solutions} holds no chapter: the class needs the instructor's copy of this repository")
+        raise Problem(f"{solutions} contains no chapters: use the instructor's copy of this repository")
     existed = root.exists()
     root.mkdir(parents=True, exist_ok=True)
     try:
         return _fill(root, chapters)
-    except BaseException:  # Ctrl-C too: half a class is none, and would be in the way of the next try
+    except BaseException:  # including Ctrl-C: an incomplete class would block the next attempt
         for path in root.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         if not existed:
@@ -195,16 +198,16 @@ def new_class(root: Path, solutions: Path) -> ClassFolder:
 
 @contextlib.contextmanager
 def in_use(folder: ClassFolder) -> Iterator[None]:
-    """Keep every other command that changes the class away from it for the whole block.
+    """Lock the class for the block, so that no other command changes it.
 
     Raises:
-        Problem: if another one is at work.
+        Problem: if another command holds the lock.
     """
     lock = FileLock(folder.root / _LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise Problem(f"another command is at work in {folder.root}; wait until it has ended, or stop it") from None
+        raise Problem(f"another command is working in {folder.root}; wait until it ends, or stop it") from None
     try:
         yield
     finally:
@@ -243,15 +246,15 @@ def configure(config: Any, config_file: str) -> None:
     config.Execute.seed = (root / SEED).read_text(encoding="utf-8").strip()
     config.KeepRecord.class_folder = str(root)
     config.Realign.solutions = str(root / "solutions")
-    # Pages of what learners wrote: feedback, and the formgrader's.
+    # For pages that show learners' text: the feedback and the formgrader.
     config.HTMLExporter.sanitize_html = True
     config.HTMLExporter.filters = {
         name: f"autograder.nbgrader_steps.make_inert.{name}"
         for name in ("markdown2html", "clean_html", "strip_files_prefix")
     }
     config.OverwriteCells.add_missing_cells = True
-    # nbgrader would check cells' metadata after each half; what Realign leaves is the release's own. Names in place of
-    # classes: importing them takes seconds, and most commands read this file and take none of these steps.
+    # Without nbgrader's own checks of cell metadata after each half: Realign restores the release's metadata. The steps
+    # are given as strings, because importing their classes takes seconds and most commands do not run them.
     config.Autograde.sanitize_preprocessors = [
         "nbgrader.preprocessors.ClearOutput",
         "autograder.nbgrader_steps.realign.Realign",
@@ -270,7 +273,7 @@ def configure(config: Any, config_file: str) -> None:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a file's name is text: another system's encoding leaves bytes that are none."""
+    """Whether a file's name is valid UTF-8; names from other systems may not be."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -287,7 +290,7 @@ def _digest(folder: Path, files: Iterable[Path], secret: str) -> str:
 
 
 def _digest_of_untrusted(path: Path) -> str:
-    """Return a digest of a file that somebody handed in, or of what there is in its place. Never raises an OSError."""
+    """Return a digest of a submitted file or, if it cannot be read, of the reason."""
     try:
         with open_untrusted(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -296,11 +299,11 @@ def _digest_of_untrusted(path: Path) -> str:
 
 
 def _generate(folder: ClassFolder, assignment: str) -> None:
-    """Run `nbgrader generate_assignment`: it writes the release and tells the gradebook of the cells."""
+    """Run `nbgrader generate_assignment`, which writes the release and adds its cells to the gradebook."""
     from nbgrader.apps.api import NbGraderAPI
     from nbgrader.coursedir import CourseDirectory
 
-    # nbgrader makes a database with the command `alembic`, which lies beside this Python, in the PATH or not.
+    # nbgrader calls the command `alembic` to make a database. It is beside this Python, which may not be in the PATH.
     own_commands = str(Path(sys.executable).parent)
     if own_commands not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] += os.pathsep + own_commands

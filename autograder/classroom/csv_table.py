@@ -1,7 +1,7 @@
-"""CSV files as gradebooks and spreadsheets write them: read with their encoding and separator, written back in kind.
+"""Reads and writes CSV files, preserving the encoding and separator that a gradebook or spreadsheet used.
 
-Used for rosters and for the gradebooks of Canvas and Moodle. A cell that a spreadsheet would take for a formula is
-made harmless where it is written.
+Used for rosters and for the gradebooks of Canvas and Moodle. Cells that a spreadsheet would run as a formula are
+escaped when written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..problems import Problem, one_line
 from ..whole_file import whole_file
 
 _MAX_BYTES = 64 * 2**20
-csv.field_size_limit(_MAX_BYTES)  # of the process; a learner may have typed or pasted a lot into Moodle
+csv.field_size_limit(_MAX_BYTES)  # for the whole process; learners may paste long texts into Moodle
 _NUMBER = re.compile(r"[+-]?\d[\d.,\s]*%?|[+-]?[.,]\d+%?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -28,9 +28,9 @@ class Table:
 
     Args:
         rows: all its rows, the header first.
-        encoding: "utf-8-sig" where it begins with a byte order mark.
-        separator: between its cells.
-        line_end: after its rows.
+        encoding: its encoding; "utf-8-sig" if it begins with a byte order mark.
+        separator: the character between cells.
+        line_end: the characters after each row.
     """
 
     rows: tuple[tuple[str, ...], ...]
@@ -47,21 +47,21 @@ def read_table(path: Path) -> Table:
     """Read the CSV file at `path`.
 
     Raises:
-        Problem: if there is none, or it is no table.
+        Problem: if it does not exist, or is not a CSV file.
     """
     if not path.is_file():
-        raise Problem(f"there is no file {path}")
+        raise Problem(f"the file {path} does not exist")
     if path.stat().st_size > _MAX_BYTES:
         raise Problem(f"{path} has {path.stat().st_size / 2**20:.0f} MB: is it the CSV file?")
     data = path.read_bytes()
     if data[:2] == b"PK":
-        raise Problem(f"{path} is no CSV file: in the spreadsheet, save it as CSV (UTF-8)")
+        raise Problem(f"{path} is not a CSV file: in the spreadsheet, save it as CSV (UTF-8)")
     encoding = _encoding(data)
     try:
         text = data.decode(encoding)
     except UnicodeError as error:
-        raise Problem(f"{path} is no text: save it as CSV (UTF-8)") from error
-    hint = re.match(r"sep=([,;\t|])\r?\n", text)  # for a spreadsheet; it is no row
+        raise Problem(f"{path} is not text: save it as CSV (UTF-8)") from error
+    hint = re.match(r"sep=([,;\t|])\r?\n", text)  # an instruction for spreadsheets, not a row
     text = text[hint.end() :] if hint else text
     first = re.sub(r'"[^"]*"', "", text.partition("\n")[0])
     separator = hint[1] if hint else max(",;\t", key=first.count)
@@ -71,19 +71,19 @@ def read_table(path: Path) -> Table:
         raise Problem(f"{path} cannot be read as CSV: {one_line(error)}") from error
     rows = tuple(row for row in rows if row)
     if not rows or "\0" in text:
-        raise Problem(f"{path} is empty, or no CSV file")
+        raise Problem(f"{path} is empty or not a CSV file")
     return Table(rows, encoding, separator, "\r\n" if "\r\n" in text else "\n")
 
 
 def write_table(path: Path, table: Table) -> None:
-    """Write `table`, every cell harmless. The file is replaced as a whole."""
+    """Write `table` atomically, with formulas escaped."""
     with whole_file(path) as beside, beside.open("w", encoding=table.encoding, newline="") as file:
         writer = csv.writer(file, delimiter=table.separator, lineterminator=table.line_end)
         writer.writerows([harmless(cell) for cell in row] for row in table.rows)
 
 
 def harmless(cell: str) -> str:
-    """Return `cell` with an apostrophe before it where a spreadsheet would take it for a formula. Numbers stay."""
+    """Return `cell`, with an apostrophe in front if a spreadsheet would read it as a formula. Numbers stay."""
     text = cell.lstrip(" \u00a0\ufeff\u200b")
     if not text.startswith(_FORMULA) or text.strip() in _FORMULA or _NUMBER.fullmatch(text.strip()):
         return cell
@@ -91,14 +91,14 @@ def harmless(cell: str) -> str:
 
 
 def number(value: float, decimal_mark: str = ".") -> str:
-    """Write a score: 7, 7.5, 7.25, and never in exponents."""
+    """Format a score with at most two decimals: 7, 7.5, 7.25."""
     return f"{value:.2f}".rstrip("0").rstrip(".").replace(".", decimal_mark)
 
 
 def columns(header: Sequence[str], names: Iterable[str]) -> list[int]:
-    """Return the places in `header` of the columns called any of `names`, by case and spacing alike."""
+    """Return the indices of the columns in `header` with one of `names`, ignoring case and spacing."""
     wanted = {_plain(name) for name in names}
-    return [place for place, title in enumerate(header) if _plain(title) in wanted]
+    return [index for index, title in enumerate(header) if _plain(title) in wanted]
 
 
 def _plain(title: str) -> str:
@@ -113,5 +113,5 @@ def _encoding(data: bytes) -> str:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        return "cp1252"  # what a spreadsheet on Windows writes by default
+        return "cp1252"  # the default of spreadsheets on Windows
     return "utf-8"

@@ -1,8 +1,9 @@
-"""nbgrader's gradebook without its waits: opened once for a whole run, asked and written once for a submission.
+"""Faster access to nbgrader's gradebook: one connection for a whole run, one read and one commit for each submission.
 
-nbgrader opens the database in every step, and asks and commits for every cell: a third of a second a submission. The
-steps here do what nbgrader's of the same names do, by nbgrader's own code. `autograder.class_folder.configure` enters
-them; `autograder.run.grade` keeps the gradebook open, and then all that a submission changes in it is one transaction.
+nbgrader opens the database in every step, and queries and commits for every cell, a third of a second per submission.
+The steps here replace two of nbgrader's with the same results, using nbgrader's own code.
+`autograder.class_folder.configure` puts them into the configuration; `autograder.run.grade` opens the session, and then
+all changes of a submission are one transaction.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..problems import Problem, one_line
 
-_kept: list[Gradebook] = []  # the gradebook that is kept open, while one is
+_sessions: list[Gradebook] = []  # the gradebook of the open session, if there is one
 
 
 def require_writable(url: str, otherwise: str) -> None:
-    """Return if the gradebook can be written now.
+    """Check that the gradebook can be written now.
+
+    Args:
+        url: the gradebook's database.
+        otherwise: the consequence for the error message, completing "so …".
 
     Raises:
-        Problem: if it cannot, such as while another program holds it. `otherwise` completes "so …".
+        Problem: if it cannot be written, for example because another program has locked it.
     """
     with contextlib.closing(_writable(url, otherwise)):
         pass
@@ -45,14 +50,14 @@ def _writable(url: str, otherwise: str) -> Gradebook:
 
 
 @contextlib.contextmanager
-def kept_open(url: str) -> Iterator[None]:
-    """Have every `Gradebook(url)` within the block be one and the same, and leave it to `commit` to write.
+def open_session(url: str) -> Iterator[None]:
+    """Within the block, let every `Gradebook(url)` share one connection, whose changes only `commit` writes.
 
     Raises:
-        Problem: if the gradebook cannot be opened, or not be written.
+        Problem: if the gradebook cannot be opened or written.
     """
     shared = _writable(url, "nothing is graded")
-    shared.db().expire_on_commit = False  # what was read of the release stays as it is, and is looked for once
+    shared.db().expire_on_commit = False  # the release does not change during a run, so it is read only once
     of_release = {name: functools.cache(getattr(shared, name)) for name in ("find_assignment", "find_notebook")}
     known = {shared.course_id}
     open_another, close_another = Gradebook.__init__, Gradebook.close
@@ -71,32 +76,32 @@ def kept_open(url: str) -> Iterator[None]:
         if not isinstance(self.db, _Uncommitted):
             close_another(self)
 
-    _kept.append(shared)
+    _sessions.append(shared)
     try:
         with mock.patch.multiple(Gradebook, __init__=open_, close=close):
             yield
     finally:
-        _kept.remove(shared)
+        _sessions.remove(shared)
         shared.close()
 
 
 def commit() -> None:
-    """Write what the steps have changed in the gradebook that is kept open. Where none is, they have done so."""
-    for gradebook in _kept:
+    """Commit the steps' changes to the open session. Without a session, the steps have committed themselves."""
+    for gradebook in _sessions:
         gradebook.db.commit()
 
 
 def roll_back() -> None:
-    """Undo what the steps have changed in the gradebook that is kept open, back to the last `commit`."""
-    for gradebook in _kept:
+    """Undo the steps' changes to the open session since the last `commit`."""
+    for gradebook in _sessions:
         gradebook.db.rollback()
 
 
 class OverwriteReleased(OverwriteCells):
-    """nbgrader's `OverwriteCells`: every released cell is as it was handed out, points and lock included."""
+    """nbgrader's `OverwriteCells`: restores released cells from the gradebook, with their points and locks."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Return `nb` with its released cells put right."""
+        """Return `nb` with its released cells restored."""
         names = resources["nbgrader"]
         self.notebook_id, self.assignment_id, self.db_url = (
             names["notebook"],
@@ -119,13 +124,13 @@ class OverwriteReleased(OverwriteCells):
 
 
 class SaveGrades(SaveAutoGrades):
-    """nbgrader's `SaveAutoGrades`: scores and comments go into the gradebook, a score given by hand stays.
+    """nbgrader's `SaveAutoGrades`: saves scores and comments in the gradebook, without changing manual scores.
 
-    All of a submission's are written or none.
+    It saves all of a submission's scores in one transaction.
     """
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Save what stands in `nb`."""
+        """Save the scores and comments of `nb`."""
         names = resources["nbgrader"]
         self.notebook_id, self.assignment_id, self.student_id, self.db_url = (
             names["notebook"],
@@ -142,17 +147,17 @@ class SaveGrades(SaveAutoGrades):
             )
             nb, resources = super(SaveAutoGrades, self).preprocess(nb, resources)
             gradebook.db.commit()
-            gradebook.db.expire(submission)  # its score is a sum that the database makes
+            gradebook.db.expire(submission)  # its score is a sum computed by the database
             gradebook.db.expire(submission.assignment)
         return nb, resources
 
 
 class _Loaded:
-    """A gradebook as nbgrader's steps see it, with what they look for cell by cell already there.
+    """A gradebook for nbgrader's steps, with the entries that they look up for each cell already loaded.
 
     Args:
-        gradebook: answers everything else.
-        finders: by the name of one of its methods: entries by name.
+        gradebook: handles all other attributes.
+        finders: the loaded entries by cell name, for each replaced method.
     """
 
     def __init__(self, gradebook: Gradebook, **finders: Mapping[str, Any]) -> None:
@@ -173,8 +178,8 @@ class _Loaded:
 
 
 class _Uncommitted:
-    """A session that leaves committing to somebody else. What was to be committed is checked, and asked for, all the
-    same.
+    """A session whose `commit` only flushes: constraints are checked and queries see the change, but the caller of the
+    module's `commit` decides when it becomes durable.
     """
 
     def __init__(self, session: Any) -> None:
@@ -184,12 +189,12 @@ class _Uncommitted:
         return getattr(self._session, name)
 
     def commit(self) -> None:
-        """Send what has changed, for the session's next commit."""
+        """Flush the changes; the session commits them later."""
         self._session.flush()
 
 
 class _Unsent(_Uncommitted):
-    """A session to which a step commits cell by cell, and that does it when the step is over."""
+    """A session whose `commit` does nothing: steps call it for each cell, and the changes are saved at their end."""
 
     def commit(self) -> None:
-        """Do nothing yet."""
+        """Ignore the step's commit for a single cell."""

@@ -1,7 +1,7 @@
-"""Reads what the gradebook holds of an assignment's graded cells, a whole class in one query.
+"""Reads the points of an assignment's graded cells from the gradebook, for a whole class in one query.
 
-The report and the record's history ask it. nbgrader's own objects cost a query a cell, which a class of a thousand
-feels. It never writes.
+Used for reports and for the history of records. nbgrader's own objects need a query for each cell, which is slow for
+large classes. This module never writes.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from sqlalchemy import Engine, NullPool, create_engine, select
 
 
 @dataclass(frozen=True)
-class Mark:
-    """The points of one graded cell.
+class GradedPoints:
+    """One learner's points for one graded cell.
 
     Args:
-        judged: the autograder's, None where it gave none.
-        by_hand: an instructor's, which take precedence; None where nobody has changed them.
+        judged: the judge's points (nbgrader's `auto_score`), None without a verdict.
+        manual: an instructor's points (`manual_score`), which take precedence; None if there are none.
         extra: extra credit.
-        waits: whether nbgrader asks for a person's eye: a score set by hand stands over a newer judgement.
+        to_check: whether the manual points override a newer verdict (`needs_manual_grade`).
     """
 
     judged: float | None
-    by_hand: float | None
+    manual: float | None
     extra: float
-    waits: bool
+    to_check: bool
 
     @property
     def changed(self) -> bool:
-        return self.by_hand is not None or self.extra != 0
+        return self.manual is not None or self.extra != 0
 
     @property
     def points(self) -> float:
-        """What counts: nbgrader's rule."""
-        return (self.by_hand if self.by_hand is not None else self.judged or 0.0) + self.extra
+        """The points that count, by nbgrader's rule."""
+        return (self.manual if self.manual is not None else self.judged or 0.0) + self.extra
 
 
-def marks(url: str, assignment: str, student: str | None = None) -> Mapping[str, Mapping[str, Mark]]:
-    """Return the marks of `assignment` by student and by nbgrader's name for the cell.
+def graded_points(url: str, assignment: str, student: str | None = None) -> Mapping[str, Mapping[str, GradedPoints]]:
+    """Return the points for `assignment` by student and by nbgrader's id of the cell.
 
     Args:
-        url: of the gradebook.
-        student: only theirs.
+        url: the gradebook's database.
+        student: return only this student's points.
     """
     query = (
         select(
@@ -64,16 +64,16 @@ def marks(url: str, assignment: str, student: str | None = None) -> Mapping[str,
     )
     if student is not None:
         query = query.where(SubmittedAssignment.student_id == student)
-    found: dict[str, dict[str, Mark]] = {}
+    found: dict[str, dict[str, GradedPoints]] = {}
     with _engine(url).connect() as connection:
-        for who, cell, judged, by_hand, extra, waits in connection.execute(query):
-            mark = Mark(judged, by_hand, extra or 0.0, bool(waits) and by_hand is not None)
-            found.setdefault(who, {})[cell] = mark
+        for student_id, cell, judged, manual, extra, needs_grade in connection.execute(query):
+            points = GradedPoints(judged, manual, extra or 0.0, bool(needs_grade) and manual is not None)
+            found.setdefault(student_id, {})[cell] = points
     return found
 
 
-def most(url: str, assignment: str) -> Mapping[str, float]:
-    """Return the points that each graded cell of `assignment` is worth, by nbgrader's name for the cell."""
+def max_points(url: str, assignment: str) -> Mapping[str, float]:
+    """Return the maximum points of each graded cell of `assignment`, by nbgrader's id of the cell."""
     query = (
         select(GradeCell.name, GradeCell.max_score)
         .join(Notebook, GradeCell.notebook_id == Notebook.id)
@@ -85,7 +85,7 @@ def most(url: str, assignment: str) -> Mapping[str, float]:
 
 
 def penalties(url: str, assignment: str) -> Mapping[str, float]:
-    """Return the points that nbgrader takes off for lateness, by student; without those who lose none."""
+    """Return nbgrader's late penalties in points, by student; students without a penalty are left out."""
     query = (
         select(SubmittedAssignment.student_id, SubmittedNotebook.late_submission_penalty)
         .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
@@ -94,18 +94,18 @@ def penalties(url: str, assignment: str) -> Mapping[str, float]:
     )
     found: dict[str, float] = {}
     with _engine(url).connect() as connection:
-        for who, penalty in connection.execute(query):
+        for student_id, penalty in connection.execute(query):
             if penalty:
-                found[who] = found.get(who, 0.0) + penalty
+                found[student_id] = found.get(student_id, 0.0) + penalty
     return found
 
 
 def enrolled(url: str) -> list[str]:
-    """Return the ids of all students whom the gradebook knows, sorted."""
+    """Return the ids of all students in the gradebook, sorted."""
     with _engine(url).connect() as connection:
         return sorted(connection.exec_driver_sql("SELECT id FROM student").scalars())
 
 
 @lru_cache(maxsize=8)
 def _engine(url: str) -> Engine:
-    return create_engine(url, poolclass=NullPool)  # nothing stays open between two questions
+    return create_engine(url, poolclass=NullPool)  # no connection stays open between queries

@@ -1,7 +1,7 @@
-"""How a submission's score came about: one entry for each time it was graded, and for each change by hand.
+"""The history of a submission's score: one entry for each grading, and for each change by hand.
 
-The record carries it on whenever it is replaced. nbgrader keeps no time for a change by hand, so such an entry is
-made when the next grading, or the report, finds that the gradebook's score is another than the last one.
+When a record is replaced, the new one continues its history. nbgrader stores no time for a change by hand, so its entry
+is made when the next grading, or the report, finds that the gradebook's score differs from the last entry's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from ..judge.verdict import Verdict
 from ..outcomes import Outcome
-from .graded_points import Mark
+from .graded_points import GradedPoints
 
 FIRST, RESUBMITTED, REGRADED, BY_HAND = "first graded", "resubmitted", "regraded", "by hand"
 
@@ -22,8 +22,8 @@ class Grading:
     """One entry.
 
     Args:
-        graded_at: UTC, ISO 8601; of a change by hand, when it was noticed, or "" where it has just been.
-        score: points; None where it ended without any.
+        graded_at: UTC, ISO 8601. For a change by hand, when it was noticed; "" if that is now.
+        score: points; None if grading ended without a score.
         outcome: how the submission ended.
         why: "first graded", "resubmitted" (another file), "regraded" (the same file), "by hand".
     """
@@ -35,35 +35,35 @@ class Grading:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Grading:
-        """Return the entry that `data` was written from."""
+        """Return the entry that was stored as `data`."""
         return cls(**{**data, "outcome": Outcome(data["outcome"])})
 
 
-def total(verdicts: Sequence[Verdict], marks: Mapping[str, Mark]) -> float | None:
-    """Return what the judge's points come to, with an instructor's changes; None without verdicts."""
+def total(verdicts: Sequence[Verdict], points: Mapping[str, GradedPoints]) -> float | None:
+    """Return the sum of the judge's points, with an instructor's changes in `points`; None without verdicts."""
     if not verdicts:
         return None
     score = 0.0
     for verdict in verdicts:
-        mark = marks.get(verdict.grade_id)
-        if mark is None:
+        graded = points.get(verdict.grade_id)
+        if graded is None:
             score += verdict.earned
         else:
-            score += (verdict.earned if mark.by_hand is None else mark.by_hand) + mark.extra
+            score += (verdict.earned if graded.manual is None else graded.manual) + graded.extra
     return round(score, 6)
 
 
 def why(before: str, now: str) -> str:
-    """Say why it was graded again.
+    """Return why a submission was graded again: "resubmitted" if the file changed, else "regraded".
 
     Args:
-        before, now: fingerprints, whose first half is the submission's.
+        before, now: fingerprints; the part before the dash is the digest of the file.
     """
     return REGRADED if before.partition("-")[0] == now.partition("-")[0] or "-" not in before else RESUBMITTED
 
 
 def noticed(history: Sequence[Grading], score: float | None, when: str) -> tuple[Grading, ...]:
-    """Return `history`, with an entry more where the gradebook's `score` is not the last one's."""
+    """Return `history`, with another entry if the gradebook's `score` differs from the last entry's."""
     if score is None or not history or history[-1].score is None or abs(history[-1].score - score) < 1e-6:
         return tuple(history)
     return (*history, Grading(when, score, history[-1].outcome, BY_HAND))

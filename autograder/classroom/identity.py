@@ -1,8 +1,8 @@
-"""Decides whether two sources speak of the same person, by the keys that both have.
+"""Decides whether two entries are the same person, by the keys that both have.
 
-A key is a number, login or address that belongs to one person. Keys that agree make two entries one person; keys that
-differ make them two; a name alone is weaker than either. A roster's rows, a gradebook's rows and the names of files
-are all compared here, and where keys contradict each other nobody is chosen.
+A key is a number, login or email address of one person. Entries with equal keys are one person, entries with different
+keys are two; a name alone is weaker evidence than either. Rows of rosters, rows of gradebooks and names of files are
+compared here. If keys contradict each other, no match is made.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ TITLES = {"canvas_id": "Canvas number", "sis_id": "ID number", "login": "login",
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two entries compare.
+    """The result of comparing two entries.
 
     Args:
-        agree: keys that both have, and that are equal.
-        near: keys that a spreadsheet may have changed: 417 for 00417.
-        differ: keys that both have, and that are not equal.
-        names: whether they have a name in common; None where one has no name.
+        agree: keys that both have and that are equal.
+        near: keys that both have and that a spreadsheet may have changed: 417 and 00417.
+        differ: keys that both have and that are not equal.
+        names: whether they have a name in common; None if one has no name.
     """
 
     agree: tuple[str, ...]
@@ -36,20 +36,20 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
-        """Whether a key says that they are one person, and nothing says that they are two."""
+        """Whether keys show that they are one person, and neither keys nor names contradict it."""
         if self.names:
             return bool(self.agree) or (bool(self.near) and not self.differ)
-        # Two of a family may share an address.
+        # Members of a family may share an email address.
         return bool(self.agree) and not self.differ and not (self.names is False and self.agree == ("email",))
 
     @property
     def is_contradictory(self) -> bool:
-        """Whether a key says that they are one person, and another, or the name, that they are two."""
+        """Whether one key shows that they are one person, but another key or the name shows that they are two."""
         return bool(self.agree or self.near) and not self.is_same
 
     @property
     def is_name_alone(self) -> bool:
-        """Whether they have a name in common, and no key that both have."""
+        """Whether they have a name in common, but no key that both have."""
         return bool(self.names) and not (self.agree or self.near or self.differ)
 
 
@@ -65,7 +65,7 @@ def compare(one: Person, other: Person) -> Comparison:
 
 
 def are_near(one: str, other: str) -> bool:
-    """Whether two different numbers are the same to a spreadsheet, which drops zeros: 00417, 417 and 417.0."""
+    """Whether two different numbers are equal for a spreadsheet, which drops zeros: 00417, 417 and 417.0."""
     return one != other and one[:1].isdecimal() and _without_zeros(one) == _without_zeros(other)
 
 
@@ -75,42 +75,46 @@ def _without_zeros(number: str) -> str:
 
 @dataclass
 class Index:
-    """People, found by anything that is theirs. Looking one up does not go through all of them.
+    """An index of people by keys, names, groups and student ids.
 
     Args:
-        people: whom to find.
+        people: the people to index.
     """
 
     people: Iterable[Person] = ()
-    _places: dict[tuple[str, str], list[Person]] = field(default_factory=lambda: defaultdict(list))
+    _entries: dict[tuple[str, str], list[Person]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         for person in self.people:
             self.add(person)
 
     def add(self, person: Person) -> None:
-        """Add somebody. Who is replaced by a newer entry must be added to a new index."""
-        for entry in _entries(person):
-            self._places[entry].append(person)
+        """Add a person. The index cannot replace or remove entries."""
+        for entry in _entries_of(person):
+            self._entries[entry].append(person)
 
     def find(self, kind: str, value: str) -> list[Person]:
-        """Return everybody with this value: of a key, of "name" or "group" (squashed), of "student", case apart."""
-        return list(self._places.get((kind, value.casefold()), ()))
+        """Return the people with this value, ignoring case.
+
+        Args:
+            kind: a key, "student", "participant", or "name" or "group", whose values are squashed.
+        """
+        return list(self._entries.get((kind, value.casefold()), ()))
 
     def find_near(self, kind: str, value: str) -> list[Person]:
-        """Return everybody with this value but for zeros: of a key, or of "student"."""
+        """Return the people with this value of a key or of "student", ignoring dropped zeros."""
         return self.find(f"{kind} without zeros", _without_zeros(value))
 
     def alike(self, person: Person) -> list[Person]:
-        """Return everybody who has a key, a number but for zeros, or a name in common with `person`."""
+        """Return the people who share a key (ignoring dropped zeros) or a name with `person`."""
         found: dict[int, Person] = {}
-        for entry in _entries(person):
+        for entry in _entries_of(person):
             if not entry[0].startswith(("group", "student")):
-                found |= {id(other): other for other in self._places.get(entry, ())}
+                found |= {id(other): other for other in self._entries.get(entry, ())}
         return list(found.values())
 
 
-def _entries(person: Person) -> set[tuple[str, str]]:
+def _entries_of(person: Person) -> set[tuple[str, str]]:
     student = person.student.casefold()
     entries = {("student", student), ("student without zeros", _without_zeros(student))}
     for key in KEYS:

@@ -1,4 +1,4 @@
-"""The layouts in which learners' files come out of an LMS, or lie where people put them."""
+"""The file layouts of LMSs' downloads, and of folders that people arranged themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Layout(StrEnum):
-    """Who named a file that was handed in."""
+    """The LMS that named a submitted file, or `PLAIN` if people named it."""
 
     CANVAS = "canvas"
     CANVAS_QUIZ = "canvas quiz"

@@ -1,6 +1,6 @@
-"""One learner as a class knows them, and the forms that a name takes: in a folder's name, and for comparing.
+"""A learner's data, and the forms of a name: as a folder's name, and for comparison.
 
-`autograder.classroom.roster` keeps people, `autograder.classroom.identity` compares them. Nothing here reads or writes
+`autograder.classroom.roster` stores people, `autograder.classroom.identity` compares them. Nothing here reads or writes
 a file.
 """
 
@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-MAX_ID = 100  # characters; nbgrader's database holds 128
+MAX_ID = 100  # characters; nbgrader's database allows 128
 
 _SEVERAL = re.compile(r"\s*[,;|]\s*")
 
@@ -22,15 +22,15 @@ class Person:
 
     Args:
         student: nbgrader's student id, the name of their folders.
-        name: as the LMS shows it.
-        first_name, last_name, email: for nbgrader's gradebook; "" where unknown, like all below.
-        login: what they sign in to the LMS with.
-        sis_id: the school's own number.
+        name: the name as the LMS shows it.
+        first_name, last_name, email: for nbgrader's gradebook; "" if unknown, like all below.
+        login: the user name in the LMS.
+        sis_id: the school's student number.
         canvas_id: Canvas's user id.
-        group: whom they hand in with; several are separated by commas.
-        participant: "Participant 123", Moodle's name for them in one assignment only: never stored.
-        submitted: when they handed in, in one assignment only: never stored.
-        listed: whether a roster that somebody gave lists them, or they only handed something in.
+        group: the groups that they submit with, separated by commas.
+        participant: "Participant 123", Moodle's name for them in a single assignment; never stored.
+        submitted: the submission time of a single assignment; never stored.
+        listed: whether a roster lists them; False if they are known only from a submission.
     """
 
     student: str
@@ -48,32 +48,32 @@ class Person:
 
     @property
     def names(self) -> frozenset[str]:
-        """Their full name in every order that a file's name may have it in, squashed."""
+        """The full name in every order that may occur in a file's name, squashed."""
         if self.first_name and self.last_name:
             written = [self.first_name + self.last_name, self.last_name + self.first_name, self.name]
         else:  # "Ada Maria Lovelace" may be sorted under any of its words
             words = self.name.split()
-            written = ["".join(words[place:] + words[:place]) for place in range(len(words))]
+            written = ["".join(words[start:] + words[:start]) for start in range(len(words))]
         return frozenset({squash(name) for name in written} - {""})
 
     @property
     def groups(self) -> frozenset[str]:
-        """Their groups' names, squashed. A comma may part two groups, or be one name's."""
+        """The names of their groups, squashed. A comma may separate two groups, or belong to one group's name."""
         return frozenset({squash(name) for name in (self.group, *_SEVERAL.split(self.group))} - {""})
 
 
-@lru_cache(maxsize=2**14)  # of one name, every way of reading it asks again
+@lru_cache(maxsize=2**14)  # each name is squashed many times while a file's owner is looked up
 def squash(text: str) -> str:
-    """Return the letters and digits of a name, lower case: what is left of it in a file's name."""
+    """Return the letters and digits of a name in lower case; LMSs remove other characters in file names."""
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return "".join(c for c in text if c.isalnum() or unicodedata.category(c)[0] == "M")
 
 
 def student_id(text: str) -> str:
-    """Return `text` as a name that a folder of nbgrader's may have, or "" where nothing is left of it."""
+    """Return `text` as a valid student id and folder name, or "" if no valid characters are left."""
     allowed = (
         c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in "_.@+-" else "_"
         for c in unicodedata.normalize("NFC", text)
     )
-    # A name of dots alone would leave the class folder.
+    # A name such as ".." would be a path outside the class folder.
     return "".join(allowed).strip("._")[:MAX_ID].rstrip("._")

@@ -1,7 +1,7 @@
-"""What was taken in of whom: a receipt for each submission, so that its feedback goes back under the same name.
+"""A receipt for each collected submission: where it came from and the name that the LMS gave its file.
 
-`autograder.intake.collect` writes them to `receipts/ASSIGNMENT.json` in the class folder; export and feedback read
-them.
+`autograder.intake.collect` writes receipts to `receipts/ASSIGNMENT.json` in the class folder; the export and the
+feedback zip use them to match grades and pages to the LMS's entries.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from .class_folder import ClassFolder
 
 @dataclass(frozen=True)
 class Receipt:
-    """Where one student's submission came from.
+    """The origin of one student's submission.
 
     Args:
-        layout: "canvas", "moodle" or "plain".
-        file: the path it had in the folder or zip.
-        owner: the owner's name in it: a person's or a group's.
-        number: the LMS's number of the owner; "" without.
-        attachment: Canvas's number of the file; 0 without.
-        late: whether the LMS says that it was late.
+        layout: a `Layout`, such as "canvas", "moodle" or "plain".
+        file: the file's path in the folder or zip.
+        owner: the owner's name in that path, of a person or a group.
+        number: the LMS's number of the owner; "" if there is none.
+        attachment: Canvas's number of the file; 0 if there is none.
+        late: whether the LMS marked it as late.
     """
 
     layout: str
@@ -37,7 +37,7 @@ class Receipt:
 
 
 def read_receipts(folder: ClassFolder, assignment: str) -> dict[str, Receipt]:
-    """Return the receipts of an assignment by student id. A damaged file counts as none."""
+    """Return the receipts of an assignment by student id; empty if the file is missing or damaged."""
     try:
         data = json.loads(_path(folder, assignment).read_text(encoding="utf-8"))
         return {student: Receipt(**receipt) for student, receipt in data.items()}
@@ -46,7 +46,7 @@ def read_receipts(folder: ClassFolder, assignment: str) -> dict[str, Receipt]:
 
 
 def write_receipts(folder: ClassFolder, assignment: str, receipts: Mapping[str, Receipt]) -> None:
-    """Write the receipts of an assignment, all of them or nothing."""
+    """Write the receipts of an assignment atomically."""
     data = {student: asdict(receipts[student]) for student in sorted(receipts)}
     with whole_file(_path(folder, assignment)) as beside:
         beside.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

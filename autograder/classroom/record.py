@@ -1,7 +1,7 @@
-"""What is kept of each submission beside the gradebook: its outcome, and the verdicts behind its score.
+"""The record of each graded submission, stored beside the gradebook: its outcome, and the verdicts behind its score.
 
-One JSON file a submission in `outcomes/ASSIGNMENT/STUDENT.json`, replaced as a whole, so that a run that is
-stopped at any moment leaves either the old record or the new one. The history of scores goes on from one to the next.
+A record is a JSON file, `outcomes/ASSIGNMENT/STUDENT.json`. It is replaced atomically: a run that is stopped at any
+moment leaves the old record or the new one. A new record continues the history of the one that it replaces.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ..judge.verdict import Verdict
 from ..outcomes import Outcome
 from ..realign.repairs import Repair, from_json
 from ..whole_file import whole_file
+from .graded_points import GradedPoints
 from .history import FIRST, Grading, noticed, total, why
-from .graded_points import Mark
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,16 @@ class Record:
     Args:
         student: nbgrader's student id.
         assignment: the chapter.
-        outcome: "needs review" means that the fault is the grader's: never a zero.
-        reason: what happened, for a person; for a grade "", or what should be looked at.
-        fingerprint: of the submission and what it was judged by; the same one need not be graded again.
+        outcome: how grading ended.
+        reason: why it did not end as "graded", in words; else "", or what a person should look at.
+        fingerprint: digests of the submission and of everything else that affects its grade; while it stays the same,
+            the submission need not be graded again.
         graded_at: UTC, ISO 8601.
         seconds: wall time of the submission's run.
-        verdicts: of its graded cells.
-        repairs: what was mended in the notebook before it was graded.
-        sealed: False where it ran without the sandbox.
-        history: every grading so far, this one last; () in a record that was written before there was one.
+        verdicts: the verdicts on its graded cells.
+        repairs: the repairs made to the notebook before grading.
+        sealed: False if it ran without the sandbox.
+        history: all gradings so far, this one last; () in records of versions without a history.
     """
 
     student: str
@@ -52,7 +53,7 @@ class Record:
 
     @property
     def gradings(self) -> tuple[Grading, ...]:
-        """The history, made up from the record itself where it has none."""
+        """The history; if the record has none, its own grading as the only entry."""
         if self.history:
             return self.history
         return (Grading(self.graded_at, total(self.verdicts, {}), self.outcome, FIRST),)
@@ -70,7 +71,7 @@ class Record:
         repairs: Sequence[Repair] = (),
         sealed: bool = True,
     ) -> Record:
-        """Make a record of now."""
+        """Make a record that is dated now."""
         return cls(
             student=student,
             assignment=assignment,
@@ -84,40 +85,40 @@ class Record:
             sealed=sealed,
         )
 
-    def write(self, path: Path, marks: Mapping[str, Mark] | None = None) -> None:
-        """Write the record, all of it or nothing. It goes on with the history of the one that it replaces.
+    def write(self, path: Path, points: Mapping[str, GradedPoints] | None = None) -> None:
+        """Write the record atomically. It continues the history of the record that it replaces.
 
         Args:
-            path: of the submission's record.
-            marks: what the gradebook holds of this submission now: the changes by hand are in it.
+            path: the path of the submission's record.
+            points: the submission's points in the gradebook by cell, with changes by hand.
         """
         data = {
-            **vars(self._after(read_record(path), marks or {})),
+            **vars(self._after(read_record(path), points or {})),
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
             "repairs": [vars(repair) for repair in self.repairs],
         }
         data["history"] = [vars(grading) for grading in data["history"]]
-        # A line for each entry: indented JSON takes Python ten times as long.
+        # One line per field: writing indented JSON takes Python ten times as long.
         lines = (f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in data.items())
         text = "{\n" + ",\n".join(lines) + "\n}\n"
         with whole_file(path) as beside:
-            # A folder's name that is no UTF-8 holds what UTF-8 cannot, and JSON writes with a backslash.
+            # The name of a folder that is not UTF-8 contains surrogates, which are written as JSON escapes.
             beside.write_bytes(text.encode(errors="backslashreplace"))
 
-    def _after(self, before: Record | None, marks: Mapping[str, Mark]) -> Record:
-        score = total(self.verdicts, marks)
+    def _after(self, before: Record | None, points: Mapping[str, GradedPoints]) -> Record:
+        score = total(self.verdicts, points)
         if before is None:
             return replace(self, history=(Grading(self.graded_at, score, self.outcome, FIRST),))
-        # Regrading never touches what a hand has set: with the old verdicts it tells the score until now.
+        # Manual scores survive regrading, so the old verdicts plus `points` give the score until now.
         gradings = before.gradings
         if self.verdicts:
-            gradings = noticed(gradings, total(before.verdicts, marks), self.graded_at)
+            gradings = noticed(gradings, total(before.verdicts, points), self.graded_at)
         this = Grading(self.graded_at, score, self.outcome, why(before.fingerprint, self.fingerprint))
         return replace(self, history=(*gradings, this))
 
 
 def read_record(path: Path) -> Record | None:
-    """Return the record at `path`, or None where there is none or it is damaged."""
+    """Return the record at `path`, or None if it does not exist or is damaged."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         parts = {

@@ -1,6 +1,6 @@
 """Gathers a class's results for one assignment from the gradebook and the records. It only reads.
 
-The table that `autograder grade` prints and the page that `autograder report` writes are both views of this.
+The table of `autograder grade`, the page of `autograder report` and the exported grades all show these results.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from ..judge.verdict import PASSED, Verdict
 from ..outcomes import Outcome
 from ..realign.repairs import sentences
 from .class_folder import ClassFolder
+from .graded_points import GradedPoints, enrolled, graded_points, max_points, penalties
 from .history import Grading, noticed
-from .graded_points import Mark, enrolled, marks, most, penalties
 from .record import Record, read_record
 
 NOT_GRADED = "not graded yet"
@@ -30,15 +30,15 @@ CLEAN, CARRIED, PARTLY, FAILED, UNSOLVED, UNKNOWN = (
 
 @dataclass(frozen=True)
 class ExerciseResult:
-    """How one learner did in one exercise.
+    """One learner's result in one exercise.
 
     Args:
-        earned: points in the gradebook, an instructor's changes included.
-        points: what it is worth.
-        state: "right"; "carried" (right, judged with stand-ins for what it builds on); "partly" (some checks
-            passed); "wrong"; "not written"; "none" where nothing was judged.
+        earned: points in the gradebook, including an instructor's changes.
+        points: the exercise's maximum points.
+        state: "right"; "carried" (right, judged with stand-ins for the exercises it builds on); "partly" (some checks
+            passed); "wrong"; "not written"; "none" if nothing was judged.
         misconceptions: the known mistakes named in its verdicts, each once.
-        messages: what the learner was told, one text for each check that did not pass.
+        messages: the messages to the learner, one for each check that did not pass.
     """
 
     earned: float
@@ -55,14 +55,14 @@ class LearnerResult:
     Args:
         student: nbgrader's student id.
         outcome: how the submission ended, or "not graded yet".
-        reason: why, where it did not end as "graded"; else "", or what a person should look at.
-        score: points in the gradebook, before a late penalty; None where there is no grade.
-        exercises: by exercise, in the lesson's order; empty where there is no grade.
+        reason: why it did not end as "graded"; else "", or what a person should look at.
+        score: points in the gradebook, before a late penalty; None if there is no grade.
+        exercises: results by exercise, in the lesson's order; empty if there is no grade.
         changed_by_hand: whether an instructor has changed a score.
-        repairs: what was mended in the notebook before it was graded, a sentence each.
-        sealed: False where the submission ran without the sandbox.
-        history: how the score came about, the oldest first; a change by hand since the last grading stands last.
-        manual_scores_to_check: exercises in which a score set by hand stands over a newer judgement.
+        repairs: a sentence for each repair made to the notebook before grading.
+        sealed: False if the submission ran without the sandbox.
+        history: all gradings, the oldest first; a change by hand since the last grading is the last entry.
+        manual_scores_to_check: exercises in which a manual score overrides a newer verdict.
         penalty: points that nbgrader takes off for lateness.
     """
 
@@ -80,24 +80,24 @@ class LearnerResult:
 
     @property
     def final_score(self) -> float | None:
-        """What counts, and is exported: the points without the late penalty, and never below zero."""
+        """The score that counts and is exported: points minus the late penalty, at least zero."""
         return None if self.score is None else max(0.0, self.score - self.penalty)
 
     @property
     def needs_a_look(self) -> bool:
-        """Whether a person should open this submission: it did not end well, or something about it is odd."""
+        """Whether a person should open this submission: its outcome is not "graded", or something in it is unusual."""
         return self.outcome != Outcome.GRADED or bool(self.reason) or bool(self.manual_scores_to_check)
 
 
 @dataclass(frozen=True)
 class MisconceptionCount:
-    """How many learners made one known mistake.
+    """The learners who made one known mistake.
 
     Args:
-        exercise: where.
+        exercise: the exercise in which it was made.
         name: the mistake, in the past tense: "forgot to scale".
-        hint: what those learners were told.
-        students: who, in order.
+        hint: the hint that the feedback gives for it.
+        students: the students who made it, sorted.
     """
 
     exercise: str
@@ -113,11 +113,11 @@ class ClassResults:
     Args:
         assignment: its name.
         title: the lesson's title.
-        points: by exercise, in the lesson's order.
+        points: maximum points by exercise, in the lesson's order.
         learners: sorted by student id.
-        misconceptions: the commonest first.
-        missing: whom the gradebook knows and who have handed in nothing for this assignment.
-        others: points of cells that only the gradebook has, such as a question that is graded by hand.
+        misconceptions: the most common first.
+        missing: students in the gradebook without a submission for this assignment.
+        others: maximum points of cells that only the gradebook has, such as questions that are graded by hand.
     """
 
     assignment: str
@@ -134,16 +134,16 @@ class ClassResults:
 
     @property
     def scores(self) -> list[float]:
-        """The scores of those who have one."""
+        """The final scores of all learners who have one."""
         return [learner.final_score for learner in self.learners if learner.final_score is not None]
 
     @property
     def unsealed(self) -> list[str]:
-        """Those whose code ran without the sandbox: it could have changed anything, grades included."""
+        """Students whose code ran without the sandbox: it could have changed anything, including grades."""
         return [learner.student for learner in self.learners if not learner.sealed]
 
     def pass_rate(self, exercise: str) -> float | None:
-        """Return the share (0 … 1) of graded learners with all points in `exercise`; None without any."""
+        """Return the share (0 … 1) of graded learners with all points in `exercise`; None if nobody was graded."""
         graded = [learner.exercises[exercise] for learner in self.learners if exercise in learner.exercises]
         if not graded:
             return None
@@ -153,17 +153,17 @@ class ClassResults:
 def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
     """Gather the results of `assignment`."""
     chapter = folder.chapter(assignment)
-    worth = most(folder.gradebook_url, assignment)
+    worth = max_points(folder.gradebook_url, assignment)
     points = {
         name: sum(worth.get(cell.grade_id, cell.points) for cell in chapter.cells_of(name))
         for name in chapter.exercises
     }
     others = sum(worth[cell] for cell in worth if chapter.graded_cell(cell) is None)
     students = folder.students(assignment)
-    given = marks(folder.gradebook_url, assignment)
+    in_gradebook = graded_points(folder.gradebook_url, assignment)
     late = penalties(folder.gradebook_url, assignment)
     learners = tuple(
-        replace(_learner(folder, given.get(student), chapter, student, points), penalty=late.get(student, 0.0))
+        replace(_learner(folder, in_gradebook.get(student), chapter, student, points), penalty=late.get(student, 0.0))
         for student in students
     )
     missing = tuple(sorted(set(enrolled(folder.gradebook_url)) - set(students)))
@@ -173,7 +173,7 @@ def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
 
 
 def _misconceptions(chapter: Chapter, learners: tuple[LearnerResult, ...]) -> tuple[MisconceptionCount, ...]:
-    """Gather who made which known mistake, the commonest first."""
+    """Return the known mistakes that learners made, the most common first."""
     made: dict[tuple[str, str], list[str]] = {}
     for learner in learners:
         for exercise, result in learner.exercises.items():
@@ -187,7 +187,11 @@ def _misconceptions(chapter: Chapter, learners: tuple[LearnerResult, ...]) -> tu
 
 
 def _learner(
-    folder: ClassFolder, given: Mapping[str, Mark] | None, chapter: Chapter, student: str, points: Mapping[str, float]
+    folder: ClassFolder,
+    in_gradebook: Mapping[str, GradedPoints] | None,
+    chapter: Chapter,
+    student: str,
+    points: Mapping[str, float],
 ) -> LearnerResult:
     assignment = chapter.name
     record = read_record(folder.record_path(student, assignment))
@@ -197,24 +201,24 @@ def _learner(
         return LearnerResult(
             student, record.outcome, record.reason, None, sealed=record.sealed, history=record.gradings
         )
-    if given is None:
+    if in_gradebook is None:
         return LearnerResult(
-            student, Outcome.NEEDS_REVIEW, "it was judged, and the gradebook has no entry for it", None
+            student, Outcome.NEEDS_REVIEW, "it was judged, but the gradebook has no entry for it", None
         )
     exercises, to_check = {}, []
     for name in chapter.exercises:
-        here = [given[cell.grade_id] for cell in chapter.cells_of(name) if cell.grade_id in given]
-        exercises[name] = _exercise(record, name, points[name], sum(mark.points for mark in here))
-        if any(mark.waits for mark in here):
+        cells = [in_gradebook[cell.grade_id] for cell in chapter.cells_of(name) if cell.grade_id in in_gradebook]
+        exercises[name] = _exercise(record, name, points[name], sum(cell.points for cell in cells))
+        if any(cell.to_check for cell in cells):
             to_check.append(name)
-    score = sum(mark.points for mark in given.values())
+    score = sum(cell.points for cell in in_gradebook.values())
     return LearnerResult(
         student,
         record.outcome,
         record.reason,
         score,
         exercises,
-        any(mark.changed for mark in given.values()),
+        any(cell.changed for cell in in_gradebook.values()),
         tuple(sentences(record.repairs)),
         record.sealed,
         noticed(record.gradings, score, ""),

@@ -1,7 +1,7 @@
-"""Who is in a class, and what their LMS calls them: kept in the class folder's `roster.csv`.
+"""The class's roster: its learners and their LMS keys, stored in the class folder's `roster.csv`.
 
-`autograder collect --roster` reads the list that an instructor has (Canvas's, Moodle's or their own) into it, and
-everything that has been collected adds what it learned. `roster` is what reports and exports ask.
+`autograder collect --roster` merges a list from Canvas, Moodle or the instructor into it, and every `collect` adds what
+it learned from file names. Exports and `collect` read it with `roster`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .identity import Index, are_near, compare
 from .person import MAX_ID, Person, student_id
 from .roster_rows import Entry, entries
 
-__all__ = ["MAX_ID", "ROSTER", "Person", "keep_roster", "read_entries", "read_roster", "roster", "student_id"]
+__all__ = ["MAX_ID", "ROSTER", "Person", "read_entries", "read_roster", "roster", "student_id", "write_roster"]
 
 ROSTER = "roster.csv"
-_KEPT = [field.name for field in fields(Person) if field.name not in ("participant", "submitted")]
+_STORED = [field.name for field in fields(Person) if field.name not in ("participant", "submitted")]
 
 
 def roster(folder: ClassFolder) -> list[Person]:
-    """Return everybody who is known to be in the class, whether they handed anything in or not, by student id.
+    """Return all known learners of the class, with or without a submission, sorted by student id.
 
     Raises:
         Problem: if the class's `roster.csv` cannot be read, or a spreadsheet has changed student ids in it.
@@ -49,10 +49,10 @@ def read_roster(path: Path) -> list[Person]:
 def read_entries(path: Path) -> list[Entry]:
     """Read the roster at `path`: a CSV file with any of the columns that `autograder.classroom.roster_rows` knows.
 
-    Rows that agree are one person: somebody may be in two sections.
+    Rows that agree are merged into one person, who may be in two sections.
 
     Raises:
-        Problem: if it names nobody, or two people get the same student id.
+        Problem: if it contains no people, or two people get the same student id.
     """
     found: dict[str, Entry] = {}
     index = Index()
@@ -68,43 +68,43 @@ def read_entries(path: Path) -> list[Entry]:
         if compared.differ or compared.near or compared.names is False:
             raise Problem(
                 f"{path}: {entry.person.student!r} would be the student id of two people; "
-                "add a column student_id that tells them apart"
+                "add a column student_id that distinguishes them"
             )
         found[before.person.student] = replace(before, person=_both(before.person, entry.person))
         index.add(found[before.person.student].person)
     if not found:
-        raise Problem(f"{path} names nobody")
+        raise Problem(f"{path} contains no people")
     return list(found.values())
 
 
-def keep_roster(folder: ClassFolder, people: Iterable[Person]) -> None:
-    """Write `roster.csv`, and tell nbgrader's gradebook of everybody."""
+def write_roster(folder: ClassFolder, people: Iterable[Person]) -> None:
+    """Write `roster.csv`, and add or update the people in nbgrader's gradebook."""
     from nbgrader.api import Gradebook
 
     people = sorted(people, key=lambda person: person.student)
-    rows = [tuple("yes" if value is True else "" if value is False else value for value in _kept(p)) for p in people]
-    write_table(folder.root / ROSTER, Table((("student_id", *_KEPT[1:]), *rows), encoding="utf-8-sig"))
+    rows = [tuple("yes" if value is True else "" if value is False else value for value in _stored(p)) for p in people]
+    write_table(folder.root / ROSTER, Table((("student_id", *_STORED[1:]), *rows), encoding="utf-8-sig"))
     with Gradebook(folder.gradebook_url) as gradebook:
         known = {str(student.id): student for student in gradebook.students}
         for person in people:
-            said = {
+            values = {
                 "first_name": person.first_name,
                 "last_name": person.last_name or (person.name if not person.first_name else ""),
                 "email": person.email,
                 "lms_user_id": person.canvas_id or person.sis_id or person.login,
             }
-            new = {name: value for name, value in said.items() if value}
+            new = {name: value for name, value in values.items() if value}
             old = known.get(person.student)
             if old is None or any(getattr(old, name) != value for name, value in new.items()):
                 gradebook.update_or_create_student(person.student, **new)  # type: ignore[arg-type]
 
 
-def _kept(person: Person) -> list[str | bool]:
-    return [getattr(person, name) for name in _KEPT]
+def _stored(person: Person) -> list[str | bool]:
+    return [getattr(person, name) for name in _STORED]
 
 
 def _same_row(index: Index, found: dict[str, Entry], entry: Entry) -> Entry | None:
-    """Return the row before that is about the same person, though it would give them another student id."""
+    """Return an earlier row of the same person, even if its student id, made from other keys, differs."""
     if entry.has_own_id:
         return None
     for other in index.alike(entry.person):
@@ -115,15 +115,15 @@ def _same_row(index: Index, found: dict[str, Entry], entry: Entry) -> Entry | No
 
 
 def _both(one: Person, other: Person) -> Person:
-    """Return one person with what two rows say of them; what the first says counts where both say something."""
-    said = {name: value or getattr(other, name) for name, value in asdict(one).items()}
+    """Return one person with the values of two rows. The first row's values take precedence; groups are joined."""
+    values = {name: value or getattr(other, name) for name, value in asdict(one).items()}
     if one.group and other.group and not other.groups <= one.groups:
-        said["group"] = f"{one.group}, {other.group}"
-    return Person(**said)
+        values["group"] = f"{one.group}, {other.group}"
+    return Person(**values)
 
 
 def _require_student_ids(folder: ClassFolder, people: Sequence[Person], path: Path) -> None:
-    """Raise `Problem` where ids have lost their zeros: the grades of 00417 would be nobody's, and 417 have none."""
+    """Raise `Problem` if ids have lost their zeros: the grades of 00417 would not be found for 417."""
     known = {person.student for person in people}
     submitted = folder.root / "submitted"
     folders = {path.name for path in submitted.iterdir()} if submitted.is_dir() else set()
@@ -132,6 +132,6 @@ def _require_student_ids(folder: ClassFolder, people: Sequence[Person], path: Pa
         before = lost.get(student)
         if before is not None and are_near(before, student):
             raise Problem(
-                f"{path} has the student id {student!r}, and submitted/ has {before!r}: a spreadsheet drops zeros. "
-                "Write the ids with their zeros, and format that column as text"
+                f"{path} has the student id {student!r}, but submitted/ has {before!r}: a spreadsheet dropped the "
+                "zeros. Write the ids with their zeros, and format that column as text"
             )

@@ -1,7 +1,7 @@
-"""Reads the rows of a roster or gradebook as people: what its columns mean, and which rows are about nobody.
+"""Reads the rows of a roster or gradebook as people: it interprets the columns and skips rows without a person.
 
-A layout is recognised by what only it has. Used for rosters, for the class's own `roster.csv` and for the gradebooks
-that grades are written into.
+A Canvas gradebook is recognised by columns and rows that only it has. Used for rosters, for the class's own
+`roster.csv` and for the gradebooks that grades are written into.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ POINTS_POSSIBLE = "Points Possible"
 
 _NUMBERS = ("student", "login", "sis_id", "canvas_id", "participant")
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E[+-]\d+", re.IGNORECASE)
-_GUARDED = {f"'{mark}" for mark in "=+-@"}  # what `tables.harmless` writes
+_GUARDED = {f"'{mark}" for mark in "=+-@"}  # as `csv_table.harmless` escapes cells
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,22 @@ class Entry:
     """One row about a person.
 
     Args:
-        person: who, as far as the row says.
-        has_own_id: whether a column for student ids says what to call them here; else the id was made of another key.
-        place: the row's number in its file, from 2.
+        person: the person, with the data in the row.
+        has_own_id: whether the id comes from a column for student ids; else it was made from another key.
+        number: the row's number in its file, from 2.
     """
 
     person: Person
     has_own_id: bool
-    place: int
+    number: int
 
     @property
     def label(self) -> str:
-        return f"row {self.place} ({self.person.name or self.person.student})"
+        return f"row {self.number} ({self.person.name or self.person.student})"
 
 
 def people_by_row(table: Table, path: Path) -> list[Person | None]:
-    """Return whom each row of a table below its header is about, None where it is about nobody.
+    """Return the person of each row below the header, None for rows without a person.
 
     Raises:
         Problem: as `entries`.
@@ -70,10 +70,13 @@ def people_by_row(table: Table, path: Path) -> list[Person | None]:
 
 
 def entries(table: Table, path: Path) -> list[Entry | None]:
-    """Return what each row of a table below its header says of a person, None where it is about nobody.
+    """Return the entry of each row below the header, None for rows without a person (totals, the test student).
+
+    Args:
+        path: the table's file, for error messages.
 
     Raises:
-        Problem: if no column names people, or a spreadsheet has rounded a number. `path` is for its words.
+        Problem: if no column identifies people, or a spreadsheet has rounded a number.
     """
     places = {field: columns(table.header, titles) for field, titles in TITLES.items()}
     is_canvas = is_canvas_gradebook(table)
@@ -82,7 +85,7 @@ def entries(table: Table, path: Path) -> list[Entry | None]:
         places["name"], places["canvas_id"], places["student"] = students, ids[:1], []  # "Last, First"
     else:
         places["student"] = places["student"] or ids[:1]  # nbgrader's own is called "id"
-        if students:  # a column that people call so may hold names, or ids
+        if students:  # people use this title for names and for ids
             is_name = bool(places["student"]) or any(
                 re.search(r"[\s,]", _cell(row, students)) for row in table.rows[1:]
             )
@@ -92,8 +95,8 @@ def entries(table: Table, path: Path) -> list[Entry | None]:
                 places["student"] = students
     if not any(places[name] for name in ("student", "name", "last_name", "email", "login", "canvas_id")):
         raise Problem(
-            f"{path} has no column that names people; its header is: {', '.join(table.header)[:200]}. "
-            f"It may have: {', '.join(titles[0] for titles in TITLES.values())}"
+            f"{path} has no column that identifies people; its header is: {', '.join(table.header)[:200]}. "
+            f"Supported columns are: {', '.join(titles[0] for titles in TITLES.values())}"
         )
     found: list[Entry | None] = []
     for place, row in enumerate(table.rows[1:], start=2):
@@ -103,15 +106,15 @@ def entries(table: Table, path: Path) -> list[Entry | None]:
         for name in _NUMBERS:
             if _ROUNDED.fullmatch(said[name]):
                 raise Problem(
-                    f"{path}, row {place}: a spreadsheet has rounded a number to {said[name]}: take the file as the "
-                    "LMS gave it, or format that column as text before you save it"
+                    f"{path}, row {place}: a spreadsheet has rounded a number to {said[name]}: use the file as the "
+                    "LMS exported it, or format that column as text before you save it"
                 )
-        found.append(None if _is_about_nobody(said, is_canvas) else _entry(said, listed, path, place))
+        found.append(None if _has_no_person(said, is_canvas) else _entry(said, listed, path, place))
     return found
 
 
 def is_canvas_gradebook(table: Table) -> bool:
-    """Whether a table is Canvas's gradebook: its ID is Canvas's number, and it has rows that are not people."""
+    """Whether a table is Canvas's gradebook. Its column ID is Canvas's user id, and some rows are not people."""
     named = columns(table.header, ["Student"]) or columns(table.header, ["LastName"])
     has_points = any(row and row[0].strip() == POINTS_POSSIBLE for row in table.rows[1:4])
     has_ids = bool(columns(table.header, ["ID"]))
@@ -123,21 +126,21 @@ def _entry(said: dict[str, str], listed: bool, path: Path, place: int) -> Entry:
     if comma and not said["last_name"]:
         said |= {"last_name": last.strip(), "first_name": first.strip(), "name": f"{first.strip()} {last.strip()}"}
     said["name"] = said["name"] or _full_name(said)
-    for name in ("login", "sis_id"):  # Brightspace guards its numbers so
+    for name in ("login", "sis_id"):  # Brightspace writes "#" before numbers
         said[name] = said[name].removeprefix("#")
-    if said["participant"]:  # "Participant 123"; elsewhere such a column is a name for the student
+    if said["participant"]:  # Moodle's "Participant 123"; in other rosters the column "identifier" is a student id
         number = said["participant"].rpartition(" ")[2]
         said["student"] = said["student"] or ("" if number.isdecimal() else said["participant"])
         said["participant"] = said["participant"] if number.isdecimal() else ""
     chosen = next(said[name] for name in ("student", "login", "sis_id", "email", "name", "canvas_id") if said[name])
     student = student_id(chosen)
     if not student:
-        raise Problem(f"{path}: {chosen!r} cannot be the name of a folder; add a column student_id")
+        raise Problem(f"{path}: {chosen!r} cannot be used as a folder's name; add a column student_id")
     return Entry(Person(**{**said, "student": student}, listed=listed), bool(said["student"]), place)
 
 
 def _cell(row: Sequence[str], places: Sequence[int]) -> str:
-    """Return the first of the row's cells at `places` that says something."""
+    """Return the first non-empty cell of the row at the indices `places`."""
     cells = (unicodedata.normalize("NFC", row[place].strip()) for place in places if place < len(row))
     return next((cell.removeprefix("'") if cell[:2] in _GUARDED else cell for cell in cells if cell), "")
 
@@ -146,13 +149,13 @@ def _full_name(said: Mapping[str, str]) -> str:
     return f"{said['first_name']} {said['last_name']}".strip()
 
 
-def _is_about_nobody(said: Mapping[str, str], is_canvas: bool) -> bool:
+def _has_no_person(said: Mapping[str, str], is_canvas: bool) -> bool:
     naming = ("student", "name", "last_name", "email", "login", "sis_id", "canvas_id")
     if not any(said[name] for name in naming):
         return True
     name = said["name"] or _full_name(said)
     if not is_canvas:
         return False
-    # Canvas's own: the row of points, and the student as whom an instructor looks at the course.
+    # Canvas's extra rows: points possible, and the test student of an instructor's student view.
     is_test_student = name in ("Student, Test", "Test Student") and not said["sis_id"]
     return name.startswith(POINTS_POSSIBLE) or said["last_name"].startswith(POINTS_POSSIBLE) or is_test_student

@@ -1,7 +1,7 @@
-"""Reads when somebody handed in, and says so where the words can be read two ways. It never takes a time for another.
+"""Parses submission times, and refuses ambiguous ones rather than guess.
 
-A date in numbers may begin with the day or the month, and a time without a zone is a time somewhere: an instructor
-says once which is meant, and the class remembers it.
+A numeric date may begin with the day or the month, and a time without a zone depends on the place: the instructor
+specifies both once, and the class stores it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..whole_file import whole_file
 from .class_folder import ClassFolder
 
 DAY_FIRST, MONTH_FIRST = "day-first", "month-first"
-TIMES = "times.json"  # in the class folder: what the instructor has said
+TIMES = "times.json"  # the file of the class folder with the instructor's choices
 
 _NUMERIC = re.compile(r"(?:[^\W\d]+,?\s+)?(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?=$|[\sT,])[T,]?\s*(.*)", re.DOTALL)
 _DIGITS = re.compile(r"(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)\d{0,6}")  # Sakai's
@@ -29,20 +29,21 @@ _CLOCK = re.compile(
 _ZONE = re.compile(
     r"(?:\s|(?<=\d))\(?(?P<zone>(?:UTC|GMT)?[+-]\d\d?(?::?\d\d)?|[A-Z][A-Za-z]+(?:/[A-Za-z_+-]+)+|[A-Z]{1,5})\)?$"
 )
-# Abbreviations that mean one thing the world over. CST, IST, EST and others mean several.
+# Unambiguous abbreviations. CST, IST, EST and others have several meanings.
 _ABBREVIATIONS = {"UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3}
-# For what is missing: they differ in all. The days by more than 6: where there is a weekday only, it moves them on.
+# Two defaults for missing fields that differ in every field: if the results differ, a field was missing. The days
+# differ by more than 6, because dateutil moves a default on to a weekday that is given without a date.
 _DEFAULTS = datetime(2000, 1, 1, 1, 1), datetime(2001, 2, 15)
 _MONTH = re.compile("jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE)
-_ASK_ZONE = "say where that clock is, with --zone: Europe/Berlin, America/Chicago, UTC"
+_ASK_ZONE = "give the time zone, e.g. --zone Europe/Berlin, America/Chicago or UTC"
 
 
 class Unclear(Exception):
-    """A time that cannot be read for certain.
+    """A time that is ambiguous or cannot be parsed.
 
     Args:
-        text: how it is written.
-        why: what is not certain, and what to do; the same for all of a kind.
+        text: the time as written.
+        why: what is not clear, and what to do; the same text for all times with the same problem.
     """
 
     def __init__(self, text: str, why: str) -> None:
@@ -52,11 +53,11 @@ class Unclear(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """How times are meant.
+    """How to interpret ambiguous times.
 
     Args:
-        order: "day-first" or "month-first": which of 12/11 is the day; "" where nobody has said.
-        zone: the zone of times that name none; "" where nobody has said.
+        order: "day-first" or "month-first", for numeric dates such as 12/11; "" if not specified.
+        zone: the time zone of times that name none; "" if not specified.
     """
 
     order: str = ""
@@ -67,15 +68,15 @@ class Reading:
             _zone(self.zone)
 
     def when(self, text: str) -> datetime:
-        """Return the time that `text` says, in UTC.
+        """Parse `text`, and return the time in UTC.
 
         Raises:
-            Unclear: if it says none, or more than one.
+            Unclear: if it is not a time, or could be several.
         """
         text = text[:100]
         rest, zone = _split_zone(text.strip())
         time = self._without_zone(rest)
-        return self._placed(time, zone, text).astimezone(UTC)
+        return self._with_zone(time, zone, text).astimezone(UTC)
 
     def _without_zone(self, text: str) -> datetime:
         if digits := _DIGITS.fullmatch(text):
@@ -95,14 +96,14 @@ class Reading:
         if not self.order and len(third) == 4 and len(set(possible.values())) == 1:
             return _datetime((year, *next(iter(possible.values())), *clock), text)
         if not self.order:
-            why = f"dates may begin with the day or the month: say which with --dates {DAY_FIRST} or {MONTH_FIRST}"
+            why = f"dates may begin with the day or the month: choose with --dates {DAY_FIRST} or {MONTH_FIRST}"
             raise Unclear(text, why)
         if self.order not in possible:
-            raise Unclear(text, f"the date does not begin with the {self.order.partition('-')[0]}, as --dates said")
+            raise Unclear(text, f"it does not begin with the {self.order.partition('-')[0]}, contrary to --dates")
         return _datetime((year, *possible[self.order], *clock), text)
 
-    def _placed(self, time: datetime, zone: str, text: str) -> datetime:
-        """Give a time its zone."""
+    def _with_zone(self, time: datetime, zone: str, text: str) -> datetime:
+        """Return `time` with the time zone named `zone` or, if it is "", with this reading's zone."""
         offset = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d\d?):?(\d\d)?", zone)
         if offset is not None:
             sign, hours, minutes = offset.groups()
@@ -124,19 +125,19 @@ class Reading:
             placed = time.replace(tzinfo=here, fold=fold)
             if placed.tzname() == zone:
                 return placed
-        raise Unclear(text, f"{zone} is not the time of {self.zone} then: write it with its offset, as +0100")
+        raise Unclear(text, f"{self.zone} does not use {zone} at that time: write the offset instead, e.g. +0100")
 
 
 def read_reading(folder: ClassFolder) -> Reading:
-    """Return what the class's instructor has said of times. A damaged file counts as nothing."""
+    """Return the class's stored reading; an empty one if the file is missing or damaged."""
     try:
         return Reading(**json.loads((folder.root / TIMES).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, Problem):
         return Reading()
 
 
-def keep_reading(folder: ClassFolder, reading: Reading) -> None:
-    """Remember what the instructor has said, for the next time."""
+def store_reading(folder: ClassFolder, reading: Reading) -> None:
+    """Store the reading in the class folder."""
     path = folder.root / TIMES
     if reading != read_reading(folder):
         with whole_file(path) as beside:
@@ -144,7 +145,7 @@ def keep_reading(folder: ClassFolder, reading: Reading) -> None:
 
 
 def _split_zone(text: str) -> tuple[str, str]:
-    """Return a time's words without its zone, and the zone, "" without one."""
+    """Split a time's text into the part before its zone, and the zone, or ""."""
     if re.search(r"\d\s*[AaPp]\.?[Mm]\.?$", text):
         return text, ""
     found = _ZONE.search(text)
@@ -169,22 +170,22 @@ def _clock(text: str, whole: str) -> tuple[int, int, int]:
 
 
 def _in_words(text: str) -> datetime:
-    """Read "Friday, 13 November 2026, 11:05 PM". What dateutil would fill in must not be missing."""
+    """Parse "Friday, 13 November 2026, 11:05 PM". Times with missing fields, which dateutil would fill, are refused."""
     try:
         one, other = (dateutil.parser.parse(text, default=day, tzinfos=_some_zone) for day in _DEFAULTS)
     except (ValueError, OverflowError, TypeError):
         one = other = None
     if one is None or not _MONTH.search(text):
-        raise Unclear(text, "it does not say a time in words known here: switch the LMS to English")
+        raise Unclear(text, "it is not a time in English: switch the LMS to English")
     if one != other or not re.search(r"\b\d{4}\b", text):
         raise Unclear(text, "it is not a whole date with a time of day")
     if one.tzinfo is not None:
-        raise Unclear(text, "its time zone is within: write it at the end")
+        raise Unclear(text, "its time zone is not at the end: write it there")
     return one
 
 
 def _some_zone(name: str | None, offset: int | None) -> tzinfo | None:
-    # Only whether there is one matters. dateutil by itself would leave out one that it does not know.
+    # Only whether there is a zone matters. By default, dateutil ignores zones that it does not know.
     return None if name is None and offset is None else UTC
 
 
@@ -192,14 +193,14 @@ def _datetime(numbers: tuple[str | int, ...], text: str) -> datetime:
     try:
         return datetime(*map(int, numbers))  # type: ignore[arg-type]
     except ValueError:
-        raise Unclear(text, "there is no such date") from None
+        raise Unclear(text, "this date does not exist") from None
 
 
 def _unfolded(time: datetime, zone: tzinfo, text: str) -> datetime:
-    """Place a time in a zone, where that hour exists once."""
+    """Return `time` in `zone`, unless the clocks were changed at that hour."""
     first, second = (time.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() != second.utcoffset():
-        raise Unclear(text, "the clocks were changed then, so it is not one time: write it with its offset, as +0100")
+        raise Unclear(text, "the clocks changed at that hour, so it is ambiguous: write its offset, e.g. +0100")
     return first
 
 
@@ -211,14 +212,14 @@ def _known_zone(name: str, text: str) -> tzinfo:
 
 
 def _zone(name: str) -> tzinfo:
-    """Return the zone that an instructor named.
+    """Return the time zone that an instructor chose.
 
     Raises:
-        Problem: if there is none of that name.
+        Problem: if there is no time zone of that name.
     """
     if name in _ABBREVIATIONS:
         return timezone(timedelta(hours=_ABBREVIATIONS[name]))
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):
-        raise Problem(f"there is no time zone {name!r}: name it as Europe/Berlin, America/Chicago or UTC") from None
+        raise Problem(f"there is no time zone {name!r}; use e.g. Europe/Berlin, America/Chicago or UTC") from None

@@ -228,12 +228,12 @@ def _grade(
     folder: ClassFolder, assignment: str, workers: int, regrade: bool, sandbox: bool, scheduler: str | None = None
 ) -> None:
     from ..classroom.agreement import differences
-    from ..classroom.graded_points import most
+    from ..classroom.graded_points import max_points
     from ..classroom.results import class_results
     from ..run.grade import grade
     from . import score_table
 
-    for sentence in differences(folder.chapter(assignment), most(folder.gradebook_url, assignment)):
+    for sentence in differences(folder.chapter(assignment), max_points(folder.gradebook_url, assignment)):
         print(f"{assignment}: {sentence}.", file=sys.stderr)
 
     if not sandbox:

@@ -1,7 +1,7 @@
-"""Takes in what learners handed in: decides of every file whose it is, and whether it is the one to grade.
+"""Collects submitted files: decides who owns each file, and which of a learner's files is graded.
 
-`collect` does it for a folder or a zip. Where it is not certain whose a file is, nobody gets it, and the instructor is
-told why.
+`collect` does this for a folder or a zip. If a file's owner is not certain, the file is assigned to nobody and listed
+with the reason.
 """
 
 __all__ = ["choose_file", "collect", "collected", "read_names", "source_files", "worth"]

@@ -1,6 +1,6 @@
-"""Decides which of one student's files is graded: one with work in it, called after the chapter, the newest of these.
+"""Decides which of a student's files is graded: by work in it, latest attempt, name like the chapter's, newest file.
 
-Called by `autograder.intake.collect`. Where two files stand equal and differ, it decides nothing and says so.
+Called by `autograder.intake.collect`. If two different files rank equal, none is chosen and the reason says why.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from .file_names import Named, squash
 from .source_files import Damaged, HandedIn
 
 _SHOWN = 5  # names in a reason
-_OTHERS = 3  # files kept of one who handed in no notebook
+_OTHERS = 3  # files collected from a student who submitted no notebook
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What becomes of one student's files.
+    """The decision about one student's files.
 
     Args:
-        file: the one to grade, or None.
-        others: what they handed in where none of it is a notebook.
-        set_aside: files that are not graded beside the one that is, with the reason.
-        unclear: the files where it is not known which to grade.
-        timestamp: the LMS's file that says when they handed that in, or None.
+        file: the file to grade, or None.
+        others: the submitted files if none of them is a notebook.
+        set_aside: files that are not graded because `file` is, with the reason.
+        unclear: one of the files, with the reason, if it is not clear which to grade.
+        timestamp: the LMS's file with the submission time of `file`, or None.
     """
 
     file: Named | None = None
@@ -39,7 +39,7 @@ def choose(assignment: str, student: str, names: Sequence[Named], worth: Callabl
     """Choose among the files of one student.
 
     Args:
-        worth: how much a notebook holds, see `worth.Worth`. It is asked only where there are several.
+        worth: returns how much work a file contains, see `worth.Worth`. Only called if there are several notebooks.
     """
     notebooks = [named for named in names if named.is_notebook]
     others = [named for named in names if not named.is_notebook and not named.is_time]
@@ -51,7 +51,7 @@ def choose(assignment: str, student: str, names: Sequence[Named], worth: Callabl
     if len(best) > 1 and _differ(best):
         shown = ", ".join(named.file.name for named in best[:_SHOWN]) + (", …" if len(best) > _SHOWN else "")
         reason = (
-            f"{student} handed in {len(best)} notebooks ({shown}): put the one to grade into a folder as "
+            f"{student} submitted {len(best)} notebooks ({shown}): put the one to grade into a folder as "
             f"{student}.ipynb, and collect that folder"
         )
         return Choice(unclear=tuple(Skipped(named.file.name, reason) for named in best[:1]))
@@ -59,7 +59,7 @@ def choose(assignment: str, student: str, names: Sequence[Named], worth: Callabl
     taken = f"{student}'s {chosen.file.parts[-1]}"
     timestamp = next((named.file for named in names if named.is_time and _lies_beside(named, chosen)), None)
     set_aside = [
-        Skipped(named.file.name, f"{taken} was taken" + (": more is written in it" if held < most_held else ""))
+        Skipped(named.file.name, f"{taken} was chosen" + (": it contains more work" if held < most_held else ""))
         for held, _, named in ranked
         if named is not chosen
     ]
@@ -74,9 +74,9 @@ def _not_graded(named: Named, taken: str) -> str:
 
 
 def _rank(named: Named, assignment: str) -> tuple[str, int, tuple[int, int]]:
-    """The larger, the rather: of the last try, then called after the chapter, then the newer.
+    """Return a sort key, larger is better: the latest attempt, then a name like the chapter's, then the newer file.
 
-    A name that says itself whose it is may be anybody's invention, and puts no file before another.
+    If the owner was read from the file's own name, which anybody can choose, the name does not affect the rank.
     """
     if named.is_flat:
         return "", 0, (0, 0)
@@ -85,7 +85,7 @@ def _rank(named: Named, assignment: str) -> tuple[str, int, tuple[int, int]]:
 
 
 def _lies_beside(time: Named, chosen: Named) -> bool:
-    """Whether the note of a time is about the file: it lies in the same folder, or in one around it."""
+    """Whether the timestamp file applies to the chosen file: it is in the same folder, or in a parent of it."""
     return chosen.file.name.startswith(time.file.name[: -len(time.original)])
 
 

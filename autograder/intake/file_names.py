@@ -1,7 +1,7 @@
-"""What the name of a handed-in file says: whose it is, whether it was late, which of several is the newest.
+"""The information in a submitted file's name: the owner, whether it was late, which of several files is the newest.
 
-LMSs write these names when a teacher downloads all submissions (`autograder.intake.lms_names`); people write others.
-Who that owner is on the roster is not decided here.
+LMSs write such names when an instructor downloads all submissions (`autograder.intake.lms_names`); people write others.
+`autograder.intake.find_owner` then looks up the owner on the roster.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from .source_files import HandedIn
 
 _NOTEBOOK = re.compile(r"\.ipynb(?:\.(?:txt|json))?$", re.IGNORECASE)
 _AGAIN = re.compile(r"(?:\s*\((?P<round>\d+)\)|-(?P<dash>\d{1,2}))$")
-_ROUND = re.compile(r"\s*\(\d+\)$")  # browsers' mark of a name that was taken
+_ROUND = re.compile(r"\s*\(\d+\)$")  # added by browsers if the file name exists already
 _LATE = re.compile(r"[-_ .]+\(?late\)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Named:
-    """A file and what its name says.
+    """A file and the information in its name.
 
     Args:
         file: the file.
-        layout: who wrote the name.
-        owner: the owner's name as it is written there.
-        number: the number the LMS gave the owner: Canvas's user id, Moodle's participant or group; "" without.
-        original: the file's name as the learner handed it in.
-        attachment: Canvas's number of the file, which grows with time; 0 without.
+        layout: the LMS that wrote the name, or "plain" if people did.
+        owner: the owner's name as written in the file's name.
+        number: the LMS's number of the owner: Canvas's user id, Moodle's participant or group; "" if there is none.
+        original: the file's name as the learner submitted it.
+        attachment: Canvas's number of the file, which grows with time; 0 if there is none.
         late: whether the name says that it was late.
-        anonymous: why the name does not say who it is, and what to do; "" where it does.
-        claims: all that the name says of the owner. Several where a group handed in.
-        is_numbers_own: whether the number decides, though the name may be another: the LMS alone wrote it.
-        attempt: when this try was handed in, for sorting; "" where the layout has no tries.
-        time: the same in words that `autograder.classroom.times` reads, where the LMS wrote it down.
-        is_time: whether it is no work, but the LMS's own note of when the owner handed in.
-        levels: the folders that it lay in, the outermost first, where people wrote the name.
+        anonymous: why the name does not identify the owner, and what to do; "" if it does.
+        claims: everything that the name says about the owner; several entries for a group.
+        is_numbers_own: whether the number decides even if the name differs, because only the LMS can have written it.
+        attempt: the time of this attempt, for sorting; "" if the layout has no attempts.
+        time: the same time in a form that `autograder.classroom.times` reads; "" if the LMS does not write it.
+        is_time: whether the file is not work, but contains the submission time as the LMS recorded it.
+        levels: the folders of a plain file, the outermost first.
         is_flat: whether the owner was read from the file's own name, which anybody may choose.
-        is_stray: whether it is written unlike the others: then only the roster makes it somebody's.
-        alternatives: how the name may be read, too.
+        is_stray: whether the name does not follow the pattern of the others: then the owner must be on the roster.
+        alternatives: other ways to read the name.
     """
 
     file: HandedIn
@@ -64,38 +64,38 @@ class Named:
 
     @property
     def is_notebook(self) -> bool:
-        """Whether it is called a notebook. Browsers add ".txt" or ".json" to one they do not know."""
+        """Whether the name ends like a notebook's. Some browsers append ".txt" or ".json"."""
         return bool(_NOTEBOOK.search(self.original))
 
     @property
     def stem(self) -> str:
-        """Its name without ending and without what was added because the name was taken."""
+        """The name without ending, and without a number that was added because the name existed."""
         return _AGAIN.sub("", notebook_stem(self.original))
 
     @property
     def age(self) -> tuple[int, int]:
-        """The larger, the newer: Canvas's file number, then the "-1" or "(2)" at the end of the name."""
+        """Larger means newer: Canvas's file number, then the "-1" or "(2)" at the end of the name."""
         again = _AGAIN.search(notebook_stem(self.original))
         return self.attachment, int(again["round"] or again["dash"]) if again else 0
 
 
 def notebook_stem(name: str) -> str:
-    """Return a file's name without a notebook's ending."""
+    """Return a file's name without ".ipynb"."""
     return _NOTEBOOK.sub("", name)
 
 
 def without_assignment(text: str, assignment: str) -> str:
-    """Return a name without the chapter's, which people put before or after their own."""
+    """Return a name without the chapter's name, which people put before or after their own."""
     as_written = re.escape(assignment).replace("_", "[-_ ]")
     text = re.sub(rf"^{as_written}(?=[-_ .])|(?<=[-_ .]){as_written}$|^{as_written}$", "", text, flags=re.IGNORECASE)
     return text.strip(" _-.")
 
 
 def possible_owners(original: str, assignment: str) -> list[tuple[str, bool]]:
-    """Return whom a file may be named after: as it is written first, then with less and less of what was added.
+    """Return the names of owners that a file's name may contain: the whole name first, then with additions removed.
 
     Returns:
-        for each: the name, and whether "late" was taken off it.
+        Pairs of a name, and whether "late" was removed from it.
     """
     stem = notebook_stem(original)
     if squash(_AGAIN.sub("", stem)) == squash(assignment):
@@ -105,9 +105,9 @@ def possible_owners(original: str, assignment: str) -> list[tuple[str, bool]]:
 
 
 def new_owner(original: str, assignment: str) -> tuple[str, bool]:
-    """Return whom a file of somebody unknown is named after, "" where that is nobody, and whether it says "late".
+    """Return the owner's name in the name of an unknown person's file, or "", and whether it says "late".
 
-    A "-1" at the end stays: it may tell two learners apart.
+    A "-1" at the end stays: it may distinguish two learners.
     """
     stem = notebook_stem(original)
     if squash(_AGAIN.sub("", stem)) == squash(assignment):
@@ -127,7 +127,7 @@ def parts_of(name: str) -> list[str]:
 
 
 def folder_prefix(paths: Sequence[Sequence[str]]) -> int:
-    """Return how many of the outermost folders all of the paths have in common."""
+    """Return how many outermost folders all paths have in common."""
     if not paths:
         return 0
     folders = [tuple(path[:-1]) for path in paths]

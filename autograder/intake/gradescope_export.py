@@ -1,4 +1,4 @@
-"""Reads whose is what in Gradescope's export of all submissions: its folders have numbers, and one file the names."""
+"""Reads the owners in Gradescope's export of all submissions: folders are numbered, a metadata file has the names."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MAX_BYTES = 16 * 2**20
 
 @dataclass(frozen=True)
 class Submitters:
-    """Who handed a folder in.
+    """The people who submitted a folder.
 
     Args:
-        people: one, or a group's members.
-        time: when, in words; "" where that is not said.
+        people: one person, or the members of a group.
+        time: the submission time as text; "" if unknown.
     """
 
     people: tuple[Person, ...]
@@ -33,15 +33,15 @@ class Submitters:
 
 
 def read_submitters(files: Iterable[HandedIn]) -> Mapping[str, Submitters]:
-    """Return the submitters by the path of their folder. A file that cannot be read says nothing.
+    """Return the submitters by the path of their folder. A metadata file that cannot be read is ignored.
 
-    In another LMS's zip a file of that name is a learner's, so it is read where it can do no harm.
+    In another LMS's zip a learner may have written a file of that name, so it is parsed in a bounded process.
     """
     found: dict[str, Submitters] = {}
     with BoundedProcess() as bounded:
         for file in files:
             *folders, name = file.parts
-            # One within a submission's own folder is a learner's.
+            # A learner wrote the file if it is inside a submission's folder.
             if name != METADATA or any(map(_FOLDER.fullmatch, folders)) or file.size > _MAX_BYTES:
                 continue
             with contextlib.suppress(Damaged, OutOfBounds):
@@ -54,13 +54,13 @@ def read_submitters(files: Iterable[HandedIn]) -> Mapping[str, Submitters]:
 
 def _submitters(content: bytes) -> dict[str, Submitters]:
     found: dict[str, Submitters] = {}
-    for folder, said in _parsed(content).items():
-        if isinstance(folder, str) and isinstance(said, dict):
-            submitters = said.get(":submitters")
+    for folder, entry in _parsed(content).items():
+        if isinstance(folder, str) and isinstance(entry, dict):
+            submitters = entry.get(":submitters")
             every = submitters if isinstance(submitters, list) else []
             people = tuple(_person(one) for one in every if isinstance(one, dict))
             if people:
-                found[folder] = Submitters(people, _text(said.get(":created_at")))
+                found[folder] = Submitters(people, _text(entry.get(":created_at")))
     return found
 
 
@@ -73,11 +73,11 @@ def _parsed(data: bytes) -> Mapping[Any, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _person(said: Mapping[str, Any]) -> Person:
-    name, sis_id, email = (_text(said.get(key)) for key in (":name", ":sid", ":email"))
+def _person(entry: Mapping[str, Any]) -> Person:
+    name, sis_id, email = (_text(entry.get(key)) for key in (":name", ":sid", ":email"))
     return Person("", name=name, sis_id=sis_id, email=email)
 
 
 def _text(value: Any) -> str:
-    """Return a value as text. A number that YAML read may have lost its zeros, and an address is never one."""
+    """Return a scalar as text, and "" for a list or mapping."""
     return "" if value is None or isinstance(value, (dict, list)) else str(value).strip()

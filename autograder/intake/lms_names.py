@@ -1,8 +1,8 @@
-"""Reads the names that LMSs give to handed-in files: Canvas, Moodle, Blackboard, Brightspace, Sakai, Gradescope,
+"""Reads the names that LMSs give to submitted files: Canvas, Moodle, Blackboard, Brightspace, Sakai, Gradescope,
 nbgrader's exchange.
 
-All files of one download are written in one layout. A learner chooses the end of a name, and the names of all that is
-in their own folder: so only what the LMS wrote, at one place of every path, is read.
+All files of one download have the same layout. Learners choose the end of a name, and all names in their own folder, so
+only the part that the LMS wrote is read: the same level of every path.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .file_names import Named, folder_prefix, parts_of
 from .gradescope_export import Submitters, read_submitters
 from .source_files import HandedIn
 
-TIMESTAMP = "timestamp.txt"  # nbgrader's name for the file that says when a submission was handed in; Sakai's, too
+TIMESTAMP = "timestamp.txt"  # nbgrader's and Sakai's name for the file with the submission time
 
-# NAME[_LATE]_USER_ATTACHMENT_ORIGINAL, NAME being letters and digits of "Last, First" or of a group's name.
+# NAME[_LATE]_USER_ATTACHMENT_ORIGINAL, where NAME is the letters and digits of "Last, First" or of a group's name.
 _CANVAS_NUMBERS = re.compile(r"(?=_(?P<user>\d+)_(?P<attachment>\d+)_(?P<original>.+)$)")
 _CANVAS_ANONYMOUS = re.compile(r"(?:LATE_)?anon_(?P<user>\w+?)_(?P<attachment>\d+)_(?P<original>.+)$")
 _CANVAS_WRITTEN = re.compile(r"(?P<name>.+?)(?P<late>_LATE)?_(?P<user>\d+)_(?:text|link)\.html$")
@@ -46,24 +46,24 @@ _BRIGHTSPACE = re.compile(
     r"(?P<number>\d+)-\d+ - (?P<name>.+?) - (?P<day>[A-Z][a-z]+ \d\d?, \d{4}) (?P<hour>\d\d?):?(?P<minute>\d\d) ?"
     r"(?P<half>[AP]M)(?: - (?P<original>.+))?$"
 )
-# "LAST, FIRST(EID)", a folder that holds others
+# "LAST, FIRST(EID)", a folder that contains others
 _SAKAI = re.compile(r"(?P<name>[^()]+)\((?P<eid>[^()]+)\)$")
 _SAKAI_FLAT = re.compile(r"(?P<name>[^()]+)\((?P<eid>[^()]+)\)_Submission attachment\(s\)_(?P<original>.+)$")
 _SAKAI_WORK = "Submission attachment(s)"
 _GRADESCOPE = re.compile(r"submission_(?P<number>\d+)$")
 
-_HIDDEN_BY_CANVAS = "Canvas hides whose it is: switch anonymous grading off, and download again"
+_HIDDEN_BY_CANVAS = "Canvas hides the owner: switch anonymous grading off, and download again"
 
 _Parser = Callable[[HandedIn, Sequence[str], int, "_Known"], Named | None]
 
 
 class _Known:
-    """What is known beside the names.
+    """Information beside the names themselves.
 
     Args:
-        people: to tell a group called "lab_3" from user 3.
-        submitters: Gradescope's list of who handed in what.
-        assignment: the chapter handed in.
+        people: known people, to distinguish a group called "lab_3" from user 3.
+        submitters: Gradescope's list of submitters by folder.
+        assignment: the chapter that is collected.
     """
 
     def __init__(self, people: Iterable[Person], submitters: Mapping[str, Submitters], assignment: str = "") -> None:
@@ -73,22 +73,22 @@ class _Known:
 
 
 def read_lms_names(files: Sequence[HandedIn], assignment: str, people: Iterable[Person] = ()) -> list[Named | None]:
-    """Read every file's name in the layout of the LMS that most of the names are written in.
+    """Read the files' names in the LMS layout that fits most of them.
 
     Args:
-        assignment: the chapter handed in.
-        people: who is known; they tell how some names are meant.
+        assignment: the chapter that is collected.
+        people: known people; they decide how ambiguous names are read.
 
     Returns:
-        None for a file whose name no LMS wrote there.
+        One entry per file: None if its name does not have that layout.
     """
     paths = [parts_of(file.name) for file in files]
     known = _Known(people, read_submitters(files), assignment)
     notebooks = [path for path in paths if ".ipynb" in path[-1].lower()]
-    places = range(folder_prefix(notebooks or paths) + 1)  # deeper, the names are learners' own
+    levels = range(folder_prefix(notebooks or paths) + 1)  # learners chose the names of deeper levels
     best, most = None, 0
     for parse in _PARSERS:
-        for place in places:
+        for place in levels:
             entries = {tuple(path[: place + 1]) for path in paths if len(path) > place}
             read = {
                 tuple(path[: place + 1])
@@ -110,7 +110,7 @@ def read_lms_names(files: Sequence[HandedIn], assignment: str, people: Iterable[
 
 
 def is_written_by_lms(file: HandedIn) -> bool:
-    """Whether any part of a file's path looks as if an LMS had written it."""
+    """Whether any part of a file's path has the layout of an LMS."""
     known, path = _Known((), {}), parts_of(file.name)
     return any(parse(file, path, place, known) for parse in _PARSERS for place in range(len(path)))
 
@@ -123,7 +123,7 @@ def _canvas(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> N
         late, owner = name.startswith("LATE_"), f"anon_{found['user']}"
         number = int(found["attachment"])
         return Named(file, Layout.CANVAS, owner, "", found["original"], number, late, anonymous=_HIDDEN_BY_CANVAS)
-    if (found := _CANVAS_WRITTEN.match(name)) is not None:  # typed into Canvas, or a link: no file of the learner's
+    if (found := _CANVAS_WRITTEN.match(name)) is not None:  # text typed into Canvas, or a link
         return _of_canvas(file, found["name"], found["user"], name, 0, bool(found["late"]))
     pairs = [pair for pair in _CANVAS_NUMBERS.finditer(name) if pair.start() > 0]
     if not pairs:
@@ -137,7 +137,7 @@ def _canvas(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> N
     owner = name[: pair.start()]
     late, number = owner.endswith("_LATE"), int(pair["attachment"])
     named = _of_canvas(file, owner.removesuffix("_LATE"), pair["user"], pair["original"], number, late)
-    # A group may be called "lab_3". Only where all users are known is it certain which of two numbers is one.
+    # A group may be called "lab_3". If the name has two numbers, the user's is certain only if all users are known.
     users = {pair["user"] for pair in pairs if known.people.find("canvas_id", pair["user"])}
     return replace(named, is_numbers_own=len(pairs) == 1 or (known.has_canvas_ids and users == {pair["user"]}))
 
@@ -175,7 +175,7 @@ def _exchange(file: HandedIn, path: Sequence[str], place: int, known: _Known) ->
     owner, original = found["student"], path[-1]
     named = Named(file, Layout.EXCHANGE, owner, "", original, attempt=f"{found['day']} {clock}", time=time)
     if known.assignment and found["assignment"] != known.assignment:
-        return replace(named, anonymous=f"it is for {found['assignment']}, and {known.assignment} is collected")
+        return replace(named, anonymous=f"it is for {found['assignment']}, but {known.assignment} is being collected")
     return replace(named, is_time=path[place + 1 :] == [TIMESTAMP])
 
 
@@ -184,7 +184,7 @@ def _blackboard(file: HandedIn, path: Sequence[str], place: int, known: _Known) 
     if found is None or place + 1 < len(path):
         return None
     head, clock = found["head"], found["clock"].replace("-", ":")
-    # The assignment's title and a login may both have a "_".
+    # Both the assignment's title and the login may contain "_".
     starts = [start.end() for start in re.finditer("_", head) if start.end() < len(head)]
     named = Named(file, Layout.BLACKBOARD, head, head, found["original"] or path[place])
     named = replace(named, attempt=f"{found['day']} {clock}", time=f"{found['day']} {clock}")
@@ -226,7 +226,7 @@ def _gradescope(file: HandedIn, path: Sequence[str], place: int, known: _Known) 
     number, original = found["number"], path[-1]
     who = known.submitters.get("/".join(path[: place + 1]))
     if who is None:
-        reason = "whose it is, is in Gradescope's submission_metadata.yml, which must lie beside its folder"
+        reason = "the owner is named in Gradescope's submission_metadata.yml, which must be beside its folder"
         return Named(file, Layout.GRADESCOPE, path[place], number, original, anonymous=reason)
     names = " and ".join(claim.name for claim in who.people)
     named = Named(file, Layout.GRADESCOPE, names, number, original, claims=who.people, is_numbers_own=True)

@@ -1,6 +1,6 @@
-"""Reads a file's name from its bytes. Zip files and folders seldom say in which encoding their names are written.
+"""Decodes file names. Zip files and folders rarely declare the encoding of their names.
 
-UTF-8 is recognised for certain. Any other encoding is a guess, so every reading is given: the roster decides.
+UTF-8 is recognised reliably. Any other encoding is a guess, so all plausible readings are returned; the roster decides.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import struct
 import zipfile
 import zlib
 
-# What zip programs on Windows, DOS and the Mac write: West and Central European, Japanese, Chinese.
+# Encodings that zip programs on Windows, DOS and the Mac write: West and Central European, Japanese, Chinese.
 _PAGES = ("cp850", "cp437", "cp1252", "mac_roman", "cp1250", "cp932", "gbk")
 _MISREAD_AS = ("cp437", "cp850", "cp1252", "latin-1", "mac_roman")
 _UTF8_FLAG = 0x800
@@ -18,7 +18,7 @@ _UNICODE_PATH = 0x7075  # Info-ZIP's extra field: the name in UTF-8
 
 
 def names_in_zip(member: zipfile.ZipInfo) -> tuple[str, ...]:
-    """Return a zip member's name as it may be read, the likeliest first; one where it is certain."""
+    """Return the possible names of a zip's member, the likeliest first."""
     if member.flag_bits & _UTF8_FLAG:
         return readings(member.orig_filename.encode("utf-8", "surrogateescape"))
     raw = member.orig_filename.encode("cp437")  # as zipfile decodes it
@@ -26,29 +26,29 @@ def names_in_zip(member: zipfile.ZipInfo) -> tuple[str, ...]:
 
 
 def names_on_disk(path: str) -> tuple[str, ...]:
-    """Return a path as it may be read, the likeliest first."""
+    """Return the possible readings of a path, the likeliest first."""
     return readings(os.fsencode(path))
 
 
 def readings(raw: bytes) -> tuple[str, ...]:
-    """Return what bytes may say, the likeliest first."""
+    """Return the possible texts of the bytes `raw`, the likeliest first."""
     try:
         name = raw.decode()
     except UnicodeDecodeError:
         return tuple(dict.fromkeys(filter(None, (_decoded(raw, page) for page in _PAGES)))) or (raw.decode("latin-1"),)
-    return tuple(dict.fromkeys((*_mended(name), name)))
+    return tuple(dict.fromkeys((*_repaired(name), name)))
 
 
-def _mended(name: str) -> list[str]:
-    """Return a name as it was before somebody unpacked it in the wrong encoding: "Jos├⌐" was "José"."""
+def _repaired(name: str) -> list[str]:
+    """Return the name before a program decoded it with the wrong encoding: "Jos├⌐" was "José"."""
     found = []
     for page in _MISREAD_AS:
         try:
-            mended = name.encode(page).decode()
+            repaired = name.encode(page).decode()
         except UnicodeError:
             continue
-        if mended != name:
-            found.append(mended)
+        if repaired != name:
+            found.append(repaired)
     return found
 
 
@@ -60,7 +60,7 @@ def _decoded(raw: bytes, page: str) -> str:
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> bytes:
-    """Return the name in Info-ZIP's extra field, b"" where there is none or it belongs to another name."""
+    """Return the name in Info-ZIP's extra field, b"" if there is none or it belongs to another name."""
     while len(extra) >= 4:
         kind, size = struct.unpack("<HH", extra[:4])
         field, extra = extra[4 : 4 + size], extra[4 + size :]

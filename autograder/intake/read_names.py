@@ -1,6 +1,4 @@
-"""Reads the names of all files of one download: in the layout of an LMS where they are written in one, else as people
-write them.
-"""
+"""Reads the names of all files of one download: in the layout of an LMS if they have one, otherwise as plain names."""
 
 from __future__ import annotations
 
@@ -16,11 +14,11 @@ from .source_files import HandedIn
 
 
 def read_names(files: Sequence[HandedIn], assignment: str, people: Sequence[Person] = ()) -> list[Named]:
-    """Read every file's name, in the layout that most of the names are written in.
+    """Read the name of each file.
 
     Args:
-        assignment: the chapter handed in; a plain file may be called after it.
-        people: everybody known. Who is among them tells how a name is meant.
+        assignment: the chapter that is collected; a plain file may be named after it.
+        people: all known people; they decide how ambiguous names are read.
     """
     written = read_lms_names(files, assignment, people)
     owners = Owners(people)

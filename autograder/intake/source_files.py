@@ -1,7 +1,7 @@
-"""The files in a folder or a zip of handed-in work, one after the other, without trusting any of them.
+"""Lists the files in a folder or zip of submissions, without trusting any of them.
 
-`autograder.intake.collect` reads them. Nothing is unpacked: a file's content is copied from where it lies, and never
-more of it than a notebook may weigh. What is not even looked at comes back with the reason.
+Used by `autograder.intake.collect`. Archives are not unpacked: a file's content is read in place, and never more than a
+notebook's maximum size. Files that are refused are returned with the reason.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ from .zip_directory import open_zip
 
 MAX_FILES = 100_000
 _CHUNK = 2**20
-_LONGEST_PATH, _LONGEST_NAME = 4096, 255  # characters; as file systems have it
+_LONGEST_PATH, _LONGEST_NAME = 4096, 255  # characters; the limits of Linux file systems
 _LINK = "it is a link, and links are not followed"
-_RATIO, _RATIO_FROM = 300, 2**20  # notebooks full of the same output shrink a hundredfold; a bomb a thousandfold
+# Repetitive notebooks compress a hundredfold, zip bombs a thousandfold.
+_RATIO, _RATIO_FROM = 300, 2**20  # refused above this ratio, if the file is larger than this many bytes
 
-# What a file may answer when it is read: `zipfile` raises nearly anything, for a member that is not as it says.
+# Errors while reading a file: `zipfile` raises nearly anything for a malformed member.
 _UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error)
 
 
 class Damaged(Exception):
-    """A file that cannot be read. Its text says why, as the reason for which it is not taken."""
+    """A file that cannot be read. Its text is the reason why it is not collected."""
 
 
 class Readable(Protocol):
-    """What gives bytes, a piece at a time."""
+    """A source of bytes that is read in chunks."""
 
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes, b"" at the end."""
@@ -52,10 +53,10 @@ class HandedIn:
     """One file.
 
     Args:
-        name: its path below the source, with "/".
+        name: its path relative to the source, with "/".
         size: in bytes.
-        opened: opens it for reading, and raises `Damaged`, then or later, if that cannot be done.
-        other_names: how its path may be read, too, where the encoding of its name is not known.
+        opened: opens it for reading; opening or reading raises `Damaged` if the file cannot be read.
+        other_names: other readings of its path, if the name's encoding is not known.
     """
 
     name: str
@@ -69,7 +70,7 @@ class HandedIn:
         return [part for part in self.name.split("/") if part]
 
     def copy_to(self, path: Path) -> None:
-        """Write the content to `path`, which appears there as a whole or not at all.
+        """Write the content atomically to `path`.
 
         Raises:
             Damaged: if it cannot be read.
@@ -80,13 +81,13 @@ class HandedIn:
                 target.write(chunk)
 
     def digest(self) -> str:
-        """Return a digest of the content."""
+        """Return the SHA-256 digest of the content."""
         with self.opened() as source:
             return digest(source)
 
 
 def digest(source: Readable) -> str:
-    """Return a digest of what is left to read in `source`."""
+    """Return the SHA-256 digest of the rest of `source`."""
     found = hashlib.sha256()
     for chunk in _chunks(source):
         found.update(chunk)
@@ -95,10 +96,10 @@ def digest(source: Readable) -> str:
 
 @contextmanager
 def handed_in(source: Path) -> Iterator[tuple[list[HandedIn], list[Skipped]]]:
-    """Open a folder or a zip, and give its files and what is refused of it. Sorted by name.
+    """Open a folder or a zip, and yield its files, sorted by name, and the files that are refused.
 
     Raises:
-        Problem: if `source` is neither, or holds too many files.
+        Problem: if `source` is neither, or contains too many files.
     """
     if source.is_dir():
         yield _split(_files_of_folder(source))
@@ -112,7 +113,7 @@ def handed_in(source: Path) -> Iterator[tuple[list[HandedIn], list[Skipped]]]:
     elif source.exists():
         raise Problem(f"{source} is neither a folder nor a zip file")
     else:
-        raise Problem(f"there is no {source}")
+        raise Problem(f"{source} does not exist")
 
 
 def _split(found: Iterator[HandedIn | Skipped]) -> tuple[list[HandedIn], list[Skipped]]:
@@ -121,7 +122,7 @@ def _split(found: Iterator[HandedIn | Skipped]) -> tuple[list[HandedIn], list[Sk
     for file in found:
         files.append(file) if isinstance(file, HandedIn) else skipped.append(file)
         if len(files) + len(skipped) > MAX_FILES:
-            raise Problem(f"there are more than {MAX_FILES:,} files; hand in a smaller folder or zip")
+            raise Problem(f"there are more than {MAX_FILES:,} files; collect a smaller folder or zip")
     return sorted(files, key=lambda file: file.name), skipped
 
 
@@ -155,7 +156,7 @@ def _files_of_folder(source: Path) -> Iterator[HandedIn | Skipped]:
         where = Path(os.fsdecode(error.filename))
         if where == source:
             raise Problem(f"{source} cannot be read: {error.strerror}")
-        yield Skipped(_names_below(source, where)[0], f"what is in this folder is not collected: {_why(error)}")
+        yield Skipped(_names_below(source, where)[0], f"the files in this folder are not collected: {_why(error)}")
 
 
 @contextmanager
@@ -170,7 +171,7 @@ def _opened(opener: Callable[[], IO[bytes]]) -> Iterator[Readable]:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads a file, and raises nothing but `Damaged`."""
+    """Reads a file, and turns reading errors into `Damaged`."""
 
     file: IO[bytes]
 
@@ -194,7 +195,7 @@ def _names_below(source: Path, path: Path) -> tuple[str, ...]:
 def _files_of_zip(archive: zipfile.ZipFile, source: Path) -> Iterator[HandedIn | Skipped]:
     if len(archive.infolist()) > MAX_FILES:
         raise Problem(
-            f"{source} holds {len(archive.infolist()):,} files, more than {MAX_FILES:,}: it is no class's work"
+            f"{source} contains {len(archive.infolist()):,} files, more than {MAX_FILES:,}: is it a class's work?"
         )
     for member in archive.infolist():
         name, *others = (name.replace("\\", "/") for name in names_in_zip(member))
@@ -211,13 +212,13 @@ def _files_of_zip(archive: zipfile.ZipFile, source: Path) -> Iterator[HandedIn |
 
 
 def _refuse(member: zipfile.ZipInfo, name: str, parts: list[str]) -> str:
-    """Return why a zip's member is not looked at, or ""."""
+    """Return why a zip's member is refused, or ""."""
     if not name or "\0" in name:
-        return "its name is none that a file can have"
+        return "its name is not a valid file name"
     if name.startswith("/") or (len(parts[0]) == 2 and parts[0][1] == ":") or ".." in parts:
         return "its path leads out of the archive"
     if len(name) > _LONGEST_PATH or len(max(parts, key=len)) > _LONGEST_NAME:
-        return "its name is longer than any file's can be"
+        return "its name is longer than a file name can be"
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind == stat.S_IFLNK:
         return _LINK
@@ -239,13 +240,13 @@ def _too_large(size: int) -> str:
 
 
 def _is_litter(parts: list[str]) -> bool:
-    """Whether a file is one that systems leave behind, and nobody hands in."""
+    """Whether a path belongs to a program or the operating system, and not to a submission."""
     hidden = any(part in ("__MACOSX", ".ipynb_checkpoints", ".git", "__pycache__") for part in parts)
     return hidden or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini") or parts[-1].startswith("._")
 
 
 def _chunks(source: Readable) -> Iterator[bytes]:
-    left = MAX_BYTES + 1  # whatever it said of its size
+    left = MAX_BYTES + 1  # the declared size may be wrong
     while left > 0 and (chunk := source.read(min(_CHUNK, left))):
         left -= len(chunk)
         yield chunk

@@ -1,8 +1,8 @@
-"""How much of a chapter a handed-in notebook holds: nothing, its untouched release, or somebody's work.
+"""Decides how much work a submitted notebook contains: no cells of the chapter, its untouched release, or work.
 
-`autograder.intake.collect` asks it where one person handed in several, for a file's name says less than what is in it:
-"Copy of 01.ipynb" may hold the work, and "01.ipynb" be as it was handed out. Nothing of a file runs, and one that keeps
-its reader busy, or fills its memory, costs nobody else's anything.
+`autograder.intake.collect` uses it if a learner submitted several notebooks, since names are unreliable: "Copy of
+01.ipynb" may contain the work while "01.ipynb" is the untouched release. No code of a file runs. A file that takes too
+much time or memory to read does not affect the others.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ NOTHING, RELEASED, WORK = 0, 1, 2
 
 
 class Worth:
-    """Looks into notebooks for work on an assignment, in a process of its own that ends with the block.
+    """Searches notebooks for work on an assignment, in a separate process that ends with the block.
 
-    Reading its chapter takes seconds, and waits for the first.
+    The chapter, which takes seconds to read, is read at the first call.
 
     Attributes:
-        unread: why a file was not looked into, by its name; it took more than any notebook may.
+        unread: the files that exceeded the limits on reading, by name, with the reason.
     """
 
     def __init__(self, folder: ClassFolder, assignment: str) -> None:
@@ -40,7 +40,7 @@ class Worth:
         self.unread: dict[str, str] = {}
 
     def __call__(self, file: HandedIn) -> int:
-        """Return NOTHING, RELEASED or WORK. What cannot be read may be work."""
+        """Return NOTHING, RELEASED or WORK. A file that cannot be read counts as WORK, since it may be."""
         try:
             with file.opened() as opened:
                 content = opened.read(MAX_BYTES + 1)
@@ -59,13 +59,13 @@ class Worth:
 
 
 def _held_in(content: bytes, chapter_folder: Path) -> int:
-    """Return how much the notebook in a file's content holds."""
+    """Return how much work the notebook in `content` contains."""
     release = release_of(read_chapter(chapter_folder))
     return held(understood(content)[0], release)
 
 
 def held(notebook: NotebookNode, release: Release) -> int:
-    """Return how much of `release` a notebook holds: NOTHING, RELEASED or WORK."""
+    """Return how much of `release` a notebook contains: NOTHING, RELEASED or WORK."""
     found = NOTHING
     for cell in notebook.cells:
         for name in _defined(cell) & release.exercises.keys():
@@ -76,7 +76,7 @@ def held(notebook: NotebookNode, release: Release) -> int:
 
 
 def _defined(cell: NotebookNode) -> set[str]:
-    """Return what a code cell gives a meaning to; where it does not parse, what its lines begin to define."""
+    """Return the names that a code cell binds; if it does not parse, the names in lines that start a definition."""
     if cell.cell_type != "code":
         return set()
     found = outline(cell.source)

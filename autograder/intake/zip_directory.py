@@ -1,7 +1,7 @@
-"""Opens a zip file of which single entries are wrong: Python's `zipfile` refuses all of it for one of them.
+"""Opens zip files with malformed directory entries. Python's `zipfile` refuses the whole file for one bad entry.
 
-`autograder.intake.source_files` opens what an LMS gives through here. The file is never changed; where its list of
-members cannot be read as it is, it is read as if the wrong fields were not there.
+Used by `autograder.intake.source_files`. The file itself is never changed: if `zipfile` cannot read its directory, a
+corrected copy of the directory is used.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ def open_zip(source: Path) -> zipfile.ZipFile:
     """Open a zip file for reading.
 
     Raises:
-        zipfile.BadZipFile, NotImplementedError, UnicodeError: if it has no list of members that can be read.
+        zipfile.BadZipFile, NotImplementedError, UnicodeError: if its directory cannot be read even when corrected.
     """
     try:
         return zipfile.ZipFile(source)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeError):
-        mended = _Mended(source)
+        corrected = _Corrected(source)
     try:
-        return zipfile.ZipFile(mended)
+        return zipfile.ZipFile(corrected)
     except BaseException:
-        mended.close()
+        corrected.close()
         raise
 
 
-class _Mended(io.RawIOBase):
-    """A zip file that reads as if its list of members had been written right."""
+class _Corrected(io.RawIOBase):
+    """A zip file with a corrected directory, as a readable file."""
 
     def __init__(self, source: Path) -> None:
         super().__init__()
@@ -74,14 +74,14 @@ class _Mended(io.RawIOBase):
 
 
 def _directory(file: BinaryIO) -> tuple[int, bytes]:
-    """Return where the list of members begins, and the list, mended; an empty one where it is not found."""
+    """Return the directory's offset in the file and its corrected bytes; (0, b"") if it is not found."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - _END_LENGTH - _LONGEST_COMMENT))
     begins, tail = file.tell(), file.read()
     place = tail.rfind(_END)
     if place < 0 or len(tail) < place + _END_LENGTH:
         return 0, b""
-    [length] = struct.unpack_from("<I", tail, place + 12)  # bytes, as zipfile reckons where it begins
+    [length] = struct.unpack_from("<I", tail, place + 12)  # in bytes; zipfile computes the start the same way
     start = begins + place - length
     if length == _IN_ZIP64 or start < 0:
         return 0, b""
@@ -116,7 +116,7 @@ def _is_utf8(name: bytes | bytearray) -> bool:
 
 
 def _is_sound(extra: bytes | bytearray, large: int) -> bool:
-    """Return whether a member's extra fields are as long as they say, and hold `large` numbers of eight bytes."""
+    """Whether a member's extra fields have the lengths they declare, and contain `large` 8-byte numbers."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)

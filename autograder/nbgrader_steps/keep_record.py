@@ -11,7 +11,7 @@ from traitlets import Unicode
 
 from ..classroom.class_folder import ClassFolder
 from ..classroom.gradebook import commit
-from ..classroom.graded_points import marks
+from ..classroom.graded_points import graded_points
 from ..classroom.record import Record
 from ..judge.verdict import Marked
 from ..outcomes import Outcome
@@ -44,6 +44,6 @@ class KeepRecord(NbGraderPreprocessor):
             sealed=marked.sealed if marked else True,
         )
         commit()  # first the grade, then the word that it is there
-        given = marks(names["db_url"], assignment, student).get(student, {})
-        record.write(folder.record_path(student, assignment), given)
+        points = graded_points(names["db_url"], assignment, student).get(student, {})
+        record.write(folder.record_path(student, assignment), points)
         return nb, resources

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from traitlets.utils.importstring import import_item
 
 from ..classroom.class_folder import ClassFolder, in_use
-from ..classroom.gradebook import kept_open, roll_back
+from ..classroom.gradebook import open_session, roll_back
 from ..classroom.record import Record, read_record
 from ..course.bundle import pack
 from ..nbgrader_steps.make_inert import INERT
@@ -84,7 +84,7 @@ def grade(
     with (
         in_use(folder),
         bounded,
-        kept_open(folder.gradebook_url),
+        open_session(folder.gradebook_url),
         tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar,
         interrupts.noted() as interrupted,
     ):

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.classroom.agreement import differences
 from autograder.classroom.class_folder import ClassFolder, _generate
-from autograder.classroom.graded_points import most
+from autograder.classroom.graded_points import max_points
 from autograder.classroom.results import class_results
 from autograder.course.chapter import Chapter
 from autograder.course.notebooks import cell_metadata, grade_id, read_text, to_text
@@ -42,10 +42,10 @@ def changed(new_toy_class: ClassFolder, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_points_are_the_gradebooks_and_differences_are_told(changed: ClassFolder, toy: Chapter) -> None:
-    worth = most(changed.gradebook_url, TOY)
+    worth = max_points(changed.gradebook_url, TOY)
     assert differences(toy, worth) == [
-        "explain (4 points) is not in solutions/: nobody judges it, so grade it by hand in the formgrader",
-        "scale_rows-shapes is worth 3 in the gradebook and 1 in solutions/: the gradebook's count",
+        "explain (4 points) is not in solutions/, so it is not judged: grade it by hand in the formgrader",
+        "scale_rows-shapes is worth 3 points in the gradebook, but 1 in solutions/: the gradebook's count",
     ]
     assert differences(toy, {cell.grade_id: cell.points for cell in toy.graded_cells}) == differences(toy, {}) == []
     results = class_results(changed, TOY)

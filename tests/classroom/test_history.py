@@ -12,8 +12,8 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.graded_points import GradedPoints, graded_points
 from autograder.classroom.history import BY_HAND, FIRST, REGRADED, RESUBMITTED, Grading, noticed, why
-from autograder.classroom.graded_points import Mark, marks
 from autograder.classroom.record import Record, read_record
 from autograder.classroom.results import class_results
 from autograder.judge.verdict import Verdict
@@ -38,8 +38,8 @@ def told(path: Path) -> list[tuple[float | None, str]]:
     return [(grading.score, grading.why) for grading in found.gradings]
 
 
-def by_hand(points: float) -> dict[str, Mark]:
-    return {"scale_rows-outputs": Mark(0.0, points, 0.0, waits=False)}
+def by_hand(points: float) -> dict[str, GradedPoints]:
+    return {"scale_rows-outputs": GradedPoints(0.0, points, 0.0, to_check=False)}
 
 
 def test_each_grading_is_kept_with_its_reason(tmp_path: Path) -> None:
@@ -151,4 +151,4 @@ def test_the_roster_in_the_gradebook_tells_who_is_missing(toy_class: ClassFolder
             gradebook.add_student(student)
     hand_in(toy_class, "ada", {})
     assert class_results(toy_class, TOY).missing == ("yan", "zoe")
-    assert marks(toy_class.gradebook_url, TOY) == {}
+    assert graded_points(toy_class.gradebook_url, TOY) == {}

@@ -120,7 +120,7 @@ def test_a_number_without_its_zeros_is_the_same_person(tmp_path: Path) -> None:
     assert (found.people["ada"].sis_id, found.people["ada"].participant) == ("00417", "Participant 7")
     assert (found.refused, [one.reason for one in found.to_check]) == (
         [],
-        ["ID number '417' is taken for ada's '00417', without its zeros"],
+        ["ID number '417' was read as ada's '00417', without its zeros"],
     )
     by_name = joined(tmp_path, "name,sis_id\nAda Lovelace,417\n")
     assert sorted(by_name.people) == ["ada", "bo"]
@@ -175,7 +175,7 @@ def test_who_is_found_by_a_key_is_not_told_as_found_by_the_name_alone(tmp_path: 
     found = joined(tmp_path, "student_id,name,login\nS001,Ada Lovelace,al\n")
     assert (sorted(found.people), found.to_check, found.refused) == (["ada", "bo"], [], [])
     near = joined(tmp_path, "student_id,name,sis_id\nS001,Ada Lovelace,417\n")
-    assert [one.reason for one in near.to_check] == ["ID number '417' is taken for ada's '00417', without its zeros"]
+    assert [one.reason for one in near.to_check] == ["ID number '417' was read as ada's '00417', without its zeros"]
 
 
 def test_student_ids_are_kept_as_the_class_has_them(tmp_path: Path) -> None:

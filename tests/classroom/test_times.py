@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autograder.classroom.class_folder import ClassFolder
-from autograder.classroom.times import Reading, Unclear, keep_reading, read_reading
+from autograder.classroom.times import Reading, Unclear, read_reading, store_reading
 from autograder.problems import Problem
 
 NOBODY_SAID = Reading()
@@ -108,7 +108,7 @@ def test_a_time_that_contradicts_what_was_said_is_asked_about(reading: Reading, 
 def test_what_was_said_is_remembered_and_a_zone_must_exist(tmp_path: Path) -> None:
     folder = ClassFolder(tmp_path)
     assert read_reading(folder) == NOBODY_SAID
-    keep_reading(folder, BERLIN)
+    store_reading(folder, BERLIN)
     assert read_reading(folder) == BERLIN
     with pytest.raises(Problem, match="Europe/Berlin"):
         Reading(zone="Berlin time")

@@ -39,11 +39,11 @@ def without_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["grade", "{tmp}/nowhere"], "there is no folder"),
+        (["grade", "{tmp}/nowhere"], "does not exist"),
         (["grade", "{tmp}"], "is not a class folder"),
         (["grade", "{class}", "99_other"], "has no assignment '99_other'; it has: 00_rows"),
-        (["report", "{tmp}/nowhere"], "there is no folder"),
-        (["collect", "{class}", TOY, "{tmp}/nothing"], "there is no"),
+        (["report", "{tmp}/nowhere"], "does not exist"),
+        (["collect", "{class}", TOY, "{tmp}/nothing"], "does not exist"),
         (["collect", "{class}", TOY, "{class}/gradebook.db"], "neither a folder nor a zip"),
         (["collect", "{class}", "99_other", "{tmp}"], "has no assignment"),
         (["collect", "{class}", TOY, "{class}"], "is the class folder itself"),
@@ -63,7 +63,7 @@ def test_a_slip_is_one_clear_line_and_exit_code_2(
 @pytest.mark.slow
 def test_a_slip_ends_the_process_with_that_code(tmp_path: Path) -> None:
     done = autograder("grade", tmp_path / "nowhere")
-    assert "there is no folder" in refusal(Said(done.returncode, done.stdout, done.stderr))
+    assert "does not exist" in refusal(Said(done.returncode, done.stdout, done.stderr))
 
 
 def test_a_command_that_does_not_exist_is_refused() -> None:

@@ -62,7 +62,7 @@ def test_two_rows_with_ones_numbers_stop_the_export(second: Person) -> None:
 def test_a_worksheet_of_another_assignment_is_refused() -> None:
     rows = Rows([row(name="Ada Lovelace", participant="Participant 733", email="ada@example.org")], "w.csv")
     receipt = Receipt("moodle", "x", "Ada Lovelace", "401")
-    with pytest.raises(Problem, match="is not of this assignment: s1 is Participant 733"):
+    with pytest.raises(Problem, match="is from another assignment: in it s1 is Participant 733"):
         rows.find(ADA, receipt)
     assert rows.find(ADA, Receipt("moodle", "x", "Ada Lovelace", "733")) == 0
     assert rows.find(ADA, Receipt("moodle", "x", "Lab 3", "17")) == 0  # the group's number

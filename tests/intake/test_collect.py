@@ -468,7 +468,7 @@ def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_collected(
     assert submitted(toy_class) == {"ada": "ada/ada.ipynb"}
     assert {file.name: file.reason for file in done.skipped} == {
         "bo/bo.ipynb": "it cannot be read (Permission denied)",
-        "closed": "what is in this folder is not collected: it cannot be read (Permission denied)",
+        "closed": "the files in this folder are not collected: it cannot be read (Permission denied)",
     }
 
 
@@ -520,10 +520,10 @@ def test_an_archive_of_too_many_files_is_refused(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("", "is empty"),
-        ("a,b\n1,2\n", "has no column that names people; its header is: a, b"),
-        ("name\n", "names nobody"),
+        ("a,b\n1,2\n", "has no column that identifies people; its header is: a, b"),
+        ("name\n", "contains no people"),
         ("student_id,name\ns1,Ada\nS/1,Bo\ns1,Cy\n", "'s1' would be the student id of two people"),
-        ("student_id\n...\n", "cannot be the name of a folder"),
+        ("student_id\n...\n", "cannot be used as a folder's name"),
         ("PK\x03\x04", "save it as CSV"),
     ],
 )
@@ -649,7 +649,7 @@ def test_an_untouched_release_never_beats_a_notebook_with_work_in_it(
         "di": files[f"di_4_14_Copia_de_{TOY}.ipynb"],
     }
     told = {file.name: file.reason for file in done.set_aside}
-    assert told[f"ada_1_10_{TOY}.ipynb"] == f"ada's ada_1_9_Copy_of_{TOY}.ipynb was taken: more is written in it"
+    assert told[f"ada_1_10_{TOY}.ipynb"] == f"ada's ada_1_9_Copy_of_{TOY}.ipynb was chosen: it contains more work"
     assert told[f"bo_2_8_{TOY}-1.ipynb"] == f"bo's bo_2_11_{TOY}.ipynb was taken"
 
 
@@ -670,7 +670,7 @@ def test_a_notebook_that_takes_too_long_to_look_into_is_told_and_the_others_are_
     assert done.taken == ["ada", "bo"]
     assert submitted(toy_class)["bo"] == files[f"bo_2_12_Copy_of_{TOY}.ipynb"]
     assert [(file.name, file.reason) for file in done.to_check] == [
-        (f"ada_1_10_{TOY}.ipynb", "reading it took more than 3 s, so it may hold no work at all")
+        (f"ada_1_10_{TOY}.ipynb", "reading it took more than 3 s, so it may contain no work")
     ]
 
 

@@ -364,7 +364,7 @@ def test_the_code_behind_a_mistake_says_how_many_wrote_it_and_marks_what_the_ref
     sample = CodeSample(("def f(q):", "    return q * '<b>'"), (False, True), wrote_it=3, of=5, cut=2)
     html = render([small_class], "class", NOON, [{("attention_scores", "forgot to scale"): sample}])
     found = only(BeautifulSoup(html, "html.parser"), ".code")
-    assert words(only(found, "summary")) == "The code behind it: 3 of 5 wrote it so"
+    assert words(only(found, "summary")) == "The code behind it: 3 of 5 wrote this"
     lines = only(found, "pre").get_text()
     assert lines == "def f(q):\ndiffers:     return q * '<b>'\n… and 2 more lines"
     assert [line.get_text() for line in found.select(".differs")] == ["differs:     return q * '<b>'\n"]
