@@ -92,7 +92,7 @@ def an_own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 @pytest.fixture(autouse=True, scope="session")
 def workers_stay() -> Iterator[None]:
     """Whatever tests grade, the workers are started once."""
-    with cluster.kept():
+    with cluster.reuse_workers():
         yield
 
 

@@ -141,7 +141,7 @@ def grade(
     sandbox = not no_sandbox and opened.config().Execute.get("sandbox", True)
     if sandbox and not scheduler and any(map(opened.students, names)):
         require_sandbox()
-    with cluster.kept():
+    with cluster.reuse_workers():
         for name in names:
             for folder_name in opened.misnamed(name):
                 why = "the folder's name is not UTF-8, so it cannot be stored in the gradebook"

@@ -36,7 +36,7 @@ def solved_cells(notebook: Path) -> list[NotebookNode]:
 
     The first code cell is taken for the imports; which cells are quizzes is not known.
     """
-    from .notebooks import EXERCISE_MARK, GRADE_MARK, is_set_up, read_text
+    from .notebooks import EXERCISE_PREFIX, GRADE_PREFIX, is_set_up, read_text
 
     cells = [cell for cell in read_text(notebook).cells if not is_set_up(cell.source)]
     imports = next((cell for cell in cells if cell.cell_type == "code"), None)
@@ -46,9 +46,9 @@ def solved_cells(notebook: Path) -> list[NotebookNode]:
         if cell is imports:
             cell.metadata["role"] = "imports"
         elif data and data["grade"]:
-            cell.metadata.update(check=mark.removeprefix(GRADE_MARK), points=data["points"])
+            cell.metadata.update(check=mark.removeprefix(GRADE_PREFIX), points=data["points"])
             cell.source = source
         elif data:
-            cell.metadata["exercise"] = mark.removeprefix(EXERCISE_MARK)
+            cell.metadata["exercise"] = mark.removeprefix(EXERCISE_PREFIX)
             cell.source = source
     return cells

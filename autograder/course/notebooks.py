@@ -20,7 +20,7 @@ from ..problems import Problem
 from .chapter import Chapter
 from .home import BADGE, Home
 
-EXERCISE_MARK, GRADE_MARK = "# exercise: ", "# grade: "
+EXERCISE_PREFIX, GRADE_PREFIX = "# exercise: ", "# grade: "
 MAX_BYTES = 150_000  # of a released notebook
 
 _PICTURE = re.compile(r"!\[([^\]]*)\]\((pictures/[\w.-]+)\)")
@@ -130,7 +130,7 @@ def exercise_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:
 
 def set_solution(notebook: NotebookNode, exercise: str, source: str) -> None:
     """Write `source` into the cell of `exercise`, under its mark."""
-    exercise_cell(notebook, exercise).source = f"{EXERCISE_MARK}{exercise}\n{source}"
+    exercise_cell(notebook, exercise).source = f"{EXERCISE_PREFIX}{exercise}\n{source}"
 
 
 def _set_up_cell(home: Home) -> NotebookNode:
@@ -171,10 +171,10 @@ def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:
     metadata = cell.metadata
     if "exercise" in metadata:
         name = metadata["exercise"]
-        return _graded(f"{EXERCISE_MARK}{name}\n{cell.source}", name)
+        return _graded(f"{EXERCISE_PREFIX}{name}\n{cell.source}", name)
     if "check" in metadata:
         name = metadata["check"]
-        return _graded(f"{GRADE_MARK}{name}\n{cell.source}", name.replace(".", "-"), points=metadata["points"])
+        return _graded(f"{GRADE_PREFIX}{name}\n{cell.source}", name.replace(".", "-"), points=metadata["points"])
     # A quiz's source holds its answers: folded away, in JupyterLab and on Colab.
     folded = {"jupyter": {"source_hidden": True}, "cellView": "form"} if metadata.get("role") == "quiz" else {}
     return new_code_cell(cell.source, id=_cell_id("code", index, cell.source), metadata=folded)

@@ -1,7 +1,7 @@
-"""Decides, outside the learner's process, whether what their code answers is right.
+"""Decides, outside the learner's process, whether the answers of their code are right.
 
-`judge.Judge` asks and compares; a `verdict.Verdict` is what it says of one graded cell. `learner_source` and
-`needed_cells` read what the learner wrote, and run nothing.
+`judge.Judge` asks and compares, and makes a `verdict.Verdict` for each graded cell. `learner_source` and `needed_cells`
+read the learner's source and never run it.
 """
 
 __all__ = ["interview", "judge", "learner_source", "needed_cells", "verdict"]

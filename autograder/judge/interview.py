@@ -1,6 +1,6 @@
-"""The way into a learner's kernel: an exam's questions as bytes, and the answers that came back, which may be anything.
+"""Sends an exam's questions to a learner's kernel as bytes, and reads the answers, which may be malformed or hostile.
 
-`autograder.nbgrader_steps.execute` runs the expressions that are made here in the kernel, and decides nothing.
+`autograder.nbgrader_steps.execute` runs in the kernel the expressions that this module makes.
 """
 
 from __future__ import annotations
@@ -14,63 +14,63 @@ from manyheads.calling import wire
 from manyheads.calling.call import Answer, Failure
 from manyheads.checking.exam import Exam
 
-from ..sandbox.mailbox import Letters
+from ..sandbox.mailbox import Mailbox
 
 _PROBE = '__import__("manyheads.calling.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _GRANT = '__import__("manyheads.earlier", fromlist=["grant"]).grant({request!r})'
 
 
 class Interview:
-    """Puts questions to one kernel.
+    """Exchanges questions and answers with one kernel.
 
     Args:
-        letters: the two files through which questions and answers go.
+        mailbox: the two files for questions and answers.
         granted: source by exercise: the stand-ins of earlier chapters that the kernel may use.
-        most: bytes that an answer may have.
+        most: the maximum size of the answers, in bytes.
     """
 
-    def __init__(self, letters: Letters, granted: Mapping[str, str], most: int) -> None:
-        self._letters, self._granted, self._most = letters, granted, most
+    def __init__(self, mailbox: Mailbox, granted: Mapping[str, str], most: int) -> None:
+        self._mailbox, self._granted, self._most = mailbox, granted, most
 
     def grant(self) -> str:
-        """Write down what earlier chapters built. Return the expression that gives it to the kernel."""
-        self._letters.ask(wire.dumps(dict(self._granted), {}))
-        return _GRANT.format(request=self._letters.request_path)
+        """Write the stand-ins of earlier chapters, and return the expression that makes the kernel read them."""
+        self._mailbox.ask(wire.dumps(dict(self._granted), {}))
+        return _GRANT.format(request=self._mailbox.request_path)
 
     def put(self, exam: Exam, stand_ins: Mapping[str, str]) -> None:
-        """Write down an exam's questions.
+        """Write an exam's questions.
 
         Args:
-            stand_ins: source by exercise, for what is lent.
+            stand_ins: source by exercise, for exercises that are replaced by a working version.
 
         Raises:
             OSError: if there is no room for them.
         """
-        self._letters.ask(_questions(exam, tuple(stand_ins.items()), tuple(self._granted)))
+        self._mailbox.ask(_questions(exam, tuple(stand_ins.items()), tuple(self._granted)))
 
     def probe(self) -> str:
-        """Return the expression that has the questions read and answered."""
-        return _PROBE.format(request=self._letters.request_path, answer=self._letters.answer_path)
+        """Return the expression that makes the kernel read and answer the questions."""
+        return _PROBE.format(request=self._mailbox.request_path, answer=self._mailbox.answer_path)
 
     def has_begun(self) -> bool:
-        """Return whether an answer came back, be it the beginning of one."""
-        return self._letters.is_answered()
+        """Return whether the kernel has started to answer."""
+        return self._mailbox.is_answered()
 
     def read(self, exam: Exam) -> Sequence[Answer]:
-        """Return the answers that came back, one for each of the exam's trials."""
+        """Return the kernel's answers, one for each of the exam's trials. Unreadable answers become failures."""
         try:
-            given, tensors = wire.loads(self._letters.answer(self._most), self._most)
-            answers = [wire.Unpacker(tensors).answer(packed) for packed in given["answers"]]
+            document, tensors = wire.loads(self._mailbox.answer(self._most), self._most)
+            answers = [wire.Unpacker(tensors).answer(packed) for packed in document["answers"]]
         except (wire.WireError, SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
-            return nothing_came(exam, error)
+            return unreadable(exam, error)
         if len(answers) != len(exam.trials):
-            return no_answer(exam, "NoAnswer", f"{len(answers)} answers came to {len(exam.trials)} questions")
+            return no_answer(exam, "NoAnswer", f"there were {len(answers)} answers to {len(exam.trials)} questions")
         return answers
 
 
-def nothing_came(exam: Exam, error: Exception) -> Sequence[Answer]:
-    """Return the answers of a kernel from which nothing came that can be judged."""
-    return no_answer(exam, "NoAnswer", f"nothing that can be judged came back ({error})")
+def unreadable(exam: Exam, error: Exception) -> Sequence[Answer]:
+    """Return failures in place of answers that could not be exchanged or read."""
+    return no_answer(exam, "NoAnswer", f"your code's answers could not be read ({error})")
 
 
 def no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:
@@ -80,7 +80,7 @@ def no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:
 
 @lru_cache(maxsize=64)
 def _questions(exam: Exam, stand_ins: tuple[tuple[str, str], ...], granted: tuple[str, ...]) -> bytes:
-    """Return an exam's questions as `manyheads.calling.probe` reads them: the same for every submission."""
+    """Return an exam's questions in the format of `manyheads.calling.probe`. They are the same for every submission."""
     document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
     packer = wire.Packer()
     document["calls"] = [packer.call(trial.call) for trial in exam.trials]

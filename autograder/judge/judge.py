@@ -1,7 +1,7 @@
-"""The judge: decides, outside the learner's process, whether what their code answers is right.
+"""The judge: decides, outside the learner's process, whether the answers of their code are right.
 
-It sets the exam from the class's secret seed, has the calls carried out in the learner's kernel (`Ask`), and
-compares what comes back. Expected values, reference code and scores never leave this process.
+It draws the exams from the class's secret seed, asks the learner's kernel to carry out the calls (`Ask`), and compares
+the answers. Expected values, reference code and scores never leave this process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Judge:
     """Judges one submission, graded cell by graded cell, in the notebook's order.
 
     Args:
-        chapter: what was set.
+        chapter: the chapter of the submission.
         seed: the class's secret seed.
     """
 
@@ -32,12 +32,12 @@ class Judge:
         self.verdicts: list[Verdict] = []
         self._settled: dict[tuple[str, str], tuple[Finding | None, tuple[str, ...]]] = {}  # by exercise and check
 
-    def mark(self, cell: GradedCell, ask: Ask, source: str) -> Verdict:
-        """Judge one graded cell and remember the verdict.
+    def verdict_for(self, cell: GradedCell, ask: Ask, source: str) -> Verdict:
+        """Judge one graded cell, and store the verdict.
 
         Args:
-            ask: the way into the learner's kernel.
-            source: every cell in which the learner wrote the exercise, "" where there is none.
+            ask: asks the learner's kernel.
+            source: the source of all cells in which the learner wrote the exercise; "" if there is none.
         """
         exam = self.exams[cell.exercise]
 
@@ -45,12 +45,13 @@ class Judge:
             judged = [v for v in self.verdicts if v.exercise == other.exercise]
             if len(judged) == len(CHECKS):
                 return any(verdict.stage != PASSED or verdict.carried for verdict in judged)
-            # Its checks stand below this one. Where a working one is lent, they are decided before: what is lent could
-            # be kept, and handed in as the learner's own.
+            # Its checks come after this one, but are decided now, before a stand-in is given: the learner's code could
+            # store the stand-in and return it as its own solution later.
             answers = ask(other, {})
             if not diagnosis.fails(other, answers) or all(a.failure == missing(other.exercise) for a in answers):
                 return False
-            # What is lent holds what it builds on. Where that is still to come, it could be handed in below.
+            # A stand-in contains the exercises that it builds on. If one of them is still to be judged, the learner's
+            # code could return that part as its own solution.
             if any(self._is_to_come(name, ask) for name in foundations(self.exams, other.exercise)):
                 return False
             for check in CHECKS:
@@ -61,7 +62,7 @@ class Judge:
 
         taken = ready_made(source, self.chapter.earlier)
         if taken:
-            why = f"Your code takes {taken} ready-made from the course itself.\nWrite {cell.exercise} on your own."
+            why = f"Your code uses {taken}, the course's ready-made solution.\nWrite {cell.exercise} yourself."
             return self._remember(cell, Finding(wording.Message(why), "forbidden"), ())
         settled = self._settled.get((cell.exercise, cell.check))
         if settled and diagnosis.forbidden_in(exam, source) is None:
@@ -70,13 +71,13 @@ class Judge:
         return self._remember(cell, finding, carried)
 
     def _is_to_come(self, exercise: str, ask: Ask) -> bool:
-        """Return whether an exercise is neither judged nor there."""
+        """Return whether an exercise is neither judged nor defined yet."""
         if any(verdict.exercise == exercise for verdict in self.verdicts):
             return False
         return all(answer.failure == missing(exercise) for answer in ask(self.exams[exercise], {}))
 
     def give_up(self, cell: GradedCell, stage: str, reason: str) -> Verdict:
-        """Record that a cell could not be judged, because of what the learner's code did."""
+        """Store a verdict without points for a cell that could not be judged because of the learner's code."""
         return self._remember(cell, Finding(wording.Message(reason), stage), ())
 
     def _remember(self, cell: GradedCell, finding: Finding | None, carried: tuple[str, ...]) -> Verdict:

@@ -1,6 +1,7 @@
-"""What a learner wrote for one exercise, wherever in the notebook it stands: what the look for forbidden names reads.
+"""Collects the source that a learner wrote for each exercise, from the whole notebook.
 
-`autograder.nbgrader_steps.execute.Execute` asks it before it runs a submission. It reads source and never runs it.
+`autograder.nbgrader_steps.execute.Execute` calls it before it runs a submission, and the judge searches the source for
+forbidden names. It reads source and never runs it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Collection, Sequence
 
 from nbformat import NotebookNode
 
-from ..course.notebooks import EXERCISE_MARK, grade_id
+from ..course.notebooks import EXERCISE_PREFIX, grade_id
 from ..notebook.outline import outline, statements
 
 
 def sources(notebook: NotebookNode, exercises: Collection[str]) -> dict[str, str]:
-    """Return, by exercise, the source of every cell in which the learner writes it, wherever it stands, and of the
-    helpers that it calls from other cells. Another exercise is no helper: it has its own rules.
+    """Return, by exercise, the source of all cells that define it, and of the helpers in other cells that it uses.
+
+    Other exercises do not count as helpers, because they have their own rules.
     """
     cells = [(grade_id(cell), cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     helpers = _Helpers(cells, exercises)
@@ -24,61 +26,61 @@ def sources(notebook: NotebookNode, exercises: Collection[str]) -> dict[str, str
 
 
 def _source_of(cells: Sequence[tuple[str, str]], exercise: str, helpers: _Helpers) -> str:
-    """Return what `sources` says of one exercise.
+    """Return the source of one exercise and its helpers.
 
     Args:
-        cells: nbgrader's name and the source of each.
+        cells: nbgrader's id and the source of each cell.
     """
-    mark = f"{EXERCISE_MARK}{exercise}\n"
+    marker_line = f"{EXERCISE_PREFIX}{exercise}\n"
     own = {
-        place: source
-        for place, (name, source) in enumerate(cells)
-        if name == exercise or source.startswith(mark) or exercise in outline(source).binds
+        index: source
+        for index, (name, source) in enumerate(cells)
+        if name == exercise or source.startswith(marker_line) or exercise in outline(source).binds
     }
     return "\n".join([*own.values(), *helpers.of(own)])
 
 
 class _Helpers:
-    """What the cells of a notebook give a meaning to, statement by statement. Each is read once for all exercises."""
+    """The statements of a notebook by the names that they bind, read once for all exercises."""
 
     def __init__(self, cells: Sequence[tuple[str, str]], exercises: Collection[str]) -> None:
         self._exercises = frozenset(exercises)
         self._uses = [outline(source).uses for _, source in cells]
-        self._statements: list[tuple[int, str, frozenset[str]]] = []  # cell, text, names that it reads
-        self._binders: dict[str, list[int]] = {}  # by name, places among the statements
-        for place, (_, source) in enumerate(cells):
+        self._statements: list[tuple[int, str, frozenset[str]]] = []  # index of the cell, text, names that it reads
+        self._binders: dict[str, list[int]] = {}  # by name, indices into the statements
+        for index, (_, source) in enumerate(cells):
             for statement in statements(source):
                 found = outline(statement)
                 for name in found.binds - self._exercises:
                     self._binders.setdefault(name, []).append(len(self._statements))
-                self._statements.append((place, statement, found.uses))
+                self._statements.append((index, statement, found.uses))
 
     def of(self, own: Collection[int]) -> list[str]:
-        """Return the statements of other cells than `own` that give a meaning to a name that these read, directly or
-        through others, in the order in which they are needed.
+        """Return the statements outside the cells `own` that bind names which these cells read, directly or indirectly.
+
+        They are in the order in which they are found.
         """
         found: dict[str, None] = {}
         known = set(self._exercises)
-        wanted = [name for place in own for name in self._uses[place]]
+        wanted = [name for index in own for name in self._uses[index]]
         while wanted:
             name = wanted.pop()
             if name in known:
                 continue
             known.add(name)
             for number in self._binders.get(name, ()):
-                place, statement, uses = self._statements[number]
-                if place not in own and statement not in found:
+                index, statement, uses = self._statements[number]
+                if index not in own and statement not in found:
                     found[statement] = None
                     wanted += uses
         return list(found)
 
 
 def ready_made(source: str, granted: Collection[str]) -> str | None:
-    """Return what `source` takes ready-made from the course's own stand-ins, None where it takes none.
+    """Return the name of a stand-in of the course that `source` uses without permission, or None.
 
     Args:
-        granted: the exercises of earlier chapters: `manyheads.earlier` is there for these. What is being learnt now,
-            or later, is not to be had there.
+        granted: the exercises of earlier chapters, which may be imported from `manyheads.earlier`.
     """
     if not any(word in source for word in ("earlier", "stand_in")):
         return None
@@ -88,7 +90,7 @@ def ready_made(source: str, granted: Collection[str]) -> str | None:
         return None
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "manyheads.earlier":
-            # whose: a lesson's first cell prints with it whose code its chapter goes on with
+            # `whose` is allowed: a lesson's first cell uses it to print whose code the chapter continues with
             taken = [alias.name for alias in node.names if alias.name not in granted and alias.name != "whose"]
         elif isinstance(node, ast.ImportFrom) and node.module == "manyheads":
             taken = [alias.name for alias in node.names if alias.name == "earlier"]

@@ -1,10 +1,9 @@
-"""Which cells of a submission the grade can depend on. The others are not run: a lesson's own demonstrations, pictures,
-widgets and trainings are most of what a notebook computes.
+"""Finds the cells of a submission that cannot affect its grade. They are not run: a lesson's demonstrations, pictures,
+widgets and trainings take most of a notebook's time.
 
-`autograder.nbgrader_steps.execute.Execute` asks before it runs anything. Whatever the learner wrote or changed runs,
-always. A cell of the lesson is left out only where nothing that runs has a use for a name that it gives a meaning to,
-or for an object that it changes; and where the learner's code might look names up in a way that its source does not
-show, everything runs. It reads source and never runs it.
+`autograder.nbgrader_steps.execute.Execute` calls it before it runs a submission. Everything that the learner wrote or
+changed runs. A lesson cell is left out only if no cell that runs reads a name it binds or an object it may mutate. If
+the learner's code may look up names dynamically, everything runs. This module reads source and never runs it.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from ..course.chapter import Chapter
 from ..course.notebooks import is_set_up
 from ..notebook.outline import parse
 
-# Whoever uses one of these may find any name by its text.
+# Code that uses one of these names may look up any other name dynamically.
 _LOOKS_UP = {"__builtins__", "__import__", "__main__", "builtins", "eval", "exec", "gc", "get_ipython", "globals"}
 _LOOKS_UP |= {"importlib", "inspect", "locals", "runpy", "sys", "vars"}
 
@@ -32,47 +31,47 @@ class _Names:
     """The names in one cell.
 
     Args:
-        gives: those that it gives a meaning to, or whose objects it may change.
-        uses: all that it mentions.
-        imports: those that it imports.
-        takes_all: whether it imports everything from somewhere, so that `gives` is not the whole.
+        changes: names that it binds, or whose objects it may mutate.
+        uses: all names that it mentions.
+        imports: names that it imports.
+        has_star: whether it has a star import, so that `changes` is incomplete.
     """
 
-    gives: frozenset[str]
+    changes: frozenset[str]
     uses: frozenset[str]
     imports: frozenset[str] = frozenset()
-    takes_all: bool = False
+    has_star: bool = False
 
 
 def left_out(cells: Sequence[NotebookNode], chapter: Chapter) -> frozenset[int]:
-    """Return the places of the cells that no grade depends on.
+    """Return the indices of the cells that cannot affect the grade.
 
     Args:
-        cells: the submission's.
-        chapter: the lesson that it is of.
+        cells: the cells of the submission.
+        chapter: its chapter.
     """
     lesson = _demonstrations(chapter)
-    names = {place: _names(cell.source) for place, cell in enumerate(cells) if cell.cell_type == "code"}
-    optional = {place for place in names if cells[place].source.strip() in lesson or is_set_up(cells[place].source)}
+    names = {index: _names(cell.source) for index, cell in enumerate(cells) if cell.cell_type == "code"}
+    optional = {index for index in names if cells[index].source.strip() in lesson or is_set_up(cells[index].source)}
     running = names.keys() - optional
-    if any(names[place].uses & _LOOKS_UP for place in running):
+    if any(names[index].uses & _LOOKS_UP for index in running):
         return frozenset()
     modules = frozenset().union(*(found.imports for found in names.values()))
     while True:
-        used = frozenset().union(*(names[place].uses for place in running))
-        wanted = {place for place in optional - running if _is_wanted(names[place], used, modules)}
+        used = frozenset().union(*(names[index].uses for index in running))
+        wanted = {index for index in optional - running if _is_wanted(names[index], used, modules)}
         if not wanted:
             return frozenset(optional - running)
         running |= wanted
 
 
 def _is_wanted(names: _Names, used: Collection[str], modules: Collection[str]) -> bool:
-    return names.takes_all or any(name in used for name in names.gives if name in names.imports or name not in modules)
+    return names.has_star or any(name in used for name in names.changes if name in names.imports or name not in modules)
 
 
 @lru_cache(maxsize=32)
 def _demonstrations(chapter: Chapter) -> frozenset[str]:
-    """Return the sources of the lesson's code cells in which nothing is exercised or checked."""
+    """Return the sources of the lesson's code cells that are neither exercises nor checks."""
     return frozenset(
         cell.source.strip()
         for cell in chapter.cells
@@ -83,29 +82,33 @@ def _demonstrations(chapter: Chapter) -> frozenset[str]:
 @lru_cache(maxsize=2048)
 def _names(source: str) -> _Names:
     tree = parse(source)
-    if tree is None:  # it will not run either; what it mentions is kept for it all the same
+    if tree is None:  # the cell will not run, but other cells are still run for the names that it mentions
         return _Names(frozenset(), frozenset(re.findall(r"\w+", source)))
     try:
         table = symtable.symtable(ast.unparse(tree), "<cell>", "exec")
-    except (SyntaxError, ValueError, RecursionError):  # `return` outside a function: it parses, and does not compile
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+    ):  # e.g. `return` outside a function, which parses but does not compile
         return _Names(frozenset(), frozenset(re.findall(r"\w+", source)))
     symbols = list(_of_the_notebook(table))
     uses = {symbol.get_name() for symbol in symbols}
     imports = {symbol.get_name() for symbol in symbols if symbol.is_imported()}
-    gives = {symbol.get_name() for symbol in symbols if symbol.is_assigned()} | imports
-    takes_all = False
+    changes = {symbol.get_name() for symbol in symbols if symbol.is_assigned()} | imports
+    has_star = False
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            takes_all = takes_all or any(alias.name == "*" for alias in node.names)
+            has_star = has_star or any(alias.name == "*" for alias in node.names)
         elif isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
-            gives |= _base(node) & uses
+            changes |= _base(node) & uses
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            gives |= _base(node.func) & uses  # words.append(…): it may change what stands before the dot
-    return _Names(frozenset(gives), frozenset(uses), frozenset(imports), takes_all)
+            changes |= _base(node.func) & uses  # a method such as words.append(…) may mutate its object
+    return _Names(frozenset(changes), frozenset(uses), frozenset(imports), has_star)
 
 
 def _of_the_notebook(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
-    """Yield what a cell knows of the notebook's own names; a function's parameters and variables are its own."""
+    """Yield the notebook's global names in a cell; parameters and local variables of functions are left out."""
     at_top = table.get_type() == "module"
     for symbol in table.get_symbols():
         if at_top or symbol.is_global():
@@ -115,7 +118,7 @@ def _of_the_notebook(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
 
 
 def _base(node: ast.expr) -> set[str]:
-    """Return the name at the very left of `a.b[c].d`; what a call returns has none."""
+    """Return the leftmost name of `a.b[c].d` as a set; the empty set if that is a call or another expression."""
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return {node.id} if isinstance(node, ast.Name) else set()

@@ -1,6 +1,6 @@
-"""What the judge says of one graded cell, and what became of a whole submission.
+"""The judge's verdict on one graded cell, and the result for a whole submission.
 
-Both travel from worker to parent and into the record.
+Workers return both to the grading process, which stores them in the record.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ PASSED = "passed"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge says of one graded cell.
+    """The judge's verdict on one graded cell.
 
     Args:
-        exercise: what was judged.
+        exercise: the exercise.
         check: "shapes" or "outputs".
-        grade_id: nbgrader's name for the cell.
-        points: what the check is worth.
-        earned: points given, 0 or all.
-        stage: "passed", or which comparison failed: "unsolved", "ran", "shape", "values", …
-        message: what the learner reads in the feedback.
+        grade_id: nbgrader's id of the cell.
+        points: the check's maximum points.
+        earned: the points earned: 0 or all.
+        stage: "passed", or the comparison that failed: "unsolved", "ran", "shape", "values", …
+        message: the message to the learner in the feedback.
         misconception: the known mistake that the answers show, or None.
-        carried: exercises that stand-ins worked for, because the learner's own had lost their points already.
+        carried: exercises replaced by stand-ins, because the learner's own versions lost their points already.
     """
 
     exercise: str
@@ -42,19 +42,19 @@ class Verdict:
     carried: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return a dict that `from_json` reads."""
+        """Return the verdict as a dict for JSON."""
         return dict(vars(self))
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Verdict:
-        """The way back from `to_json`."""
+        """Return the verdict that `to_json` converted to `data`."""
         return cls(**{**data, "carried": tuple(data["carried"])})
 
     def outputs(self) -> list[NotebookNode]:
         """Return the graded cell's outputs: what nbgrader scores and the feedback shows."""
         if self.stage == PASSED:
             return [NotebookNode(output_type="stream", name="stdout", text=self.message + "\n")]
-        from manyheads.checking import wording  # with torch, which whoever only reads verdicts does without
+        from manyheads.checking import wording  # imports torch, which is only needed here
 
         title = wording.failed_title(self.exercise, self.check)
         lines = wording.failed_lines(title, self.message)
@@ -62,14 +62,14 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Marked:
-    """What became of one submission's notebook.
+class Judged:
+    """The result of running and judging one submission.
 
     Args:
         outcome: how the submission ended.
-        reason: why, for a person; for graded "", or what a person should look at.
-        verdicts: of the graded cells, in the notebook's order.
-        seconds: wall time from the kernel's start to its end.
+        reason: why, in words; for "graded", "" or what a person should look at.
+        verdicts: the verdicts on the graded cells, in the order in which they were judged.
+        seconds: wall time of running and judging it.
         sealed: whether it ran in the sandbox.
     """
 

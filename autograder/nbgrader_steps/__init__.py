@@ -1,7 +1,7 @@
-"""The course's own steps among nbgrader's: realign, run and judge, make inert, keep a record.
+"""The course's own steps for nbgrader: realign, run and judge, make inert, write the record.
 
-`autograder.class_folder.configure` enters them in a class's `nbgrader_config.py`. `untrusted` is the part of
-them that reads what a learner wrote, in a process that may die of it.
+`autograder.class_folder.configure` adds them to a class's nbgrader configuration. The functions in `untrusted` process
+learners' notebooks; they run in a separate process with limits.
 """
 
 __all__ = ["execute", "make_inert", "realign", "untrusted"]

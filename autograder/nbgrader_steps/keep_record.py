@@ -1,4 +1,4 @@
-"""nbgrader's step that writes what became of a submission beside the gradebook."""
+"""The nbgrader step that writes a submission's record beside the gradebook."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ..classroom.class_folder import ClassFolder
 from ..classroom.gradebook import commit
 from ..classroom.graded_points import graded_points
 from ..classroom.record import Record
-from ..judge.verdict import Marked
+from ..judge.verdict import Judged
 from ..outcomes import Outcome
-from ..realign.repairs import kept
+from ..realign.repairs import stored_repairs
 
 
 class KeepRecord(NbGraderPreprocessor):
-    """Writes the outcome of a submission beside the gradebook, where the report finds it."""
+    """Writes the record of a submission, which the report and the feedback read."""
 
     class_folder = Unicode(help="The class folder.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Write the record of the submission that `resources` speaks of."""
-        marked: Marked | None = resources.get("manyheads")
+        """Commit the gradebook, and write the record of the submission described by `resources`."""
+        judged: Judged | None = resources.get("manyheads")
         names = resources["nbgrader"]
         folder = ClassFolder(Path(self.class_folder))
         student, assignment = names["student"], names["assignment"]
@@ -35,15 +35,15 @@ class KeepRecord(NbGraderPreprocessor):
         record = Record.of(
             student=student,
             assignment=assignment,
-            outcome=marked.outcome if marked else Outcome.NEEDS_REVIEW,
-            reason=marked.reason if marked else "it was saved without being judged",
+            outcome=judged.outcome if judged else Outcome.NEEDS_REVIEW,
+            reason=judged.reason if judged else "it was saved without being judged",
             fingerprint=fingerprint,
-            verdicts=marked.verdicts if marked else (),
-            seconds=marked.seconds if marked else 0.0,
-            repairs=kept(nb),
-            sealed=marked.sealed if marked else True,
+            verdicts=judged.verdicts if judged else (),
+            seconds=judged.seconds if judged else 0.0,
+            repairs=stored_repairs(nb),
+            sealed=judged.sealed if judged else True,
         )
-        commit()  # first the grade, then the word that it is there
+        commit()  # before the record, which says that the grade is saved
         points = graded_points(names["db_url"], assignment, student).get(student, {})
         record.write(folder.record_path(student, assignment), points)
         return nb, resources

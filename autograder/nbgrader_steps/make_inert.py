@@ -1,8 +1,8 @@
-"""Makes what a learner wrote and showed inert, before a browser draws it: feedback, the formgrader's page, JupyterLab.
+"""Makes learners' text and outputs safe for a browser: for feedback, the formgrader's pages and JupyterLab.
 
-`autograder.class_folder.configure` enters it in a class's configuration in two places. `MakeInert` is the step that
-leaves in an autograded notebook only outputs that show something and do nothing. The functions take the place of
-nbconvert's filters of the same names, through which nbgrader's templates put prose and HTML on a page.
+`autograder.class_folder.configure` uses it in two places of a class's configuration. `MakeInert` is the step that
+removes active content from the outputs of an autograded notebook. The functions replace nbconvert's filters of the same
+names, with which nbgrader's templates render Markdown and HTML.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pygments.token import STANDARD_TYPES
 from ..safe_text import without_controls
 
 # fmt: off
-INERT = "inert"  # a resource that says that `autograder.nbgrader_steps.untrusted` has made the notebook inert
+INERT = "inert"  # the resource set if `autograder.nbgrader_steps.untrusted` has made the notebook inert already
 _TAGS = frozenset((
     "a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3",
     "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "mark", "ol", "p", "pre", "s", "samp", "small", "span", "strong",
@@ -29,10 +29,10 @@ _TAGS = frozenset((
 ))
 # fmt: on
 _DROPPED = {"script", "style", "template", "noscript", "iframe", "object", "embed", "title", "textarea", "xmp", "svg"}
-_ATTRIBUTES = {  # with what each may hold
+_ATTRIBUTES = {  # with a pattern for the allowed values
     ("a", "href"): r"(?:https?://|mailto:|#)[^\x00-\x20]*+",
     ("a", "title"): r".*+",
-    # Only what the page itself holds: an address, of this server or another, would be asked for when it is opened.
+    # Only images within the page: opening the page would request any URL, of this server or another.
     ("img", "src"): r"data:image/(?:png|jpeg|gif|svg\+xml);base64,[A-Za-z0-9+/=\s]*+",
     ("img", "alt"): r".*+",
     ("img", "title"): r".*+",
@@ -43,20 +43,21 @@ _ATTRIBUTES = {  # with what each may hold
     **{(tag, name): r"\d{1,3}" for tag in ("td", "th") for name in ("colspan", "rowspan")},
 }
 _ALLOWED = {tag: {name for of, name in _ATTRIBUTES if of == tag} for tag in _TAGS}
-# Those of highlighted code, and no other: the page's own style sheet has some that cover the whole window.
+# Only the classes of highlighted code: some classes of the page's style sheet would cover the whole window.
 _CLASSES = {*filter(None, STANDARD_TYPES.values()), "highlight", "hl-ipython3", "hl-python"}
-# What shows outside of its box lies under the page's own text, wherever TeX or markup has moved it to.
+# Content that TeX or markup positions outside of this box is clipped, so it cannot cover the page.
 _BOX = '<div style="contain: content; overflow: auto">{}</div>'
-# TeX that loads, links, or places things anywhere on the page. MathJax's safe mode refuses most of it, not all.
+# TeX commands that load, link, or position content anywhere on the page. MathJax's safe mode blocks most, not all.
 _TEX = re.compile(r"\\(require|href|url|class|cssId|style|unicode|mmlToken|bbox|includegraphics|def|newcommand|let)\b")
-# Characters of HTML and of prose that are read; longer ones are shown as text.
+# Characters of HTML and of Markdown; longer texts are shown unrendered.
 _LONGEST, _LONGEST_PROSE = 200_000, 50_000
 _MOST_TAGS, _DEEPEST, _MOST_FORMATS = 60_000, 300, 30
-# What begins a formula, whose end is then looked for in all that follows; no lesson has a tenth as many in a cell.
+# Delimiters that start a formula: each costs a search for its end in the rest of the text. No cell of a lesson has a
+# tenth as many.
 _MATH, _MOST_MATH = ("\\begin{", "\\\\(", "\\\\[", "$$"), 300
 _TAG = re.compile(r"<(/?)([A-Za-z]\w*)")
 _VOID = ("br", "hr", "img", "input", "wbr", "col")
-# A browser opens these again after each paragraph that they were not closed in.
+# If these are not closed, a browser reopens them in every following paragraph.
 _FORMATS = frozenset(["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"])
 _SHOWN = ("text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
@@ -65,30 +66,30 @@ _LARGEST = 5000  # pixels of a picture's side
 
 @pass_context
 def markdown2html(context: Any, source: str) -> str:
-    """Return prose as HTML that shows it and does nothing else."""
+    """Render Markdown as safe HTML."""
     if len(source) > _LONGEST_PROSE or sum(map(source.count, _MATH)) > _MOST_MATH:
         return _as_text(source)
     attachments = context.get("cell", {}).get("attachments", {})
     renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     try:
         rendered = MarkdownWithMath(renderer=renderer).render(source)
-    except Exception:  # it is a learner's text, and many things can be wrong with it
+    except Exception:  # malformed text can raise many kinds of exceptions
         return _as_text(source)
     return harmless_html(rendered)
 
 
 def clean_html(element: Any) -> str:
-    """Return HTML without anything that acts or loads, in a box that it cannot leave."""
+    """Return HTML without scripts and external content, in a box that clips it."""
     text = element.decode(errors="replace") if isinstance(element, bytes) else str(element)
     return _BOX.format(harmless_html(text))
 
 
 def harmless_html(text: str) -> str:
-    """Return HTML without anything that acts, loads, or has a meaning on the page that it comes to stand in."""
+    """Return HTML without scripts, external content, and classes of the surrounding page."""
     if len(text) > _LONGEST or not _is_quick(text):
         return _as_text(text)
     cleaned = nh3.clean(
-        text.encode(errors="replace").decode(),  # half a surrogate pair is nothing that can be shown
+        text.encode(errors="replace").decode(),  # replaces lone surrogates
         tags=set(_TAGS),
         clean_content_tags=_DROPPED,
         attributes=_ALLOWED,
@@ -101,15 +102,15 @@ def harmless_html(text: str) -> str:
 
 
 def strip_files_prefix(text: str) -> str:
-    """Return `text` as it is: nbconvert's filter would make another address of one that was found harmless."""
+    """Return `text` unchanged: nbconvert's filter would change URLs after they were checked."""
     return text
 
 
 class MakeInert(NbGraderPreprocessor):
-    """Leaves in a graded notebook only outputs that show something and do nothing."""
+    """Removes active content from the outputs of a graded notebook."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Return `nb` with every output harmless."""
+        """Return `nb` with safe outputs."""
         if INERT in resources:
             return nb, resources
         nb.metadata.pop("widgets", None)
@@ -132,10 +133,10 @@ def _inert(output: NotebookNode) -> NotebookNode:
         output.metadata = NotebookNode({name: found for name, found in sizes.items() if found})
         shown = {name: _harmless(name, _joined(output.data[name])) for name in _SHOWN if name in output.data}
         output.data = NotebookNode({name: text for name, text in shown.items() if text is not None})
-        formula = output.data.pop("text/latex", None)  # as HTML it stays in its box
+        formula = output.data.pop("text/latex", None)  # shown as HTML, so that the box clips it
         if formula is not None:
             output.data.setdefault("text/html", html.escape(formula))
-        output.data.setdefault("text/plain", "[something that cannot be shown here]")
+        output.data.setdefault("text/plain", "[an output that cannot be shown here]")
     return output
 
 
@@ -160,7 +161,7 @@ def _sizes(metadata: Any) -> dict[str, int]:
 
 
 def _allowed(tag: str, name: str, value: str) -> str | None:
-    if name == "class":  # what is left of it are classes that are allowed
+    if name == "class":  # nh3 has already removed classes that are not allowed
         return value
     pattern = _ATTRIBUTES.get((tag, name))
     return value if pattern is not None and re.fullmatch(pattern, value, re.DOTALL) else None
@@ -171,9 +172,9 @@ def _joined(text: Any) -> str:
 
 
 def _is_quick(text: str) -> bool:
-    """Return whether HTML can be read in little time: that takes its tags times their depth."""
+    """Whether HTML can be parsed quickly: the time grows with the number of tags times their depth."""
     depth = deepest = number = 0
-    formats = most_formats = 0  # open ones
+    formats = most_formats = 0  # open formatting tags
     for found in _TAG.finditer(text):
         closes, name = found[1], found[2].lower()
         number += 1

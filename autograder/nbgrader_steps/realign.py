@@ -1,4 +1,4 @@
-"""nbgrader's step that makes a submission fit the release before anything of it runs."""
+"""The nbgrader step that realigns a submission with the release before any of its code runs."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from ..course.chapter import read_chapter
 from ..realign.read_submission import refuse_missing_modules, refuse_newer_python, refuse_other_chapters
 from ..realign.realign import realign
 from ..realign.release import Release, release_in_class
-from ..realign.repairs import FILE, Repair, keep, kept, note
-from ..realign.schema import mended
+from ..realign.repairs import FILE, Repair, repairs_cell, store_repairs, stored_repairs
+from ..realign.schema import repaired
 
-READ = "read"  # a resource that says that `autograder.nbgrader_steps.untrusted` has read and realigned the submission
+READ = "read"  # the resource set if `autograder.nbgrader_steps.untrusted` has realigned the submission already
 
 
 class Realign(NbGraderPreprocessor):
-    """Makes a submission fit the release before anything of it runs. What was mended stands in a cell at its top."""
+    """Realigns a submission with the release before any of its code runs. A cell at its top lists the repairs."""
 
     solutions = Unicode(help="Folder with the chapters' lessons and declarations.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Return `nb` realigned, its repairs in its metadata for `KeepRecord`."""
+        """Return `nb` realigned, with its repairs in its metadata for `KeepRecord`."""
         if READ in resources:
             return nb, resources
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         release = release_in_class(chapter)
-        nb, slips = mended(nb)
-        keep(nb, [Repair(FILE, what) for what in slips])
+        nb, faults = repaired(nb)
+        store_repairs(nb, [Repair(FILE, what) for what in faults])
         refuse_other_chapters(nb, release, chapter.name)
         return realigned(nb, release), resources
 
 
 def realigned(submission: NotebookNode, release: Release) -> NotebookNode:
-    """Return `submission` as it is graded: what was mended stands in a cell at its top, and in its metadata.
+    """Return `submission` realigned for grading. A cell at its top and its metadata list the repairs.
 
     Raises:
-        NeedsReview: if it has what this Python, or this machine, has not.
+        NeedsReview: if it needs a newer Python, or a module that is not installed.
     """
-    slips = kept(submission)
+    before = stored_repairs(submission)
     done = realign(submission, release)
     refuse_newer_python(done.notebook)
     refuse_missing_modules(done.notebook, release.exercises)
-    repairs = (*slips, *done.repairs)
+    repairs = (*before, *done.repairs)
     if repairs:
-        done.notebook.cells.insert(0, note(repairs))
-    keep(done.notebook, repairs)
+        done.notebook.cells.insert(0, repairs_cell(repairs))
+    store_repairs(done.notebook, repairs)
     return done.notebook

@@ -1,7 +1,7 @@
-"""What is done outside the sandbox with what a learner wrote, or showed by running it, when a submission is graded.
+"""The functions that process learners' notebooks and outputs outside the sandbox.
 
-`autograder.run.grade` has these done in an `autograder.sandbox.bounded.BoundedProcess`. They take and return text:
-whatever they need of the class they read themselves.
+`autograder.run.grade` runs them in an `autograder.sandbox.bounded.BoundedProcess`. They take and return text, and read
+the class's files themselves.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from .realign import realigned
 _LEFT_OUT = {
     "output_type": "stream",
     "name": "stdout",
-    "text": "[What this cell showed is left out: to make it safe to look at would have taken too long.]\n",
+    "text": "[The output of this cell is left out: making it safe to show would have taken too long.]\n",
 }
 
 
 def read_and_realign(path: Path, chapter_folder: Path) -> str:
-    """Return the submission at `path` as it is run, as JSON: realigned with the release, without old outputs.
+    """Return the submission at `path` as JSON, realigned with the release and without outputs.
 
     Raises:
-        Unreadable: if it cannot be graded.
+        Unreadable: if it cannot be read as a notebook of this chapter.
+        NeedsReview: if a person must look at it first.
     """
     chapter = read_chapter(chapter_folder)
     notebook = read_submission(path, chapter)
@@ -41,13 +42,13 @@ def read_and_realign(path: Path, chapter_folder: Path) -> str:
 
 
 def made_inert(notebook: str) -> str:
-    """Return an executed notebook, given and returned as JSON, with outputs that show something and do nothing."""
+    """Return an executed notebook with safe outputs. Both are JSON."""
     executed: Any = json.loads(notebook, object_hook=NotebookNode)
     return json.dumps(MakeInert().preprocess(executed, {})[0])
 
 
 def without_outputs(notebook: str) -> str:
-    """Return an executed notebook, given and returned as JSON, with no outputs but those of its graded cells."""
+    """Return an executed notebook with a notice instead of outputs, except in graded cells. Both are JSON."""
     executed: Any = json.loads(notebook)
     for cell in executed["cells"]:
         if cell.get("outputs") and not grade_id(NotebookNode(cell)):

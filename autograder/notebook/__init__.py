@@ -1,3 +1,3 @@
-"""Reads what a cell's source says of itself, and runs nothing."""
+"""Analyses the source of notebook cells, without running it."""
 
 __all__ = ["lines", "outline"]

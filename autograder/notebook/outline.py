@@ -1,7 +1,7 @@
-"""What a cell's source says before it runs: what it defines, whether it parses, whether it is a given stub.
+"""The outline of a cell's source: whether it parses, the names that it binds and reads, a digest of its code.
 
-Realignment asks, for every cell of every submission, in the process that grades the whole class. So nothing here
-runs a learner's code, raises on any text, or takes long on a hostile one.
+Realignment and the judge use it for every cell of every submission. Nothing here runs a learner's code, raises an
+exception for any text, or takes long for a hostile one.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from manyheads.source.magics import count, without_magics
 
 from .lines import lines_of
 
-_MOST_CHARACTERS = 50_000  # of a cell that is parsed; longer ones count as text that does not
-_MOST_KEPT = 8192  # outlines: a submission's cells and statements are asked for again and again
+_MOST_CHARACTERS = 50_000  # longer cells count as source that does not parse
+_CACHE_SIZE = 8192  # outlines; those of a submission's cells and statements are needed many times
 
 
 @dataclass(frozen=True)
 class Outline:
-    """A cell's top level.
+    """The top level of a cell's source.
 
     Args:
-        parses: whether it is Python, IPython's magics included.
-        defines: functions and classes, lambdas with a name among them.
-        binds: every name that gets a meaning: `defines`, assignments, imports.
-        uses: every name that it reads, in functions too.
-        only_imports: whether it does nothing but import.
-        spans: first and last line of each statement, from 1, decorators included; empty where it does not parse.
-        code: a digest of its statements without comments, layout and docstrings: equal for sources that do the same,
-            "" where there is none.
+        parses: whether it is Python, possibly with IPython's magics.
+        defines: names of functions and classes, including lambdas that are assigned to a name.
+        binds: all names that it binds: `defines`, assignments, imports.
+        uses: all names in it, including those in functions.
+        only_imports: whether it consists of imports.
+        spans: first and last line of each statement, from 1, including decorators; empty if it does not parse.
+        code: a digest of its syntax tree, ignoring comments, layout and docstrings; "" if it does not parse.
     """
 
     parses: bool
@@ -45,12 +44,12 @@ class Outline:
     code: str = ""
 
     def within(self, line: int) -> bool:
-        """Return whether the line (from 1) goes on with a statement that began above it."""
-        place = bisect.bisect_left(self.spans, (line,)) - 1  # the last statement that begins above it
-        return place >= 0 and line <= self.spans[place][1]
+        """Return whether the line (from 1) continues a statement that begins on an earlier line."""
+        index = bisect.bisect_left(self.spans, (line,)) - 1  # the last statement that begins on an earlier line
+        return index >= 0 and line <= self.spans[index][1]
 
 
-@lru_cache(maxsize=_MOST_KEPT)
+@lru_cache(maxsize=_CACHE_SIZE)
 def outline(source: str) -> Outline:
     """Return the outline of a cell's source."""
     tree = parse(source)
@@ -79,9 +78,9 @@ def outline(source: str) -> Outline:
     )
 
 
-@lru_cache(maxsize=_MOST_KEPT)
+@lru_cache(maxsize=_CACHE_SIZE)
 def meaning(source: str, name: str) -> str:
-    """Return the `Outline.code` of the last statement in a cell's source that gives `name` a meaning, or ""."""
+    """Return the `Outline.code` of the last statement in a cell's source that binds `name`, or ""."""
     for statement in reversed(statements(source)):
         if name in outline(statement).binds:
             return outline(statement).code
@@ -89,10 +88,13 @@ def meaning(source: str, name: str) -> str:
 
 
 def statements(source: str) -> list[str]:
-    """Return the text of each statement of a cell's source, several on one line as one; [] where it does not parse."""
+    """Return the text of each statement of a cell's source; [] if it does not parse.
+
+    Statements that share a line are one text.
+    """
     lines = lines_of(source)
     texts: list[str] = []
-    end = 0  # the last line that is in one of them
+    end = 0  # the last line in `texts`
     for first, last in outline(source).spans:
         if first > end:
             texts.append("\n".join(lines[first - 1 : last]))
@@ -103,15 +105,15 @@ def statements(source: str) -> list[str]:
 
 
 def starts_indented(source: str) -> bool:
-    """Return whether the first line with text is indented: such a cell goes on with another one."""
+    """Return whether the first non-empty line is indented, so that the cell continues another one."""
     return next((line for line in lines_of(source) if line.strip()), "")[:1] in (" ", "\t")
 
 
 def parse(source: str) -> ast.Module | None:
-    """Return a cell's syntax tree, IPython's magics as the calls they stand for; None where it is not Python."""
+    """Return a cell's syntax tree, with IPython's magics as calls; None if it is not Python."""
     if len(source) > _MOST_CHARACTERS:
         return None
-    with warnings.catch_warnings(action="ignore"):  # "\d" in a learner's string is no concern of the instructor's
+    with warnings.catch_warnings(action="ignore"):  # e.g. about "\d" in a learner's string
         try:
             return ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -137,6 +139,6 @@ def _code(tree: ast.Module) -> str:
             node.body = node.body[1:] or [ast.Pass()]
     try:
         dumped = ast.dump(tree)
-    except (RecursionError, ValueError):  # nested too deeply; a number of more digits than Python writes out
+    except (RecursionError, ValueError):  # nested too deeply, or an integer with too many digits
         return ""
-    return hashlib.sha256(dumped.encode(errors="backslashreplace")).hexdigest()  # half a surrogate pair is a text, too
+    return hashlib.sha256(dumped.encode(errors="backslashreplace")).hexdigest()  # strings may contain lone surrogates

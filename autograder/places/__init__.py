@@ -1,7 +1,7 @@
-"""Packs the same judge for other places that grade: Gradescope and GitHub Classroom.
+"""Packages the judge for other platforms: Gradescope and GitHub Classroom.
 
-`gradescope_package` and `github_classroom` write what is uploaded there. `gradescope_run` is what runs in Gradescope's
-container for each submission.
+`gradescope_package` and `github_classroom` write the files that instructors upload. `gradescope_run` runs in
+Gradescope's container for each submission.
 """
 
 __all__ = ["github_classroom", "gradescope_package", "gradescope_run"]

@@ -1,7 +1,7 @@
 """`autograder package github`: a GitHub Actions workflow that grades a GitHub Classroom assignment.
 
-It is for the instructor's private repository, where the solutions are. Nothing of it goes into learners'
-repositories: whoever may push to one may change its workflows and read its secrets.
+The workflow belongs in the instructor's private repository with the solutions, and nothing goes into learners'
+repositories: everybody who can push to a repository can change its workflows and read its secrets.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ def write(assignment: str, output: Path, solutions: Path = REPOSITORY_ROOT / "so
         solutions: the folder of chapters.
 
     Raises:
-        Problem: if there is no such chapter, or something else stands at `output`.
+        Problem: if there is no such chapter, or `output` exists with other content.
     """
     known = sorted(path.parent.name for path in solutions.glob("*/lesson.py"))
     if assignment not in known:
         raise Problem(f"{solutions} has no chapter {assignment!r}; it has: {', '.join(known) or 'none'}")
     text = _TEMPLATE.read_text(encoding="utf-8").replace("CHAPTER", assignment)
     if output.is_file() and output.read_text(encoding="utf-8") != text:
-        raise Problem(f"{output} exists and is another workflow; name another file with --output, or delete it")
+        raise Problem(f"{output} exists and differs; choose another file with --output, or delete it")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")
     return output

@@ -1,7 +1,7 @@
-"""`autograder package gradescope`: the zip that Gradescope builds an assignment's autograder from.
+"""`autograder package gradescope`: writes the zip from which Gradescope builds an assignment's autograder.
 
-It holds this package, `manyheads`, and the chapter with the ones before it, solutions included: it is for the
-instructor alone. What runs for each submission is `autograder.places.gradescope_run`.
+The zip contains this package, `manyheads`, and the chapter with all earlier ones, including solutions: it is for the
+instructor alone. `autograder.places.gradescope_run` then runs for each submission.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..course.chapter import REPOSITORY_ROOT, read_chapter
 from ..problems import Problem
 from ..whole_file import whole_file
 
-PACKAGE = "package.json"  # what the package says of itself
+PACKAGE = "package.json"  # names the assignment
 _TEMPLATES = Path(__file__).parent / "templates" / "gradescope"
 _SCRIPTS = ("setup.sh", "run_autograder")
 _PROJECT = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "LICENSE-lessons")
@@ -29,16 +29,16 @@ def package(assignment: str, output: Path, solutions: Path = REPOSITORY_ROOT / "
         solutions: the folder of chapters.
 
     Raises:
-        Problem: if there is no such chapter, or it was not built.
+        Problem: if there is no such chapter, or one of the chapters was not built.
     """
     known = sorted(path.parent.name for path in solutions.glob("*/lesson.py"))
     if assignment not in known:
         raise Problem(f"{solutions} has no chapter {assignment!r}; it has: {', '.join(known) or 'none'}")
-    read_chapter(solutions / assignment)  # a chapter with faults is told of here, not on Gradescope
-    chapters = [name for name in known if name <= assignment]  # it may use what the earlier ones built
+    read_chapter(solutions / assignment)  # reports faults in the chapter now, not on Gradescope
+    chapters = [name for name in known if name <= assignment]  # it may use exercises of the earlier chapters
     for name in chapters:
         if not (solutions / name / f"{name}.ipynb").is_file():
-            raise Problem(f"{solutions / name} has no {name}.ipynb: first run autograder build")
+            raise Problem(f"{solutions / name} has no {name}.ipynb: run `autograder build` first")
     with whole_file(output) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in _SCRIPTS:
             _add(archive, name, (_TEMPLATES / name).read_bytes(), mode=0o755)
@@ -60,7 +60,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int = 0o644) -> None:
-    member = zipfile.ZipInfo(name)  # without a date: the same package comes out of the same files
+    member = zipfile.ZipInfo(name)  # without a date, so that the same files give the same zip
     member.external_attr = (0o100000 | mode) << 16
     member.compress_type = zipfile.ZIP_DEFLATED
     archive.writestr(member, content)

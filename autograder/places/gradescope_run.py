@@ -1,7 +1,7 @@
-"""What runs in Gradescope's container for each submission: the same judge as everywhere, and its `results.json`.
+"""Grades one submission in Gradescope's container, and writes `results.json`.
 
-`run_autograder` of the package gives the command `autograder gradescope`. Where a fault is ours it writes no results
-and ends with an error, which Gradescope shows as a failed autograder: nobody gets a zero for it.
+The package's script `run_autograder` calls it, through the command `autograder gradescope`. If the grader is at fault,
+it writes no results and exits with an error, which Gradescope shows as a failed autograder instead of a zero.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _SECRETS = ("source", "class", "results", "submission_metadata.json")
 
 @dataclass(frozen=True)
 class Layout:
-    """Gradescope's folders.
+    """The folders in Gradescope's container.
 
     Args:
-        root: `/autograder` there.
+        root: the root of all folders, `/autograder` on Gradescope.
     """
 
     root: Path
 
     @property
     def folder(self) -> ClassFolder:
-        """The class that is made once, when the image is built."""
+        """The class folder, which is made once, when the image is built."""
         return ClassFolder(self.root / "class")
 
     @property
@@ -53,10 +53,10 @@ class Layout:
 
 
 def main(only_prepare: bool) -> None:
-    """Make the class, if it is not there, and grade what lies in `submission/`.
+    """Make the class folder, if it does not exist, and grade the submission in `submission/`.
 
     Raises:
-        SystemExit: with code 1, for a fault that is not theirs.
+        SystemExit: with code 1, if grading failed and the learner is not at fault.
     """
     layout = Layout(Path(os.environ.get("AUTOGRADER_ROOT", "/autograder")).resolve())
     try:
@@ -64,12 +64,12 @@ def main(only_prepare: bool) -> None:
         if not only_prepare:
             run(layout)
     except (Problem, OSError) as problem:
-        print(f"Not graded, and not the learner's fault: {problem}")
+        print(f"Not graded; this is not the learner's fault: {problem}")
         sys.exit(1)
 
 
 def prepare(layout: Layout) -> None:
-    """Make the class folder, with a secret seed of its own, unless it is there."""
+    """Make the class folder with a new secret seed, unless it exists."""
     if not layout.folder.root.exists():
         new_class(layout.folder.root, layout.root / "source" / "solutions")
 
@@ -78,11 +78,11 @@ def run(layout: Layout) -> None:
     """Grade the submission and write `results/results.json`.
 
     Raises:
-        Problem: if it could not be graded by a fault of ours.
+        Problem: if it could not be graded and the learner is not at fault.
     """
     started = time.monotonic()
     folder, assignment = layout.folder, layout.assignment
-    missing = _take_in(layout)
+    missing = _collect(layout)
     if missing:
         learner, results = None, class_results(folder, assignment)
     else:
@@ -99,18 +99,18 @@ def run(layout: Layout) -> None:
 
 
 def as_gradescope(results: ClassResults, learner: LearnerResult | None, missing: str = "") -> dict[str, Any]:
-    """Return what `results.json` holds: one test an exercise, and a text above them where something is to be said.
+    """Return the content of `results.json`: one test per exercise, and the text above the tests.
 
     Args:
-        learner: how the submission did; None where there is none.
-        missing: why there is none.
+        learner: the submission's results; None if there is no notebook.
+        missing: why there is no notebook.
     """
     exercises = learner.exercises if learner is not None else {}
-    said = [missing] if missing else []
+    messages = [missing] if missing else []
     if learner is not None and learner.outcome != Outcome.GRADED:
-        said.append(f"Your notebook ended as '{learner.outcome}': {learner.reason}.")
+        messages.append(f"Grading your notebook ended as '{learner.outcome}': {learner.reason}.")
     if learner is not None and learner.repairs:
-        said.append("Before it was graded, your notebook was mended:\n" + "\n".join(learner.repairs))
+        messages.append("Your notebook was repaired before grading:\n" + "\n".join(learner.repairs))
     hints = {(made.exercise, made.name): made.hint for made in results.misconceptions}
     tests = []
     for name, points in results.points.items():
@@ -129,7 +129,7 @@ def as_gradescope(results: ClassResults, learner: LearnerResult | None, missing:
         )
     return {
         "score": sum(test["score"] for test in tests),
-        "output": "\n\n".join(said),
+        "output": "\n\n".join(messages),
         "output_format": "text",
         "stdout_visibility": "hidden",
         "tests": tests,
@@ -138,24 +138,25 @@ def as_gradescope(results: ClassResults, learner: LearnerResult | None, missing:
 
 def _in_words(name: str, result: ExerciseResult | None, hints: dict[tuple[str, str], str]) -> str:
     if result is None:
-        return "This was not judged."
+        return "This exercise was not judged."
     if result.state == CLEAN:
         return "Right."
     if result.state == CARRIED:
-        return "Right, checked with a working version of what it builds on, which is not right yet."
-    said = list(result.messages)
+        return "Right, judged with a working version of what it builds on, which is not right yet."
+    messages = list(result.messages)
     for mistake in result.misconceptions:
         hint = hints.get((name, mistake), "")
-        if hint and not any(hint in message for message in said):
-            said.append(hint)
-    return "\n\n".join(said) or ("Nothing is written here yet." if result.state == UNSOLVED else "This is not right.")
+        if hint and not any(hint in message for message in messages):
+            messages.append(hint)
+    default = "This exercise is not written yet." if result.state == UNSOLVED else "This is not right."
+    return "\n\n".join(messages) or default
 
 
-def _take_in(layout: Layout) -> str:
-    """Put the submitted notebook where it is graded. Return why there is none, or ""."""
+def _collect(layout: Layout) -> str:
+    """Copy the submitted notebook into the class folder. Return why there is none, or ""."""
     folder, assignment = layout.folder, layout.assignment
     with handed_in(layout.root / "submission") as (files, skipped):
-        # Whoever's names are in them, all are one learner's.
+        # All files belong to one learner, whatever names they have.
         names = [replace(named, is_flat=False) for named in read_names(files, assignment)]
         with Worth(folder, assignment) as worth:
             choice = choose(assignment, _STUDENT, names, worth)
@@ -166,24 +167,27 @@ def _take_in(layout: Layout) -> str:
                 return f"{choice.file.original} was not graded: {damaged}."
             return ""
     if choice.unclear:
-        return f"There are several notebooks: hand in one, called {assignment}.ipynb."
+        return f"There are several notebooks: submit one, named {assignment}.ipynb."
     others = [named.file.name for named in choice.others] + [f"{file.name} ({file.reason})" for file in skipped]
-    there = f"There is only: {', '.join(others[:5])}." if others else "Nothing was handed in."
-    return f"There is no notebook. Hand in {assignment}.ipynb. {there}"
+    files = f"Found only: {', '.join(others[:5])}." if others else "No files were submitted."
+    return f"There is no notebook. Submit {assignment}.ipynb. {files}"
 
 
 def _seal(layout: Layout) -> bool:
-    """Return whether there is a sandbox; where there is none, set up the next best.
+    """Return whether the sandbox works here. If not, let learners' code run as another user.
 
     Raises:
-        Problem: if learners' code could read the solutions.
+        Problem: if that is not possible either, so that learners' code could read the solutions.
     """
     lacking = [layer for layer in find_layers() if layer.missing]
     if not lacking:
-        print("The submission ran sealed off: no network, nothing of this container in sight.")
+        print("The submission ran in the sandbox: without network, and without access to this container's files.")
         return True
     if os.getuid() != 0:
-        raise Problem(f"there is no sandbox here ({lacking[0].name}: {lacking[0].missing}), and this is not root")
+        raise Problem(
+            f"the sandbox does not work here ({lacking[0].name}: {lacking[0].missing}), and only root could run the "
+            "submission as another user"
+        )
     for name in _SECRETS:
         path = layout.root / name
         if path.exists():
@@ -192,6 +196,6 @@ def _seal(layout: Layout) -> bool:
     setting = f"c.Execute.user = {LEARNER}\n"
     if setting not in config.read_text(encoding="utf-8"):
         config.write_text(config.read_text(encoding="utf-8") + setting, encoding="utf-8")
-    print(f"No sandbox here ({lacking[0].name}: {lacking[0].missing}): the submission ran as another user, who can")
-    print("read neither solutions nor results, but reach the network.")
+    print(f"The sandbox does not work here ({lacking[0].name}: {lacking[0].missing}). The submission ran as another")
+    print("user, who can read neither solutions nor results, but can reach the network.")
     return False

@@ -1,7 +1,7 @@
-"""Makes of a submission a notebook that fits the release, and runs nothing of it.
+"""Realigns submissions with the released notebook, without running any of their code.
 
-`read_submission` decides whether a file can be graded at all; `realign` puts cells back that were lost, moved, split or
-merged, and lists what it did.
+`read_submission` decides whether a file can be graded at all; `realign` restores cells that were lost, moved, split or
+merged, and lists the repairs.
 """
 
 __all__ = ["newer_python", "pieces", "read_submission", "realign", "release", "repairs", "schema"]

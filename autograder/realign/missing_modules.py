@@ -1,7 +1,7 @@
-"""Finds modules that solutions import and that are not here, such as a file that was kept beside the notebook.
+"""Finds modules that solutions import and that are not installed here, such as a file beside the notebook.
 
-Only the notebook is graded. A solution that is really in another file, or needs a package that the learner's machine
-had, is not wrong, so such a submission waits for a person.
+Only the notebook is graded. A solution in another file, or one that needs a package of the learner's machine, is not
+wrong, so such a submission needs review.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ..notebook.outline import parse
 
 
 def missing_module(notebook: NotebookNode, exercises: Collection[str]) -> tuple[str, str] | None:
-    """Return an exercise and a module that its solution imports and that cannot be found here, or None.
+    """Return an exercise and a missing module that its solution imports, or None.
 
-    A module that the notebook makes itself (`%%writefile`) does not count, nor one whose absence is provided for.
+    Modules that the notebook writes itself (`%%writefile`), and imports within `try` with a handler, do not count.
     """
     made = {name for cell in notebook.cells for name in _written_files(cell.source)}
     everywhere = [name for cell in notebook.cells if cell.cell_type == "code" for name in _starred(cell.source)]
@@ -42,14 +42,14 @@ def _imported(source: str) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.partition(".")[0]
-        elif isinstance(node, ast.Try) and node.handlers:  # it knows what to do without
+        elif isinstance(node, ast.Try) and node.handlers:  # it handles the missing module
             waiting += [*node.handlers, *node.orelse, *node.finalbody]
             continue
         waiting += ast.iter_child_nodes(node)
 
 
 def _starred(source: str) -> Iterator[str]:
-    """Yield the modules of which a cell imports everything: any exercise may stand on one."""
+    """Yield the modules of a cell's star imports, which any exercise may need."""
     tree = parse(source) if "*" in source and "import" in source else None
     for node in tree.body if tree else ():
         if isinstance(node, ast.ImportFrom) and node.module and not node.level and node.names[0].name == "*":
@@ -57,7 +57,7 @@ def _starred(source: str) -> Iterator[str]:
 
 
 def _written_files(source: str) -> Iterator[str]:
-    """Yield the modules that a cell writes to a file."""
+    """Yield the module that a cell writes to a file, if it does."""
     first_line = source.lstrip().partition("\n")[0].split()
     if first_line[:1] in (["%%writefile"], ["%%file"]) and first_line[-1].endswith(".py"):
         yield first_line[-1].rpartition("/")[2].removesuffix(".py")

@@ -1,7 +1,7 @@
-"""Finds syntax that a newer Python knows and this one does not.
+"""Finds syntax of newer Python versions than this one.
 
-A learner on Colab may have a newer Python than the grader. What ran there must not cost points here, so such a
-submission waits for a person. `ruff` reads it, which knows every Python's grammar; nothing of it runs.
+A learner on Colab may have a newer Python than the grader. Code that runs there must not lose points here, so such a
+submission needs review. `ruff` parses it, since it supports the syntax of all versions; no code runs.
 """
 
 from __future__ import annotations
@@ -17,49 +17,49 @@ from tempfile import TemporaryDirectory
 
 from manyheads.source.magics import count, without_magics
 
-COLAB = (3, 13)  # Colab's Python in August 2026; github.com/googlecolab/backend-info says what it is today
+COLAB = (3, 13)  # Colab's Python in August 2026; the current one is in github.com/googlecolab/backend-info
 _VERSION = re.compile(r" on Python [\d.]+ \(syntax was added in Python (3\.\d+)\)$")
 _HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
-_MOST = 50  # sources that are read of one submission
+_MOST = 50  # sources of one submission that are checked
 _LIMIT = 20  # seconds
 
 
 @dataclass(frozen=True)
 class Newer:
-    """Syntax that this Python lacks.
+    """Syntax that this Python does not support.
 
     Args:
-        place: which of the sources holds it, from 0.
-        line: its line there, from 1.
-        needs: the Python that has it, "3.12".
+        index: the index of the source, from 0.
+        line: the line in the source, from 1.
+        needs: the first version that supports it, e.g. "3.12".
     """
 
-    place: int
+    index: int
     line: int
     needs: str
 
     @property
     def sentence(self) -> str:
-        """What to do about it, for the instructor."""
+        """The problem and what to do about it, for the instructor."""
         return (
-            f"line {self.line} is written for Python {self.needs}, and this is Python {_HERE}: "
+            f"line {self.line} needs Python {self.needs}, and this is Python {_HERE}: "
             f"grade with Python {self.needs} or newer"
         )
 
 
 def newer_syntax(sources: Iterable[str]) -> Newer | None:
-    """Return the newest syntax in `sources`, cells that do not parse here. None where there is none: they are wrong.
+    """Return the newest syntax in `sources`, which do not parse here; None if the sources are simply wrong.
 
-    A source with any other fault does not count.
+    Sources with other syntax errors do not count.
     """
-    kept = list(sources)[:_MOST]
-    if not kept:
+    checked = list(sources)[:_MOST]
+    if not checked:
         return None
     with TemporaryDirectory() as folder:
-        for place, source in enumerate(kept):
-            Path(folder, f"{place}.py").write_text(_without_magics(source), encoding="utf-8")
+        for index, source in enumerate(checked):
+            Path(folder, f"{index}.py").write_text(_without_magics(source), encoding="utf-8")
         target = f"py{_HERE.replace('.', '')}"
-        # F63 is none of our business, but ruff wants one rule; faults in the syntax are always told
+        # ruff needs at least one rule (F632 is arbitrary); syntax errors are always reported.
         options = [
             "--isolated",
             "--no-cache",
@@ -74,25 +74,25 @@ def newer_syntax(sources: Iterable[str]) -> Newer | None:
         try:
             done = subprocess.run(command, capture_output=True, timeout=_LIMIT, check=False)
             faults = json.loads(done.stdout)
-        except (OSError, ValueError, subprocess.TimeoutExpired):  # then nobody knows
+        except (OSError, ValueError, subprocess.TimeoutExpired):  # unknown, then
             return None
-    by_place: dict[int, list[Newer | None]] = {}
+    by_source: dict[int, list[Newer | None]] = {}
     for fault in faults:
         if fault["code"] not in (None, "invalid-syntax"):
             continue
-        place = int(Path(fault["filename"]).stem)
+        index = int(Path(fault["filename"]).stem)
         found = _VERSION.search(fault["message"])
-        newer = Newer(place, fault["location"]["row"], found[1]) if found else None
-        by_place.setdefault(place, []).append(newer)
-    newest = [one for found in by_place.values() if None not in found for one in found if one]
+        newer = Newer(index, fault["location"]["row"], found[1]) if found else None
+        by_source.setdefault(index, []).append(newer)
+    newest = [one for found in by_source.values() if None not in found for one in found if one]
     return max(newest, key=lambda one: int(one.needs.partition(".")[2]), default=None)
 
 
 def _without_magics(source: str) -> str:
-    """Return `source` with IPython's magics as the calls they stand for, line by line as it was."""
+    """Return `source` with IPython's magics replaced by calls, with the same line numbers."""
     if not count(source):
         return source
     try:
         return without_magics(source) or source
-    except Exception:  # IPython reads sources that are not Python, and fails in ways of its own
+    except Exception:  # IPython raises various exceptions for source that is not Python
         return source

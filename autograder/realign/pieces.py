@@ -1,7 +1,7 @@
-"""A piece: a cell of a submission, or a part of one, with what it says of where it belongs.
+"""A piece: a cell of a submission, or a part of one, with the released cells that its names refer to.
 
-`autograder.realign.realign` works on these. They are copies, down to a cell's fields: what a field holds is replaced
-and never changed, so that the submission itself stays as it is.
+`autograder.realign.realign` works on pieces. They are shallow copies of cells: fields are replaced, never mutated, so
+that the submission itself does not change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from ..notebook.lines import lines_of
 from ..notebook.outline import Outline, outline
 from .release import Release, Slot
 
-DEFINITION = re.compile(r"(?:async\s+def|def|class)\s+(\w+)")  # at a line's start, in source that may not parse
+DEFINITION = re.compile(
+    r"(?:async\s+def|def|class)\s+(\w+)"
+)  # matches at the start of a line, even in source that does not parse
 
 
 @dataclass(eq=False)
@@ -24,9 +26,9 @@ class Piece:
     """A cell of the submission, or a part of one.
 
     Args:
-        cell: a copy of the cell that may be changed.
-        slot: the released cell that its whole source, its metadata, its id or its marker names, in this order.
-        marked: the released cell that its marker names.
+        cell: a copy of the cell, whose fields may be replaced.
+        slot: the released cell identified by its whole source, its metadata, its id or its marker, in this order.
+        marked: the released cell identified by its marker.
     """
 
     cell: NotebookNode
@@ -47,13 +49,13 @@ class Piece:
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is nothing but space and, in code, comments."""
+        """Whether it contains only whitespace and, in code, comments."""
         lines = (line.strip() for line in lines_of(self.source))
         return not any(line and not (self.is_code and line.startswith("#")) for line in lines)
 
 
 def set_type(cell: NotebookNode, cell_type: str) -> None:
-    """Make `cell` one of another type, with what the format asks of that type."""
+    """Change the type of `cell`, with the fields that the notebook format requires for it."""
     cell.cell_type = cell_type
     if cell_type == "code":
         cell.pop("attachments", None)
@@ -64,11 +66,11 @@ def set_type(cell: NotebookNode, cell_type: str) -> None:
 
 
 def piece_of(cell: NotebookNode, release: Release) -> Piece:
-    """Return `cell` as a piece that may be changed."""
+    """Return a copy of `cell` as a piece."""
     first_line = next((line for line in lines_of(cell.source) if line.strip()), "")
-    # A released cell's very text says more than a name beside it, which may have come with a copy or a cut.
+    # The exact text of a released cell is better evidence than its metadata or id, which copying and splitting change.
     slot = release.by_body.get(cell.source.strip()) or release.by_name.get(grade_id(cell))
-    for name in (cell.get("id"), cell.metadata.get("id")):  # Colab keeps ids in the metadata
+    for name in (cell.get("id"), cell.metadata.get("id")):  # Colab stores ids in the metadata
         slot = slot or (release.by_id.get(name) if isinstance(name, str) else None)
     marked = release.marked(first_line)
     return Piece(NotebookNode(cell), slot or marked, marked)

@@ -1,7 +1,7 @@
-"""Where released cells stand in a realigned submission: missing ones come back, checks stand below what they need.
+"""Places released cells in a realigned submission: restores missing ones, and moves checks below the cells they need.
 
-`autograder.realign.realign` calls these in turn. The learner's own cells are never reordered: a cell that is moved up
-could miss something that stood above it. What moves is the release's: imports up, checks down.
+`autograder.realign.realign` calls these functions in turn. The learner's own cells are never reordered, since a cell
+that is moved up could miss a definition. Only released cells move: imports up, checks down.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Item:
 
     Args:
         cell: the cell.
-        slot: the released cell that it is; None for a learner's own.
-        piece: what it was in the submission; None for a cell that was put back or set apart.
+        slot: the released cell that it stands for; None for the learner's own cells.
+        piece: its piece of the submission; None for a cell that was restored or separated.
     """
 
     cell: NotebookNode
@@ -35,7 +35,7 @@ class Item:
 
 
 def put_back(items: Sequence[Item], release: Release, repairs: list[Repair]) -> list[Item]:
-    """Return `items` with the exercises and imports that are missing, each below what it follows in the release."""
+    """Return `items` with missing exercises and imports added, each below the cells it follows in the release."""
     items = list(items)
     present = {item.slot for item in items if item.slot}
     bound = {name for item in items if item.cell.cell_type == "code" for name in outline(item.cell.source).binds}
@@ -44,7 +44,7 @@ def put_back(items: Sequence[Item], release: Release, repairs: list[Repair]) -> 
         lost_imports = slot.imports and not outline(slot.cell.source).binds <= bound
         if slot in present or not (exercise or lost_imports):
             continue
-        before = [place for place, item in enumerate(items) if item.slot and item.slot.place < slot.place]
+        before = [index for index, item in enumerate(items) if item.slot and item.slot.index < slot.index]
         items.insert(before[-1] + 1 if before else 0, _released(slot))
         present.add(slot)
         repairs.append(Repair(repair.MISSING, slot.name or "imports"))
@@ -52,9 +52,9 @@ def put_back(items: Sequence[Item], release: Release, repairs: list[Repair]) -> 
 
 
 def raise_imports(items: Sequence[Item], repairs: list[Repair]) -> list[Item]:
-    """Return `items` with the release's imports above the first exercise: it is read with them."""
+    """Return `items` with the release's imports above the first exercise, which may need them."""
     items = list(items)
-    first = next((place for place, item in enumerate(items) if item.slot and item.slot.exercise), len(items))
+    first = next((index for index, item in enumerate(items) if item.slot and item.slot.exercise), len(items))
     late = [item for item in items[first:] if item.slot and item.slot.imports and _from_above(item, items)]
     for item in late:
         items.remove(item)
@@ -64,35 +64,35 @@ def raise_imports(items: Sequence[Item], repairs: list[Repair]) -> list[Item]:
 
 def _from_above(imports: Item, items: Sequence[Item]) -> bool:
     """Return whether the release has these imports above its first exercise."""
-    exercises = [item.slot.place for item in items if item.slot and item.slot.exercise]
-    return imports.slot is not None and imports.slot.place < min(exercises, default=0)
+    exercises = [item.slot.index for item in items if item.slot and item.slot.exercise]
+    return imports.slot is not None and imports.slot.index < min(exercises, default=0)
 
 
 def place_checks(items: Sequence[Item], release: Release, repairs: list[Repair]) -> list[Item]:
-    """Return `items` with each check once, at its own place where it is below all that it needs, else below that."""
+    """Return `items` with each check once, moved down if it is above a cell that it needs."""
     items = list(items)
     present = {item.slot: item for item in items if item.slot and item.slot.checks}
     needs = _Needs(items)
     for slot in release.checks:
         item = present.get(slot)
         needed = needs.of(slot.exercise)
-        places = {id(cell): place for place, cell in enumerate(items)}
-        bottom = max(places[id(cell)] for cell in needed)
-        if item is not None and places[id(item)] > bottom:
+        indices = {id(cell): index for index, cell in enumerate(items)}
+        bottom = max(indices[id(cell)] for cell in needed)
+        if item is not None and indices[id(item)] > bottom:
             continue
         if item is not None:
             items.remove(item)
             repairs.append(Repair(repair.MOVED, slot.name))
-            bottom -= 1  # it stood above that cell
+            bottom -= 1  # the removed check was above that cell
         else:
             repairs.append(Repair(repair.MISSING, slot.name))
-        earlier = [place for place, other in enumerate(items) if _same_exercise_before(other, slot)]
+        earlier = [index for index, other in enumerate(items) if _same_exercise_before(other, slot)]
         items.insert(max([bottom, *earlier]) + 1, item or _released(slot))
     return items
 
 
 def _same_exercise_before(item: Item, slot: Slot) -> bool:
-    return item.slot is not None and item.slot.exercise == slot.exercise and item.slot.place < slot.place
+    return item.slot is not None and item.slot.exercise == slot.exercise and item.slot.index < slot.index
 
 
 def _released(slot: Slot) -> Item:
@@ -100,13 +100,13 @@ def _released(slot: Slot) -> Item:
 
 
 class _Needs:
-    """Which cells an exercise needs: its own, other exercises' and the learner's functions and classes it names."""
+    """Finds the cells that an exercise needs: its own, and those of other exercises and helpers that it names."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._exercises = {
             item.slot.exercise: item for item in items if item.slot and item.slot.exercise and not item.slot.checks
         }
-        # A function of the learner's that is written several times is at hand from the first of them on.
+        # A helper that is defined several times is available from its first definition on.
         self._definers: dict[str, Item] = {}
         for item in reversed(items):
             if item.slot is None and item.cell.cell_type == "code":
@@ -114,7 +114,7 @@ class _Needs:
         self._definers |= self._exercises
 
     def of(self, exercise: str) -> list[Item]:
-        """Return the cells that the checks of `exercise` must stand below, its own first."""
+        """Return the cells that must be above the checks of `exercise`, its own first."""
         needed = {id(found): found for found in [self._exercises[exercise]]}
         waiting = list(needed.values())
         while waiting:

@@ -1,6 +1,6 @@
-"""Decides whether a submission can be graded at all, before anything of it runs.
+"""Decides whether a submission can be graded at all, before any of its code runs.
 
-A file that cannot be gets an outcome and a reason that its author understands; it is never changed or deleted.
+A file that cannot be graded gets an outcome and a reason for its author. The file itself is never changed or deleted.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from .decoding import NotJson, decode
 from .missing_modules import missing_module
 from .newer_python import newer_syntax
 from .release import Release, marker, release_of
-from .repairs import FILE, Repair, keep, presentable
-from .schema import NoNotebook, mended
+from .repairs import FILE, Repair, presentable, store_repairs
+from .schema import NoNotebook, repaired
 
-_WHAT_TO_DO = "hand in the notebook alone, its outputs cleared"
+_WHAT_TO_DO = "submit the notebook alone, with its outputs cleared"
 _MOST_FILES, _MOST_BYTES = 1000, 4 * MAX_BYTES  # in a submission's folder
-# What a file may hold, whatever it weighs: a few bytes can stand for an object of hundreds, or for code that takes
-# seconds to read. A chapter has less than a hundredth of any of these.
+# Limits on a file's content, independent of its size: a few bytes can encode an object of hundreds, or code that takes
+# seconds to parse. A chapter has less than a hundredth of each.
 _MOST_VALUES = 400_000  # lists and objects
 _MOST_CELLS = 3_000
 _MOST_CODE = 500_000  # characters
@@ -37,60 +37,60 @@ _UNSAFE_NAME = re.compile(r"[\ud800-\udfff\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\
 
 
 class NeedsReview(Exception):
-    """A submission that a person must look at first. Its text is the reason, for the instructor."""
+    """The submission needs review by a person. The text is the reason, for the instructor."""
 
 
 class Unreadable(Exception):
-    """A submission that cannot be graded. Its text is the reason, for the learner and the instructor."""
+    """The submission cannot be graded. The text is the reason, for the learner and the instructor."""
 
 
 def read_submission(path: Path, chapter: Chapter) -> NotebookNode:
-    """Return the notebook at `path`, and what was overlooked in the file in its metadata, see `repair.kept`.
+    """Return the notebook at `path`. Tolerated faults are in its metadata, see `repairs.stored_repairs`.
 
     Raises:
-        Unreadable: if there is none, or it is not a notebook of `chapter`.
+        Unreadable: if it is missing, or is not a notebook of `chapter`.
     """
     _refuse_names(path)
-    _refuse_what_is_no_file(path.parent)
+    _refuse_special_files(path.parent)
     notebook, repairs = understood(_content(path))
     _refuse_size(notebook)
     refuse_other_chapters(notebook, release_of(chapter), chapter.name)
-    keep(notebook, repairs)
+    store_repairs(notebook, repairs)
     return notebook
 
 
 def understood(content: bytes) -> tuple[NotebookNode, list[Repair]]:
-    """Return the notebook in a file's content, and what was overlooked as repairs.
+    """Return the notebook in a file's content, and the tolerated faults as repairs.
 
     Raises:
-        Unreadable: if there is none in it.
+        Unreadable: if the content is not a notebook.
     """
     if content.count(b"[") + content.count(b"{") > _MOST_VALUES:
-        raise Unreadable("the file holds more values than any notebook of this course; clear its outputs")
+        raise Unreadable("the file contains more values than any notebook of this course; clear its outputs")
     try:
-        data, slips = decode(content)
-        notebook, more = mended(data)
+        data, faults = decode(content)
+        notebook, more = repaired(data)
     except (NotJson, NoNotebook) as error:
         raise Unreadable(str(error)) from None
-    return notebook, [Repair(FILE, what) for what in (*slips, *more)]
+    return notebook, [Repair(FILE, what) for what in (*faults, *more)]
 
 
 def _refuse_names(path: Path) -> None:
-    """Refuse a student's folder whose name would act on a terminal or a web page: nbgrader writes it on many."""
+    """Refuse a student's folder whose name is unsafe in a terminal or on a web page: nbgrader shows it on many."""
     student = path.parent.parent.name
     if _UNSAFE_NAME.search(student):
         shown = _UNSAFE_NAME.sub("?", clean(student))[:100]
-        raise Unreadable(f"its folder's name holds characters that no name may have ({shown}): rename the folder")
+        raise Unreadable(f"its folder's name contains unsafe characters ({shown}): rename the folder")
 
 
-def _refuse_what_is_no_file(folder: Path) -> None:
-    """Refuse links, pipes, devices and the like, and far more than anybody needs beside a notebook.
+def _refuse_special_files(folder: Path) -> None:
+    """Refuse folders that contain links, pipes, devices and the like, or too many or too large files.
 
-    nbgrader copies all that is there, follows links to other people's work or the class's secrets, and waits at a pipe.
+    nbgrader copies everything in the folder. It would follow links to others' work or secrets, and wait for a pipe.
     """
-    for place in (folder.parent, folder):
-        if place.is_symlink():
-            raise Unreadable(f"{clean(place.name)} is a link, and not a file of its author's")
+    for parent in (folder.parent, folder):
+        if parent.is_symlink():
+            raise Unreadable(f"{clean(parent.name)} is a symbolic link; submit the file itself")
     number = size = 0
     closed: list[OSError] = []
     for inner, folders, names in os.walk(folder, onerror=closed.append):
@@ -110,9 +110,9 @@ def _refuse_what_is_no_file(folder: Path) -> None:
 
 
 def _content(path: Path) -> bytes:
-    """Return what the file at `path` holds."""
+    """Return the content of the file at `path`."""
     if not path.exists():
-        raise Unreadable(_what_is_there(path))
+        raise Unreadable(_missing(path))
     try:
         with open_untrusted(path) as file:
             content = file.read(MAX_BYTES + 1)
@@ -125,27 +125,27 @@ def _content(path: Path) -> bytes:
 
 def _refuse_size(notebook: NotebookNode) -> None:
     if len(notebook.cells) > _MOST_CELLS:
-        raise Unreadable(f"the notebook has {len(notebook.cells)} cells, and {_MOST_CELLS} is the most that is read")
+        raise Unreadable(f"the notebook has {len(notebook.cells)} cells, and the limit is {_MOST_CELLS}")
     length = sum(map(_length, notebook.cells))
     if length > _MOST_CODE:
-        raise Unreadable(f"the notebook has {length} characters of code and prose, and {_MOST_CODE} is the most")
+        raise Unreadable(f"the notebook has {length} characters of code and text, and the limit is {_MOST_CODE}")
 
 
 def _length(cell: NotebookNode) -> int:
-    """Return how many characters of code or prose a cell holds: a picture within a text is neither."""
+    """Return the number of characters of code or text in a cell, without embedded pictures."""
     if cell.cell_type == "code" or "base64," not in cell.source:
         return len(cell.source)
     return len(cell.source) - sum(len(picture) for picture in _PICTURE.findall(cell.source))
 
 
-def _what_is_there(path: Path) -> str:
+def _missing(path: Path) -> str:
     found = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
-    there = f"there is only {', '.join(clean(name) for name in found[:5])}" if found else "the folder is empty"
-    return f"{path.name} is missing: {there}"
+    others = f"there is only {', '.join(clean(name) for name in found[:5])}" if found else "the folder is empty"
+    return f"{path.name} is missing: {others}"
 
 
 def refuse_other_chapters(notebook: NotebookNode, release: Release, name: str) -> None:
-    """Raise `Unreadable` where `notebook` holds nothing of the chapter `name`, or more of other chapters."""
+    """Raise `Unreadable` if `notebook` has no cells of the chapter `name`, or more cells of other chapters."""
     own: set[str] = set()
     others: set[str] = set()
     written: set[str] = set()
@@ -162,30 +162,31 @@ def refuse_other_chapters(notebook: NotebookNode, release: Release, name: str) -
         return
     shown = sorted(presentable(name) for name in others)
     first = f": its first graded cell is {shown[0]}" if shown else ", nor any other graded cell"
-    raise Unreadable(f"this is not the notebook of {name}: none of its graded cells is here{first}")
+    raise Unreadable(f"this is not the notebook of {name}: it has none of its graded cells{first}")
 
 
 def _cell_id(cell: NotebookNode) -> str:
-    found = cell.get("id") or cell.metadata.get("id")  # Colab keeps ids in the metadata
+    found = cell.get("id") or cell.metadata.get("id")  # Colab stores ids in the metadata
     return found if isinstance(found, str) else ""
 
 
 def refuse_newer_python(notebook: NotebookNode) -> None:
-    """Raise `NeedsReview` where a cell of the learner's is written for a newer Python than this one."""
+    """Raise `NeedsReview` if a cell needs a newer Python than this one."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and not outline(cell.source).parses]
     cells.sort(key=lambda cell: not grade_id(cell))  # exercises first
     found = newer_syntax(cell.source for cell in cells)
     if found is not None:
-        where = grade_id(cells[found.place])
+        where = grade_id(cells[found.index])
         raise NeedsReview(f"{where or 'a cell of the notebook'}: {found.sentence}")
 
 
 def refuse_missing_modules(notebook: NotebookNode, exercises: Collection[str]) -> None:
-    """Raise `NeedsReview` where a solution imports a module that is not here."""
+    """Raise `NeedsReview` if a solution imports a module that is not installed here."""
     found = missing_module(notebook, exercises)
     if found is not None:
         exercise, module = found
         raise NeedsReview(
-            f"{exercise} imports {presentable(module)}, which is not here: if it is a file that was handed in beside "
-            "the notebook, put its code into the notebook; if it is a package, install it; then grade again"
+            f"{exercise} imports {presentable(module)}, which is not installed here: if it is a file that was "
+            "submitted with the notebook, put its code into the notebook; if it is a package, install it; then grade "
+            "again"
         )

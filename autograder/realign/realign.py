@@ -1,13 +1,13 @@
-"""Realigns a submission with the release, so that nobody loses work by accident.
+"""Realigns a submission with the release, so that learners do not lose work by accident.
 
-Notebooks come back with cells duplicated, deleted, moved, split, merged, without their metadata, saved by other
-programs. `autograder.nbgrader_steps.realign.Realign` calls `realign` before anything is graded. It promises: every
-released cell that nbgrader knows is there once, with its own metadata, the checks below what they need; every line that
-the learner wrote is still there, in the same order; and what was done is listed.
+Submitted notebooks have cells duplicated, deleted, moved, split, merged, or without metadata, or were saved by other
+programs. `autograder.nbgrader_steps.realign.Realign` calls `realign` before grading. It guarantees: every released cell
+that nbgrader knows occurs once, with its own metadata, and checks come after the cells they need; every line that the
+learner wrote is still there, in the same order; and all repairs are listed.
 
-Where an exercise is written several times, the last cell that defines it wins: run from top to bottom, that is what
-the learner's own notebook ends with. A cell that is still the stub never wins over one that is not. Code that only
-has the exercise's name wins where no cell with its metadata, id or marker is written.
+If an exercise is written several times, the last cell that defines it is used, because its definition remains when the
+learner's own notebook runs from top to bottom. An unchanged stub is used only if there is nothing else. Code that
+merely defines the exercise's name is used only if no cell with its metadata, id or marker holds a solution.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from .released_imports import restore
 from .repairs import Repair, presentable
 from .separate_merged import cut_at_definitions, cut_at_released_text
 
-_ALIKE = 75  # of 100: how similar a cell must be to a stub to be taken for its exercise
-_COMPARED = 4000  # characters of a cell
+_ALIKE = 75  # of 100: the similarity to a stub from which a cell counts as its exercise
+_COMPARED = 4000  # characters of each cell
 _MOST_COMPARED = 300  # cells
 _MOST_PASSES = 4
-# What editors note down for themselves. It changes nothing, so losing it is not worth a word.
+# Metadata that editors store for themselves. Removing it has no effect, so it is not reported.
 _EDITORS_OWN = {
     "ExecuteTime", "cellView", "colab", "colab_type", "collapsed", "deletable", "editable", "execution",
     "executionInfo", "heading_collapsed", "id", "jupyter", "nbgrader", "outputId", "scrolled", "trusted", "vscode",
@@ -45,11 +45,11 @@ _EDITORS_OWN = {
 
 @dataclass(frozen=True)
 class Realigned:
-    """A submission that fits the release.
+    """A realigned submission.
 
     Args:
-        notebook: what is graded.
-        repairs: what was mended, in no order that matters.
+        notebook: the notebook to grade.
+        repairs: the repairs, in no particular order.
     """
 
     notebook: NotebookNode
@@ -59,8 +59,8 @@ class Realigned:
 def realign(submission: NotebookNode, release: Release) -> Realigned:
     """Return `submission` realigned with `release`. `submission` itself is not changed.
 
-    It never raises on a notebook that `nbformat` can read, and realigning what came out changes nothing: one mend
-    may uncover another (a cell that is cut out of prose, and turns out to be half of one), so it goes on until then.
+    It never raises for a notebook that `nbformat` can read. Passes are repeated until nothing changes, because one
+    repair may enable another: a cell that is cut out of prose may be half of a split one.
     """
     notebook, repairs = _pass(submission, release)
     for _ in range(_MOST_PASSES if repairs else 0):
@@ -81,7 +81,7 @@ def _pass(submission: NotebookNode, release: Release) -> tuple[NotebookNode, lis
     chosen = {slot: piece for slot in release.exercises.values() if (piece := _written(slot, pieces, release))}
     chosen |= _similar(pieces, chosen, release)
     exercise_pieces = set(map(id, chosen.values()))
-    for piece in pieces:  # the last of a check's copies counts, the first of any other cell's
+    for piece in pieces:  # of duplicate checks the last one counts; of other duplicates, the first
         slot = piece.slot
         if slot and id(piece) not in exercise_pieces and (slot.checks or not (slot.exercise or slot in chosen)):
             chosen[slot] = piece
@@ -94,17 +94,17 @@ def _pass(submission: NotebookNode, release: Release) -> tuple[NotebookNode, lis
 
 
 def _written(slot: Slot, pieces: Sequence[Piece], release: Release) -> Piece | None:
-    """Return the piece in which the exercise of `slot` is written, None where there is none."""
-    ranked = [(_rank(piece, slot, release), place) for place, piece in enumerate(pieces)]
+    """Return the piece in which the exercise of `slot` is written, None if there is none."""
+    ranked = [(_rank(piece, slot, release), index) for index, piece in enumerate(pieces)]
     best = max(ranked, default=(0, 0))
     return pieces[best[1]] if best[0] > 0 else None
 
 
 def _rank(piece: Piece, slot: Slot, release: Release) -> int:
-    """Return how good a claim `piece` has on the exercise of `slot`: 0 for none."""
+    """Rank `piece` as a candidate for the exercise of `slot`: 0 if it is none."""
     outline, own = piece.outline, piece.slot is slot
     if slot.exercise not in outline.defines and not (own and outline.defines.isdisjoint(release.exercises)):
-        return 0  # it is no claim, or another exercise stands here, whatever the metadata says
+        return 0  # not a candidate, or it defines another exercise, whatever its metadata says
     if slot.exercise in outline.binds:
         if slot.is_stub_in(piece.source):
             return 3 if piece.is_code else 2
@@ -117,7 +117,7 @@ def _rank(piece: Piece, slot: Slot, release: Release) -> int:
 
 
 def _similar(pieces: Sequence[Piece], chosen: dict[Slot, Piece], release: Release) -> dict[Slot, Piece]:
-    """Return pieces that have lost every name and still look like an exercise that is nowhere else."""
+    """Return pieces that have lost all names, but are similar to the stub of a missing exercise."""
     missing = [slot for slot in release.exercises.values() if slot not in chosen]
     taken = {id(piece) for piece in chosen.values()}
     others = release.exercises.keys()
@@ -137,12 +137,12 @@ def _similar(pieces: Sequence[Piece], chosen: dict[Slot, Piece], release: Releas
 
 
 def _settled(piece: Piece, slot: Slot | None, release: Release, repairs: list[Repair]) -> list[Item]:
-    """Return the cells that `piece` becomes as `slot`, or as the learner's own cell where that is None."""
+    """Return the items for `piece` as the released cell `slot`, or as the learner's own cell if that is None."""
     return _released(piece, slot, repairs) if slot else _own(piece, release, repairs)
 
 
 def _own(piece: Piece, release: Release, repairs: list[Repair]) -> list[Item]:
-    """Keep a cell that is no released one, unless nothing in it is the learner's: a copy of a stub or of a check."""
+    """Return the items for a cell that is not a released one; none if it is only a copy of a stub or check."""
     lost = piece.slot if piece.slot and piece.slot.exercise else None
     copy_of = _stub_of(piece, release) or (
         lost if lost and lost.checks and not _others_text(piece.source, lost) else None
@@ -162,7 +162,7 @@ def _own(piece: Piece, release: Release, repairs: list[Repair]) -> list[Item]:
 
 
 def _released(piece: Piece, slot: Slot, repairs: list[Repair]) -> list[Item]:
-    """Make a cell the released one: its type, and a check's text. What else stood in a check stays, in its own cell."""
+    """Give a piece its released cell's type and, for a check, its text. Other code in a check gets its own cell."""
     if slot.name and grade_id(piece.cell) != slot.name:
         repairs.append(Repair(repair.RECOGNISED, slot.name))
     if (slot.name or slot.imports) and not piece.is_code:
@@ -192,7 +192,7 @@ def _foreign_name(source: str, release: Release) -> str:
 
 
 def _others_text(source: str, slot: Slot) -> bool:
-    """Return whether a check cell holds code that is not the release's."""
+    """Return whether a check cell contains code that is not the release's."""
     released = {line.strip() for line in lines_of(slot.cell.source)}
     lines = (line.strip() for line in lines_of(source))
     return any(line and not line.startswith("#") and line not in released for line in lines)
@@ -205,10 +205,10 @@ def _extra(piece: Piece) -> NotebookNode:
 
 
 def _notebook(submission: NotebookNode, items: Sequence[Item], release: Release, repairs: list[Repair]) -> NotebookNode:
-    """Return the notebook of `items`, with the release's metadata and ids, and none that it does not know."""
+    """Return the notebook of `items`, with the metadata and ids of the release."""
     released_ids = {slot.cell.id for slot in release.slots}
     used: set[str] = set()
-    asked: set[str] = set()  # of several copies of a question, the first is graded: nbgrader refuses two of a name
+    asked: set[str] = set()  # only the first copy of a question is graded: nbgrader refuses duplicate ids
     for number, item in enumerate(items):
         cell = item.cell
         question = release.questions.get(grade_id(cell)) if item.slot is None else None

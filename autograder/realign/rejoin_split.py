@@ -1,6 +1,6 @@
-"""Joins cells again that were split in the middle: pieces that do not stand by themselves and do together.
+"""Rejoins cells that were split in the middle: pieces that parse only together.
 
-`autograder.realign.realign` calls this after the cuts.
+`autograder.realign.realign` calls this after separating merged cells.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from .pieces import DEFINITION, Piece
 from .release import Release
 from .repairs import SPLIT, Repair
 
-_MOST_PARTS = 5  # that are put together at once
-_MOST_JOINS = 50  # of one cell
+_MOST_PARTS = 5  # per join
+_MOST_JOINS = 50  # per cell
 
 
 def join(pieces: list[Piece], release: Release, repairs: list[Repair]) -> list[Piece]:
-    """Put together again what does not stand by itself and does together."""
+    """Return `pieces` with the parts of split exercises joined."""
     pieces = list(pieces)
     for index, piece in enumerate(pieces):
         exercise = _exercise_begun(piece, release)
@@ -43,7 +43,7 @@ def _exercise_begun(piece: Piece, release: Release) -> str:
 
 
 def _end_of_split(pieces: list[Piece], index: int, exercise: str) -> int | None:
-    """Return the index of the last piece that goes on with the one at `index`, None where none does."""
+    """Return the index of the last piece that continues the one at `index`, None if there is none."""
     source, fragments = pieces[index].source, not pieces[index].outline.parses
     for last in range(index + 1, min(index + _MOST_PARTS, len(pieces))):
         part = pieces[last]

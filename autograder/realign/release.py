@@ -1,4 +1,4 @@
-"""What a chapter's released notebook holds, cell by cell, as realignment looks for it in a submission."""
+"""A chapter's released notebook, indexed by everything that identifies its cells in a submission."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from ..course.chapter import Chapter
-from ..course.notebooks import EXERCISE_MARK, GRADE_MARK, grade_id, read_text, released_notebook, solved_notebook
+from ..course.notebooks import EXERCISE_PREFIX, GRADE_PREFIX, grade_id, read_text, released_notebook, solved_notebook
 from ..notebook.outline import meaning, outline
 
 _CHECK_NAME = re.compile(r"\s*#*\s*\w{0,12}\s*:?\s*([A-Za-z_]\w*\.\w+)\s*$")
@@ -20,18 +20,18 @@ _MARKER = re.compile(r"\s*#*\s*(exercise|grade)\b\s*:?\s*([\w.-]+)\s*$", re.IGNO
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """One released cell: the place that a cell of the submission fills.
+    """One released cell, for which a cell of the submission is sought.
 
     Args:
-        place: its index in the release.
+        index: its index in the release.
         cell: the released cell itself.
-        name: nbgrader's name for it; "" for a cell that nbgrader does not know.
-        exercise: the exercise that is written or checked here; "" for every other cell.
+        name: nbgrader's id of it; "" for a cell that nbgrader does not know.
+        exercise: the exercise that is written or checked in it; "" for other cells.
         checks: whether it is a check of `exercise`.
-        imports: whether it only imports what the exercises rely on.
+        imports: whether it is code that consists of imports.
     """
 
-    place: int
+    index: int
     cell: NotebookNode
     name: str
     exercise: str
@@ -40,26 +40,28 @@ class Slot:
 
     @property
     def body(self) -> str:
-        """Its source without the marker."""
+        """The source without the marker."""
         return _without_marker(self.cell.source) if self.name else self.cell.source.strip()
 
     def is_stub_in(self, source: str) -> bool:
-        """Whether the exercise still is what was handed out in `source`, whatever else stands there."""
+        """Whether `source` defines the exercise exactly as the released stub does, whatever else it contains."""
         written = meaning(source, self.exercise)
         return bool(written) and written == meaning(self.cell.source, self.exercise)
 
     @cached_property
     def stub(self) -> str:
-        """What the source does, in a form that is equal for equal code."""
+        """The digest of the released code, see `Outline.code`."""
         return outline(self.cell.source).code
 
 
 @dataclass(frozen=True, eq=False)
 class Release:
-    """A released notebook, with its cells by each of the names they may be found by.
+    """A released notebook, with indices of its cells.
 
     Args:
-        questions: cells that only the class's own release has, by nbgrader's name: an instructor added them, and grades
+        notebook: the notebook.
+        slots: its cells.
+        questions: cells that only the class's own release has, by nbgrader's id: an instructor added them and grades
             them by hand.
     """
 
@@ -69,7 +71,7 @@ class Release:
 
     @cached_property
     def exercises(self) -> Mapping[str, Slot]:
-        """The cells in which exercises are written, by exercise, in the release's order."""
+        """The cells of exercises, by exercise, in the release's order."""
         return {slot.exercise: slot for slot in self.slots if slot.exercise and not slot.checks}
 
     @cached_property
@@ -79,7 +81,7 @@ class Release:
 
     @cached_property
     def by_name(self) -> Mapping[str, Slot]:
-        """The cells that nbgrader knows, by its names for them."""
+        """The cells that nbgrader knows, by its ids."""
         return {slot.name: slot for slot in self.slots if slot.name}
 
     @cached_property
@@ -88,7 +90,7 @@ class Release:
 
     @cached_property
     def by_body(self) -> Mapping[str, Slot]:
-        """All cells but the exercises', by their source without the marker."""
+        """All cells except exercises, by their source without the marker."""
         return {slot.body: slot for slot in self.slots if slot.checks or not slot.exercise}
 
     @cached_property
@@ -100,14 +102,14 @@ class Release:
         return found
 
     def marked(self, line: str) -> Slot | None:
-        """Return the cell whose marker comment `line` is, written as it was or a little damaged."""
-        found = _marks(line)
+        """Return the cell of the marker comment `line`, which may be slightly damaged; None if it is not a marker."""
+        found = _lenient_marker(line)
         return self._by_marker.get(found) if found else None
 
 
-@lru_cache(maxsize=4096)  # most lines of a submission stand in every other one, too
-def _marks(line: str) -> tuple[str, str] | None:
-    """Return what `line` marks, as `marker` does with the name in small letters, also where only that was left."""
+@lru_cache(maxsize=4096)  # most lines occur in every submission
+def _lenient_marker(line: str) -> tuple[str, str] | None:
+    """Like `marker`, but lower-cases the name, and accepts a line with only a check's name ("split_heads.outputs")."""
     found = marker(line)
     if found is None and len(line) < 200 and (name := _CHECK_NAME.match(line)):
         found = ("grade", name[1])
@@ -115,24 +117,24 @@ def _marks(line: str) -> tuple[str, str] | None:
 
 
 def marker(line: str) -> tuple[str, str] | None:
-    """Return ("exercise" or "grade", the name) where `line` is a marker comment, damaged or not; else None."""
+    """Return ("exercise" or "grade", name) if `line` is a marker comment, which may be damaged; else None."""
     found = _MARKER.match(line) if len(line) < 200 else None
     return (found[1].lower(), found[2]) if found else None
 
 
 def read_release(notebook: NotebookNode) -> Release:
-    """Return the released `notebook` cell by cell."""
+    """Return the released `notebook` with its slots."""
     return Release(notebook, tuple(_slots(notebook)))
 
 
 @lru_cache(maxsize=32)
 def release_of(chapter: Chapter) -> Release:
-    """Return the release of `chapter`. Its set-up cell names no address: realignment never puts that cell back."""
+    """Return the release of `chapter`. Its set-up cell has no URL, because realignment never restores that cell."""
     return read_release(released_notebook(solved_notebook(chapter, repository="", tag="")))
 
 
 def release_in_class(chapter: Chapter) -> Release:
-    """Return the release of a class's own copy of a chapter, with the questions that its instructor added."""
+    """Return the release of a class's copy of a chapter, with the questions that its instructor added."""
     release = release_of(chapter)
     path = chapter.folder.parent.parent / "release" / chapter.name / f"{chapter.name}.ipynb"
     return replace(release, questions=_questions(path, path.stat().st_mtime_ns, release)) if path.is_file() else release
@@ -144,15 +146,15 @@ def _questions(path: Path, changed: int, release: Release) -> Mapping[str, Noteb
 
 
 def _slots(notebook: NotebookNode) -> Iterator[Slot]:
-    for place, cell in enumerate(notebook.cells):
+    for index, cell in enumerate(notebook.cells):
         name, exercise = grade_id(cell), ""
         first_line = cell.source.partition("\n")[0]
-        if name and first_line.startswith(EXERCISE_MARK):
-            exercise = first_line.removeprefix(EXERCISE_MARK).strip()
-        elif name and first_line.startswith(GRADE_MARK):
-            exercise = first_line.removeprefix(GRADE_MARK).strip().partition(".")[0]
+        if name and first_line.startswith(EXERCISE_PREFIX):
+            exercise = first_line.removeprefix(EXERCISE_PREFIX).strip()
+        elif name and first_line.startswith(GRADE_PREFIX):
+            exercise = first_line.removeprefix(GRADE_PREFIX).strip().partition(".")[0]
         yield Slot(
-            place,
+            index,
             cell,
             name if exercise else "",
             exercise,

@@ -1,7 +1,7 @@
-"""Puts the release's imports back where a learner's notebook has them changed.
+"""Restores the release's imports in a learner's notebook.
 
-Every exercise relies on them, so one stray key in that cell would cost all points. `autograder.realign.realign` calls
-this for a cell that takes their place and is not as it was handed out.
+Every exercise relies on them, so one typing error in that cell would cost all points. `autograder.realign.realign`
+calls this for an imports cell that differs from the released one.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .repairs import CHECK_EDITED, Repair
 
 
 def restore(piece: Piece, slot: Slot, repairs: list[Repair]) -> list[NotebookNode]:
-    """Make the cell of `piece` the release's, and return cells that belong below it: what the learner had there.
+    """Replace the cell of `piece` by the released one, and return the cells to add below it, with the learner's code.
 
-    Where that does not parse, the lines of it that do, and import, are in a cell of their own.
+    If that code does not parse, its valid imports are repeated in a separate cell.
     """
     source = piece.source
     if not _only_adds(source, slot.cell.source):
@@ -43,7 +43,7 @@ def _cell(piece: Piece, source: str) -> NotebookNode:
 
 
 def _only_adds(source: str, released: str) -> bool:
-    """Return whether `source` has every import of `released` once, and beside them nothing that looks like a slip."""
+    """Return whether `source` has each import of `released` exactly once, and no bare name or constant, e.g. a typo."""
     there, wanted = (parse(text) for text in (source, released))
     if there is None or wanted is None:
         return False

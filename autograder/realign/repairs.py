@@ -1,7 +1,7 @@
-"""A repair: what realignment mended in one submission, as data, and the sentences that tell people of it.
+"""The repairs that realignment made to a submission, as data, and the sentences that describe them.
 
-`autograder.realign.realign` makes them; they travel in the notebook's own metadata from sanitising to the record,
-because nbgrader writes the notebook to a file in between and carries nothing else.
+`autograder.realign.realign` makes repairs. They are stored in the notebook's metadata until the record is written,
+because nbgrader writes the notebook to a file in between and passes nothing else on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ METADATA_KEY = "manyheads"
 NOTE_ID = "repairs"
 _MOST_NAMES = 30  # in one sentence
 
-# Each kind of repair with its sentence. {cells} are the cells that it happened to.
+# The sentence for each kind of repair. {cells} are the affected cells.
 RECOGNISED = "recognised"
 DUPLICATE = "duplicate"
 SPLIT = "split"
@@ -33,29 +33,29 @@ KERNEL = "kernel"
 FORMAT = "format"
 FILE = "file"
 SENTENCES: Mapping[str, str] = {
-    RECOGNISED: "Lost nbgrader's name, and recognised by cell id, marker comment or code: {cells}.",
-    DUPLICATE: "Were there several times: {cells}. The last one that is written counts.",
-    SPLIT: "Had been split over several cells, and all of them count: {cells}.",
-    MERGED: "Had been merged with other cells, and were taken out again: {cells}.",
-    MISSING: "Were missing, and were put back as they were handed out: {cells}.",
-    MOVED: "Stood before what they need, and were moved below it: {cells}.",
-    CELL_TYPE: "Were no code cells any more, and were turned back: {cells}.",
-    CHECK_EDITED: "Had been changed, and were put back as they were handed out: {cells}.",
-    UNKNOWN: "Are no graded cells of this chapter (an older release may have had them); they stay, ungraded: {cells}.",
-    METADATA: "Lost settings that could have changed how they run, such as tags: {cells}.",
+    RECOGNISED: "These cells had lost nbgrader's id and were recognised by cell id, marker comment or code: {cells}.",
+    DUPLICATE: "These cells occurred more than once; the last one with a solution counts: {cells}.",
+    SPLIT: "These exercises were split over several cells, which all count: {cells}.",
+    MERGED: "These cells were merged with others and have been separated: {cells}.",
+    MISSING: "These cells were missing and have been restored from the release: {cells}.",
+    MOVED: "These cells came before code that they need and have been moved below it: {cells}.",
+    CELL_TYPE: "These cells were not code cells any more and have been changed back: {cells}.",
+    CHECK_EDITED: "These cells were changed and have been restored from the release: {cells}.",
+    UNKNOWN: "These are not graded cells of this chapter (perhaps of an older release); they are not graded: {cells}.",
+    METADATA: "In these cells, metadata that could affect how they run, such as tags, was removed: {cells}.",
     KERNEL: "The notebook named another kernel than the course's; it was run with the course's.",
-    FORMAT: "The notebook was saved in an older form, as Colab does; it was brought up to date.",
-    FILE: "The file had slips that the notebook format forbids, and it was read all the same: {cells}.",
+    FORMAT: "The notebook was saved in an older notebook format, as Colab does, and has been converted.",
+    FILE: "The file violates the notebook format in these points, but could be read: {cells}.",
 }
 
 
 @dataclass(frozen=True)
 class Repair:
-    """One thing that was mended.
+    """One repair.
 
     Args:
-        kind: what, a key of `SENTENCES`.
-        cell: which released cell, by nbgrader's name; "" for the whole notebook; of a file's slip, what it is.
+        kind: a key of `SENTENCES`.
+        cell: nbgrader's id of the released cell; "" for the whole notebook; for `FILE`, the fault in words.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Repair:
 
 
 def sentences(repairs: Iterable[Repair]) -> list[str]:
-    """Return one sentence for each kind of repair, with the cells that it happened to."""
+    """Return a sentence for each kind of repair, with the affected cells."""
     by_kind: dict[str, list[str]] = {}
     for repair in repairs:
         cells = by_kind.setdefault(repair.kind, [])
@@ -72,30 +72,30 @@ def sentences(repairs: Iterable[Repair]) -> list[str]:
     return [SENTENCES[kind].format(cells=_listed(cells)) for kind, cells in by_kind.items()]
 
 
-def note(repairs: Iterable[Repair]) -> NotebookNode:
-    """Return the markdown cell that tells the feedback's reader what was mended."""
-    lines = ["**Mended before grading.** No points were taken for it."]
+def repairs_cell(repairs: Iterable[Repair]) -> NotebookNode:
+    """Return the Markdown cell that lists the repairs in the graded notebook and the feedback."""
+    lines = ["**Repaired before grading.** Repairs cost no points."]
     lines += [f"- {sentence}" for sentence in sentences(repairs)]
     return new_markdown_cell("\n".join([lines[0], "", *lines[1:]]), id=NOTE_ID)
 
 
-def keep(notebook: NotebookNode, repairs: Iterable[Repair]) -> None:
-    """Write `repairs` into the notebook's metadata, in place of whatever a learner has put there."""
+def store_repairs(notebook: NotebookNode, repairs: Iterable[Repair]) -> None:
+    """Store `repairs` in the notebook's metadata, replacing anything that a learner may have put there."""
     notebook.metadata[METADATA_KEY] = {"repairs": [vars(repair) for repair in repairs]}
 
 
-def kept(notebook: NotebookNode) -> tuple[Repair, ...]:
-    """Return what `keep` wrote, () where it was never called."""
+def stored_repairs(notebook: NotebookNode) -> tuple[Repair, ...]:
+    """Return the repairs stored by `store_repairs`, () if there are none."""
     return from_json(notebook.metadata.get(METADATA_KEY, {}).get("repairs", ()))
 
 
 def from_json(data: Iterable[Mapping[str, Any]]) -> tuple[Repair, ...]:
-    """The way back from `vars` of each repair. A kind that this version does not know is left out."""
+    """Return the repairs that were stored as `data`, without kinds that this version does not know."""
     return tuple(Repair(item["kind"], item["cell"]) for item in data if item["kind"] in SENTENCES)
 
 
 def presentable(name: str) -> str:
-    """Return a cell's name as a learner's file gives it, where it is one that can be shown; else a general word."""
+    """Return a cell's name from a learner's file if it is safe to show, else "a cell"."""
     return name if re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", name) else "a cell"
 
 

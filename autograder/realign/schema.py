@@ -1,8 +1,8 @@
-"""Makes a valid notebook of what Jupyter opens: a notebook with slips that the format forbids and nobody minds.
+"""Makes a valid notebook from data with harmless violations of the notebook format, which Jupyter opens as well.
 
-`autograder.realign.read_submission` calls it, and `autograder.nbgrader_steps.realign` where nbgrader has read the file.
-A cell's type, text, id, attachments and metadata are read as far as they make sense; outputs are left out, for nothing
-that is graded depends on them. What was overlooked comes back as words.
+`autograder.realign.read_submission` calls it, and `autograder.nbgrader_steps.realign` if nbgrader has read the file. It
+reads the valid parts of a cell's type, text, id, attachments and metadata. Outputs are left out, because no grade
+depends on them. The violations are returned in words.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _FIELDS = {"cells", "metadata", "nbformat", "nbformat_minor", "worksheets", "ori
 
 
 class NoNotebook(ValueError):
-    """Data that is not a notebook. Its text is the reason, for the learner and the instructor."""
+    """The data is not a notebook. The text is the reason, for the learner and the instructor."""
 
 
-def mended(data: Any) -> tuple[NotebookNode, list[str]]:
-    """Return the notebook in `data`, of format 4, and what was overlooked in it. `data` itself is not changed.
+def repaired(data: Any) -> tuple[NotebookNode, list[str]]:
+    """Return the notebook in `data`, in format 4, and the violations in words. `data` itself is not changed.
 
-    It is valid but for ids: each is one that the format allows, but several cells may share it, and it stays where an
-    older form has none. Realignment settles that.
+    The notebook is valid except for ids: each id is well-formed, but several cells may share one, and older formats
+    keep ids that they do not allow. Realignment resolves that.
 
     Raises:
-        NoNotebook: if nothing in it is a list of cells, or its format is newer than 4.
+        NoNotebook: if it has no list of cells, or its format is newer than 4.
     """
     if not isinstance(data, dict) or not ("nbformat" in data or isinstance(data.get("cells"), list)):
-        raise NoNotebook("the file is JSON and not a notebook: ask for the .ipynb file itself")
+        raise NoNotebook("the file is JSON, but not a notebook: ask for the .ipynb file itself")
     overlooked: dict[str, None] = {}
 
     def overlook(what: str) -> None:
@@ -48,8 +48,8 @@ def mended(data: Any) -> tuple[NotebookNode, list[str]]:
         overlook("the number of its format")
     if major is not None and (major > 4 or major < 2):
         raise NoNotebook(
-            f"the notebook is of format {str(data['nbformat'])[:20]}, and format 4 is needed: "
-            "open it in JupyterLab, save it, and hand it in again"
+            f"the notebook has format {str(data['nbformat'])[:20]}, and format 4 is needed: "
+            "open it in JupyterLab, save it, and submit it again"
         )
     found = _cells(data)
     if found is None:
@@ -60,7 +60,7 @@ def mended(data: Any) -> tuple[NotebookNode, list[str]]:
     if (minor or 0) < 5 and major == 4 and any("id" in cell for cell in cells):
         overlook("cell ids, which its format does not have")
     if len(cells) < len(found):
-        overlook("something among the cells that is not a cell")
+        overlook("entries in the list of cells that are not cells")
     metadata = NotebookNode()
     kernel = _dict(data.get("metadata"), "the notebook's metadata", overlook).get("kernelspec")
     if kernel is not None:
@@ -69,13 +69,13 @@ def mended(data: Any) -> tuple[NotebookNode, list[str]]:
             metadata.kernelspec = NotebookNode(name=name, display_name=shown if isinstance(shown, str) else name)
         if not (isinstance(name, str) and isinstance(shown, str)):
             overlook("the notebook's metadata")
-    # An older form keeps its number: realignment tells of it.
+    # Keep the old minor version, so that realignment reports the conversion.
     minor = 0 if major in (2, 3) else min(minor or 0, 5)
     return NotebookNode(nbformat=4, nbformat_minor=minor, metadata=metadata, cells=cells), list(overlooked)
 
 
 def _cells(data: Mapping[str, Any]) -> list[Any] | None:
-    """Return the list of cells, None where there is none. Formats 2 and 3 have one in each of their worksheets."""
+    """Return the list of cells, None if there is none. Formats 2 and 3 have a list in each worksheet."""
     if isinstance(data.get("cells"), list):
         return data["cells"]
     sheets = data.get("worksheets")
@@ -106,7 +106,7 @@ def _cell(cell: Mapping[str, Any], overlook: Callable[[str], None]) -> NotebookN
     elif name is not None:
         overlook("a cell's id")
     if kind != "code" and not cell.keys().isdisjoint({"outputs", "execution_count"}):
-        overlook("outputs in a cell of text")
+        overlook("outputs in a text cell")
     elif cell.keys() - (_CODE_FIELDS if kind == "code" else _TEXT_FIELDS) - _OLD_FIELDS:
         overlook("fields that the format does not know")
     return made
@@ -143,22 +143,22 @@ def _source(cell: Mapping[str, Any], overlook: Callable[[str], None]) -> str:
         text = ""
     whole = whole_characters(text)
     if whole != text and "\ufffd" in whole:
-        overlook("half a character in a cell's text")
-    # Python ends a line at any of these, and at nothing else; what reads a cell here need know only one.
+        overlook("an incomplete character in a cell's text")
+    # The line ends that Python's parser knows are unified, so that other code needs to handle only one.
     return whole.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _metadata(cell: Mapping[str, Any], overlook: Callable[[str], None]) -> NotebookNode:
-    """Return a cell's metadata without what the format forbids. Of what is nested, only nbgrader's is kept."""
-    kept = NotebookNode()
+    """Return a cell's metadata without invalid entries. Nested values are emptied, except nbgrader's."""
+    valid = NotebookNode()
     for key, value in _dict(cell.get("metadata"), "a cell's metadata", overlook).items():
         if not _is_allowed(key, value):
             overlook("a cell's metadata")
         elif key == "nbgrader" and isinstance(value, dict):
-            kept[key] = NotebookNode({name: _flat(item) for name, item in value.items()})
+            valid[key] = NotebookNode({name: _flat(item) for name, item in value.items()})
         else:
-            kept[whole_characters(key)] = _flat(value)
-    return kept
+            valid[whole_characters(key)] = _flat(value)
+    return valid
 
 
 def _is_allowed(key: str, value: Any) -> bool:
@@ -174,21 +174,21 @@ def _is_allowed(key: str, value: Any) -> bool:
 
 
 def _flat(value: Any) -> Any:
-    """Return `value` if it is one that holds no others, else an empty one of its kind."""
+    """Return `value` if it is a scalar, else an empty list or dict."""
     if isinstance(value, str):
         return whole_characters(value)
     return NotebookNode() if isinstance(value, dict) else [] if isinstance(value, list) else value
 
 
 def _attachments(cell: Mapping[str, Any], overlook: Callable[[str], None]) -> NotebookNode:
-    kept = NotebookNode()
+    valid = NotebookNode()
     for name, bundle in _dict(cell.get("attachments"), "an attachment", overlook).items():
         contents = dict(_contents(bundle)) if isinstance(bundle, dict) else {}
         if contents:
-            kept[whole_characters(name)] = NotebookNode(contents)
+            valid[whole_characters(name)] = NotebookNode(contents)
         else:
             overlook("an attachment")
-    return kept
+    return valid
 
 
 def _contents(bundle: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -205,7 +205,7 @@ def _dict(value: Any, what: str, overlook: Callable[[str], None]) -> Mapping[str
 
 
 def _number(value: Any) -> int | None:
-    """Return a whole number that may stand there as text or as a float, None for anything else."""
+    """Return an integer that may be given as text or float, None for anything else."""
     if isinstance(value, (str, float)):
         try:
             return int(float(value)) if len(str(value)) < 20 else None

@@ -1,4 +1,4 @@
-"""Cuts cells apart that were merged: what belongs to different released cells stands in pieces of its own again.
+"""Separates cells that were merged, so that the code of each released cell is in its own piece again.
 
 `autograder.realign.realign` calls this first. No text is lost: every line is in one of the pieces, in the same order.
 """
@@ -16,12 +16,12 @@ from .pieces import DEFINITION, Piece, piece_of, set_type
 from .release import Release, Slot
 from .repairs import MERGED, Repair
 
-_MOST_CUTS = 300  # of one cell; a whole chapter merged into one has fewer
-_MOST_IN_PROSE = 20  # definitions: the rest of the cell is read from each of them on
+_MOST_CUTS = 300  # per cell; a whole chapter merged into one cell needs fewer
+_MOST_IN_PROSE = 20  # definitions per text cell; for each, the rest of the cell is parsed
 
 
 def cut_at_released_text(pieces: list[Piece], release: Release, repairs: list[Repair]) -> list[Piece]:
-    """Cut where a marker, or the text of a released cell that is nowhere else, stands within a piece."""
+    """Cut pieces at markers within them, and at the text of released cells that have no piece of their own."""
     pieces = _cut(pieces, release, repairs, lambda piece: _marker_lines(piece, release))
     own = {piece.slot for piece in pieces}
     lost = [slot for slot in release.slots if (slot.checks or slot.imports) and slot not in own]
@@ -30,29 +30,29 @@ def cut_at_released_text(pieces: list[Piece], release: Release, repairs: list[Re
 
 
 def cut_at_definitions(pieces: list[Piece], release: Release, repairs: list[Repair]) -> list[Piece]:
-    """Cut where an exercise begins that has no cell of its own, in a piece that is something else's."""
+    """Cut pieces at the definitions of exercises that have no piece of their own."""
     written = {piece.slot for piece in pieces if piece.slot and _writes(piece, piece.slot)}
-    homeless = {name for name, slot in release.exercises.items() if slot not in written}
-    return _cut(pieces, release, repairs, lambda piece: _definition_lines(piece, release, homeless))
+    without_piece = {name for name, slot in release.exercises.items() if slot not in written}
+    return _cut(pieces, release, repairs, lambda piece: _definition_lines(piece, release, without_piece))
 
 
 def _writes(piece: Piece, slot: Slot) -> bool:
-    """Return whether the exercise of `slot` is really written here: more than the stub that was handed out."""
+    """Return whether `piece` defines the exercise of `slot`, with more than the released stub."""
     return piece.is_code and slot.exercise in piece.outline.binds and not slot.is_stub_in(piece.source)
 
 
 def _cut(
     pieces: list[Piece], release: Release, repairs: list[Repair], starts: Callable[[Piece], Iterable[int]]
 ) -> list[Piece]:
-    """Cut each piece before the lines (from 0) that `starts` names."""
+    """Cut each piece before the lines (from 0) that `starts` returns."""
     done = []
     for piece in pieces:
-        wanted = set(itertools.islice(starts(piece), _MOST_CUTS)) - {0}  # before the first line is nothing to cut off
+        wanted = set(itertools.islice(starts(piece), _MOST_CUTS)) - {0}  # no cut before the first line
         if not wanted:
             done.append(piece)
             continue
         parts: list[list[str]] = [[]]
-        has_text = False  # the last of them
+        has_text = False  # whether the last part has text
         for number, line in enumerate(lines_of(piece.source)):
             if number in wanted and has_text:
                 parts.append([])
@@ -95,7 +95,7 @@ def _fits(part: Piece, slot: Slot) -> bool:
 
 
 def _marker_lines(piece: Piece, release: Release) -> Iterator[int]:
-    """Where a marker stands within a piece, and where something else follows a check or an unwritten exercise."""
+    """Yield the lines with markers in a piece, and the lines after a check or stub at which other code follows."""
     lines = lines_of(piece.source)
     marked = [
         (number, slot)
@@ -110,7 +110,7 @@ def _marker_lines(piece: Piece, release: Release) -> Iterator[int]:
         start = next((n for n in range(number + 1, following) if lines[n].strip()), number + 1)
         end = start + len(body)
         if [line.rstrip() for line in lines[start:end]] == body:
-            # Up to the next marker: to read all that follows, for each of many, would take the square of their number.
+            # Only up to the next marker: parsing the whole rest for each marker would take quadratic time.
             rest = "\n".join(lines[end:following])
             if _binds(rest) if slot.checks else slot.exercise not in outline(rest).binds:
                 yield end
@@ -121,7 +121,7 @@ def _binds(source: str) -> bool:
 
 
 def _released_lines(piece: Piece, lost: list[Slot]) -> Iterator[int]:
-    """Where a check, or the imports, stand that are nowhere else and have lost every name."""
+    """Yield the first line, and the line after the end, of the checks and imports `lost` in a piece."""
     if not piece.is_code or (piece.slot and piece.slot.checks):
         return
     lines = [line.rstrip() for line in lines_of(piece.source)]
@@ -135,7 +135,7 @@ def _released_lines(piece: Piece, lost: list[Slot]) -> Iterator[int]:
 
 
 def _text_lines(piece: Piece, release: Release) -> Iterator[int]:
-    """Where the lesson's prose stands within code that does not parse for it."""
+    """Yield the first line, and the line after the end, of the lesson's prose in code that does not parse."""
     is_exercise = piece.slot is not None and piece.slot.exercise
     if piece.outline.parses or not (piece.is_code or is_exercise):
         return
@@ -145,23 +145,23 @@ def _text_lines(piece: Piece, release: Release) -> Iterator[int]:
             yield piece.source.count("\n", 0, found) + len(lines_of(slot.body))
 
 
-def _definition_lines(piece: Piece, release: Release, homeless: set[str]) -> Iterator[int]:
-    """Where exercises that are written nowhere else begin, in a piece that holds another one too."""
+def _definition_lines(piece: Piece, release: Release, without_piece: set[str]) -> Iterator[int]:
+    """Yield the first lines of the exercises `without_piece` in a piece of another exercise or in prose."""
     lines = lines_of(piece.source)
     begun = [
         (found[1], number)
         for number, line in enumerate(lines)
         if (found := DEFINITION.match(line)) and found[1] in release.exercises
     ]
-    if not piece.is_code and not piece.outline.parses:  # in prose, only what is Python to the end
-        written_here = [number for name, number in begun if name in homeless]
+    if not piece.is_code and not piece.outline.parses:  # in prose, only if the rest of the cell is Python
+        written_here = [number for name, number in begun if name in without_piece]
         yield from (n for n in written_here[:_MOST_IN_PROSE] if outline("\n".join(lines[n:])).parses)
         return
     names = [name for name, _ in begun]
     owner = piece.slot.exercise if piece.slot and piece.slot.exercise in names else next(iter(names), "")
     for name, number in begun:
-        if name in homeless and name != owner:
+        if name in without_piece and name != owner:
             while number > 0 and lines[number - 1].startswith(("@", "#")):
                 number -= 1
-            if not piece.outline.within(number + 1):  # a decorator's line is where its statement begins
+            if not piece.outline.within(number + 1):  # `number` may be the line of a decorator
                 yield number

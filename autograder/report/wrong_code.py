@@ -24,7 +24,7 @@ from pathlib import Path
 from ..classroom.class_folder import ClassFolder
 from ..classroom.results import FAILED, PARTLY, ClassResults
 from ..course.chapter import Chapter, read_chapter
-from ..course.notebooks import EXERCISE_MARK
+from ..course.notebooks import EXERCISE_PREFIX
 from ..notebook.lines import lines_of
 from ..sandbox.bounded import BoundedProcess, OutOfBounds
 
@@ -212,7 +212,7 @@ def _exercise_cells(path: Path) -> dict[str, str]:
             if cell["cell_type"] == "code":
                 source = "".join(cell["source"])  # a list of lines, or one string
                 first_line = source.partition("\n")[0]
-                name = cell["metadata"].get("nbgrader", {}).get("grade_id") or first_line.removeprefix(EXERCISE_MARK)
+                name = cell["metadata"].get("nbgrader", {}).get("grade_id") or first_line.removeprefix(EXERCISE_PREFIX)
                 found[name] = source
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}

@@ -1,7 +1,7 @@
-"""Takes a class's submissions through nbgrader's steps, several at a time, on this machine or a cluster.
+"""Runs a class's submissions through nbgrader's steps, several at a time, on this machine or a cluster.
 
-`grade` is the loop and the only process that touches the gradebook. `cluster` opens the workers; `job` is what one of
-them does with one submission.
+`grade` has the loop, which runs in the only process that writes the gradebook. `cluster` starts or connects to workers;
+`job` runs in a worker, for one submission.
 """
 
 __all__ = ["cluster", "grade"]

@@ -1,7 +1,7 @@
-"""Where submissions are run: worker processes of this machine's, or a Dask cluster that runs already.
+"""The workers that run submissions: processes on this machine, or an existing Dask cluster.
 
-`autograder.run.fan_out` opens one for each run. On this machine the workers talk over loopback, encrypted and known to
-each other by a certificate made for the run: whoever else is logged in here can neither listen nor hand in work.
+`autograder.run.fan_out` opens one for each run. Local workers communicate over loopback with TLS, using a certificate
+made for the run: other users of this machine can neither listen nor submit work.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ from ..sandbox import fork_server
 from ..sandbox.requirements import require_sandbox
 
 _NO_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"  # Ctrl-C is for the command alone
-THREADS = 8  # submissions at once in one process: more than the cores that one Python and one warm process can feed
-_WAIT = 60  # seconds for the first worker of somebody's cluster
-# A worker's end is told at once, and blamed on every submission that it had: `autograder.run.fan_out` finds out which.
+THREADS = 8  # submissions at once in one process; one Python process and one warm process can feed fewer cores
+_WAIT = 60  # seconds for the first worker of an existing cluster to appear
+# With 0 allowed failures, a worker's death is reported at once, for all its submissions: `autograder.run.fan_out` then
+# finds out which of them was the cause.
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.worker.daemon": True,
     "distributed.worker.multiprocessing-method": "forkserver",
-    "distributed.worker.profile.enabled": False,  # it looks at every thread a hundred times a second
-    "distributed.admin.tick.interval": "1s",  # how often it looks at the clock, to find out whether it is late
+    "distributed.worker.profile.enabled": False,  # the profiler samples every thread a hundred times a second
+    "distributed.admin.tick.interval": "1s",  # how often the event loop checks its own lag
     "distributed.admin.system-monitor.interval": "10s",
-    # Web pages for whoever finds the port: there is nothing on them.
+    # No web pages on the scheduler's and workers' ports.
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
 
 
-class _Kept:
-    """The workers that stay, and how many blocks want them to."""
+class _Reused:
+    """The workers that are reused, and the number of open `reuse_workers` blocks."""
 
     blocks = 0
     stack = contextlib.ExitStack()
@@ -48,44 +49,45 @@ class _Kept:
 
 
 @contextlib.contextmanager
-def kept() -> Iterator[None]:
-    """Have `local` start its workers once for the whole block: a second chapter finds them warm."""
-    _Kept.blocks += 1
+def reuse_workers() -> Iterator[None]:
+    """Within the block, let all calls of `local` share the same workers, so that they start only once."""
+    _Reused.blocks += 1
     try:
         yield
     finally:
-        _Kept.blocks -= 1
-        if not _Kept.blocks:
-            end_kept()
+        _Reused.blocks -= 1
+        if not _Reused.blocks:
+            end_workers()
 
 
-def end_kept() -> None:
-    """End the workers that were kept, and what they were forks of: the next `local` starts others."""
-    _Kept.client = None
-    _Kept.stack.close()
+def end_workers() -> None:
+    """End the reused workers and the fork server. The next `local` starts new ones."""
+    _Reused.client = None
+    _Reused.stack.close()
     fork_server.end()
 
 
 @contextlib.contextmanager
 def local(workers: int, sandbox: bool = True) -> Iterator[Client]:
-    """Start worker processes that run `workers` submissions at once, and end them.
+    """Start local worker processes, yield a client, and end them; within `reuse_workers`, reuse running ones.
 
     Args:
-        workers: how many submissions run at once, in all processes together. Within `kept`, the first call decides.
-        sandbox: whether they will need a warm process.
+        workers: the number of submissions that run at once, in all processes together. Within `reuse_workers`, the
+            first call decides.
+        sandbox: whether submissions run in the sandbox, so that the workers need a warm process.
     """
-    if not _Kept.blocks:
+    if not _Reused.blocks:
         with started(workers, sandbox) as client:
             yield client
         return
-    if _Kept.client is None:
-        _Kept.client = _Kept.stack.enter_context(started(workers, sandbox))
-    yield _Kept.client
+    if _Reused.client is None:
+        _Reused.client = _Reused.stack.enter_context(started(workers, sandbox))
+    yield _Reused.client
 
 
 @contextlib.contextmanager
 def started(workers: int, sandbox: bool = True) -> Iterator[Client]:
-    """Do what `local` does, with workers of this block's own."""
+    """Like `local`, but always with new workers, which end with the block."""
     fork_server.begin(sandbox)
     processes = math.ceil(workers / THREADS)
     with (
@@ -100,7 +102,7 @@ def started(workers: int, sandbox: bool = True) -> Iterator[Client]:
             dashboard_address="127.0.0.1:0",
             local_directory=folder,
             preload=[_NO_INTERRUPTS],
-            memory_limit=0,  # type: ignore[arg-type]  # memory is the sandbox's business
+            memory_limit=0,  # type: ignore[arg-type]  # the sandbox limits memory
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,
@@ -110,10 +112,10 @@ def started(workers: int, sandbox: bool = True) -> Iterator[Client]:
 
 @contextlib.contextmanager
 def running(address: str, sandbox: bool) -> Iterator[Client]:
-    """Connect to the scheduler at `address`. Its workers stay when the run is over.
+    """Connect to the scheduler at `address`, and yield a client. Its workers keep running after the block.
 
     Raises:
-        Problem: if nobody answers there, there is no worker, or a worker lacks what grading needs.
+        Problem: if no scheduler answers, it has no workers, or a worker lacks something that grading needs.
     """
     try:
         client = Client(address, timeout=10)
@@ -131,19 +133,22 @@ def running(address: str, sandbox: bool) -> Iterator[Client]:
 
 
 def _check_workers(client: Client, sandbox: bool) -> None:
-    found: Any = client.run(_what_it_offers, sandbox, on_error="return")
+    found: Any = client.run(_check_machine, sandbox, on_error="return")
     for worker, offer in found.items():
         if isinstance(offer, Exception):
-            raise Problem(f"the worker at {worker} cannot grade ({one_line(offer)}); install the same course there")
+            raise Problem(f"the worker at {worker} cannot grade ({one_line(offer)}); install this package there")
         version, missing = offer
         if version != _version():
-            raise Problem(f"the worker at {worker} has version {version} of the course, and this machine {_version()}")
+            raise Problem(
+                f"the worker at {worker} has version {version} of the course; this machine has {_version()}. "
+                "Install the same version on both"
+            )
         if missing:
             raise Problem(f"the worker at {worker}: {missing}")
 
 
-def _what_it_offers(sandbox: bool) -> tuple[str, str]:
-    """Return the version installed where this runs, and what is missing for sealing, "" for nothing."""
+def _check_machine(sandbox: bool) -> tuple[str, str]:
+    """Return the installed version, and what the sandbox lacks on this machine, or ""."""
     try:
         if sandbox:
             require_sandbox()

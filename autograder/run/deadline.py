@@ -1,8 +1,8 @@
-"""Ends this process when a piece of work holds one of its threads for longer than it may.
+"""Ends this process if a submission occupies one of its threads for too long.
 
-`autograder.run.job` has a submission judged within `deadline`. A thread cannot be stopped from outside, least of all in
-the middle of one long call of Python's own parser; so the process ends, and `autograder.run.fan_out` finds out which of
-its submissions it was.
+`autograder.run.job` judges each submission within `deadline`. A thread cannot be stopped from outside, for example
+during one long call of Python's parser, so the whole process ends; `autograder.run.fan_out` then finds out which of its
+submissions was the cause.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import time
 from collections.abc import Iterator
 
 _lock = threading.Lock()
-_due: dict[object, float] = {}  # of each block that is at work, by the monotonic clock
+_due: dict[object, float] = {}  # the deadline of each active block, by the monotonic clock
 
 
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """End the process, with code 1 and at once, if the block takes more than `seconds` of wall time.
+    """End the process immediately, with code 1, if the block takes more than `seconds` of wall time.
 
-    Blocks of several threads have a deadline each. It holds even where a thread lets no other run.
+    Blocks in several threads have separate deadlines. They work even while a thread holds the interpreter's lock.
     """
     key = object()
     _set(key, time.monotonic() + seconds)
@@ -38,7 +38,7 @@ def _set(key: object, when: float | None) -> None:
             del _due[key]
         else:
             _due[key] = when
-        if _due:  # a timer of the interpreter's that needs no turn of it: the one there is, for who is due first
+        if _due:  # faulthandler's timer works without the interpreter's lock; there is only one, so set the earliest
             left = max(0.001, min(_due.values()) - time.monotonic())
             faulthandler.dump_traceback_later(left, exit=True, file=_nowhere())
         else:
@@ -46,7 +46,7 @@ def _set(key: object, when: float | None) -> None:
 
 
 def _nowhere() -> int:
-    """Return a descriptor on which nobody reads whose code stood where."""
+    """Return a descriptor of the null device, to discard the traceback."""
     global _null
     if _null is None:
         _null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)

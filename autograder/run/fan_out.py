@@ -1,7 +1,7 @@
-"""Hands submissions to workers and takes back what became of them, as they finish.
+"""Sends submissions to workers, and returns the results as they finish. Called by `autograder.run.grade`.
 
-`autograder.run.grade` is the only caller. Which worker runs what, and what happens when one is lost, is Dask's
-business; what a lost worker means for a grade is decided here.
+Dask assigns submissions to workers and detects lost workers. This module decides what a lost worker means for the
+submissions that it was running.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ..sandbox.limits import Limits
 from . import cluster
 from .job import Executed, Job, most_seconds, run_job
 
-_AHEAD = 2  # submissions handed over for each that runs: a worker that is done finds the next one there
+_AHEAD = 2  # submissions sent per running one, so that a worker that finishes has the next one already
 
 
 class FanOut:
-    """Workers, here or elsewhere.
+    """Runs jobs on the workers of this machine or of a Dask scheduler.
 
     Args:
-        workers: how many submissions run at once on this machine.
+        workers: the number of submissions that run at once on this machine.
         scheduler: the address of a Dask scheduler whose workers run them instead.
-        sandbox: whether the workers need one.
+        sandbox: whether submissions run in the sandbox.
     """
 
     def __init__(self, workers: int, scheduler: str | None = None, sandbox: bool = True) -> None:
@@ -37,15 +37,15 @@ class FanOut:
     def run(self, jobs: Iterable[Job]) -> Iterator[Executed]:
         """Run all `jobs` and yield each as it finishes, in any order.
 
-        `jobs` are taken as workers become free. With a worker that ends, all that it had are suspects: each of them is
-        run again with nothing beside it, and the one that ends its worker again has crashed.
+        `jobs` are consumed as workers become free. When a worker dies, every submission that it was running is suspect.
+        Each of these is run again alone; one that kills its worker a second time has crashed.
 
         Raises:
-            Problem: if the scheduler cannot be reached, or is gone.
+            Problem: if the scheduler cannot be reached, or its connection is lost.
         """
         source = iter(jobs)
         first = next(source, None)
-        if first is None:  # nothing to do: no worker need start
+        if first is None:  # nothing to do, so start no workers
             return
         source = itertools.chain([first], source)
         suspects: list[Job] = []
@@ -55,8 +55,8 @@ class FanOut:
                 before = len(suspects)
                 yield from self._run_together(client, source, suspects)
                 lost = len(suspects) > before and not self.scheduler
-            if lost:  # Dask would replace the worker, but not one that ends while it is starting
-                cluster.end_kept()
+            if lost:  # Dask replaces lost workers, but not one that dies while it starts
+                cluster.end_workers()
         for job in suspects:
             with self._client(alone=True) as client:
                 yield from self._run_together(client, iter([job]), None)
@@ -67,9 +67,9 @@ class FanOut:
         return cluster.started(1, self.sandbox) if alone else cluster.local(self.workers, self.sandbox)
 
     def _run_together(self, client: Client, source: Iterator[Job], suspects: list[Job] | None) -> Iterator[Executed]:
-        """Yield what becomes of the jobs in `source`, all of them or, on this machine, until a worker is lost.
+        """Yield the results of the jobs in `source`. On this machine, stop taking jobs when a worker is lost.
 
-        Those whose worker ended go to `suspects`; they have crashed where that is None.
+        Jobs whose worker died are added to `suspects`; if that is None, they have crashed.
         """
         running: dict[Any, tuple[Future, Job]] = {}
         finished = as_completed()
@@ -86,33 +86,38 @@ class FanOut:
             if future.status == "cancelled":
                 raise self._scheduler_is_gone()
             error: Any = future.exception() if future.status == "error" else None
-            if future.status == "lost" or isinstance(error, KilledWorker):  # lost: done, but not fetched yet
+            if future.status == "lost" or isinstance(
+                error, KilledWorker
+            ):  # "lost": done, but the result was not fetched
                 lost = True
                 if suspects is not None:
                     suspects.append(job)
                     continue
                 yield Executed.without_grade(job, Outcome.CRASHED, _why_twice(job))
             elif error is not None:
-                yield Executed.of_our_fault(job, error)
+                yield Executed.by_grader_fault(job, error)
             else:
                 yield Executed(job, *future.result())
 
     def _room(self, client: Client) -> int:
-        """Return how many submissions may be on their way."""
+        """Return how many submissions may be running or queued."""
         if not self.scheduler:
             return _AHEAD * self.workers
         try:
-            threads: Any = client.nthreads()  # of each worker; workers come and go
+            threads: Any = client.nthreads()  # by worker; asked each time, since workers come and go
         except OSError as error:
             raise self._scheduler_is_gone() from error
         return max(1, _AHEAD * sum(threads.values()))
 
     def _scheduler_is_gone(self) -> Problem:
-        return Problem(f"the scheduler at {self.scheduler} is gone" if self.scheduler else "the workers are gone")
+        what = (
+            f"the connection to the scheduler at {self.scheduler} was lost" if self.scheduler else "all workers ended"
+        )
+        return Problem(f"{what}; run the same command again")
 
 
 def _why_twice(job: Job) -> str:
-    """Return what is known of a submission that cost two workers: one ends itself when it is held up for too long."""
+    """Return the reason for a submission whose worker died twice. A worker also ends itself at its deadline."""
     most = most_seconds(Limits.of(job.settings.get("limits", {})))
     return (
         f"it ended the process that was grading it, twice, or kept it busy for more than {most:g} s: there is no score"

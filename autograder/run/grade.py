@@ -1,7 +1,7 @@
-"""`autograder grade`: takes a class's submissions of an assignment through nbgrader's steps, several at a time.
+"""`autograder grade`: runs a class's submissions of an assignment through nbgrader's steps, several at a time.
 
-Only this process touches the gradebook; learners' code runs in workers. One submission's trouble is one row in the
-table: it never stops the others.
+Only this process writes the gradebook; learners' code runs in workers. A failing submission becomes one row in the
+table and never stops the others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from traitlets.utils.importstring import import_item
 from ..classroom.class_folder import ClassFolder, in_use
 from ..classroom.gradebook import open_session, roll_back
 from ..classroom.record import Record, read_record
-from ..course.bundle import pack
+from ..course.bundle import zip_course
 from ..nbgrader_steps.make_inert import INERT
 from ..nbgrader_steps.realign import READ
 from ..nbgrader_steps.untrusted import made_inert, read_and_realign, without_outputs
@@ -42,11 +42,11 @@ from .job import Executed, Job
 
 @dataclass(frozen=True)
 class Run:
-    """What one `grade` did.
+    """The result of one `grade`.
 
     Args:
-        outcomes: how many submissions ended how, in this run.
-        unchanged: how many were graded before and had not changed.
+        outcomes: the number of submissions by outcome, in this run.
+        unchanged: the number of submissions that were graded before and have not changed.
     """
 
     outcomes: Counter[str]
@@ -65,14 +65,15 @@ def grade(
     """Grade every submission of `assignment` that is new or changed.
 
     Args:
-        workers: how many run at once.
-        regrade: grade unchanged ones too. A score set by hand in the formgrader stays.
+        workers: the number of submissions that run at once.
+        regrade: grade unchanged submissions too. Manual scores stay.
         progress: show a progress bar on stderr.
-        sandbox: whether submissions run in a sandbox; by default what the class's settings say.
-        scheduler: address of a Dask scheduler whose workers run them, in place of this machine's.
+        sandbox: whether submissions run in the sandbox; by default as in the class's settings.
+        scheduler: address of a Dask scheduler whose workers run the submissions, instead of this machine's.
 
     Raises:
-        Problem: if the scheduler cannot be reached, or is gone; if another command is at work in the class.
+        Problem: if the scheduler cannot be reached or the connection is lost, the gradebook cannot be written, or
+            another command is working in the class.
     """
     outcomes: Counter[str] = Counter()
     students = folder.students(assignment)
@@ -86,7 +87,7 @@ def grade(
         bounded,
         open_session(folder.gradebook_url),
         tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar,
-        interrupts.noted() as interrupted,
+        interrupts.recorded() as interrupted,
     ):
 
         def count(outcome: str) -> None:
@@ -109,40 +110,40 @@ def grade(
                 if interrupted():
                     raise KeyboardInterrupt
         except BaseException as error:
-            done = f"{outcomes.total()} of {len(waiting)} submissions of {assignment} were done, and are kept"
-            error.add_note(f"{done}; the same command goes on with the rest.")
+            done = f"{outcomes.total()} of {len(waiting)} submissions of {assignment} are graded and saved"
+            error.add_note(f"{done}; the same command continues with the rest.")
             raise
     return Run(outcomes, unchanged=len(students) - len(waiting))
 
 
 class Steps:
-    """nbgrader's steps for one assignment, cut where a submission leaves for a worker and where it comes back.
+    """nbgrader's steps for one assignment, in two halves: before a worker runs the submission, and after it.
 
     Args:
-        bounded: reads what learners wrote, and what their code showed.
+        bounded: the process that reads learners' files and outputs.
     """
 
     def __init__(self, folder: ClassFolder, assignment: str, bounded: BoundedProcess) -> None:
         self.folder, self.assignment, self._bounded = folder, assignment, bounded
         self.chapter = folder.chapter(assignment)
         self.config = folder.config()
-        self._course = pack(folder.solutions, assignment)
+        self._course = zip_course(folder.solutions, assignment)
         self._judged_by = folder.judged_by(assignment)
 
     @functools.cached_property
     def _converter(self) -> _Autograde:
-        """Set up for the first submission that needs it: a setting that nbgrader refuses is then told with it."""
+        """Made for the first submission, so that an invalid nbgrader setting is reported with a submission."""
         return _Autograde.for_class(self.config)
 
     def is_new(self, student: str) -> bool:
-        """Whether a submission has changed since it was last graded, was not finished, or ended by a fault of ours."""
+        """Whether a submission must be graded: it is new or changed, was not finished, or needs review."""
         record = read_record(self.folder.record_path(student, self.assignment))
         if record is None or record.outcome == Outcome.NEEDS_REVIEW or record.fingerprint != self._fingerprint(student):
             return True
         return bool(record.verdicts) and not self.folder.autograded(student, self.assignment).is_file()
 
     def prepare(self, student: str) -> Job | str:
-        """Read and sanitise a submission. Return its job, or the outcome where it cannot be graded."""
+        """Read and sanitise a submission. Return its job or, if it cannot be graded, its outcome."""
         path = self.folder.notebook(student, self.assignment)
         fingerprint = self._fingerprint(student)  # now: the file may be replaced while it is being graded
         try:
@@ -152,7 +153,7 @@ class Steps:
             return self._record(student, Outcome.UNREADABLE, str(unreadable), fingerprint)
         except NeedsReview as review:
             return self._record(student, Outcome.NEEDS_REVIEW, str(review), fingerprint)
-        except Exception as error:  # whatever it is, the other submissions go on
+        except Exception as error:  # no error may stop the other submissions
             return self._record(
                 student, Outcome.NEEDS_REVIEW, f"it could not be prepared: {one_line(error)}", fingerprint
             )
@@ -161,20 +162,20 @@ class Steps:
 
     def save(self, executed: Executed) -> str:
         """Write an executed submission to `autograded/`, the gradebook and its record. Return its outcome."""
-        job, marked = executed.job, executed.marked
+        job, judged = executed.job, executed.judged
         if not executed.notebook:
-            return self._record(job.student, marked.outcome, marked.reason, job.fingerprint, marked.sealed)
+            return self._record(job.student, judged.outcome, judged.reason, job.fingerprint, judged.sealed)
         try:
             notebook = self._inert(executed.notebook)
             self._converter.finish(self.folder.notebook(job.student, self.assignment), executed, notebook)
         except Exception as error:
             roll_back()
             reason = f"its grade could not be saved: {one_line(error)}"
-            return self._record(job.student, Outcome.NEEDS_REVIEW, reason, job.fingerprint, marked.sealed)
-        return marked.outcome
+            return self._record(job.student, Outcome.NEEDS_REVIEW, reason, job.fingerprint, judged.sealed)
+        return judged.outcome
 
     def _inert(self, notebook: str) -> NotebookNode:
-        """Return an executed notebook with outputs that do nothing. Where that takes too much, they are left out."""
+        """Return an executed notebook with safe outputs. If cleaning them takes too long, they are left out."""
         try:
             notebook = self._bounded(made_inert, notebook)
         except OutOfBounds:
@@ -183,7 +184,7 @@ class Steps:
 
     def _record(self, student: str, outcome: Outcome, reason: str, fingerprint: str, sealed: bool = True) -> str:
         if self.folder.autograded(student, self.assignment).is_file():
-            reason += " (the grade of what was handed in before stays in the gradebook)"
+            reason += " (the grade of the previous submission stays in the gradebook)"
         record = Record.of(student, self.assignment, outcome, reason, fingerprint, sealed=sealed)
         record.write(self.folder.record_path(student, self.assignment))
         return outcome
@@ -193,14 +194,14 @@ class Steps:
 
 
 class _Autograde(Autograde):
-    """nbgrader's `autograde` in two halves, for one submission after the other."""
+    """nbgrader's `autograde` in two halves, for one submission at a time."""
 
-    coursedir: Any  # nbgrader declares it optional; here it is always set
+    coursedir: Any  # nbgrader declares it as optional; here it is always set
     _steps: dict[Any, Any]  # by class
 
     @classmethod
     def for_class(cls, config: Any) -> _Autograde:
-        """Set it up for a class, as nbgrader's `start` does."""
+        """Make it for a class, with the same set-up as nbgrader's `start`."""
         from nbconvert.exporters import NotebookExporter
         from nbconvert.writers.files import FilesWriter
 
@@ -213,22 +214,22 @@ class _Autograde(Autograde):
         return converter
 
     def sanitise(self, path: Path, notebook: NotebookNode) -> Any:
-        """Do what comes before running, and return the notebook as JSON. Nothing is written yet."""
+        """Run the steps before execution, and return the notebook as JSON. Nothing is written yet."""
         with self._in_its_folder():
             resources = {**self._resources(path), READ: True}
             notebook, _ = self._through(self.sanitize_preprocessors, notebook, resources)
         return json.dumps(notebook)
 
     def finish(self, path: Path, executed: Executed, notebook: NotebookNode) -> None:
-        """Do the rest: the gradebook's rows, scores, late penalties, the autograded file, the record.
+        """Run the steps after execution: they write the gradebook, the autograded file and the record.
 
         Args:
-            notebook: the executed one, its outputs inert.
+            notebook: the executed notebook, with safe outputs.
         """
         student, assignment = executed.job.student, executed.job.assignment
         with self._in_its_folder():
             resources: Any = self._resources(path)
-            resources["manyheads"] = executed.marked
+            resources["manyheads"] = executed.judged
             resources[INERT] = True
             resources["fingerprint"] = executed.job.fingerprint
             self.notebooks = [str(path)]
@@ -241,21 +242,22 @@ class _Autograde(Autograde):
 
     @contextlib.contextmanager
     def _in_its_folder(self) -> Iterator[None]:
-        # nbgrader's paths are relative to the course's root; it adds a submission's rows in an order that SQLAlchemy
-        # warns of.
+        # nbgrader's paths are relative to the course's root. SQLAlchemy warns about the order in which nbgrader adds a
+        # submission's rows.
         with contextlib.chdir(self.coursedir.root), warnings.catch_warnings(action="ignore", category=SAWarning):
             yield
 
     def _through(self, steps: Iterable[Any], notebook: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Take a notebook through nbgrader's `steps`, without the copies and checks that an exporter makes of it."""
+        """Run `steps` on a notebook, without the copies and validation of an exporter."""
         for step in steps:
             notebook, resources = self._made(step)(notebook, resources)
         return notebook, resources
 
     def _made(self, step: Any) -> Any:
-        """Return a step, given as a class or its name, made.
+        """Return an instance of a step, which is given as a class or its name.
 
-        That takes as long as most of them run. nbgrader's own and ours keep nothing of a notebook: they are made once.
+        Making a step takes as long as running most of them. nbgrader's steps and ours have no state, so they are made
+        once.
         """
         step = import_item(step) if isinstance(step, str) else step
         if step in self._steps:
@@ -266,12 +268,12 @@ class _Autograde(Autograde):
         return made
 
     def _resources(self, path: Path) -> Any:
-        self._sanitizing = True  # nbgrader: the submission is the input, and its path has the names
+        self._sanitizing = True  # makes nbgrader read the names of student and assignment from the submission's path
         return self.init_single_notebook_resources(str(path))
 
 
 def _text(notebook: NotebookNode) -> str:
-    """Return a notebook's file with a line for each cell: Python writes indented JSON ten times as slowly."""
+    """Return a notebook as JSON with one line per cell: Python writes indented JSON ten times more slowly."""
     dump = functools.partial(json.dumps, ensure_ascii=False, sort_keys=True)
     cells = ",\n".join(dump(cell) for cell in notebook.cells)
     rest = dump({name: value for name, value in notebook.items() if name != "cells"})

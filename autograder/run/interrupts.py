@@ -1,7 +1,7 @@
-"""Ctrl-C that is not lost.
+"""Records Ctrl-C, so that none is lost.
 
-It raises `KeyboardInterrupt` wherever Python happens to be. In a destructor Python prints the error and drops it, and
-a run that somebody wanted to stop goes on. `autograder.run.grade` asks after each submission whether that has happened.
+Ctrl-C raises `KeyboardInterrupt` at an arbitrary point of the code. In a destructor Python prints the exception and
+ignores it, and the run would continue. `autograder.run.grade` therefore checks after each submission.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C do within the block what it does, and yield a function that tells whether it was pressed.
+def recorded() -> Iterator[Callable[[], bool]]:
+    """Leave Ctrl-C's effect unchanged, and yield a function that returns whether it was pressed in the block.
 
-    Where this is not the main thread, or Ctrl-C is ignored, it never was.
+    Outside the main thread, or if Ctrl-C is ignored, it always returns False.
     """
     pressed = False
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield lambda: False
         return
-    go_on = before
+    original = before
 
     def press(number: int, frame: object) -> None:
         nonlocal pressed
         pressed = True
-        go_on(number, frame)  # type: ignore[arg-type]
+        original(number, frame)  # type: ignore[arg-type]
 
     signal.signal(signal.SIGINT, press)
     try:

@@ -1,6 +1,6 @@
-"""Imported by the fork server, see `autograder.sandbox.fork_server`: what a worker needs, for its forks to find.
+"""Imports the modules that workers need, so that forks inherit them. `autograder.sandbox.fork_server` imports it.
 
-Nothing else imports it: it changes the process that it is in.
+Nothing else may import it, because it changes the process: its signals, threads and garbage collector.
 """
 
 import signal
@@ -11,7 +11,8 @@ from ..sandbox.inside import garbage
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command alone
 keep_to_one_thread()
-# A warm process that has ended is not one of its workers; whoever needs it finds out and starts another.
+# The fork server also reaps the warm process, and warns about its unknown pid. That is harmless: the next user of the
+# warm process restarts it.
 warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
 
 with garbage.none_while_importing():

@@ -1,7 +1,7 @@
-"""Imported by the fork server: `autograder.run.preload` with a warm process before it."""
+"""Like `autograder.run.preload`, but starts a warm process first. `autograder.sandbox.fork_server` imports it."""
 
 from ..sandbox import warm_process as warm
 
-warm.lend()
+warm.start_shared()
 
 from . import preload  # noqa: E402, F401

@@ -1,8 +1,8 @@
-"""Runs a notebook's cells where they can hurt nobody.
+"""Runs a notebook's cells in a sandbox.
 
-`run_cells.RunCells` is nbgrader's `Execute` with a sealed kernel under it: a fork of a warm process, in namespaces of
-its own. `bounded` reads what learners wrote with little time and memory; `requirements` says what a machine lacks. This
-file is shown inside the sandbox, and imports nothing.
+`run_cells.RunCells` is nbgrader's `Execute` with a sealed kernel: a fork of a warm process, in its own namespaces.
+`bounded` runs functions on learners' files with limits on time and memory; `requirements` checks what a machine lacks.
+This file is visible inside the sandbox, and must not import anything.
 """
 
 __all__ = [

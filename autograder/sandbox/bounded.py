@@ -1,8 +1,8 @@
-"""Reads what learners wrote in a process of its own that has little time and memory, and that may die of it.
+"""Processes learners' files in a separate process with limits on time and memory.
 
-`autograder.run.grade`, `autograder.handback.feedback` and `autograder.report.report` do so: a text that keeps a parser,
-a pattern or a filter busy for ever, or that fills the memory, costs its own submission and no other. No learner's code
-is run here.
+Used by `autograder.run.grade`, `autograder.handback.feedback`, `autograder.report.wrong_code` and others: a text that
+keeps a parser, a regular expression or a filter busy for ever, or fills the memory, affects only its own submission. No
+learner's code runs here.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from ..problems import one_line
 from . import fork_server
 from .limits import MB
 
-SECONDS = 30  # of CPU time, for one call; what a whole notebook takes is a tenth of a second
-MEMORY_MB = 2048  # beside what the process has when it starts
-_WAIT = 300  # seconds of wall time, on a machine that has much else to do
+SECONDS = 30  # of CPU time per call; a whole notebook takes a tenth of a second
+MEMORY_MB = 2048  # in addition to the process's memory when it starts
+_WAIT = 300  # seconds of wall time per call, enough for a busy machine
 
 
 class OutOfBounds(Exception):
-    """The work took more time or memory than any notebook of the course takes. Its text says which, for a person."""
+    """The call exceeded the limits on time or memory. The text says which, for a person."""
 
 
 class BoundedProcess:
-    """A process that does one piece of work after the other. It is started when it is first needed, and again.
+    """A process that runs one call after the other. It is started at the first call, and again after it has died.
 
     Args:
         seconds: CPU time for one call.
-        memory_mb: for all calls.
+        memory_mb: memory for the process.
     """
 
     def __init__(self, seconds: int = SECONDS, memory_mb: int = MEMORY_MB) -> None:
@@ -44,12 +44,12 @@ class BoundedProcess:
         self._line: Connection | None = None
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what `function(*arguments)` returns, and raise what it raises. All of it must be picklable.
+        """Return the result of `function(*arguments)`, or raise its exception. All of these must be picklable.
 
-        Where the process dies of it, another tries once more: the first may have been full of what came before.
+        If the process dies, a new one tries again, because memory of earlier calls may have been the cause.
 
         Raises:
-            OutOfBounds: if it took too much.
+            OutOfBounds: if it exceeded the limits.
         """
         fresh = self._process is None
         try:
@@ -70,7 +70,7 @@ class BoundedProcess:
             code = self._end()
             why = f"took more than {self._bounds[0]} s" if code == -signal.SIGXCPU else "ended the process that read it"
             raise OutOfBounds(f"reading it {why}") from None
-        except BaseException:  # Ctrl-C too: an answer that nobody has read must not become the next one's
+        except BaseException:  # including Ctrl-C: the next call must not get this call's answer
             self._end()
             raise
         if done:
@@ -81,7 +81,7 @@ class BoundedProcess:
         raise result
 
     def _start(self) -> Connection:
-        # A fork of a process with several threads may wait for ever for one that it does not have.
+        # Forking a process with several threads may deadlock: the child lacks the other threads.
         alone = threading.active_count() == 1 and not fork_server.is_running()
         if not alone:
             fork_server.begin(sandbox=False)
@@ -120,8 +120,8 @@ class BoundedProcess:
 
 
 def _serve(line: Connection, other_end: Connection | None, seconds: int, memory_mb: int) -> None:
-    """Do what comes, until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command alone
+    """Run the calls that arrive on `line`, until its other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the command handles Ctrl-C
     if other_end is not None:
         other_end.close()
     _set_limit(resource.RLIMIT_DATA, _private_memory() + memory_mb * MB)
@@ -140,7 +140,7 @@ def _serve(line: Connection, other_end: Connection | None, seconds: int, memory_
 
 @contextlib.contextmanager
 def memory_beside(memory_mb: int) -> Iterator[None]:
-    """Within the block, give this process no more than `memory_mb` beside what it has: Python raises `MemoryError`."""
+    """Limit this process's memory within the block to `memory_mb` more than now. Beyond it, `MemoryError` is raised."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
     _set_limit(resource.RLIMIT_DATA, _private_memory() + memory_mb * MB)
     try:
@@ -155,13 +155,13 @@ def _set_limit(what: int, most: int) -> None:
 
 
 def _private_memory() -> int:
-    """Return the bytes that this process has for itself, as `RLIMIT_DATA` counts them."""
+    """Return this process's private memory in bytes, as `RLIMIT_DATA` counts it."""
     with open("/proc/self/status", encoding="utf-8") as file:
         return 1024 * next(int(row.split()[1]) for row in file if row.startswith("VmData:"))
 
 
 def _portable(error: Exception) -> Exception:
-    """Return `error`, or its words where it would not arrive as it is."""
+    """Return `error` if it can be pickled, else a `RuntimeError` with its text."""
     try:
         return pickle.loads(pickle.dumps(error))
     except Exception:

@@ -1,7 +1,7 @@
-"""Which of a kernel's messages are taken. A learner's process can send any: the key that signs them lies in it.
+"""Validates a kernel's messages. A learner's process can send anything, because it has the key that signs messages.
 
-`autograder.sandbox.kernel` reads its channels through this module, so that nbclient and the notebook's format never
-meet a message that no kernel sends. Such a message is left out and counted; `autograder.sandbox.run_cells` tells of it.
+`autograder.sandbox.kernel` reads its channels through this module, so that nbclient and the notebook only get
+well-formed messages. Others are dropped and counted; `autograder.nbgrader_steps.execute` reports the number.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.session import Session
 
 _DEEPEST = 50  # dicts and lists within each other
-# Widgets are drawn in a browser, and nobody looks at a submission while it runs; the rest concerns a kernel's end.
-_MOST_VALUES = 200_000  # lists and objects in one message: a few bytes of JSON are fifty times as many in memory
-_MOST_PARTS = 1000  # of a message; a kernel's have seven, and a buffer each for what a display shows in bytes
+_MOST_VALUES = 200_000  # lists and objects in one message, which take fifty times the memory of their JSON
+_MOST_PARTS = 1000  # per message; a kernel's messages have seven, plus the buffers of displays
+# Messages of well-behaved kernels that are not needed here: about widgets, the kernel's end, debuggers, subscriptions.
 _NOT_NEEDED = ("comm_", "shutdown_", "debug_", "iopub_welcome")
 
 
 class SoundChannel(AsyncZMQSocketChannel):
-    """A channel that gives only messages that a kernel could have sent.
+    """A channel that returns only well-formed messages that running cells needs.
 
     Attributes:
-        left_out: how many others came.
+        left_out: the number of malformed messages so far.
     """
 
     left_out = 0
@@ -37,12 +37,12 @@ class SoundChannel(AsyncZMQSocketChannel):
 
     def __init__(self, socket: zmq.asyncio.Socket, session: Session, loop: Any = None) -> None:
         super().__init__(socket, session, loop)
-        self._now = zmq.Socket.shadow(socket.underlying)  # the same socket, for what has come already
+        self._now = zmq.Socket.shadow(socket.underlying)  # the same socket, without asyncio
 
     async def is_welcome(self, seconds: float) -> bool:
-        """Return whether the kernel greets this listener within `seconds`: one that is older than ipykernel 7 does not.
+        """Return whether the kernel confirms this subscription within `seconds`. Kernels before ipykernel 7 do not.
 
-        Nothing that it shows from then on is missed.
+        After the confirmation, no message is missed.
         """
         deadline = time.monotonic() + seconds
         with suppress(Empty):
@@ -51,13 +51,13 @@ class SoundChannel(AsyncZMQSocketChannel):
         return self._welcome
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
-        """Return the next sound message.
+        """Return the next well-formed message.
 
         Args:
-            timeout: seconds for which to wait, however many other messages come.
+            timeout: seconds to wait in total, even if other messages arrive.
 
         Raises:
-            Empty: if none came in time.
+            Empty: if there was none within `timeout`.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -69,7 +69,7 @@ class SoundChannel(AsyncZMQSocketChannel):
                 raise Empty
 
     async def _recv(self, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Return the message that has come, {} for one that is left out."""
+        """Return the message that has arrived, {} if it is dropped."""
         parts = self._parts()
         if parts is None or sum(part.count(b"[") + part.count(b"{") for part in parts) > _MOST_VALUES:
             self.left_out += 1
@@ -77,7 +77,7 @@ class SoundChannel(AsyncZMQSocketChannel):
         try:
             _, parts = self.session.feed_identities(parts)
             message = self.session.deserialize(parts)
-        except Exception:  # it is no message: bytes in any order, JSON of any depth
+        except Exception:  # arbitrary bytes, or JSON of any depth
             self.left_out += 1
             return {}
         if is_sound(message):
@@ -87,16 +87,16 @@ class SoundChannel(AsyncZMQSocketChannel):
         return {}
 
     def _parts(self) -> list[bytes] | None:
-        """Return the parts of the message that has come, None where they are many or large together.
+        """Return the parts of the message that has arrived, None if they are too many or too large together.
 
-        ZeroMQ bounds a part, and not how many there are.
+        ZeroMQ limits the size of a part, but not the number of parts.
         """
         most = int(self._now.getsockopt(zmq.MAXMSGSIZE))  # -1: any size
         parts: list[bytes] = []
         number = size = 0
         more = True
         while more:
-            part = self._now.recv(zmq.NOBLOCK, copy=False)  # `get_msg` has waited for it, and all parts come together
+            part = self._now.recv(zmq.NOBLOCK, copy=False)  # `get_msg` has waited, and all parts arrive together
             number, size, more = number + 1, size + len(part.buffer), part.more
             if number <= _MOST_PARTS and (most < 0 or size <= most):
                 parts.append(part.bytes)
@@ -104,7 +104,7 @@ class SoundChannel(AsyncZMQSocketChannel):
 
 
 def is_sound(message: Mapping[str, Any]) -> bool:
-    """Return whether a message is one that running cells needs, and built as Jupyter's protocol says."""
+    """Return whether a message is needed for running cells and conforms to Jupyter's protocol."""
     content, kind = message.get("content"), message.get("msg_type")
     if not isinstance(message.get("parent_header"), dict) or not isinstance(content, dict):
         return False
@@ -125,7 +125,7 @@ def is_sound(message: Mapping[str, Any]) -> bool:
 
 
 def _depth_is_at_most(value: Any, most: int) -> bool:
-    """Return whether dicts and lists in `value` are nested no deeper: what copies a message goes down into them."""
+    """Return whether dicts and lists are nested at most `most` deep. Code that copies messages is recursive."""
     if not isinstance(value, (dict, list)):
         return True
     inner = value.values() if isinstance(value, dict) else value
@@ -134,7 +134,7 @@ def _depth_is_at_most(value: Any, most: int) -> bool:
 
 def _can_be_stored(content: Mapping[str, Any]) -> bool:
     try:
-        json.dumps(content, ensure_ascii=False).encode()  # half a surrogate pair cannot be written to a file
+        json.dumps(content, ensure_ascii=False).encode()  # lone surrogates cannot be written to a file
     except (TypeError, ValueError, UnicodeError):
         return False
     return True
@@ -145,7 +145,7 @@ def _is(*kinds: type) -> Callable[[Any], bool]:
 
 
 def _count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**31  # what a notebook's format takes for a cell's number
+    return type(value) is int and 0 <= value < 2**31  # valid execution counts of the notebook format
 
 
 def _texts(value: Any) -> bool:
@@ -153,7 +153,7 @@ def _texts(value: Any) -> bool:
 
 
 def _bundle(value: Any) -> bool:
-    """Return whether `value` is what a display shows, by media type: text, lines, or JSON where the type says so."""
+    """Return whether `value` is a MIME bundle: text or lines by media type, or any JSON if the type ends in "json"."""
     return isinstance(value, dict) and all(
         isinstance(kind, str) and (isinstance(shown, str) or _texts(shown) or kind.endswith("json"))
         for kind, shown in value.items()

@@ -1,7 +1,7 @@
-"""The process that this machine's workers are forks of: what they all import is imported once.
+"""The process from which local workers are forked, so that their common modules are imported only once.
 
-It is `multiprocessing`'s fork server; Dask starts its workers in it, see `autograder.run.cluster`. For the command line
-it is itself a fork of the command, and the warm process, which takes longest, gets ready while the command imports.
+It is `multiprocessing`'s fork server; Dask starts workers with it, see `autograder.run.cluster`. The command line makes
+it a fork of the command itself, and starts the warm process, which takes longest, before the command's imports.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WORKER, _AND_WARM = "autograder.run.preload", "autograder.run.preload_warm"
 
 
 def is_for(arguments: Sequence[str]) -> bool:
-    """Return whether the command line given by `arguments` will run submissions in workers of this machine's."""
+    """Return whether a command with these `arguments` will run submissions in local workers."""
     command, options = (arguments[0], set(arguments[1:])) if arguments else ("", set[str]())
     elsewhere = any(option.startswith("--scheduler") for option in options) or "--help" in options
     handed_in = command == "grade" and any(Path(option, "submitted").is_dir() for option in options)
@@ -33,83 +33,89 @@ def is_for(arguments: Sequence[str]) -> bool:
 
 
 def prepare(sandbox: bool) -> None:
-    """Do what comes before the imports of a command that will call `fork`.
+    """Prepare a command that will call `fork`. Call it before the command's imports.
 
     Args:
-        sandbox: whether a warm process is to be started, which all workers then share.
+        sandbox: whether to start a warm process that all workers share.
     """
     keep_to_one_thread()
     if sandbox:
-        warm.lend()
+        warm.start_shared()
 
 
 def keep_to_one_thread() -> None:
-    """Have libraries that are imported from here on start no threads, unless somebody has set how many.
+    """Prevent libraries that are imported later from starting threads, unless the environment sets a number.
 
-    A fork would not have them, and there are as many submissions as cores.
+    Forks would lack these threads, and at least as many submissions as cores run at once.
     """
     for name, value in ONE_THREAD.items():
         os.environ.setdefault(name, value)
 
 
 def fork() -> None:
-    """Start it as a fork of this process, which must have one thread, and has imported what workers need."""
-    resource_tracker.ensure_running()  # it is started in the same way, and is to be a Python of its own
+    """Start the fork server as a fork of this process, which must have one thread and the workers' imports."""
+    resource_tracker.ensure_running()  # started before the patch, because it must be a new Python
     with mock.patch.object(util, "spawnv_passfds", _fork):
         begin(sandbox=False)
 
 
 def _fork(_program: str, command: Sequence[str], descriptors: Sequence[int]) -> int:
-    """Take the place of `spawnv_passfds`: run `python -c …` in a fork in place of a new Python."""
+    """Replace `spawnv_passfds`: run `python -c …` in a fork instead of a new Python."""
     child = os.fork()
     if child == 0:
-        _be(command, descriptors)
+        _run(command, descriptors)
     return child
 
 
-def _be(command: Sequence[str], descriptors: Sequence[int]) -> NoReturn:
-    """Do what a new Python would do that is started by `command`, as far as `multiprocessing` needs it.
+def _run(command: Sequence[str], descriptors: Sequence[int]) -> NoReturn:
+    """Run the code of `python -c` in `command` as a new Python would, to the extent that `multiprocessing` needs it.
 
-    Since Python 3.13.15 and 3.14.8 this process's own arguments follow the code: they are data.
+    Since Python 3.13.15 and 3.14.8, arguments follow the code.
     """
     try:
-        _close_all_but({0, 1, 2, *descriptors, *warm.lent_descriptors()})
+        _close_all_but({0, 1, 2, *descriptors, *warm.shared_descriptors()})
         code = command.index("-c") + 1
         sys.argv = ["-c", *command[code + 1 :]]
         exec(command[code], {"__name__": "__main__"})
     except Exception:
         traceback.print_exc()  # as a new Python would
     finally:
-        os._exit(0)  # nothing that the command has to do at its end is done here
+        os._exit(0)  # skip the command's exit handlers
 
 
-def _close_all_but(kept: Collection[int]) -> None:
-    """Close what a new Python would not have got. One of it tells, by closing, that the command has ended."""
-    for before, after in pairwise([*sorted(kept), os.sysconf("SC_OPEN_MAX")]):
+def _close_all_but(descriptors: Collection[int]) -> None:
+    """Close inherited descriptors that a new Python would not have.
+
+    One of them signals, by being closed, that the command has ended.
+    """
+    for before, after in pairwise([*sorted(descriptors), os.sysconf("SC_OPEN_MAX")]):
         if before + 1 < after:  # closerange(0, 0) closes everything
             os.closerange(before + 1, after)
 
 
 def begin(sandbox: bool = True) -> None:
-    """Start it, in a new Python, if it does not run, and do not wait for it.
+    """Start the fork server in a new Python, unless it is running, without waiting for it.
 
     Args:
-        sandbox: whether it is to start a warm process, which all workers then share.
+        sandbox: whether it starts a warm process that all workers share.
     """
     forkserver.set_forkserver_preload([_AND_WARM if sandbox else _WORKER])
     forkserver.ensure_running()
 
 
 def is_running() -> bool:
-    """Return whether it was started and not ended."""
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]  # there is no other way to its process
+    """Return whether the fork server was started and not ended."""
+    server: Any = forkserver._forkserver  # type: ignore[attr-defined]  # no public API gives its process
     return server._forkserver_pid is not None
 
 
 def end() -> None:
-    """End it, with the warm process. The next worker starts another, in the environment of that time."""
-    warm.take_back()
+    """End the fork server and the shared warm process.
+
+    The next worker starts new ones, with the environment variables set then.
+    """
+    warm.end_shared()
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]
     if is_running():
-        os.kill(server._forkserver_pid, signal.SIGTERM)  # left alone, it would wait for workers that do not end
+        os.kill(server._forkserver_pid, signal.SIGTERM)  # otherwise it would wait for workers that do not end
         server._stop()

@@ -1,8 +1,8 @@
-"""The kernel that one submission runs in. The one place that decides what a learner's process is given.
+"""The kernel in which one submission runs.
 
-`autograder.nbgrader_steps.execute.Execute` makes one for each submission and closes it at the end. `SealedKernel` is a
-fork of the warm process in a sandbox; `OrdinaryKernel` is what `--no-sandbox` asks for. To nbclient both are what it
-always uses, a kernel manager of jupyter_client.
+`autograder.sandbox.run_cells.RunCells` makes one for each submission and closes it at the end. `SealedKernel` is a fork
+of the warm process in a sandbox; `OrdinaryKernel` is for `--no-sandbox`. nbclient uses both through the interface of
+jupyter_client's kernel manager.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ from traitlets import Type, Unicode
 from .channels import SoundChannel
 from .inside.watch_limits import KERNEL_ENDED
 from .limits import MB, Limits
-from .mailbox import Letters
+from .mailbox import Mailbox
 from .provisioner import WarmProvisioner
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "SYSTEMROOT", "TMPDIR")
 _SEND_SECONDS = 10
-_QUEUED = 8  # messages that wait here to be read
-_BESIDE_MB = 16  # how much larger than all that may be shown one message may be: so many times that is in memory here
+_RECEIVE_QUEUE = 8  # messages
+_BESIDE_MB = 16  # the maximum size of one message, in addition to the limit on outputs
 
 
 class _Session(Session):
-    """How messages are signed and read. Those of one kernel have one reader, and nobody asks for their dates."""
+    """Signs and reads messages. It skips jupyter_client's parsing of dates and copying of sessions, to save time."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(unpack=_without_date, **kwargs)
 
     def clone(self) -> Session:
-        """Return this one: the manager, whose it is, receives nothing itself."""
+        """Return this session: the manager, which owns it, receives no messages itself."""
         return self
 
 
 def _without_date(packed: bytes) -> Any:
-    """Return a part of a message. Jupyter looks through every header for texts that are dates, and parses them."""
+    """Return a part of a message without its date, because jupyter_client would parse every date in a header."""
     part = json_unpacker(packed)
     if isinstance(part, dict) and "msg_id" in part:  # a header
         part.pop("date", None)
@@ -58,31 +58,31 @@ def _without_date(packed: bytes) -> Any:
 
 
 class SubmissionClient(AsyncKernelClient):
-    """A client that waits for nothing but its kernel: jupyter_client's own spends 0.2 s to be sure of silence."""
+    """A client that is ready as soon as the kernel is; jupyter_client's own waits another 0.2 s for stray messages."""
 
     shell_channel_class = Type(SoundChannel)
     iopub_channel_class = Type(SoundChannel)
-    afterwards = ""  # an expression that the kernel is to evaluate after each cell that raises nothing
+    afterwards = ""  # an expression that the kernel evaluates after each cell that does not raise
 
     def execute(self, code: str, **kwargs: Any) -> Any:  # type: ignore[override]
-        """Ask for a cell to be run, and then for `afterwards`: with one message in place of two."""
+        """Request that a cell is run and then `afterwards` is evaluated, with a single message."""
         expressions = {"afterwards": self.afterwards} if self.afterwards else {}
         return super().execute(code, user_expressions=expressions, **kwargs)
 
     def start_channels(
         self, shell: bool = True, iopub: bool = True, stdin: bool = False, hb: bool = False, control: bool = False
     ) -> None:
-        """Open the two channels that running cells needs. Interrupts go another way, and nobody types."""
+        """Open only shell and iopub. There is no input, and the manager sends interrupts over its own socket."""
         super().start_channels(shell, iopub, stdin, hb, control)
 
     def stop_channels(self) -> None:
-        """Close them."""
+        """Close the channels that `start_channels` opened."""
         self.shell_channel.stop()
         self.iopub_channel.stop()
 
     def odd_messages(self) -> int:
-        """Return how many messages came that no kernel sends."""
-        channels = (self._shell_channel, self._iopub_channel)  # None where none was opened
+        """Return the number of malformed messages that the kernel has sent."""
+        channels = (self._shell_channel, self._iopub_channel)  # None if they were not opened
         return sum(channel.left_out for channel in channels if isinstance(channel, SoundChannel))
 
     async def _wait_for_ready(self, timeout: float | None = None) -> None:
@@ -94,7 +94,7 @@ class SubmissionClient(AsyncKernelClient):
             self.kernel_info()
             try:
                 await self.shell_channel.get_msg(timeout=1)
-                # Whatever comes here shows that its outputs will come too. Messages are told apart by their parent.
+                # Any message here proves that the subscription works; later ones are matched by parent header.
                 await self.iopub_channel.get_msg(timeout=0.2)
                 return
             except Empty:
@@ -109,10 +109,10 @@ class SubmissionKernel(AsyncKernelManager):
     """A kernel for one submission.
 
     Args:
-        limits: what the submission may use.
+        limits: the submission's limits.
     """
 
-    transport = Unicode("ipc")  # sockets in the file system: no port that anybody else could open
+    transport = Unicode("ipc")  # sockets in the file system, because other users could connect to ports
     client_factory = Type(SubmissionClient, klass=SubmissionClient)
     sealed = False
 
@@ -120,47 +120,47 @@ class SubmissionKernel(AsyncKernelManager):
         super().__init__(**kwargs)
         self.limits = limits
         self._client: SubmissionClient | None = None
-        # For every socket made in it: a larger message ends the connection, before it is read into memory.
+        # These options apply to all sockets of the context. A larger message ends the connection, without being read.
         self.context.setsockopt(zmq.MAXMSGSIZE, (limits.output_mb + _BESIDE_MB) * MB)
-        self.context.setsockopt(zmq.RCVHWM, _QUEUED)
-        self.context.setsockopt(zmq.SNDTIMEO, 1000 * _SEND_SECONDS)  # to one that is gone it would take forever
+        self.context.setsockopt(zmq.RCVHWM, _RECEIVE_QUEUE)
+        self.context.setsockopt(zmq.SNDTIMEO, 1000 * _SEND_SECONDS)  # sending to a dead kernel would block forever
 
     def _session_default(self) -> Session:
         return _Session(parent=self)
 
     def client(self, **kwargs: Any) -> SubmissionClient:
-        """Return a client that shares this manager's sockets' settings."""
+        """Return a client whose sockets have the options set here."""
         self._client = cast("SubmissionClient", super().client(context=self.context, **kwargs))
         return self._client
 
     def odd_messages(self) -> int:
-        """Return how many messages came that no kernel sends."""
+        """Return the number of malformed messages that the kernel has sent."""
         return 0 if self._client is None else self._client.odd_messages()
 
     @property
-    def letters(self) -> Letters:
-        """The way in for questions and out for answers."""
+    def mailbox(self) -> Mailbox:
+        """The files for the judge's questions and the kernel's answers."""
         raise NotImplementedError
 
     def why_it_ended(self) -> str:
-        """Return why the kernel is gone, one of `autograder.sandbox.inside.watch_limits`'s words."""
+        """Return why the kernel ended: a constant of `autograder.sandbox.inside.watch_limits`, or "" if unknown."""
         return KERNEL_ENDED
 
     async def ended(self) -> None:
-        """Wait until the kernel is gone."""
+        """Wait until the kernel has ended."""
         while await self.is_alive():
             await asyncio.sleep(1)
 
     def close(self) -> None:
-        """Delete everything that the submission left. Called once, when the kernel is shut down."""
+        """Delete all files of the submission. Called once, after the kernel was shut down."""
         raise NotImplementedError
 
 
 class SealedKernel(SubmissionKernel):
-    """A fork of the warm process with nothing in sight but this Python, an empty scratch folder and itself.
+    """A fork of the warm process in a sandbox, which sees only this Python, the system and an empty scratch folder.
 
     Args:
-        hidden: folders that the warm process must not see, wherever they lie.
+        hidden: folders that are not visible even if they are inside a visible folder.
     """
 
     sealed = True
@@ -168,12 +168,12 @@ class SealedKernel(SubmissionKernel):
     def __init__(self, hidden: Iterable[Path] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._hidden = frozenset(hidden)
-        # Its sockets are there before the first connection. A learner's process that closes one gets no second.
+        # The kernel's sockets exist before the first connection. If learners' code closes one, do not reconnect.
         self.context.setsockopt(zmq.RECONNECT_IVL, -1)
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        """What the kernel is; no kernel need be installed for Jupyter, and none that is installed matters."""
+        """A fixed kernel spec: Jupyter's installed kernels are not used."""
         return KernelSpec(display_name="Many Heads", language="python", interrupt_mode="message")
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
@@ -191,10 +191,10 @@ class SealedKernel(SubmissionKernel):
     pre_start_kernel = _async_pre_start_kernel  # jupyter_client binds this name to the base class's coroutine
 
     def write_connection_file(self, **kwargs: Any) -> None:
-        """Write nothing: the only connection file lies inside the sandbox."""
+        """Write nothing: the only connection file is inside the sandbox."""
 
     async def _shut_down(self, now: bool = False, restart: bool = False) -> None:
-        # Sockets first: with the other end gone, ZeroMQ would wait a second for it. What was to be sent has no reader.
+        # Close the sockets first, discarding unsent messages: ZeroMQ would wait a second for a dead peer.
         self.context.destroy(linger=0)
         await self._warm.kill(restart)
         await self.cleanup_resources(restart)
@@ -202,64 +202,66 @@ class SealedKernel(SubmissionKernel):
     shutdown_kernel = _shut_down
 
     @property
-    def letters(self) -> Letters:
-        """The way in for questions and out for answers."""
-        return self._warm.process.letters
+    def mailbox(self) -> Mailbox:
+        """The files for the judge's questions and the kernel's answers."""
+        return self._warm.process.mailbox
 
     def why_it_ended(self) -> str:
-        """Return why the kernel is gone, one of `autograder.sandbox.inside.watch_limits`'s words."""
+        """Return why the kernel ended: a constant of `autograder.sandbox.inside.watch_limits`, or "" if unknown."""
         return self._warm.process.why()
 
     async def ended(self) -> None:
-        """Wait until the kernel, and all that it started, is gone."""
+        """Wait until the kernel and all processes that it started have ended."""
         await self._warm.process.ended()
 
     def close(self) -> None:
-        """Kill what still runs in there. Its files go with it."""
-        if self.provisioner is not None:  # it was started
+        """Kill all its processes, which also deletes its files."""
+        if self.provisioner is not None:  # the kernel was started
             self._warm.close()
 
 
 class OrdinaryKernel(SubmissionKernel):
-    """An ordinary process of this user's, in a scratch folder. It can do whatever this user can."""
+    """An ordinary process of this user, in a scratch folder. It has all permissions of this user."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._scratch = Path(tempfile.mkdtemp(prefix="submission-"))
-        self._letters_folder = Path(tempfile.mkdtemp(prefix="letters-"))  # apart: the scratch folder is the learner's
-        self._letters = Letters.in_folder(self._letters_folder)
+        self._mailbox_folder = Path(
+            tempfile.mkdtemp(prefix="mailbox-")
+        )  # not in the scratch folder, which the learner's code may change
+        self._mailbox = Mailbox.in_folder(self._mailbox_folder)
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
-        # Both sides must find the sockets, and they run in different folders: a full path.
+        # A full path, because this process and the kernel run in different folders.
         self.connection_file = str(self._scratch / "kernel.json")
         self.ip = str(self._scratch / "kernel")
         kwargs["cwd"] = str(self._scratch)
         kwargs["env"] = _environment(str(self._scratch))
-        kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL  # what it prints beside its cells is nobody's
+        kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL  # discard what the process prints outside of cells
         return await super()._async_pre_start_kernel(**kwargs)
 
     pre_start_kernel = _async_pre_start_kernel
 
     @property
-    def letters(self) -> Letters:
-        """The way in for questions and out for answers."""
-        return self._letters
+    def mailbox(self) -> Mailbox:
+        """The files for the judge's questions and the kernel's answers."""
+        return self._mailbox
 
     def close(self) -> None:
-        """Delete the scratch folder."""
-        self._letters.close()
+        """Delete the scratch folder and the mailbox."""
+        self._mailbox.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
-        shutil.rmtree(self._letters_folder, ignore_errors=True)
+        shutil.rmtree(self._mailbox_folder, ignore_errors=True)
 
 
 def _environment(scratch: str) -> dict[str, str]:
-    """Return the variables of the learner's process: what it needs to run, nothing of the grader's."""
+    """Return the environment of the learner's process, without the grader's other variables."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {
         **passed_on,
         "HOME": scratch,
         "IPYTHONDIR": os.path.join(scratch, ".ipython"),
-        "MPLCONFIGDIR": matplotlib.get_cachedir(),  # a font list made once, not once a submission
+        "MPLCONFIGDIR": matplotlib.get_cachedir(),  # share the font list, which takes seconds to build
         "OMP_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",

@@ -1,8 +1,8 @@
-"""What one submission may use. `Execute.limits` in a class's `nbgrader_config.py` changes any of them.
+"""The limits on resources of one submission. `c.Execute.limits` in a class's `nbgrader_config.py` changes them.
 
-Enforced inside the sandbox by `autograder.sandbox.inside.watch_limits` and `autograder.sandbox.inside.namespaces`;
-output, the only one that holds without the sandbox too, by `autograder.sandbox.run_cells`. How long a single cell may
-run is nbgrader's own `c.Execute.timeout`.
+Inside the sandbox they are enforced by `autograder.sandbox.inside.watch_limits` and
+`autograder.sandbox.inside.namespaces`. `autograder.sandbox.run_cells` enforces the limit on output, the only one that
+also works with `--no-sandbox`. The time limit of a single cell is nbgrader's own `c.Execute.timeout`.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ MB = 2**20  # bytes
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one submission, all its processes together unless said otherwise.
+    """The limits of one submission, for all its processes together unless stated otherwise.
 
     Args:
-        seconds: wall time from the kernel's start to its end. Then it is killed: "timeout".
-        cpu_seconds: CPU time, user and system. Then it is killed: "timeout".
-        memory_mb: memory that is nobody else's. What importing torch asks for and leaves untouched, 765 MB with a
-            build for CUDA, does not count. One process that asks for more gets Python's `MemoryError`, which the
-            learner sees at their cell; several that use more together are killed within a twentieth of a second or
-            two: "crashed".
-        processes: processes and threads at a time; a further one is refused. A kernel alone has about 15.
-        open_files: files and sockets that one process may have open.
-        file_mb: size of one file; writing more is an `OSError`. It is also the limit of what one answer weighs.
-        scratch_mb: size of the scratch folder, which is in memory, and of /dev/shm; then "No space left on device".
-        output_mb: size of what all cells print and show; what comes later is dropped, and a line says so. A single
-            message that is 2 MB larger than that ends the run: "timeout".
+        seconds: wall time of the kernel, which is then killed ("timeout").
+        cpu_seconds: CPU time, user and system. The kernel is then killed ("timeout").
+        memory_mb: private memory. Memory that importing torch reserves but does not touch, 765 MB with a CUDA build,
+            does not count. A single process that requests more gets a `MemoryError`, which the learner sees at their
+            cell; if several use more together, all are killed within about a tenth of a second ("crashed").
+        processes: number of processes and threads; starting more fails. A kernel alone has about 15.
+        open_files: number of open files and sockets of one process.
+        file_mb: size of one file; writing more is an `OSError`. It is also the maximum size of one answer.
+        scratch_mb: size of the scratch folder, which is in memory, and of /dev/shm; beyond it, writing fails with "No
+            space left on device".
+        output_mb: size of the outputs of all cells; later outputs are dropped, and a line says so. A single message
+            that is 16 MB larger than that ends the run ("timeout").
     """
 
     seconds: float = 300
@@ -49,12 +49,12 @@ class Limits:
         """Make limits from a class's settings.
 
         Raises:
-            Problem: if a setting is unknown or no positive number.
+            Problem: if a setting is unknown, or is not a positive number.
         """
         known = [field.name for field in fields(cls)]
         for name, value in settings.items():
             if name not in known:
                 raise Problem(f"c.Execute.limits has no {name!r}; it has: {', '.join(known)}")
             if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-                raise Problem(f"c.Execute.limits[{name!r}] must be a number above 0, and is {value!r}")
+                raise Problem(f"c.Execute.limits[{name!r}] must be a number above 0, not {value!r}")
         return cls(**settings)

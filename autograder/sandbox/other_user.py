@@ -1,8 +1,7 @@
-"""A kernel that runs as another user: what is left where a container lets nobody make namespaces.
+"""A kernel that runs as another user, for containers in which namespaces are not allowed.
 
-`autograder.places.gradescope_run` asks for it, as root, in a container that holds one submission. It keeps learners'
-code from files that are root's alone and from root's processes; the network and the rest of the container stay in
-sight.
+`autograder.places.gradescope_run` uses it, as root, in a container with a single submission. It protects files that
+only root can read, and root's processes, from learners' code; the network and the rest of the container stay accessible.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from .inside import namespaces
 from .kernel import OrdinaryKernel
 from .limits import MB
 
-LEARNER = 61234  # the user's and the group's number: nobody else's, and with no entry in any list of users
+LEARNER = 61234  # user and group id; an unused number without an entry in /etc/passwd
 _KILL_SECONDS = 10
 
 
 class OtherUserKernel(OrdinaryKernel):
-    """A process of the user `user` in a scratch folder of theirs. Needs root.
+    """A kernel process of another user, in a scratch folder owned by that user. Needs root.
 
     Args:
-        user: the user's and the group's number.
+        user: the user and group id.
     """
 
     def __init__(self, user: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._user = user
-        for folder in (self._scratch, self._letters_folder):
+        for folder in (self._scratch, self._mailbox_folder):
             for path in (folder, *folder.iterdir()):
                 os.chown(path, user, user)
 
@@ -45,7 +44,7 @@ class OtherUserKernel(OrdinaryKernel):
     pre_start_kernel = _async_pre_start_kernel
 
     def _limit(self) -> None:
-        """Set what it may use. Runs in the new process, before Python starts there."""
+        """Set the resource limits. Runs in the new process, before Python starts."""
         limits = self.limits
         namespaces.set_limits(
             limits.cpu_seconds, limits.memory_mb * MB, limits.processes, limits.open_files, limits.file_mb * MB
@@ -53,10 +52,10 @@ class OtherUserKernel(OrdinaryKernel):
         os.umask(0o077)
 
     def close(self) -> None:
-        """Kill all that the user still runs, then delete the scratch folder."""
+        """Kill all processes of the user, then delete the scratch folder."""
         deadline = time.monotonic() + _KILL_SECONDS
         while _runs_something(self._user) and time.monotonic() < deadline:
-            # To all processes of that user at once: none can start another meanwhile.
+            # `kill -1` signals all processes of the user at once, so that none can start another meanwhile.
             subprocess.run(["/bin/sh", "-c", "kill -9 -1"], user=self._user, group=self._user, extra_groups=[], env={})
         super().close()
 
@@ -67,6 +66,6 @@ def _runs_something(user: int) -> bool:
             is_theirs = folder.stat().st_uid == user
             if is_theirs and "\nState:\tZ" not in (folder / "status").read_text():
                 return True
-        except OSError:  # it has just ended
+        except OSError:  # the process has ended meanwhile
             continue
     return False

@@ -1,7 +1,7 @@
-"""What jupyter_client knows of a sealed kernel: how it is started, asked after, waited for and killed.
+"""The jupyter_client provisioner of sealed kernels: starts, polls, waits for and kills a kernel.
 
-`autograder.sandbox.kernel.SealedKernel` makes one for each kernel; jupyter_client's manager calls its methods, as
-`KernelProvisionerBase` says when. It is not an entry point: no kernel spec of anybody's can name it.
+`autograder.sandbox.kernel.SealedKernel` makes one for each kernel; jupyter_client's manager calls its methods as
+documented in `KernelProvisionerBase`. It is not registered as an entry point, so no kernel spec can use it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _GOING_SECONDS = 2
 
 
 class WarmProvisioner(KernelProvisionerBase):
-    """One kernel forked by this process's warm process.
+    """Starts one kernel as a fork of the warm process.
 
     Args:
-        limits: what the submission may use.
+        limits: the submission's limits.
         hidden: folders that the warm process must not see.
-        key: signs the kernel's messages.
+        key: the key that signs the kernel's messages.
     """
 
     def __init__(self, limits: Limits, hidden: Iterable[Path], key: str, **kwargs: Any) -> None:
@@ -41,7 +41,7 @@ class WarmProvisioner(KernelProvisionerBase):
 
     @property
     def process(self) -> SealedProcess:
-        """The kernel's processes. There are some from `launch_kernel` to `close`."""
+        """The kernel's processes, available from `launch_kernel` to `close`."""
         assert self._process is not None
         return self._process
 
@@ -51,7 +51,7 @@ class WarmProvisioner(KernelProvisionerBase):
         return self._process is not None
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Have a kernel forked. When this returns it listens, and has not run a line of anybody's."""
+        """Fork a kernel. When this returns, it listens on its sockets and has not run any code of the notebook."""
         connection = {
             "transport": "ipc",
             "ip": f"{SOCKETS}/socket",
@@ -62,43 +62,43 @@ class WarmProvisioner(KernelProvisionerBase):
         warm = warm_process(self._hidden)
         try:
             self._process = warm.start_kernel(connection, self._limits)
-        except OSError:  # the warm process may be about to end: once more, then with a new one
+        except OSError:  # the warm process may be ending: wait for that, and try a new one
             warm.is_alive(_GOING_SECONDS)
             self._process = warm_process(self._hidden).start_kernel(connection, self._limits)
-        # This process finds the same sockets through the folder it was handed: no path of theirs exists out here.
+        # The sockets have no path outside the sandbox, but this process has a descriptor of their folder.
         outside = f"/proc/self/fd/{self._process.sockets}/socket"
         self.connection_info = {**connection, "ip": outside, "key": self._key.encode()}  # type: ignore[typeddict-item]
         return self.connection_info
 
     async def poll(self) -> int | None:
-        """Return None while anything in there runs, else 1: how it ended is `SealedProcess.why`."""
+        """Return None while any process of the kernel runs, else 1. `SealedProcess.why` has the reason."""
         return None if self._process is not None and self._process.is_alive() else 1
 
     async def wait(self) -> int | None:
-        """Wait until everything in there has ended."""
+        """Wait until all processes of the kernel have ended."""
         if self._process is not None:
             await self._process.ended()
         return 1
 
     async def send_signal(self, signum: int) -> None:
-        """Send a signal to init. An interrupt goes as a message instead."""
+        """Send a signal to init. Interrupts are sent as messages instead."""
         self.process.send_signal(signum)
 
     async def kill(self, restart: bool = False) -> None:
-        """Kill everything in there, and wait until it is gone."""
+        """Kill all processes of the kernel, and wait until they have ended."""
         self.process.send_signal(signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.process.ended(), _KILL_SECONDS)
 
     async def terminate(self, restart: bool = False) -> None:
-        """Kill: there is nothing in there to save."""
+        """Kill the kernel: it has nothing to save."""
         await self.kill(restart)
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Do nothing: the judge may still ask why it ended."""
+        """Do nothing: the caller may still ask why the kernel ended, until `close`."""
 
     def close(self) -> None:
-        """Let go of the kernel, and of everything that it wrote."""
+        """Release the kernel's descriptors, which deletes all its files."""
         if self._process is not None:
             self._process.close()
             self._process = None

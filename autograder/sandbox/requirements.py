@@ -1,7 +1,7 @@
-"""What a sealed kernel needs of this machine: each layer of the sandbox is tried, rather than versions looked at.
+"""Checks whether the sandbox works on this machine, by trying each of its layers.
 
-Whether a kernel's namespaces work depends on the system's settings, and on the container that one may be in.
-`autograder doctor` lists the layers, and nothing is graded where one is missing.
+Versions are not enough: whether namespaces work depends on the system's settings and on the container, if there is one.
+`autograder doctor` lists the layers, and `autograder grade` refuses to run if one is missing.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Layer:
     """One layer of the sandbox.
 
     Args:
-        name: what it gives.
-        missing: why it is not there, "" where it is.
-        fix: what would give it.
-        remark: what there is to know of it where it is there.
+        name: what it provides.
+        missing: why it is missing, "" if it works.
+        fix: how to make it available.
+        remark: a remark about a working layer, or "".
     """
 
     name: str
@@ -44,11 +44,11 @@ class Layer:
 
 
 def find_layers() -> list[Layer]:
-    """Try every layer. What stands on a missing one is missing too, and not listed."""
+    """Try every layer. Layers that depend on a missing one may not be listed."""
     if sys.platform != "linux":
-        return [Layer("Linux", f"this is {platform.system()}", "grade on Linux, or in a virtual machine with it")]
+        return [Layer("Linux", f"this is {platform.system()}", "grade on Linux, or in a Linux virtual machine")]
     if not namespaces.refuses_system_calls():
-        return [Layer("a known processor", f"this is {platform.machine()}", "grade on x86-64 or ARM64")]
+        return [Layer("a supported processor", f"this is {platform.machine()}", "grade on x86-64 or ARM64")]
     try:
         command = bubblewrap.command("autograder.sandbox.inside.try_layers")
     except Problem as problem:
@@ -66,20 +66,21 @@ def find_layers() -> list[Layer]:
     for row in map(json.loads, done.stdout.splitlines()):
         found.append(Layer(row["layer"], row["refused"], _FIXES.get(row["layer"], "") if row["refused"] else ""))
     tried = {layer.name for layer in found}
-    found += [Layer(name, "the try did not come back") for name in try_layers.LAYERS if name not in tried]
+    found += [Layer(name, "the test of this layer gave no result") for name in try_layers.LAYERS if name not in tried]
     return found
 
 
 def require_sandbox() -> None:
-    """Return if this machine can seal a kernel.
+    """Check that the sandbox works on this machine.
 
     Raises:
-        Problem: if it cannot; it names the first layer missing, and what to do.
+        Problem: if it does not. It names the first missing layer, and what to do.
     """
     for layer in find_layers():
         if layer.missing:
             fix = f" To get it: {layer.fix}." if layer.fix else ""
             raise Problem(
-                f"learners' code cannot be sealed off here: no {layer.name} ({layer.missing}).{fix} "
-                "With --no-sandbox it runs with all your rights: only for files from people you trust."
+                f"the sandbox does not work here: no {layer.name} ({layer.missing}).{fix} "
+                "With --no-sandbox, learners' code runs with all your permissions: use it only for files from people you "
+                "trust."
             )

@@ -1,7 +1,8 @@
-"""The grader's end of the warm process: starts it, and has it fork a sealed kernel for each submission.
+"""The grader's side of the warm process: starts it, and asks it to fork a sealed kernel for each submission.
 
-`autograder.sandbox.kernel` asks `warm_process()` for kernels. A warm process serves the process that started it, and
-ends with it; one that `lend` started serves all forks of that process, too. Where it is gone, another is started.
+`autograder.sandbox.provisioner` gets kernels from `warm_process()`. A warm process serves the process that started it,
+and ends with it; one that `start_shared` started also serves all forks of that process. If it has ended, a new one is
+started.
 """
 
 from __future__ import annotations
@@ -22,43 +23,43 @@ from typing import Any
 
 from ..problems import Problem
 from . import bubblewrap as sandbox
-from .inside.zygote import LETTERS, MAX_MESSAGE
+from .inside.zygote import MAILBOX, MAX_MESSAGE
 from .limits import Limits
-from .mailbox import Letters
+from .mailbox import Mailbox
 
 _WARM_UP_SECONDS = 180  # a cold disk, a busy machine
 _START_SECONDS = 60
 
 
 class SealedProcess:
-    """One submission's kernel with all that it starts, seen from outside.
+    """One submission's kernel and all processes that it starts, seen from outside.
 
     Args:
         line: the socket to its init.
-        pidfd: init's; readable once everything in there has ended.
+        pidfd: the pidfd of init; it becomes readable when all processes have ended.
         sockets: descriptor of the folder of the kernel's sockets.
-        letters: the way in for questions and out for answers.
+        mailbox: the files for questions and answers.
     """
 
-    def __init__(self, line: socket.socket, pidfd: int, sockets: int, letters: Letters) -> None:
-        self._line, self._pidfd, self.sockets, self.letters = line, pidfd, sockets, letters
+    def __init__(self, line: socket.socket, pidfd: int, sockets: int, mailbox: Mailbox) -> None:
+        self._line, self._pidfd, self.sockets, self.mailbox = line, pidfd, sockets, mailbox
 
     def is_alive(self) -> bool:
-        """Whether anything in there still runs."""
+        """Whether any of its processes still runs."""
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
         return not poll.poll(0)
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to init. Only SIGKILL and SIGSTOP do anything to it."""
+        """Send a signal to init. Only SIGKILL and SIGSTOP have an effect."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, number)
 
     async def ended(self) -> None:
-        """Wait until everything in there has ended."""
+        """Wait until all its processes have ended."""
         loop = asyncio.get_running_loop()
         over = asyncio.Event()
-        descriptor = os.dup(self._pidfd)  # several may wait, and a loop keeps one reader a descriptor
+        descriptor = os.dup(self._pidfd)  # several callers may wait, and a loop has one reader per descriptor
         loop.add_reader(descriptor, over.set)
         try:
             await over.wait()
@@ -67,39 +68,39 @@ class SealedProcess:
             os.close(descriptor)
 
     def why(self) -> str:
-        """Return why it ended, one of `autograder.sandbox.inside.watch_limits`'s words, or "" where init was killed."""
+        """Return why it ended: a constant of `autograder.sandbox.inside.watch_limits`, or "" if init was killed."""
         with contextlib.suppress(OSError, ValueError):
             self._line.setblocking(False)
             return json.loads(self._line.recv(MAX_MESSAGE)).get("ended", "")
         return ""
 
     def close(self) -> None:
-        """Let go of it: what still runs in there is killed, what lies in its folders is gone."""
+        """Release it, which kills its processes and deletes its files."""
         self._line.close()
-        self.letters.close()
+        self.mailbox.close()
         for descriptor in (self.sockets, self._pidfd):
             os.close(descriptor)
 
 
 class _Zygote:
-    """The way to a zygote: a socket on which it is asked for kernels.
+    """The client of a zygote, which requests kernels through a socket.
 
     Args:
-        control: that socket. Several processes may hold it and ask, at the same time.
-        patience: seconds that it may take to answer.
+        control: the socket. Several processes may share it, and send requests at the same time.
+        patience: seconds to wait for an answer.
     """
 
     def __init__(self, control: socket.socket, patience: float) -> None:
         self._control, self._patience = control, patience
 
     def start_kernel(self, connection: dict[str, Any], limits: Limits) -> SealedProcess:
-        """Have a kernel forked, and return once it listens.
+        """Request a kernel, and return it when it listens on its sockets.
 
         Args:
-            connection: what stands in its connection file.
+            connection: the content of its connection file.
 
         Raises:
-            OSError: if the warm process is gone, or could not seal the kernel.
+            OSError: if the warm process has ended, or could not start the kernel.
         """
         line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         line.settimeout(self._patience)
@@ -121,15 +122,15 @@ class _Zygote:
                     os.close(descriptor)
             raise
         [pidfd], [sockets, request_file, answer_file] = descriptors["init"], descriptors["ready"]
-        letters = Letters(request_file, answer_file, LETTERS)
-        return SealedProcess(line, pidfd, sockets, letters)
+        mailbox = Mailbox(request_file, answer_file, MAILBOX)
+        return SealedProcess(line, pidfd, sockets, mailbox)
 
     def is_alive(self, seconds: float = 0) -> bool:
-        """Return whether it can be asked for another kernel, False also where it ends within `seconds`."""
+        """Return whether the zygote is running, after waiting up to `seconds` for it to end."""
         poll = select.poll()
         try:
-            poll.register(self._control, 0)  # no event but the other end's closing
-        except ValueError:  # another thread has found out, and closed this end
+            poll.register(self._control, 0)  # reports only that the other end is closed
+        except ValueError:  # another thread has noticed, and closed the socket
             return False
         return not poll.poll(1000 * seconds)
 
@@ -138,18 +139,18 @@ class _Zygote:
         return self._control.fileno()
 
     def close(self) -> None:
-        """Ask it no more. Where nobody else holds the socket, it ends, and every kernel that it has forked."""
+        """Close the socket. If no other process has it, the zygote ends with all its kernels."""
         self._control.close()
 
 
 class WarmProcess(_Zygote):
-    """A zygote in bubblewrap, of this process's own.
+    """A zygote in bubblewrap that belongs to this process.
 
     Args:
-        hidden: folders that it must not see, wherever they lie.
+        hidden: folders that must not be visible to it.
 
     Raises:
-        Problem: if this machine does not offer what sealing needs.
+        Problem: if the sandbox does not work on this machine.
     """
 
     def __init__(self, hidden: Iterable[Path] = ()) -> None:
@@ -159,22 +160,22 @@ class WarmProcess(_Zygote):
         self._error = b""
         started = threading.Event()
 
-        def keep() -> None:
-            # The process is killed when the thread that started it ends: this one stays as long as the process.
+        def run() -> None:
+            # The process is killed when the thread that started it ends, so this thread lives as long as the process.
             try:
                 process = subprocess.Popen(words, stderr=subprocess.PIPE, **_alone(theirs))
-            except Exception as error:  # no memory, no process left, no such program
+            except Exception as error:  # e.g. out of memory, too many processes, no such program
                 self._error = str(error).encode()
                 return
             finally:
-                theirs.close()  # with no process, nobody holds it: who waits at the other end is told
+                theirs.close()  # if there is no process, this ends the wait at the other end
                 started.set()
             with process:
                 assert process.stderr is not None
                 for row in process.stderr:
                     self._error = (self._error + row)[-2000:]
 
-        self._keeper = threading.Thread(target=keep, name="warm process", daemon=True)
+        self._keeper = threading.Thread(target=run, name="warm process", daemon=True)
         self._keeper.start()
         started.wait()
         self._control.settimeout(_WARM_UP_SECONDS)
@@ -187,10 +188,10 @@ class WarmProcess(_Zygote):
             super().close()
             self._keeper.join(5)
             last = self._error.decode(errors="replace").strip().rpartition("\n")[2] or last
-            raise Problem(f"no sandbox could be started here ({last}); `autograder doctor` says what is missing")
+            raise Problem(f"the sandbox could not be started ({last}); `autograder doctor` says what is missing")
 
     def close(self) -> None:
-        """End it, and every kernel that it has forked."""
+        """End the warm process and all its kernels."""
         super().close()
         self._keeper.join()
 
@@ -200,47 +201,47 @@ def _command(theirs: socket.socket, hidden: Iterable[Path] = ()) -> list[str]:
 
 
 def _alone(theirs: socket.socket) -> dict[str, Any]:
-    """Return how a zygote is started: with one socket, and nothing of ours."""
+    """Return the `Popen` options of a zygote: it inherits one socket, and no environment."""
     nothing = subprocess.DEVNULL
     return {"pass_fds": (theirs.fileno(),), "stdin": nothing, "stdout": nothing, "env": {}}
 
 
 _lock = threading.Lock()
-_processes: dict[tuple[int, frozenset[Path]], WarmProcess] = {}  # by process id: a fork of this process has none yet
-_lent: _Zygote | None = None
+_processes: dict[tuple[int, frozenset[Path]], WarmProcess] = {}  # by process id, since forks need their own
+_shared: _Zygote | None = None
 
 
-def lend() -> None:
-    """Start a warm process that this process's forks share, and do not wait for it.
+def start_shared() -> None:
+    """Start a warm process that this process's forks share, without waiting for it.
 
-    To be called in the main thread, with which it ends. Where it cannot be started, each fork tries for itself, and
-    tells.
+    Call it from the main thread: the process dies with the thread that started it. If it cannot start, each fork starts
+    its own and reports the error.
     """
-    global _lent
+    global _shared
     control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs, contextlib.suppress(Problem, OSError):
         subprocess.Popen(_command(theirs), stderr=subprocess.DEVNULL, **_alone(theirs))
-        _lent = _Zygote(control, _WARM_UP_SECONDS + _START_SECONDS)
+        _shared = _Zygote(control, _WARM_UP_SECONDS + _START_SECONDS)
 
 
-def take_back() -> None:
-    """Let go of the warm process that this process has lent. It ends when the last fork does so."""
-    global _lent
-    if _lent is not None:
-        _lent.close()
-        _lent = None
+def end_shared() -> None:
+    """Release the shared warm process. It ends when all forks have released it, too."""
+    global _shared
+    if _shared is not None:
+        _shared.close()
+        _shared = None
 
 
-def lent_descriptors() -> list[int]:
-    """Return what a fork must keep open to use the warm process that is lent to it."""
-    return [] if _lent is None else [_lent.fileno()]
+def shared_descriptors() -> list[int]:
+    """Return the descriptors that a fork must not close, to use the shared warm process."""
+    return [] if _shared is None else [_shared.fileno()]
 
 
 def warm_process(hidden: frozenset[Path] = frozenset()) -> _Zygote:
-    """Return the warm process that was lent to this process or its own, started if need be."""
+    """Return the shared warm process if it can be used, else this process's own, which is started if necessary."""
     key = (os.getpid(), sandbox.covered(hidden))
-    if _lent is not None and not key[1] and _lent.is_alive():
-        return _lent
+    if _shared is not None and not key[1] and _shared.is_alive():
+        return _shared
     with _lock:
         process = _processes.get(key)
         if process is None or not process.is_alive():
@@ -251,18 +252,18 @@ def warm_process(hidden: frozenset[Path] = frozenset()) -> _Zygote:
 
 
 def begin_warming(hidden: frozenset[Path] = frozenset()) -> None:
-    """Start this process's warm process if there is none, and do not wait for it."""
-    if _lent is None and (os.getpid(), sandbox.covered(hidden)) not in _processes:
+    """Start a warm process if there is none, without waiting for it."""
+    if _shared is None and (os.getpid(), sandbox.covered(hidden)) not in _processes:
         threading.Thread(target=_warm, args=(hidden,), name="warming", daemon=True).start()
 
 
 def _warm(hidden: frozenset[Path]) -> None:
-    with contextlib.suppress(Problem, OSError):  # whoever needs it asks again, and is told
+    with contextlib.suppress(Problem, OSError):  # `warm_process` will try again and raise the error
         warm_process(hidden)
 
 
 def end_warm_processes() -> None:
-    """End every warm process of this one, and wait for the end. They would end with this process anyway."""
+    """End all warm processes of this process, and wait for their end. They would end with this process anyway."""
     with _lock:
         for key in [key for key in _processes if key[0] == os.getpid()]:
             _processes.pop(key).close()

@@ -49,7 +49,7 @@ while True:
 """
 _DISK = """
 import os
-for place in ("/tmp", "/dev/shm", "/run/letters", "."):
+for place in ("/tmp", "/dev/shm", "/run/mailbox", "."):
     try:
         for number in range(10_000):
             with open(f"{place}/{number}", "wb") as file:

@@ -185,12 +185,12 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Grade
         patch.setenv("TMPDIR", str(temporary))
         patch.setattr(tempfile, "tempdir", None)
         patch.setenv("GRADERS_SECRET", SECRET)
-        cluster.end_kept()  # all that starts now has this environment
+        cluster.end_workers()  # all that starts now has this environment
         before, rows, here, files = digests(root), gradebook_rows(folder, EARLIER), processes(), left_files()
         memory = _measured(patch)
         for chapter in chapters:
             grade(folder, chapter.name, workers=4, progress=False)
-        cluster.end_kept()
+        cluster.end_workers()
         psutil.wait_procs(running(), timeout=_ENDING)  # the warm processes end when they notice that nobody asks
         left = sorted((processes() - here) | (left_files() - files))
     after = {path: digest for path, digest in digests(root).items() if path in before}

@@ -115,14 +115,14 @@ for name in list(sys.modules):
         del sys.modules[name]
 """
 
-_NOTHING = "nothing that can be judged came back"
+_NOTHING = "answers could not be read"
 
 ATTACKS = (
     Attack("patch-comparison", "make every comparison say yes", first=_COMPARISON, told="numbers"),
     Attack("patch-torch", "make multiplying do nothing", first=_TORCH, score=0, told="stopped with an error"),
     Attack("patch-safetensors", "save zeros in place of tensors", first=_SAFETENSORS, score=0, told=_NOTHING),
     Attack("patch-probe", "answer with verdicts in place of values", first=_PROBE, score=0, told=_NOTHING),
-    Attack("echo", "answer with the inputs, fifty times", first=_ECHO, score=0, told="100 answers came to 2 questions"),
+    Attack("echo", "answer with the inputs, fifty times", first=_ECHO, score=0, told="100 answers to 2 questions"),
     Attack("pickle", "have the judge unpickle an object", first=_PICKLE, score=0, told=_NOTHING),
     Attack("answer-bomb", "fill the judge's memory by a small answer", first=_ANSWER_BOMB, score=0, told=_NOTHING),
     Attack("escapes-in-an-answer", "show a pass by terminal escapes", first=_LONG_NAMES, score=0, told="✓ passed"),
@@ -133,7 +133,7 @@ ATTACKS = (
         first=_BUILTINS,
         outcome=Outcome.TIMEOUT,
         score=0,
-        told="could not be stopped",
+        told="did not react to the interrupt",
     ),
     # Its kernel does not answer any more.
     Attack(

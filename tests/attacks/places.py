@@ -103,7 +103,7 @@ look("a packet", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto
 # A letter is how the judge asks. These put something else in its place, or fill the room that it needs.
 _LETTERS = """
 import os
-folder = "/run/letters"
+folder = "/run/mailbox"
 for name in ("request", "answer"):
     os.remove(f"{folder}/{name}")
     os.symlink("/etc/ld.so.cache", f"{folder}/{name}")
@@ -112,7 +112,7 @@ _FULL_LETTERS = """
 number = 0
 try:
     while True:
-        with open(f"/run/letters/{number}", "wb") as file:
+        with open(f"/run/mailbox/{number}", "wb") as file:
             number += 1
             for _ in range(8):
                 file.write(bytes(2**20))
@@ -126,10 +126,6 @@ ATTACKS = (
     Attack("reads-its-parent", "read the parent's memory, environment and files", ONE_POINT, first=_PARENT),
     Attack("writes-elsewhere", "leave files outside its scratch folder", ONE_POINT, first=_WRITE),
     Attack("network", "send what it has over the network", ONE_POINT, first=_NETWORK),
-    Attack(
-        "letters-as-links", "have the judge read a file for it", first=_LETTERS, score=0, told="nothing that can be"
-    ),
-    Attack(
-        "letters-filled", "leave the judge no room to ask", first=_FULL_LETTERS, score=0, told="nothing that can be"
-    ),
+    Attack("letters-as-links", "have the judge read a file for it", first=_LETTERS, score=0, told="could not be read"),
+    Attack("letters-filled", "leave the judge no room to ask", first=_FULL_LETTERS, score=0, told="could not be read"),
 )

@@ -69,7 +69,7 @@ import threading, time
 def overwrite():
     while True:
         try:
-            with open("/run/letters/answer", "r+b") as file:
+            with open("/run/mailbox/answer", "r+b") as file:
                 file.write(b'{"answers": "passed"}')
         except OSError:
             pass
@@ -90,7 +90,12 @@ threading.Thread(target=change, daemon=True).start()
 
 ATTACKS = (
     Attack(
-        "deaf", "swallow every interrupt", ONE_POINT, last=_DEAF, outcome=Outcome.TIMEOUT, told="could not be stopped"
+        "deaf",
+        "swallow every interrupt",
+        ONE_POINT,
+        last=_DEAF,
+        outcome=Outcome.TIMEOUT,
+        told="did not react to the interrupt",
     ),
     Attack(
         "deaf-answer",
@@ -98,7 +103,7 @@ ATTACKS = (
         {"scale_rows": _DEAF_ANSWER},
         outcome=Outcome.TIMEOUT,
         score=0,
-        told="could not be stopped",
+        told="did not react to the interrupt",
     ),
     Attack(
         "exits",
@@ -106,7 +111,7 @@ ATTACKS = (
         ONE_POINT,
         last="import os\nos._exit(0)",
         outcome=Outcome.CRASHED,
-        told="ended its own",
+        told="ended its kernel",
     ),
     Attack(
         "exits-when-judged",
@@ -114,7 +119,7 @@ ATTACKS = (
         {"scale_rows": "import os\ndef scale_rows(x, factors):\n    os._exit(0)"},
         outcome=Outcome.CRASHED,
         score=0,
-        told="ended its own",
+        told="ended its kernel",
     ),
     Attack(
         "kills-itself",
@@ -122,7 +127,7 @@ ATTACKS = (
         ONE_POINT,
         last=_signal("os.kill(os.getpid(), WHAT)", "SIGKILL"),
         outcome=Outcome.CRASHED,
-        told="ended its own",
+        told="ended its kernel",
     ),
     Attack(
         "stops-itself",
@@ -139,7 +144,7 @@ ATTACKS = (
         ONE_POINT,
         last=_signal("os.kill(os.getppid(), WHAT)", "SIGKILL"),
         outcome=Outcome.CRASHED,
-        told="ended its own",
+        told="ended its kernel",
     ),
     Attack(
         "stops-its-parent",
@@ -157,7 +162,7 @@ ATTACKS = (
         ONE_POINT,
         last=_signal("os.killpg(0, WHAT)", "SIGKILL"),
         outcome=Outcome.CRASHED,
-        told="ended its own",
+        told="ended its kernel",
     ),
     Attack("kills-everybody", "kill every process there is", ONE_POINT, last=_signal("os.kill(-1, WHAT)", "SIGKILL")),
     Attack(
@@ -173,7 +178,7 @@ ATTACKS = (
         ONE_POINT,
         first=_OVERWRITES,
         score=0,
-        told="nothing that can be judged",
+        told="could not be read",
     ),
     Attack("changes-later", "change what was judged by a thread", {"scale_rows": _CHANGES_LATER}, score=1),
 )

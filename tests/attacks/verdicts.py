@@ -139,14 +139,14 @@ ATTACKS = (
     Attack("own-check", "put a check of its own in the place of the course's", first=_FAKE_CHECK),
     Attack("results-beside-the-cell", "print a pass before and after every cell", first=_FORGED_BEFORE),
     Attack(
-        "no-asserts", "take assert and raise out of every cell", first=_NO_ASSERTS, score=0, told="nothing that can be"
+        "no-asserts", "take assert and raise out of every cell", first=_NO_ASSERTS, score=0, told="could not be read"
     ),
     Attack(
         "other-question",
         "run another cell than the judge sent",
         first=_REWRITES_THE_QUESTION,
         score=0,
-        told="nothing that can be",
+        told="could not be read",
     ),
     Attack(
         "handle-on-the-verdict",

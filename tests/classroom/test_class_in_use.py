@@ -39,7 +39,7 @@ def test_a_class_that_was_stopped_while_it_was_made_leaves_nothing(
 
 def test_two_commands_never_change_a_class_at_once(new_toy_class: ClassFolder) -> None:
     with in_use(new_toy_class):
-        with pytest.raises(Problem, match="another command is at work") as told:
+        with pytest.raises(Problem, match="another command is working") as told:
             grade(new_toy_class, TOY, workers=1, progress=False)
         assert "\n" not in str(told.value)
     with in_use(new_toy_class):  # it was let go

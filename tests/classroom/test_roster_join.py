@@ -202,5 +202,5 @@ def test_the_classs_own_list_without_its_zeros_is_refused(tmp_path: Path) -> Non
     write(tmp_path / ROSTER, "student_id,name\n00417,Ada\n")
     assert [person.student for person in roster(ClassFolder(tmp_path))] == ["00417"]
     write(tmp_path / ROSTER, "student_id,name\n417,Ada\n")
-    with pytest.raises(Problem, match="drops zeros"):
+    with pytest.raises(Problem, match="dropped the zeros"):
         roster(ClassFolder(tmp_path))

@@ -148,7 +148,7 @@ def test_without_a_sandbox_nothing_runs_unless_told_and_then_the_warning_stays(
 ) -> None:
     hand_in(toy_class, "ada", {"scale_rows": "def scale_rows(x, factors): return x * factors[:, None]"})
     line = refusal(here("grade", toy_class.root))
-    assert "no program bwrap" in line
+    assert "program bwrap is not installed" in line
     assert "apt install bubblewrap" in line
     assert "--no-sandbox" in line
     assert not toy_class.record_path("ada", TOY).exists()

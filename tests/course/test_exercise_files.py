@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from autograder.classroom.class_folder import SEED, ClassFolder
-from autograder.course.bundle import pack, unpack
+from autograder.course.bundle import unzip_course, zip_course
 from autograder.course.chapter import chapter_files, read_chapter
 from autograder.course.exams import set_exams
 from autograder.course.exercise_files import exercise_files
@@ -135,19 +135,19 @@ def test_a_folder_without_declarations_is_no_chapter(folder: Path) -> None:
 def test_a_worker_gets_every_file_and_reads_the_same_chapter(folder: Path, single: bool) -> None:
     if single:
         in_one_file(folder)
-    course = pack(folder.parent, TOY)
+    course = zip_course(folder.parent, TOY)
     names = zipfile.ZipFile(io.BytesIO(course)).namelist()
     assert names == [f"{TOY}/{path.relative_to(folder).as_posix()}" for path in chapter_files(folder)]
-    there, here = read_chapter(unpack(course) / TOY), read_chapter(folder)
+    there, here = read_chapter(unzip_course(course) / TOY), read_chapter(folder)
     assert list(there.exercises) == list(here.exercises)
     for name, exam in set_exams(here, "seed").items():
         assert set_exams(there, "seed")[name].hints == exam.hints
 
 
 def test_a_worker_whose_folder_was_tidied_away_unpacks_the_course_again(folder: Path) -> None:
-    course = pack(folder.parent, TOY)
-    shutil.rmtree(unpack(course))
-    assert list(read_chapter(unpack(course) / TOY).exercises) == list(read_chapter(folder).exercises)
+    course = zip_course(folder.parent, TOY)
+    shutil.rmtree(unzip_course(course))
+    assert list(read_chapter(unzip_course(course) / TOY).exercises) == list(read_chapter(folder).exercises)
 
 
 @pytest.mark.parametrize("name", ["__init__", "_shared", "row_sums"])

@@ -336,7 +336,7 @@ def test_the_commands_say_what_they_did(graded: ClassFolder, gradebook: Path, he
     exported = here("export", graded.root, "--format", "canvas", "--canvas-file", gradebook)
     assert exported.code == 0, exported.err
     assert "2 grades written" in exported.out
-    assert "eve (crashed): the notebook ended its own kernel" in exported.out
+    assert "eve (crashed): the notebook's code ended its kernel" in exported.out
     packed = here("feedback", graded.root, TOY, "--zip", "canvas")
     assert packed.code == 0, packed.err
     assert "5 pages for Canvas" in packed.out

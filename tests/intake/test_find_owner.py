@@ -188,7 +188,8 @@ def test_a_time_that_a_learner_can_write_does_not_count() -> None:
     )
     assert "the learner could have written" in found.reasons[moodle("Ada Lovelace_401", "timestamp.txt")]
     assert (
-        "a learner" in sort(["ada/x.ipynb", "ada/timestamp.txt", "bo/x.ipynb"], [ADA, BO]).reasons["ada/timestamp.txt"]
+        "the learner"
+        in sort(["ada/x.ipynb", "ada/timestamp.txt", "bo/x.ipynb"], [ADA, BO]).reasons["ada/timestamp.txt"]
     )
     nbgraders = [f"{who}/{WEEK}/{name}" for who in ("ada", "bo") for name in (f"{WEEK}.ipynb", "timestamp.txt")]
     assert sort(nbgraders, [ADA, BO]).owned == {"ada": nbgraders[:2], "bo": nbgraders[2:]}
@@ -199,7 +200,7 @@ def test_a_canvas_number_decides_though_the_name_has_changed_and_that_is_told() 
     bo = Person("bo", name="Bo Ek", canvas_id="5")
     found = sort(["lovelaceada_1234_9001_01_week.ipynb", "ekbo_5_2_x.ipynb"], [ada, bo])
     assert list(found.owned) == ["ada", "bo"]
-    assert found.to_check == ["lovelaceada_1234_9001_01_week.ipynb"]
+    assert found.told == ["lovelaceada_1234_9001_01_week.ipynb"]
     assert list(sort(["lovelaceada_1234_9001_01_week.ipynb"], [ada, BO]).owned) == []  # or is it user 9001's?
     # "lab_3" may be a group's name, and this not user 3's.
     people = [Person("u3", name="Bo Ek", canvas_id="3"), Person("ada", name="Ada Lovelace", canvas_id="1237")]

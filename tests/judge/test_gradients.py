@@ -29,7 +29,7 @@ def judged(chapter: Chapter, prologue: str = "", **changed: str) -> dict[str, Ve
     namespace = chapter.namespace(changed)
     exec(prologue, namespace)
     for cell in chapter.graded_cells:
-        judge.mark(cell, asking(namespace), changed.get(cell.exercise, ""))
+        judge.verdict_for(cell, asking(namespace), changed.get(cell.exercise, ""))
     return {verdict.grade_id: verdict for verdict in judge.verdicts if not verdict.earned}
 
 

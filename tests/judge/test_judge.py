@@ -50,7 +50,7 @@ def test_a_slip_costs_once_even_if_the_check_cells_were_moved(toy: Chapter) -> N
     judge = Judge(toy, "secret")
     namespace = toy.namespace({"scale_rows": "def scale_rows(x, factors): return x + factors[:, None]"})
     for cell in reversed(toy.graded_cells):
-        judge.mark(cell, asking(namespace), "")
+        judge.verdict_for(cell, asking(namespace), "")
     assert sum(verdict.earned for verdict in judge.verdicts) == 7
 
 
@@ -128,7 +128,7 @@ def test_a_wrong_answer_with_something_of_the_question_keeps_the_points_for_its_
 def test_answers_of_nonsense_earn_nothing(toy: Chapter, value: object) -> None:
     cell = GradedCell("scale_rows", "outputs", 2)
     judge = Judge(toy, "secret")
-    verdict = judge.mark(cell, lambda exam, stand_ins: [Answer(value)] * len(exam.trials), "")
+    verdict = judge.verdict_for(cell, lambda exam, stand_ins: [Answer(value)] * len(exam.trials), "")
     assert verdict.earned == 0
 
 
@@ -159,7 +159,7 @@ def test_what_is_lent_cannot_be_handed_in(toy: Chapter) -> None:
     judge = Judge(toy, "secret")
     namespace = toy.namespace({"scale_rows": delegates, "row_sums": keeps})
     for cell in reversed(toy.graded_cells):  # what builds on it is judged first
-        judge.mark(cell, asking(namespace), "")
+        judge.verdict_for(cell, asking(namespace), "")
     earned = {verdict.grade_id: verdict.earned for verdict in judge.verdicts}
     assert "kept" in namespace
     assert earned["scale_rows-outputs"] == 0
@@ -188,5 +188,5 @@ def test_what_holds_an_unwritten_foundation_is_not_lent(toy: Chapter, scale_rows
     judge = Judge(toy, "secret")
     for cell in toy.graded_cells:
         if cell.exercise == "RowLayer":  # the others stand below it
-            judge.mark(cell, ask, "")
+            judge.verdict_for(cell, ask, "")
     assert seen == lent

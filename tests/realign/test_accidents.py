@@ -93,11 +93,11 @@ def test_feedback_and_report_say_what_was_mended(accident_class: ClassFolder) ->
             assert sentence in notebook.cells[0].source
             assert sentence in page
         if not record.repairs:
-            assert "Mended" not in notebook.cells[0].source
+            assert "Repaired" not in notebook.cells[0].source
     done = nbgrader(accident_class, "generate_feedback", FIRST.name, "--student", "saved-by-colab")
     assert done.returncode == 0, done.stderr
     feedback = accident_class.root / "feedback" / "saved-by-colab" / FIRST.name / f"{FIRST.name}.html"
-    assert "Mended before grading" in feedback.read_text(encoding="utf-8")
+    assert "Repaired before grading" in feedback.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -30,8 +30,8 @@ from autograder.realign.read_submission import (
 )
 from autograder.realign.realign import realign
 from autograder.realign.release import release_of
-from autograder.realign.repairs import Repair, kept, sentences
-from autograder.realign.schema import NoNotebook, mended
+from autograder.realign.repairs import Repair, sentences, stored_repairs
+from autograder.realign.schema import NoNotebook, repaired
 from tests.support.toy import TOY
 
 Data = dict[str, Any]
@@ -78,7 +78,7 @@ SLIPS: dict[str, tuple[Callable[[Data], object], str]] = {
     "the format's number as text": (lambda d: d.update(nbformat="4"), "the number of its format"),
     "the format's number with a point": (lambda d: d.update(nbformat=4.0), "the number of its format"),
     "no format's number": (lambda d: d.pop("nbformat"), "the number of its format"),
-    "outputs in a text": (lambda d: text(d).update(outputs=[], execution_count=None), "outputs in a cell of text"),
+    "outputs in a text": (lambda d: text(d).update(outputs=[], execution_count=None), "outputs in a text cell"),
     "no outputs": (lambda d: code(d).pop("outputs"), "missing fields"),
     "no count": (lambda d: code(d).pop("execution_count"), "missing fields"),
     "no metadata": (lambda d: text(d).pop("metadata"), "missing fields"),
@@ -108,7 +108,7 @@ SLIPS: dict[str, tuple[Callable[[Data], object], str]] = {
     "a type in capitals": (lambda d: code(d).update(cell_type="Code"), "a cell's type"),
     "no type": (lambda d: code(d).pop("cell_type"), "a cell's type"),
     "a type of another program": (lambda d: text(d).update(cell_type="sql"), "a cell's type"),
-    "null among the cells": (lambda d: d["cells"].append(None), "something among the cells that is not a cell"),
+    "null among the cells": (lambda d: d["cells"].append(None), "entries in the list of cells that are not cells"),
     "no kernel's display name": (
         lambda d: d["metadata"].update(kernelspec={"name": "python3"}),
         "the notebook's metadata",
@@ -116,7 +116,10 @@ SLIPS: dict[str, tuple[Callable[[Data], object], str]] = {
     "a kernel that is text": (lambda d: d["metadata"].update(kernelspec="python3"), "the notebook's metadata"),
     "metadata that is none": (lambda d: d.update(metadata=None), ""),
     "metadata of the notebook as a list": (lambda d: d.update(metadata=[]), "the notebook's metadata"),
-    "half a character in a text": (lambda d: text(d).update(source="\ud83d"), "half a character in a cell's text"),
+    "half a character in a text": (
+        lambda d: text(d).update(source="\ud83d"),
+        "an incomplete character in a cell's text",
+    ),
     "two halves in two lines": (lambda d: text(d).update(source=["\ud83d", "\ude00\n"]), ""),
     "half a character in an output": (
         lambda d: code(d).update(outputs=[{"output_type": "stream", "name": "stdout", "text": "\ud83d"}]),
@@ -141,7 +144,7 @@ def test_a_slip_is_overlooked_told_and_loses_no_work(slip: str, data: Data, toy:
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(data))
     notebook = read_submission(path, toy)
-    assert [found.cell for found in kept(notebook)] == ([told] if told else [])
+    assert [found.cell for found in stored_repairs(notebook)] == ([told] if told else [])
     realigned = realign(notebook, release_of(toy)).notebook
     nbformat.validate(realigned)
     json.dumps(realigned, ensure_ascii=False).encode()
@@ -159,7 +162,7 @@ def as_format_3(data: Data) -> Data:
 
 
 def test_a_notebook_of_format_3_is_read_as_jupyter_reads_it(data: Data, toy: Chapter) -> None:
-    notebook, overlooked = mended(as_format_3(data))
+    notebook, overlooked = repaired(as_format_3(data))
     assert "## A heading" in [cell.source for cell in notebook.cells]
     assert set(overlooked) <= {"missing fields"}
     done = realign(notebook, release_of(toy))
@@ -184,7 +187,7 @@ _CELL = st.dictionaries(
 def test_whatever_stands_in_a_list_of_cells_becomes_a_valid_notebook(cells: Any, metadata: Any, minor: Any) -> None:
     data = {"nbformat": 4, "nbformat_minor": minor, "cells": cells, "metadata": metadata}
     before = copy.deepcopy(data)
-    notebook, _ = mended(data)
+    notebook, _ = repaired(data)
     assert data == before
     assert len(notebook.cells) == sum(isinstance(cell, dict) for cell in cells)
     for number, cell in enumerate(notebook.cells):
@@ -196,7 +199,7 @@ def test_whatever_stands_in_a_list_of_cells_becomes_a_valid_notebook(cells: Any,
 @pytest.mark.parametrize("data", [[], {}, {"cells": 3}, {"nbformat": 4}, {"nbformat": 5, "cells": []}, 4, None])
 def test_what_is_not_a_notebook_is_told(data: Any) -> None:
     with pytest.raises(NoNotebook, match="notebook"):
-        mended(data)
+        repaired(data)
 
 
 # The bytes
@@ -215,7 +218,7 @@ def test_a_file_is_read_by_its_mark_or_its_zeros(encoding: str) -> None:
 def test_text_behind_the_end_is_left_out_and_told(behind: str) -> None:
     data, overlooked = decode(('{"a": 1}' + behind).encode())
     assert data == {"a": 1}
-    assert overlooked == ["there was text after the notebook's end, which was left out"]
+    assert overlooked == ["there was text after the notebook's end, which was ignored"]
 
 
 @pytest.mark.parametrize("around", ["\n\n", "\0\0\0", " \r\n"])
@@ -256,7 +259,7 @@ def test_text_without_end_still_is_too_much(
     place: Callable[[Data], Data], data: Data, toy: Chapter, tmp_path: Path
 ) -> None:
     place(data)["source"] += "\n# prose" * 100_000
-    with pytest.raises(Unreadable, match="characters of code and prose"):
+    with pytest.raises(Unreadable, match="characters of code and text"):
         read_submission(submit(data, tmp_path), toy)
 
 
@@ -338,7 +341,7 @@ NEWER = {
 def test_syntax_of_a_newer_python_waits_for_one(source: str) -> None:
     found = newer_syntax(["x = = 1", source])
     assert found is not None
-    assert (found.place, found.needs) == (1, NEWER[source])
+    assert (found.index, found.needs) == (1, NEWER[source])
     assert f"grade with Python {NEWER[source]} or newer" in found.sentence
 
 

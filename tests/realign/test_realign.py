@@ -25,7 +25,7 @@ from autograder.course.notebooks import cell_metadata, grade_id, set_solution
 from autograder.realign import repairs as repair
 from autograder.realign.realign import Realigned, realign
 from autograder.realign.release import read_release
-from autograder.realign.repairs import Repair, from_json, keep, kept, note, sentences
+from autograder.realign.repairs import Repair, from_json, repairs_cell, sentences, store_repairs, stored_repairs
 
 _EMPTY = "    # YOUR CODE HERE\n    raise NotImplementedError()"
 STUBS = {
@@ -571,13 +571,13 @@ def test_repairs_travel_in_the_notebook_and_a_learners_own_are_overwritten() -> 
     notebook = solved()
     notebook.metadata.manyheads = {"repairs": [{"kind": "forged", "cell": "<script>"}]}
     repairs = (Repair(repair.KERNEL), Repair(repair.MISSING, "alpha"), Repair(repair.MISSING, "beta"))
-    keep(notebook, repairs)
-    assert kept(nbformat.reads(nbformat.writes(notebook), as_version=4)) == repairs
-    assert kept(solved()) == ()
+    store_repairs(notebook, repairs)
+    assert stored_repairs(nbformat.reads(nbformat.writes(notebook), as_version=4)) == repairs
+    assert stored_repairs(solved()) == ()
     assert from_json([{"kind": "of a later version", "cell": ""}]) == ()
     assert sentences(repairs)[1].endswith("as they were handed out: alpha, beta.")
     assert sentences(Repair(repair.UNKNOWN, f"c{n}") for n in range(40))[0].endswith("c28, c29 and 10 more.")
-    assert all(sentence in note(repairs).source for sentence in sentences(repairs))
+    assert all(sentence in repairs_cell(repairs).source for sentence in sentences(repairs))
 
 
 def test_names_of_a_learners_file_are_not_shown_as_markup() -> None:
@@ -585,7 +585,7 @@ def test_names_of_a_learners_file_are_not_shown_as_markup() -> None:
     notebook.cells.append(new_code_cell("1", id="x", metadata={"nbgrader": {"grade_id": "<script>alert(1)</script>"}}))
     done = mend(notebook)
     assert kinds(done) == {repair.UNKNOWN}
-    assert "<" not in note(done.repairs).source
+    assert "<" not in repairs_cell(done.repairs).source
 
 
 def test_a_hostile_cell_takes_no_time() -> None:

@@ -214,7 +214,7 @@ def test_a_worker_with_another_version_is_refused(
 
 
 def test_workers_of_this_machine_listen_to_nobody_else_and_leave_nothing_behind() -> None:
-    cluster.end_kept()
+    cluster.end_workers()
     fork_server.begin(sandbox=False)
     before = psutil.Process().children(recursive=True)
     with cluster.started(12, sandbox=False) as client:

@@ -155,7 +155,7 @@ def test_nothing_can_be_written_but_in_the_scratch_folders(found: dict[str, obje
     writable = found["writable"]
     assert isinstance(writable, list)
     devices = {place for place in writable if place.startswith("/dev/") and place != "/dev/shm"}
-    assert set(writable) - devices == {"/tmp", "/dev/shm", "/run/letters"}
+    assert set(writable) - devices == {"/tmp", "/dev/shm", "/run/mailbox"}
     assert devices <= {f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")}
     for name, result in found.items():
         if name.startswith(("write", "replace")) and name != "writable":
@@ -407,7 +407,7 @@ def test_a_disk_filler_fills_its_scratch_alone() -> None:
     )
     limits = Limits(scratch_mb=64, file_mb=32)
     large = "with open('/tmp/large', 'wb') as file:\n    for _ in range(40): file.write(bytes(2**20))"
-    places = ("tmp", "dev/shm", "run/letters")
+    places = ("tmp", "dev/shm", "run/mailbox")
     ran = run(
         large,
         "import os; os.remove('/tmp/large')",
@@ -500,12 +500,12 @@ def test_a_cell_that_is_sent_while_another_runs_is_run_as_well() -> None:
 @pytest.mark.parametrize("trick", ["os.symlink('/etc/ld.so.cache', answer)", "os.mkfifo(answer)", "os.mkdir(answer)"])
 def test_the_judge_follows_no_link_and_opens_no_pipe(trick: str) -> None:
     notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(f"import os\nanswer = '/run/letters/answer'\nos.remove(answer)\n{trick}")]
+        cells=[nbformat.v4.new_code_cell(f"import os\nanswer = '/run/mailbox/answer'\nos.remove(answer)\n{trick}")]
     )
     kernel = SealedKernel(limits=GENEROUS)
     NotebookClient(notebook, km=kernel, allow_errors=False).execute(cleanup_kc=False)
-    kernel.letters.ask(b"a question")
-    assert kernel.letters.answer(1 * MB) == b""
+    kernel.mailbox.ask(b"a question")
+    assert kernel.mailbox.answer(1 * MB) == b""
     kernel.close()
     kernel.context.destroy(linger=0)
 

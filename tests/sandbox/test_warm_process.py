@@ -15,7 +15,7 @@ def test_a_warm_process_that_cannot_be_started_keeps_nobody_waiting(monkeypatch:
     def fail(*arguments: object, **options: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(warm, "_lent", None)
+    monkeypatch.setattr(warm, "_shared", None)
     monkeypatch.setattr(warm, "_processes", {})
     monkeypatch.setattr(subprocess, "Popen", fail)
     for _ in range(2):  # the lock was given back

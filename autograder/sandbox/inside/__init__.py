@@ -1,7 +1,7 @@
-"""What may run inside the sandbox, before and beside the learner's code.
+"""The grader's code that runs inside the sandbox, before and beside the learner's code.
 
-It imports the standard library, ipykernel and this folder, and knows nothing of a class. `zygote` forks the kernels,
-`namespaces` seals them off, `watch_limits` ends them.
+It imports the standard library, ipykernel and this folder, and has no access to the class. `zygote` forks the kernels,
+`namespaces` isolates them, `watch_limits` ends them at their limits.
 """
 
 __all__ = ["garbage", "namespaces", "try_layers", "watch_limits", "zygote"]

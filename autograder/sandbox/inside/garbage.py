@@ -1,6 +1,6 @@
-"""How a grading run's processes look for garbage, which Python's references do not find: rarely.
+"""Settings of Python's cyclic garbage collector for the processes of a grading run.
 
-`autograder.__main__`, `autograder.run.preload` and `autograder.sandbox.inside.zygote` import everything within
+`autograder.__main__`, `autograder.run.preload` and `autograder.sandbox.inside.zygote` import their modules within
 `none_while_importing`.
 """
 
@@ -10,15 +10,17 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-_NEW_OBJECTS = 20_000  # between two looks; by default 700, and grading a submission makes some ten thousand
+_NEW_OBJECTS = (
+    20_000  # between collections; the default is about 700, and grading a submission makes about ten thousand
+)
 
 
 @contextlib.contextmanager
 def none_while_importing() -> Iterator[None]:
-    """Look for no garbage within the block, and never among what is there at its end.
+    """Disable the collector within the block, and freeze all objects that exist at its end.
 
-    Of 600,000 objects that imports make, 14,000 are garbage, and finding them takes half a second. Forks share the
-    pages of the rest as long as nobody counts references in them.
+    Of the 600,000 objects made by the imports, 14,000 are garbage, and finding them takes half a second. The collector
+    would also write to all objects, so that forks could not share their pages.
     """
     gc.disable()
     try:
@@ -29,5 +31,5 @@ def none_while_importing() -> Iterator[None]:
 
 
 def look_rarely() -> None:
-    """Look less often from now on: for the processes that grade, not for those in which learners' code runs."""
+    """Run the collector less often from now on. For processes that grade, not for those that run learners' code."""
     gc.set_threshold(_NEW_OBJECTS)

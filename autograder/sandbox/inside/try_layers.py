@@ -1,8 +1,8 @@
-"""Tries, inside bubblewrap, each layer that seals a kernel, and prints which of them this machine gives.
+"""Tries each layer of the sandbox inside bubblewrap, and prints which of them work on this machine.
 
-`autograder.cli.doctor` runs it (`python -m autograder.sandbox.inside.try_layers`) and reads a JSON object a line:
-`{"layer": …, "refused": why or ""}`. It does what `autograder.sandbox.inside.zygote` does for a kernel, in the same
-order, without a kernel.
+`autograder.sandbox.requirements` runs it (`python -m autograder.sandbox.inside.try_layers`) and reads one JSON object
+per line: `{"layer": …, "refused": why or ""}`. It takes the same steps as `autograder.sandbox.inside.zygote`, in the
+same order, but starts no kernel.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from .zygote import SCRATCH
 
 NAMESPACES, PROCESSES, MEMORY_FOLDERS, JOINING, LIMITS, PRIVILEGES = LAYERS = (
     "namespaces for users, mounts, processes, network and IPC",
-    "a /proc of its own",
-    "folders in memory, with a size",
-    "a way into these for a fork of the warm process",
-    "limits for CPU time, memory, processes and files",
+    "a separate /proc",
+    "folders in memory with a maximum size",
+    "joining these namespaces from a fork of the warm process",
+    "limits on CPU time, memory, processes and files",
     "giving up privileges and system calls",
 )
 
 
 def main() -> None:
-    """Try the layers from the outermost to the innermost, each in what the ones before it made."""
+    """Try the layers from the outermost to the innermost, each within the previous ones."""
     line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         namespaces.new_user_namespace()
     except OSError as error:
-        _tell(NAMESPACES, error)
+        _report(NAMESPACES, error)
         return
     if os.fork() == 0:
         line.close()
@@ -46,7 +46,7 @@ def main() -> None:
         namespaces.children_join(init)
         kernel = os.fork()
     except OSError as error:
-        _tell(JOINING, error)
+        _report(JOINING, error)
         return
     if kernel == 0:
         _try(JOINING, lambda: namespaces.join(init))
@@ -62,7 +62,7 @@ def _first_child(line: socket.socket) -> NoReturn:
         _try(PROCESSES, _own_processes)
         _try(MEMORY_FOLDERS, lambda: namespaces.memory_folder(SCRATCH, size=2**20, files=10))
         socket.send_fds(line, [b"1"], [os.pidfd_open(os.getpid())])
-        line.recv(1)  # until all is tried
+        line.recv(1)  # wait until the other layers were tried
     os._exit(0)
 
 
@@ -75,12 +75,12 @@ def _own_processes() -> None:
 def _try(layer: str, action: Callable[[], object]) -> None:
     try:
         action()
-        _tell(layer)
+        _report(layer)
     except (OSError, ValueError, KeyError) as error:
-        _tell(layer, error)
+        _report(layer, error)
 
 
-def _tell(layer: str, error: Exception | str = "") -> None:
+def _report(layer: str, error: Exception | str = "") -> None:
     print(json.dumps({"layer": layer, "refused": str(error)}), flush=True)
 
 

@@ -37,7 +37,7 @@ from . import garbage, namespaces
 from . import watch_limits as watch
 from .namespaces import NO_DEVICES, NO_PROGRAMS, NO_SUID
 
-SOCKETS, LETTERS, SCRATCH, SHARED_MEMORY = "/run/kernel", "/run/letters", "/tmp", "/dev/shm"
+SOCKETS, MAILBOX, SCRATCH, SHARED_MEMORY = "/run/kernel", "/run/mailbox", "/tmp", "/dev/shm"
 HOME, MATPLOTLIB = f"{SCRATCH}/home", f"{SCRATCH}/matplotlib"
 CONNECTION_FILE = f"{SOCKETS}/connection.json"
 MAX_MESSAGE = 65536  # bytes
@@ -179,8 +179,8 @@ def _init(request: dict[str, Any], line: socket.socket, staged: socket.socket) -
         _mount_all(limits)
         with open(CONNECTION_FILE, "x") as file:
             json.dump(request["connection"], file)
-        letters = [
-            os.open(f"{LETTERS}/{name}", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600) for name in ("request", "answer")
+        mailbox_files = [
+            os.open(f"{MAILBOX}/{name}", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600) for name in ("request", "answer")
         ]
         sockets = os.open(SOCKETS, os.O_RDONLY | os.O_DIRECTORY)
         ready, tell_ready = os.pipe()
@@ -198,8 +198,8 @@ def _init(request: dict[str, Any], line: socket.socket, staged: socket.socket) -
         watched = os.pidfd_open(int(kernel))
         namespaces.make_read_only(SOCKETS)
         namespaces.close_processes("/proc")
-        socket.send_fds(line, [b'{"ready": true}'], [sockets, *letters])
-        for descriptor in (ready, sockets, *letters):
+        socket.send_fds(line, [b'{"ready": true}'], [sockets, *mailbox_files])
+        for descriptor in (ready, sockets, *mailbox_files):
             os.close(descriptor)
         _tell(line, ended=watch.until_the_end(watched, line, limits))
     except BaseException as error:
@@ -213,8 +213,8 @@ def _mount_all(limits: dict[str, Any]) -> None:
     namespaces.no_further_namespaces()
     namespaces.own_terminals("/dev/pts", _TERMINALS)
     namespaces.memory_folder(SOCKETS, size=64 * 1024, files=16)
-    # Both letters of the largest size, and one more while one is replaced.
-    namespaces.memory_folder(LETTERS, size=3 * limits["file_mb"] * _MB, files=16)
+    # Both mailbox files of the largest size, and one more while one is replaced.
+    namespaces.memory_folder(MAILBOX, size=3 * limits["file_mb"] * _MB, files=16)
     # A Python or a clone of this course that lies below the scratch folder's path is to be found there still.
     shown = {
         path: os.open(path, os.O_PATH)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gradescope runs this once, when it builds the image: everything that grading needs is installed here.
+# Gradescope runs this script once, when it builds the image. It installs everything that grading needs.
 set -euo pipefail
 root="${AUTOGRADER_ROOT:-/autograder}"
 export DEBIAN_FRONTEND=noninteractive
@@ -7,7 +7,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update
 apt-get install -y --no-install-recommends bubblewrap util-linux
 
-# Python 3.11 or newer: the image's own, or the first that its package list has.
+# Python 3.11 or newer: the image's own, or the first one in its package list.
 python=""
 for version in 3.13 3.12 3.11; do
     if command -v "python$version" >/dev/null || apt-get install -y "python$version"; then
@@ -26,6 +26,6 @@ pip="$root/venv/bin/pip install --quiet --constraint $root/source/constraints.tx
 $pip --index-url https://download.pytorch.org/whl/cpu torch
 $pip "$root/source[grading]"
 
-# Solutions are root's alone, whatever seals a submission off.
+# Only root may read the solutions, whether or not the sandbox works.
 chmod 0700 "$root/source"
 "$root/venv/bin/python" -m autograder gradescope --prepare
