@@ -1,7 +1,7 @@
-"""The author's side: reads a chapter's folder and makes notebooks, exams and fixtures of it.
+"""Reads a chapter's folder, as its author wrote it, and makes notebooks, exams and fixtures from it.
 
-`chapter.read_chapter` reads one; `exams.set_exams` draws its cases and answers them; `build` writes all that is
-derived. `autograder.declare` has the words that exercises are declared in.
+`chapter.read_chapter` reads a chapter; `exams.set_exams` draws its cases and computes the answers; `build` writes the
+derived files. `autograder.declare` has the public names for declaring exercises.
 """
 
 __all__ = ["build", "bundle", "chapter", "declare", "exams", "families", "home", "notebooks"]

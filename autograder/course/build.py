@@ -1,8 +1,8 @@
-"""`autograder build`: makes everything that is derived from `solutions/`, or says what is stale.
+"""`autograder build`: makes all files derived from `solutions/`, or lists the stale ones.
 
-Derived are, for each chapter: the solved notebook beside the lesson (nbgrader's source), the released notebook in
-`notebooks/`, and the learners' fixtures; and, once, the contents page and the addresses in the pages that people
-write. Nothing else derived is ever edited by hand.
+For each chapter it makes the solved notebook beside the lesson (nbgrader's source), the released notebook in
+`notebooks/`, and the learners' fixtures. It also makes the contents page, and updates the URLs of the course in pages
+that people write. Other derived files are never edited by hand.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Derived:
     """A file that the builder makes.
 
     Args:
-        path: where it belongs.
+        path: its path.
         content: its bytes.
     """
 
@@ -38,25 +38,25 @@ class Derived:
     content: bytes
 
     def is_stale(self) -> bool:
-        """Whether the file on disk is missing or says something else."""
+        """Whether the file on disk is missing or differs."""
         if not self.path.is_file():
             return True
         return self.path.read_bytes() != self.content and not _same_fixture(self.path, self.content)
 
 
 def derive(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> Iterator[Derived]:
-    """Make what is derived from the chapters below `root / "solutions"`, without writing it.
+    """Make the files derived from the chapters in `root / "solutions"`, without writing them.
 
     Args:
-        only: the names of the chapters wanted, without any page; everything where none is named.
+        only: make only these chapters, and no pages; by default, everything.
 
     Raises:
-        Problem: if a chapter is at fault or missing, or a released notebook grows too large.
+        Problem: if a chapter is missing or has faults, or a released notebook is too large.
     """
     folder = root / "solutions"
     chapters = [read_chapter(folder / name) for name in only] if only else read_chapters(folder)
     if not chapters:
-        raise Problem(f"{folder} holds no chapter")
+        raise Problem(f"{folder} contains no chapters")
     for chapter in chapters:
         yield from derive_chapter(chapter, root)
     if not only:
@@ -85,7 +85,7 @@ def derive_pages(chapters: Sequence[Chapter], root: Path = REPOSITORY_ROOT) -> I
 
 
 def build(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
-    """Write what is stale, of the chapters named in `only` or of all, and return the paths written."""
+    """Write the stale files, of the chapters in `only` or of all, and return their paths."""
     written = []
     for derived in derive(root, only):
         if derived.is_stale():
@@ -96,7 +96,7 @@ def build(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
 
 
 def stale(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:
-    """Return the derived files that do not fit `solutions/`, and those that no chapter makes any more."""
+    """Return the derived files that are stale, and leftovers that no chapter makes any more."""
     derived = list(derive(root, only))
     if only:
         return [file.path for file in derived if file.is_stale()]
@@ -117,10 +117,7 @@ def _fixture(chapter: Chapter) -> bytes:
 
 
 def _same_fixture(path: Path, content: bytes) -> bool:
-    """Whether two fixtures differ in nothing but the last bits of their numbers.
-
-    Matrix products round differently from one processor to the next: that makes a fixture no staler.
-    """
+    """Whether two fixtures are equal up to rounding, which differs between processors."""
     if path.suffix != ".safetensors":
         return False
     with TemporaryDirectory() as folder:
@@ -143,6 +140,6 @@ def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
         return False
     if not one.is_floating_point():
         return torch.equal(one, other)
-    # A small number may be what is left of large ones: its rounding error is as large as theirs.
+    # A small number may be the difference of large ones, and then has their rounding error.
     largest = other[other.isfinite()].abs().max().item() if other.isfinite().any() else 0.0
     return torch.allclose(one, other, rtol=1e-5, atol=1e-6 * max(1.0, largest), equal_nan=True)

@@ -1,7 +1,7 @@
-"""Reads a chapter's folder, `lesson.py` and the exercises declared beside it, into one `Chapter`.
+"""Reads a chapter's folder, with `lesson.py` and the declarations of its exercises, into a `Chapter`.
 
-The builder, the judge and the demo all start from here. Reading a chapter runs its own code (imports, reference
-solutions, declarations), which its author wrote; it never sees a learner's.
+The builder, the judge and the demo use it. Reading a chapter runs the code of its author (the declarations, and for
+exams the imports and reference solutions), never a learner's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .exercise_files import PACKAGE, exercise_files, read_exercises
 from .lesson_cells import lesson_cells
 from .stand_ins import self_contained
 
-if TYPE_CHECKING:  # they take seconds to import, and not everything that knows of chapters reads one
+if TYPE_CHECKING:  # slow imports, which are needed only when a chapter is read
     from nbformat import NotebookNode
 
     from .declare import Alternative, Exercise, Misconception
@@ -39,9 +39,9 @@ class GradedCell:
     """A graded cell of a lesson.
 
     Args:
-        exercise: what it checks.
+        exercise: the exercise that it checks.
         check: "shapes" or "outputs".
-        points: what it is worth.
+        points: its maximum points.
     """
 
     exercise: str
@@ -50,12 +50,12 @@ class GradedCell:
 
     @property
     def marker(self) -> str:
-        """The name that stands in the cell's source: metadata does not survive everywhere."""
+        """The name in the first line of the cell's source, because some programs remove metadata."""
         return f"{self.exercise}.{self.check}"
 
     @property
     def grade_id(self) -> str:
-        """nbgrader's name for the cell. The formgrader cannot select an element with a dot in its name."""
+        """nbgrader's id of the cell. It has no dot, because the formgrader cannot select elements with one."""
         return f"{self.exercise}-{self.check}"
 
 
@@ -64,9 +64,9 @@ class Chapter:
     """One chapter.
 
     Args:
-        folder: where it was read from; its name is the assignment's name.
+        folder: the folder from which it was read; its name is the assignment's name.
         cells: the lesson's cells as jupytext reads them, with `exercise`, `check`, `points`, `role` in metadata.
-        exercises: what is declared of each exercise, by name, in the lesson's order.
+        exercises: the declarations of its exercises, by name, in the lesson's order.
     """
 
     folder: Path
@@ -79,13 +79,13 @@ class Chapter:
 
     @cached_property
     def title(self) -> str:
-        """The lesson's first heading, without its mark."""
+        """The text of the lesson's first heading."""
         lines = (line for cell in self.cells if cell.cell_type == "markdown" for line in cell.source.splitlines())
         return next((line[2:].strip() for line in lines if line.startswith("# ")), self.name)
 
     @cached_property
     def reference(self) -> Mapping[str, str]:
-        """The reference solution's cell by exercise, without solution marks."""
+        """The source of the reference solutions by exercise, without the SOLUTION comments."""
         return {
             cell.metadata["exercise"]: _SOLUTION_MARK.sub("", cell.source)
             for cell in self.cells
@@ -94,7 +94,7 @@ class Chapter:
 
     @cached_property
     def imports(self) -> str:
-        """Source of the cell that every exercise relies on."""
+        """The source of the imports, on which all exercises rely."""
         return "\n".join(cell.source for cell in self.cells if cell.metadata.get("role") == "imports")
 
     @cached_property
@@ -111,7 +111,7 @@ class Chapter:
         return [cell for cell in self.graded_cells if cell.exercise == exercise]
 
     def graded_cell(self, grade_id: str) -> GradedCell | None:
-        """Return the graded cell with nbgrader's name `grade_id`, or None."""
+        """Return the graded cell with nbgrader's id `grade_id`, or None."""
         return self._graded.get(grade_id)
 
     @cached_property
@@ -122,7 +122,7 @@ class Chapter:
         """Run the imports and the reference solutions, and return the names they define.
 
         Args:
-            changed: source by exercise, in place of the reference's.
+            changed: source by exercise, to run instead of the reference's.
         """
         from manyheads import earlier
         from manyheads.calling.forbidden_calls import compiled
@@ -132,14 +132,14 @@ class Chapter:
         with earlier.given(self.earlier):
             for label, source in sources.items():
                 file = f"<{self.name}: {label}, {zlib.crc32(source.encode()):08x}>"
-                # As of a cell of a notebook: `manyheads.calling.cause` reads there what failed.
+                # As for a notebook's cell, so that `manyheads.calling.cause` can read the line that failed.
                 linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
                 exec(compiled(source, file), names)
         return names
 
     @cached_property
     def stand_ins(self) -> Mapping[str, str]:
-        """Source that defines a working object, imports included, by exercise: what others that build on it get."""
+        """The stand-ins by exercise: self-contained source of a working version, for exercises that build on it."""
         cells = {"imports": self.imports, **self.reference}
         found = {
             name: self_contained(name, cells) if exercise.stand_in is None else exercise.stand_in
@@ -149,35 +149,35 @@ class Chapter:
 
     @cached_property
     def earlier(self) -> Mapping[str, str]:
-        """The stand-ins of the chapters before this one, by exercise: what `manyheads.earlier` gives it."""
+        """The stand-ins of all earlier chapters by exercise, which `manyheads.earlier` provides to this one."""
         before = [path for path in sorted(self.folder.parent.glob(f"*/{LESSON}")) if path.parent.name < self.name]
         return {name: source for path in before for name, source in read_chapter(path.parent).stand_ins.items()}
 
     def mistaken(self, exercise: str, misconception: Misconception) -> str:
-        """Return the reference solution of `exercise` with one known mistake made."""
+        """Return the reference solution of `exercise` with a known mistake."""
         return self.reference[exercise].replace(misconception.replace, misconception.by)
 
     def misconceptions(self) -> Iterator[tuple[Exercise, Misconception]]:
-        """Every declared mistake with its exercise."""
+        """Yield all declared mistakes with their exercises."""
         for exercise in self.exercises.values():
             for misconception in exercise.misconceptions:
                 yield exercise, misconception
 
     def alternatives(self) -> Iterator[tuple[Exercise, Alternative]]:
-        """Every declared right solution with its exercise."""
+        """Yield all declared alternative solutions with their exercises."""
         for exercise in self.exercises.values():
             for alternative in exercise.alternatives:
                 yield exercise, alternative
 
 
 def chapter_files(folder: Path) -> list[Path]:
-    """Return all files that the chapter in `folder` is read from: the lesson first, then what declares its exercises.
+    """Return all files of the chapter in `folder`: the lesson first, then the declarations of its exercises.
 
     Raises:
         Problem: if one is missing.
     """
     if not (folder / LESSON).is_file():
-        raise Problem(f"{folder} is no chapter: {LESSON} is missing there")
+        raise Problem(f"{folder} is not a chapter: it has no {LESSON}")
     return [folder / LESSON, *exercise_files(folder)]
 
 
@@ -185,10 +185,10 @@ def read_chapter(folder: Path) -> Chapter:
     """Read the chapter in `folder`.
 
     Raises:
-        Problem: if a file is missing or cannot be read, or the lesson and its declarations do not fit together.
+        Problem: if a file is missing or cannot be read, or the lesson and the declarations contradict each other.
     """
     stamps = tuple((path, path.stat().st_mtime_ns) for path in chapter_files(folder))
-    with _lock:  # several submissions of a chapter may want it at once, and it is to be one object for all
+    with _lock:  # several threads may read a chapter at once, and must get the same object
         return _read_chapter(folder.resolve(), stamps)
 
 
@@ -203,12 +203,12 @@ def _read_chapter(folder: Path, stamps: tuple[tuple[Path, int], ...]) -> Chapter
 
 
 def read_chapters(folder: Path) -> list[Chapter]:
-    """Read all chapters below `folder`, in the order of their names."""
+    """Read all chapters in `folder`, sorted by name."""
     return [read_chapter(path.parent) for path in sorted(folder.glob(f"*/{LESSON}"))]
 
 
 def _faults(chapter: Chapter) -> Iterator[str]:
-    """Say what an author got wrong, before anything confusing comes of it."""
+    """Yield the author's mistakes in words, before they cause confusing errors."""
     if list(chapter.reference) != list(chapter.exercises):
         yield (
             f"{LESSON} has the exercises {', '.join(chapter.reference)}; "
@@ -218,11 +218,11 @@ def _faults(chapter: Chapter) -> Iterator[str]:
     checks = [(cell.exercise, cell.check) for cell in chapter.graded_cells]
     for wanted in ((name, check) for name in chapter.exercises for check in CHECKS):
         if checks.count(wanted) != 1:
-            yield f"{'.'.join(wanted)}: there must be exactly one such check cell"
+            yield f"{'.'.join(wanted)}: there must be exactly one check cell with this name"
     for exercise, misconception in chapter.misconceptions():
         found = chapter.reference[exercise.name].count(misconception.replace)
         if found != 1:
             yield (
-                f"{exercise.name}, misconception {misconception.name!r}: the text to replace stands "
-                f"{found} times in the reference solution, and must stand there once"
+                f"{exercise.name}, misconception {misconception.name!r}: the text to replace occurs "
+                f"{found} times in the reference solution, and must occur exactly once"
             )

@@ -1,6 +1,6 @@
-"""The words that a chapter's exercises are declared in.
+"""The classes for declaring a chapter's exercises.
 
-No declaration holds reference code: that stands once, in `lesson.py`.
+Declarations do not contain the reference solution: it is only in `lesson.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Alternative", "Call", "Case", "Draw", "Exercise", "Misconception", "
 
 @dataclass(frozen=True)
 class Case:
-    """A named kind of input. `draw` makes one from a seeded source; `name` completes "In the case of …"."""
+    """A kind of input. `draw` makes one from a seeded source; `name` completes "In the case of …"."""
 
     name: str
     draw: Callable[[Draw], Call]
@@ -30,14 +30,14 @@ class Misconception:
 
     Args:
         name: the mistake in the past tense, completing "This is what comes out if you …": "forgot to scale".
-        replace: text that stands exactly once in the exercise's cell.
-        by: what stands there when the mistake is made.
-        hint: what to tell the learner: the consequence, then the direction, never the code.
+        replace: text that occurs exactly once in the exercise's cell.
+        by: the text that replaces it when the mistake is made.
+        hint: the hint for the learner: the consequence, then the direction, never the code.
         check: the check that must catch it. "outputs": shapes still passes. "shapes": both fail, since values
             of a wrong shape cannot be compared.
-        shown_by: what the learner's code must show before the mistake is named, where its name or hint would be
-            false of other code that gives the same answers; see `manyheads.source.presumed.shows`. Of two mistakes
-            with the same answers, the first that fits is named.
+        shown_by: conditions on the learner's code, see `manyheads.source.presumed.shows`. The mistake is named only if
+            they hold; use them if other code with the same answers would make the name or hint false. Of two mistakes
+            with the same answers, the first one that fits is named.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Misconception:
 
 @dataclass(frozen=True)
 class Alternative:
-    """A right solution written another way: it must keep full marks. `code` is a whole exercise cell."""
+    """Another correct solution, which must get full marks. `code` is a whole exercise cell."""
 
     name: str
     code: str
@@ -58,16 +58,16 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Exercise:
-    """What is known of one exercise. See `manyheads.checking.exam.Exam` for the fields that they share.
+    """The declaration of one exercise. See `manyheads.checking.exam.Exam` for the fields that both classes have.
 
     Args:
-        stand_in: what others that build on this exercise are judged with when the learner's own failed, and what
-            later chapters import where a learner has none. None: the reference solution. Else source of another
-            working object of this name, imports included; "": nothing.
-        probe: a self-contained function `probe(target, *inputs)` (it imports what it needs) for exercises whose
-            plain call is not enough, or None.
-        gradients: whether the answer's gradients must be right, too, wherever the reference has any: with respect to
-            the inputs, and to an `nn.Module`'s parameters. False for what nobody learns through, such as a score.
+        stand_in: the working version with which exercises that build on this one are judged if the learner's version
+            failed, and which later chapters import if a learner has none. None: the reference solution. "": nothing.
+            Else the source of another working version, with its imports.
+        probe: a self-contained function `probe(target, *inputs)` (with its own imports) for exercises that must be
+            tested with more than a plain call, or None.
+        gradients: whether gradients are compared too, where the reference has any: with respect to the inputs, and to
+            an `nn.Module`'s parameters. False for values through which nothing is trained, such as a score.
     """
 
     name: str
@@ -91,8 +91,8 @@ def multiple_choice(name: str, right: str, wrong: Mapping[str, tuple[str, str]])
     """Declare a graded question: a function without arguments whose reference returns the letter `right`.
 
     Args:
-        wrong: by letter, (what one must have thought to choose it, in the past tense: "took more heads for more
-            parameters"; what to tell who chose it, without giving the right letter away).
+        wrong: by letter, a pair of the misconception behind the choice, in the past tense ("took more heads for more
+            parameters"), and the hint for the learner, which must not reveal the right letter.
     """
     return Exercise(
         name=name,
@@ -110,7 +110,7 @@ def multiple_choice(name: str, right: str, wrong: Mapping[str, tuple[str, str]])
 
 
 def _letter(target: Callable[[], object]) -> object:
-    """Return the letter of an answer, however it is written. Whoever gives something else is told how to answer."""
+    """Return the letter of an answer in lower case. For other strings, raise an error that explains how to answer."""
     import re
 
     class NotAnAnswer(Exception):

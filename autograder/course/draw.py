@@ -14,7 +14,7 @@ class Draw:
 
     Args:
         seed: the visible seed or the class's secret one.
-        labels: what the draw is for (exercise, case), so that no two cases share numbers.
+        labels: names of the chapter, exercise and case, so that no two cases have the same numbers.
     """
 
     def __init__(self, seed: str, *labels: str) -> None:
@@ -25,7 +25,7 @@ class Draw:
 
     def sizes(self, names: str, low: int = 3, high: int = 11) -> list[int]:
         """Draw a size for each name in `names` (separated by spaces), all different from each other
-        and from every size this draw gave before."""
+        and from all sizes that this object drew before."""
         wanted = names.split()
         free = [size for size in range(low, high + 1) if size not in self.sizes_by_name.values()]
         drawn = self._random.sample(free, len(wanted))
@@ -33,8 +33,8 @@ class Draw:
         return drawn
 
     def named(self, **sizes: int) -> None:
-        """Give names to sizes that follow from others, `d_model = num_heads * d_head`, so that messages can
-        read them back."""
+        """Register sizes that are computed from others, such as `d_model = num_heads * d_head`, so that messages can
+        name them."""
         self.sizes_by_name.update(sizes)
 
     def integer(self, low: int, high: int) -> int:
@@ -46,7 +46,7 @@ class Draw:
         return torch.randn(*shape, generator=self._generator) * scale
 
     def cotangent(self) -> float:
-        """Draw what stands for the derivative of a loss by each output, see `manyheads.calling.backward`."""
+        """Draw a number that determines the derivatives of a loss by the outputs, see `manyheads.calling.backward`."""
         return self._random.uniform(1.0, 2.0)
 
     def mask(self, *shape: int) -> Tensor:

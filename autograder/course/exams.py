@@ -1,8 +1,8 @@
-"""Sets exams: draws the cases of each exercise from a seed, and answers them with the reference solution and with
+"""Sets exams: draws the cases of each exercise from a seed, and computes the answers of the reference solution and of
 each known mistake.
 
-The builder sets them from a visible seed, for learners' checks; the judge from the class's secret one. Only here,
-in the grader's own process, does reference code run.
+The builder uses a visible seed, for learners' checks; the judge uses the class's secret seed. Reference code runs only
+here, in the grader's own process.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
 
 def set_exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
     """Return an exam for each exercise of `chapter`, in the lesson's order. The same seed gives the same exams."""
-    with _lock:  # several submissions are judged at once, and setting exams changes what `manyheads.earlier` gives
+    with _lock:  # several submissions are judged at once, and setting exams changes `manyheads.earlier` globally
         return _exams(chapter, seed)
 
 
@@ -56,8 +56,8 @@ def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) ->
             call = _with_gradients(
                 chapter, exercise, case.name, replace(call, cotangent=draw.cotangent()), reference, source
             )
-        wrong = {name: _without_words(probe.run(mutant, call, source)) for name, mutant in mutants.items()}
-        right = _without_words(probe.run(reference, call, source))
+        wrong = {name: _without_message(probe.run(mutant, call, source)) for name, mutant in mutants.items()}
+        right = _without_message(probe.run(reference, call, source))
         trials.append(Trial(case.name, draw.sizes_by_name, call, right, wrong))
     exam = Exam(
         exercise=exercise.name,
@@ -79,8 +79,8 @@ def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) ->
     return replace(exam, trials=tuple(_only_different(exam, trial) for trial in trials))
 
 
-def _without_words(answer: Answer) -> Answer:
-    """Drop an exception's text, which versions of torch and Python word each their own way, and its line of source."""
+def _without_message(answer: Answer) -> Answer:
+    """Return `answer` without an exception's message, which differs between versions of torch and Python, and line."""
     failure = answer.failure
     return answer if failure is None else replace(answer, failure=replace(failure, message="", line=""))
 
@@ -88,7 +88,11 @@ def _without_words(answer: Answer) -> Answer:
 def _with_gradients(
     chapter: Chapter, exercise: Exercise, case: str, call: Call, reference: object, probe_source: str
 ) -> Call:
-    """Return `call` as it is where gradients flow back through the reference solution, else one that asks for none."""
+    """Return `call` unchanged if the reference solution has gradients, else a call that asks for none.
+
+    Raises:
+        Problem: if a gradient of the reference solution is not finite.
+    """
     gradients = probe.run(reference, call, probe_source).gradients
     none = gradients is None or gradients.failure is not None or not any(gradients.by_output)
     if none or gradients is None:
@@ -98,22 +102,22 @@ def _with_gradients(
             if not gradient.isfinite().all():
                 raise Problem(
                     f"{chapter.folder}: {exercise.name}, case {case!r}: the reference's gradient of {name} is not "
-                    "finite; mend it, or declare gradients=False"
+                    "finite; correct it, or declare gradients=False"
                 )
     return call
 
 
 def _only_different(exam: Exam, trial: Trial) -> Trial:
-    """Drop the mistakes that this case does not show: an answer that is not listed is the right one."""
+    """Drop the mistakes that do not affect this case: a mistake missing from `wrong` gives the right answer here."""
     wrong: dict[str, Answer] = {
-        name: _as_far_as_known(exam, trial, answer)
+        name: _without_needless_gradients(exam, trial, answer)
         for name, answer in trial.wrong.items()
         if not comparison.same(exam, trial, trial.right, answer)
     }
     return replace(trial, wrong=wrong)
 
 
-def _as_far_as_known(exam: Exam, trial: Trial, answer: Answer) -> Answer:
-    """Drop a mistake's gradients where its numbers tell it apart already: they would double the fixtures."""
+def _without_needless_gradients(exam: Exam, trial: Trial, answer: Answer) -> Answer:
+    """Drop a mistake's gradients if its values are wrong already: they would double the size of the fixtures."""
     right, without = replace(trial.right, gradients=None), replace(answer, gradients=None)
     return answer if comparison.same(exam, trial, right, without) else without

@@ -1,7 +1,7 @@
-"""Families of mistakes: what learners do alike in several exercises, declared once.
+"""Families of mistakes: mistakes that learners make in several exercises, declared once.
 
-A place where the mistake can be made names what is edited there, `replace`, and what stands there then, `by`; what
-learners read is the family's. Authors have them as `autograder.declare.families`. None names an exercise.
+An exercise passes the text to edit, `replace`, and its replacement, `by`; the family has the name and the hint. Authors
+import them as `autograder.declare.families`. They do not depend on any exercise.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from .declare import Misconception
 
 
 def mask_forgotten(call: str, then: str) -> Misconception:
-    """The mask is not handed on.
+    """The mask is not passed on.
 
     Args:
-        call: what hands it on, as its last argument: "run(x, mask)".
-        then: ends the hint, saying who wants to know the mask.
+        call: the call that passes it as its last argument: "run(x, mask)".
+        then: the end of the hint, which says what needs the mask.
     """
     return Misconception(
         "forgot to pass the mask on",
@@ -25,11 +25,11 @@ def mask_forgotten(call: str, then: str) -> Misconception:
 
 
 def mask_inverted(call: str, here: str = 'True means "may attend" from start to end.') -> Misconception:
-    """The mask is handed on with True and False swapped.
+    """The mask is passed on with True and False swapped.
 
     Args:
-        call: what hands it on, as its last argument: "run(x, mask)".
-        here: ends the hint, saying what True means.
+        call: the call that passes it as its last argument: "run(x, mask)".
+        here: the end of the hint, which says what True means.
     """
     return Misconception(
         "inverted the mask on its way",
@@ -48,7 +48,7 @@ def _last_argument(call: str, name: str, by: str) -> str:
 
 
 def output_and_weights(returned: str, output: str, turned: str) -> tuple[Misconception, Misconception]:
-    """Of output and weights, one is missing, or they come in the wrong order.
+    """The weights are not returned, or output and weights are returned in the wrong order.
 
     Args:
         returned: the text that returns both.
@@ -74,7 +74,7 @@ def output_and_weights(returned: str, output: str, turned: str) -> tuple[Misconc
 
 
 def gradient_cut_off(replace: str, by: str) -> Misconception:
-    """The numbers are right, and no gradient flows back."""
+    """The values are right, but no gradient flows back."""
     return Misconception(
         "cut the gradient off",
         replace=replace,
@@ -85,23 +85,23 @@ def gradient_cut_off(replace: str, by: str) -> Misconception:
 
 
 def layer_never_used(whose: str, name: str, replace: str, by: str, then: str = "") -> Misconception:
-    """A layer is made, and another one does its work.
+    """A layer is made, but another one is used in its place.
 
     Args:
-        whose: what the layer should make: "values".
-        name: the mistake, as of any `Misconception`.
-        then: ends the hint.
+        whose: the output of the unused layer: "values".
+        name: the mistake's name, as in any `Misconception`.
+        then: the end of the hint.
     """
     hint = f"The layer for the {whose} is there but never used, so it can never learn."
     return Misconception(name, replace, by, f"{hint} {then}".rstrip())
 
 
 def asked_whether_true(what: str, replace: str, by: str, *shown_by: str, thing: str = "tensor") -> Misconception:
-    """What may be None is asked whether it is true, which a tensor of many entries cannot say.
+    """A value that may be None is tested for truth, which fails for a tensor of several entries.
 
     Args:
-        what: what is asked, with its verb: "the mask is", "the biases are".
-        thing: what the hint calls it.
+        what: the value, with its verb: "the mask is", "the biases are".
+        thing: the noun for it in the hint.
     """
     one = "is one" if what.endswith(" is") else "are any"
     return Misconception(
@@ -115,7 +115,7 @@ def asked_whether_true(what: str, replace: str, by: str, *shown_by: str, thing: 
 
 
 def recorded_by_torch(name: str, hint: str) -> Misconception:
-    """Parameters are overwritten while torch records for the way back: no_grad is missing."""
+    """Parameters are overwritten while autograd records: no_grad is missing."""
     return Misconception(name, replace="with torch.no_grad():", by="if True:", hint=hint, check="shapes")
 
 
@@ -124,8 +124,8 @@ def added_back(what: str, replace: str, by: str, around: str, then: str = "") ->
 
     Args:
         what: the name of the input: "the query".
-        around: around what a transformer does so: "the layer".
-        then: ends the hint.
+        around: the part of a transformer around which the input is added: "the layer".
+        then: the end of the hint.
     """
     hint = f"A transformer does add its input back, but around {around}, not in it."
     return Misconception(f"added {what} to the output", replace, by, f"{hint} {then}".rstrip())
@@ -135,6 +135,6 @@ def without_biases(layers: str, hint: str) -> Misconception:
     """Layers are made without biases.
 
     Args:
-        layers: the text that makes them, each with `nn.Linear(size_in, size_out)`.
+        layers: the text that makes the layers, each with `nn.Linear(size_in, size_out)`.
     """
     return Misconception("left out the biases", layers, layers.replace(")", ", bias=False)"), hint, check="shapes")

@@ -1,7 +1,7 @@
-"""Where this course lives: `[tool.manyheads]` in pyproject.toml, and every address that is made from it.
+"""The course's home on GitHub: the setting `[tool.manyheads]` in pyproject.toml, and all URLs that depend on it.
 
-Badges, set-up cells and the links in pages come from here, so that a fork names itself in one place.
-`autograder build` keeps them fresh; `autograder configure` changes the setting.
+Badges, set-up cells and links in pages are made here, so that a fork sets its name in one place. `autograder build`
+keeps them up to date; `autograder configure` changes the setting.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Home:
 
     Args:
         repository: "owner/name".
-        tag: the release that badges open and set-up cells install; a branch's name does too.
+        tag: the tag or branch that badges open and set-up cells install.
     """
 
     repository: str
@@ -40,46 +40,46 @@ class Home:
 
     @property
     def requirement(self) -> str:
-        """What pip installs on Colab."""
+        """The requirement that pip installs on Colab."""
         return f"manyheads @ git+https://github.com/{self.repository}@{self.tag}"
 
     def on_colab(self, chapter: str) -> str:
-        """Return the address at which Colab opens the released notebook of `chapter`."""
+        """Return the URL that opens the released notebook of `chapter` on Colab."""
         path = f"notebooks/{chapter}/{chapter}.ipynb"
         return f"https://colab.research.google.com/github/{self.repository}/blob/{self.tag}/{path}"
 
     def badge(self, chapter: str, picture: str) -> str:
-        """Return the badge of `chapter` in markdown, with its picture at `picture`, an address in brackets."""
+        """Return the Markdown of a chapter's badge. `picture` is its image's URL or label, in brackets."""
         return f"[![Open in Colab]{picture}]({self.on_colab(chapter)})"
 
     def pointed(self, page: str) -> str:
-        """Return the text of a page with its Colab and install addresses at this home, wherever they were."""
+        """Return a page's text with all Colab and install URLs changed to this home."""
         page = _ON_COLAB.sub(rf"\g<1>{self.repository}/blob/{self.tag}", page)
         return _INSTALLED.sub(rf"\g<1>{self.repository}@{self.tag}", page)
 
 
 def read_home(root: Path) -> Home:
-    """Return the home that `root / "pyproject.toml"` names. Without a tag it is this version's release."""
+    """Return the home set in `root / "pyproject.toml"`. The default tag is this version's release."""
     with (root / SETTINGS).open("rb") as file:
         table = tomllib.load(file)["tool"]["manyheads"]
     return Home(table["repository"], table.get("tag", f"v{__version__}"))
 
 
 def pages(root: Path) -> list[Path]:
-    """Return the pages, written by hand, that may link to the course's home."""
+    """Return the pages, written by people, that may link to the course's home."""
     found = [*(root / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))]
     found += [*sorted((root / "docs").rglob("*.md")), *sorted((root / ".github").rglob("*.yml"))]
     return [path for path in found if path.is_file()]
 
 
 def move(root: Path, repository: str, tag: str | None = None) -> Home:
-    """Set the course's home, and point the plain links of its pages there. What is derived is then stale.
+    """Set the course's home, and change the plain links in its pages. The derived files are stale afterwards.
 
     Args:
-        tag: None leaves the setting as it is.
+        tag: the new tag; None leaves the setting as it is.
 
     Raises:
-        Problem: if a name is malformed; nothing is changed then.
+        Problem: if a name is malformed. Nothing is changed then.
     """
     _require(repository, tag)
     old = read_home(root).repository
@@ -97,16 +97,16 @@ def _require(repository: str, tag: str | None) -> None:
         found = re.search(r"github\.com[/:]([\w.-]+)/([\w.-]+?)(?:\.git)?(?:/|$)", repository)
         meant = f"{found[1]}/{found[2]}" if found else "OWNER/NAME"
         fix = "" if found else ", as in the address https://github.com/OWNER/NAME"
-        raise Problem(f"{repository!r} is no repository's name; write it so: --repo {meant}{fix}")
+        raise Problem(f"{repository!r} is not a repository's name; write --repo {meant}{fix}")
     if tag is not None and not _TAG.fullmatch(tag):
-        raise Problem(f"{tag!r} can be no tag here; letters, digits, dots and dashes make one: --tag v{__version__}")
+        raise Problem(f"{tag!r} is not a valid tag; use letters, digits, dots and dashes: --tag v{__version__}")
 
 
 def _with_settings(text: str, repository: str, tag: str | None) -> str:
     """Return pyproject.toml's text with the two settings changed; comments and order stay."""
     found = _TABLE.search(text)
     if found is None:
-        raise Problem(f"{SETTINGS} has no table [tool.manyheads]; write one with the line repository = {repository!r}")
+        raise Problem(f"{SETTINGS} has no table [tool.manyheads]; add one with the line repository = {repository!r}")
     table = _set(found[0], "repository", repository)
     if tag is not None:
         table = _set(table, "tag", tag)
@@ -117,6 +117,6 @@ def _set(table: str, key: str, value: str) -> str:
     line = re.compile(rf"^{key}\s*=.*$", re.MULTILINE)
     if line.search(table):
         return line.sub(f'{key} = "{value}"', table)
-    # under the table's last setting, before the empty lines that end it
+    # after the table's last setting, before the empty lines at its end
     body = table.rstrip("\n")
     return f'{body}\n{key} = "{value}"' + table[len(body) :]

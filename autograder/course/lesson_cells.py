@@ -1,7 +1,7 @@
-"""Reads a lesson's cells, with what their headers say as metadata: exercise, check, points, role.
+"""Reads a lesson's cells, with the fields of their headers as metadata: exercise, check, points, role.
 
-`chapter.py` calls it. The cells come from `lesson.py` by jupytext. A machine that has only what learners need, such as
-a borrowed one with a GPU, has no jupytext: there they come from the solved notebook, which is derived from the lesson.
+Called by `autograder.course.chapter`. jupytext reads the cells from `lesson.py`. A machine that has only the packages
+for learners has no jupytext: there the cells are read from the solved notebook, which is derived from the lesson.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def lesson_cells(lesson: Path) -> list[NotebookNode]:
 def solved_cells(notebook: Path) -> list[NotebookNode]:
     """Return a lesson's cells, read from its solved notebook.
 
-    The first code cell is taken for the imports; which cells are quizzes is not known.
+    The first code cell is assumed to be the imports. Cells of quizzes are not marked as such.
     """
     from .notebooks import EXERCISE_PREFIX, GRADE_PREFIX, is_set_up, read_text
 
@@ -42,13 +42,13 @@ def solved_cells(notebook: Path) -> list[NotebookNode]:
     imports = next((cell for cell in cells if cell.cell_type == "code"), None)
     for cell in cells:
         data = cell.metadata.pop("nbgrader", None)
-        mark, _, source = cell.source.partition("\n")
+        first_line, _, source = cell.source.partition("\n")
         if cell is imports:
             cell.metadata["role"] = "imports"
         elif data and data["grade"]:
-            cell.metadata.update(check=mark.removeprefix(GRADE_PREFIX), points=data["points"])
+            cell.metadata.update(check=first_line.removeprefix(GRADE_PREFIX), points=data["points"])
             cell.source = source
         elif data:
-            cell.metadata["exercise"] = mark.removeprefix(EXERCISE_PREFIX)
+            cell.metadata["exercise"] = first_line.removeprefix(EXERCISE_PREFIX)
             cell.source = source
     return cells

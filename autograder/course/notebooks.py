@@ -1,7 +1,7 @@
-"""Turns a chapter's lesson into notebooks: the nbgrader source with solutions, and the release without.
+"""Converts a chapter's lesson into notebooks: nbgrader's source with solutions, and the release without them.
 
-`autograder build` and the demo class call it. The same chapter always gives the same bytes: cell ids follow from
-the lesson, never from chance.
+Used by `autograder build` and the demo class. The same chapter always gives the same bytes: cell ids are computed from
+the lesson.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .chapter import Chapter
 from .home import BADGE, Home
 
 EXERCISE_PREFIX, GRADE_PREFIX = "# exercise: ", "# grade: "
-MAX_BYTES = 150_000  # of a released notebook
+MAX_BYTES = 150_000  # size of a released notebook
 
 _PICTURE = re.compile(r"!\[([^\]]*)\]\((pictures/[\w.-]+)\)")
 _MIME_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -45,11 +45,11 @@ _ADDRESS = re.compile(re.escape(_SET_UP).replace(r"\{requirement\}", r"[\w ./@:+
 
 
 def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode:
-    """Return nbgrader's source notebook: every cell of the lesson, solutions included, no outputs.
+    """Return nbgrader's source notebook: all cells of the lesson, with solutions and without outputs.
 
     Args:
         repository: "owner/name" of the fork that set-up cells install from.
-        tag: the release they install.
+        tag: the tag or branch that they install.
     """
     home = Home(repository, tag)
     cells = [_set_up_cell(home)]
@@ -58,7 +58,7 @@ def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode
             cells.append(_markdown_cell(chapter.folder, cell.source, index))
         else:
             cells.append(_code_cell(cell, index))
-    # The title stands first with the badge in it, and the set-up cell under it.
+    # The title with the badge comes first, then the set-up cell.
     cells[0], cells[1] = cells[1], cells[0]
     title = next((cell for cell in cells if cell.cell_type == "markdown" and cell.source.startswith("# ")), None)
     if title is not None:
@@ -67,8 +67,8 @@ def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode
 
 
 def released_notebook(solved: NotebookNode) -> NotebookNode:
-    """Return what learners open: nbgrader's own steps applied to `solved`, as `nbgrader generate_assignment` does."""
-    from nbgrader import preprocessors as steps  # it takes a second, and all else here does without
+    """Return the learners' notebook: `solved` after the same steps as in `nbgrader generate_assignment`."""
+    from nbgrader import preprocessors as steps  # slow import (1 s), needed only here
 
     notebook: Any = nbformat.from_dict(solved)
     resources: Any = {}
@@ -88,7 +88,7 @@ def released_notebook(solved: NotebookNode) -> NotebookNode:
 
 
 def to_text(notebook: NotebookNode) -> str:
-    """Return the file's text, one key order for all."""
+    """Return the text of the notebook's file, with sorted keys."""
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT, sort_keys=True).rstrip("\n") + "\n"
 
 
@@ -98,14 +98,14 @@ def read_text(path: Path) -> NotebookNode:
 
 
 def grade_id(cell: NotebookNode) -> str:
-    """Return nbgrader's name for a cell, "" where there is none that makes sense: a learner's file may say anything."""
+    """Return nbgrader's id of a cell, or "". A learner's file may contain any value there."""
     data = cell.metadata.get("nbgrader")
     name = data.get("grade_id") if isinstance(data, dict) else None
     return name if isinstance(name, str) else ""
 
 
 def cell_metadata(name: str, points: float | None) -> dict[str, Any]:
-    """Return nbgrader's metadata of the cell `name`: a graded one, with points, or where an exercise is written."""
+    """Return nbgrader's metadata of the cell `name`: of a graded cell if it has points, else of an exercise."""
     metadata: dict[str, Any] = {
         "schema_version": 3,
         "grade_id": name,
@@ -119,17 +119,17 @@ def cell_metadata(name: str, points: float | None) -> dict[str, Any]:
 
 
 def is_set_up(source: str) -> bool:
-    """Return whether a cell is the set-up cell as it was released, from whatever address it installs."""
+    """Return whether a cell is the released set-up cell, with any URL."""
     return _ADDRESS.fullmatch(source.strip()) is not None
 
 
 def exercise_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:
-    """Return the cell in which `exercise` is written."""
+    """Return the cell of `exercise`."""
     return next(cell for cell in notebook.cells if grade_id(cell) == exercise)
 
 
 def set_solution(notebook: NotebookNode, exercise: str, source: str) -> None:
-    """Write `source` into the cell of `exercise`, under its mark."""
+    """Write `source` into the cell of `exercise`, below its marker comment."""
     exercise_cell(notebook, exercise).source = f"{EXERCISE_PREFIX}{exercise}\n{source}"
 
 
@@ -139,15 +139,15 @@ def _set_up_cell(home: Home) -> NotebookNode:
 
 
 def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
-    # Neither attachments (JupyterLab shows no SVG in them) nor files beside the notebook (Colab has none): the
-    # picture stands in the text, under a name, at the end of the cell. Colab writes its own pictures so.
+    # Pictures are embedded at the end of the cell's text as named links, like Colab does with its own. JupyterLab does
+    # not show SVG attachments, and Colab does not have files beside the notebook.
     pictures: dict[str, str] = {}
 
     def embed(match: re.Match[str]) -> str:
         alt, relative = match.groups()
         path = folder / relative
         if not path.is_file() or path.suffix not in _MIME_TYPES:
-            raise Problem(f"{folder.name}: the lesson shows {relative}, and there is no such picture")
+            raise Problem(f"{folder.name}: the lesson shows {relative}, but there is no such picture")
         pictures[path.stem] = _embedded(path)
         return f"![{alt}][{path.stem}]"
 
@@ -156,7 +156,7 @@ def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
 
 
 def _embedded(picture: Path) -> str:
-    """Return the line of markdown that gives `picture` its name, with all that is in it."""
+    """Return the line of Markdown that defines the name of `picture` as a data URL with its content."""
     content = base64.b64encode(picture.read_bytes()).decode()
     return f"[{picture.stem}]: data:{_MIME_TYPES[picture.suffix]};base64,{content}"
 
@@ -175,7 +175,7 @@ def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:
     if "check" in metadata:
         name = metadata["check"]
         return _graded(f"{GRADE_PREFIX}{name}\n{cell.source}", name.replace(".", "-"), points=metadata["points"])
-    # A quiz's source holds its answers: folded away, in JupyterLab and on Colab.
+    # The source of a quiz contains its answers, so it is hidden in JupyterLab and on Colab.
     folded = {"jupyter": {"source_hidden": True}, "cellView": "form"} if metadata.get("role") == "quiz" else {}
     return new_code_cell(cell.source, id=_cell_id("code", index, cell.source), metadata=folded)
 

@@ -1,7 +1,7 @@
-"""Makes stand-ins: the reference's own code of one exercise, as source that needs nothing around it.
+"""Makes stand-ins: the reference solution of one exercise as self-contained source.
 
-`autograder.course.chapter` asks, for exams and for later chapters. Whoever builds on an exercise then measures and
-differentiates the same operations, whether the code is the course's or their own.
+`autograder.course.chapter` uses them for exams and for later chapters. Since a stand-in is the reference's own code,
+exercises that build on it measure and differentiate the same operations as with a learner's correct solution.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from manyheads.source.reached import reached
 
 
 def self_contained(exercise: str, cells: Mapping[str, str]) -> str:
-    """Return the statements of `cells` that `exercise` needs, directly or through others, in their order.
+    """Return the statements of `cells` that `exercise` needs, directly or indirectly, in their order.
 
     Args:
-        cells: source by label, in the lesson's order: the imports, then the reference solutions. What an earlier
-            chapter built is imported from `manyheads.earlier` there, and here.
+        cells: source by label, in the lesson's order: the imports, then the reference solutions. Exercises of earlier
+            chapters are imported from `manyheads.earlier`, and stay imports.
     """
     return "".join(f"{statement.text}\n" for statement in reached(cells.values(), exercise))

@@ -1,8 +1,8 @@
 """The mailbox: two files through which the judge and a learner's kernel exchange questions and answers.
 
 `autograder.sandbox.kernel` makes one for each kernel. The judge's side opens the files once, before any of the
-learner's code runs, and uses only these descriptors: links or other files that a learner's code creates in their place have no
-effect.
+learner's code runs, and uses only these descriptors: links or other files that a learner's code creates in their place
+have no effect.
 """
 
 from __future__ import annotations

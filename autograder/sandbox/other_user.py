@@ -1,7 +1,8 @@
 """A kernel that runs as another user, for containers in which namespaces are not allowed.
 
 `autograder.places.gradescope_run` uses it, as root, in a container with a single submission. It protects files that
-only root can read, and root's processes, from learners' code; the network and the rest of the container stay accessible.
+only root can read, and root's processes, from learners' code; the network and the rest of the container stay
+accessible.
 """
 
 from __future__ import annotations

@@ -81,6 +81,6 @@ def require_sandbox() -> None:
             fix = f" To get it: {layer.fix}." if layer.fix else ""
             raise Problem(
                 f"the sandbox does not work here: no {layer.name} ({layer.missing}).{fix} "
-                "With --no-sandbox, learners' code runs with all your permissions: use it only for files from people you "
-                "trust."
+                "With --no-sandbox, learners' code runs with all your permissions: use it only for files "
+                "from people you trust."
             )

@@ -163,7 +163,7 @@ ATTACKS = (
         ONE_POINT,
         last=_HUGE_MESSAGE,
         outcome=Outcome.TIMEOUT,
-        told="too much",
+        told="too large a message",
     ),
     Attack("backspaces", "keep the grader busy taking back characters", ONE_POINT, last=_BACKSPACES),
     Attack("many-pictures", "fill the gradebook's notebooks with pictures", ONE_POINT, last=_PICTURES),

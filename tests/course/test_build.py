@@ -46,7 +46,7 @@ def test_one_chapter_can_be_built_alone(toy_root: Path) -> None:
     assert len(build.build(toy_root, [TOY])) == 3
     assert build.stale(toy_root, [TOY]) == []
     assert [path.name for path in build.stale(toy_root)] == ["README.md"]
-    with pytest.raises(Problem, match="is no chapter"):
+    with pytest.raises(Problem, match="is not a chapter"):
         build.build(toy_root, ["99_other"])
 
 

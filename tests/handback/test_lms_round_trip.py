@@ -305,7 +305,7 @@ def test_canvas_finds_each_page_by_the_numbers_it_gave_the_submission(graded: Cl
         return [part for part in name.split("_") if re.fullmatch(r"\d+", part)][:2]
 
     assert sorted(map(numbers, names)) == sorted(map(numbers, CANVAS_NAMES.values()))
-    with pytest.raises(Problem, match="Moodle's"):
+    with pytest.raises(Problem, match="was collected from Moodle"):
         zip_pages(graded, TOY, {}, "moodle")
 
 

@@ -281,7 +281,7 @@ def test_of_two_notebooks_nobody_can_choose_between_none_is_taken_and_the_others
     done = collect(toy_class, TOY, tmp_path / "files")
     assert submitted(toy_class) == {"bo": "3"}
     [unclear] = done.unclear
-    assert "ada handed in 2 notebooks (ada.ipynb, ada/homework.ipynb)" in unclear.reason
+    assert "ada submitted 2 notebooks (ada.ipynb, ada/homework.ipynb)" in unclear.reason
     assert "ada.ipynb, and collect that folder" in unclear.reason
 
 
@@ -597,7 +597,7 @@ def test_an_uploaded_time_does_not_count_and_one_of_two_ways_is_asked_about(
         },
     )
     done = collect(toy_class, TOY, zipped, roster_file=write(tmp_path / "w.csv", MOODLE_WORKSHEET))
-    assert "does not count" in done.skipped[0].reason
+    assert "is not used" in done.skipped[0].reason
     assert list(done.times.values()) == [["S001 (Friday, 13 November 2026, 11:05 PM)"]]
     time = toy_class.submission("S001", TOY) / "timestamp.txt"
     assert not time.exists()
@@ -650,7 +650,7 @@ def test_an_untouched_release_never_beats_a_notebook_with_work_in_it(
     }
     told = {file.name: file.reason for file in done.set_aside}
     assert told[f"ada_1_10_{TOY}.ipynb"] == f"ada's ada_1_9_Copy_of_{TOY}.ipynb was chosen: it contains more work"
-    assert told[f"bo_2_8_{TOY}-1.ipynb"] == f"bo's bo_2_11_{TOY}.ipynb was taken"
+    assert told[f"bo_2_8_{TOY}-1.ipynb"] == f"bo's bo_2_11_{TOY}.ipynb was chosen"
 
 
 @pytest.mark.slow

@@ -440,7 +440,7 @@ def test_each_step_is_counted_by_its_cause_and_each_learner_from_first_to_now() 
     ]
     soup = page(shown)
     text = words(section(soup, "How scores changed"))
-    assert "3 learners have more than one score: 1 rose, 1 stayed, 1 fell." in text
+    assert "3 learners have more than one score: 1 rose, 1 stayed the same, 1 fell." in text
     assert "4 (first graded, 1 September, 10:00) → 7 (resubmitted, 2 September, 10:00) → 10" in text
     assert [len(soup.select(f".slopes .{kind}")) for kind in ("rose", "stayed", "fell")] == [1, 1, 1]
 

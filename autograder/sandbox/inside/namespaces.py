@@ -1,7 +1,7 @@
-"""The kernel's own words for sealing a process off: namespaces, mounts, capabilities, limits, refused system calls.
+"""Linux's interfaces for isolating a process: namespaces, mounts, capabilities, limits, refused system calls.
 
-Called by `autograder.sandbox.inside.zygote`, before any learner's code runs. It needs the standard library and Linux
-alone, and decides nothing: what is mounted and how much is allowed stands in `autograder.sandbox.inside.zygote`.
+Called by `autograder.sandbox.inside.zygote`, before any learner's code runs. It needs only the standard library and
+Linux. The policy, such as what is mounted and the sizes of limits, is in `autograder.sandbox.inside.zygote`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ _SET_DUMPABLE, _BOUNDING_DROP, _SET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _AMBIENT, _
 _CAPABILITY_VERSION = 0x20080522
 _FILTER, _ALLOW, _REFUSE, _NO_ERROR = 2, 0x7FFF0000, 0x00050000, 0
 _LOAD, _AND, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
-_SHARED_ANONYMOUS = 0x21  # of mmap's flags
+_SHARED_ANONYMOUS = 0x21  # MAP_SHARED | MAP_ANONYMOUS, flags of mmap
 
-# System calls that a notebook has no use for: memory that no limit counts (memfd, System V's, a page of two megabytes
-# that a pipe holds after its process has let go of it), a look into other processes, parts of the kernel with a history
-# of holes, and what two submissions could tell each other through files that both read: watches. Numbers on x86-64 and
-# on ARM64.
+# System calls that notebooks do not need: memory that no limit counts (memfd, System V, huge pages that a pipe keeps
+# after its process has unmapped them), access to other processes, kernel subsystems with a history of vulnerabilities,
+# and channels between two submissions that can read the same file (watches). The numbers are for x86-64 and ARM64.
 _REFUSED = {
     "add_key": (248, 217),
     "bpf": (321, 280),
@@ -64,20 +63,20 @@ _REFUSED = {
     "userfaultfd": (323, 282),
 }
 _MMAP, _SETSOCKOPT, _FCNTL, _FLOCK = (9, 222), (54, 208), (72, 25), (73, 32)
-# A lock reaches whoever sees the same file, in whatever namespace, and its memory is counted nowhere; a filter sees a
-# file's number, and not whose file it is. So no lock is ever taken. Who asks for one is told that it has it: all that
-# could hold it is this submission's own, and SQLite and others do nothing without. From <linux/fcntl.h>: SETLK, SETLKW,
-# and the same two of an open file's own.
+# Locks affect all processes that can access the file, in any namespace, and no limit counts their memory; a filter sees
+# only the number of a descriptor, not the file. So these calls take no lock, but return success: within the sandbox all
+# competing processes belong to the same submission, and SQLite and others refuse to work without locks. From
+# <linux/fcntl.h>: SETLK, SETLKW, and the same two for open file descriptions.
 _TAKE_LOCK = (6, 7, 37, 38)
-# Who holds a lock, on a file or on an open file; SETLEASE, GETLEASE, NOTIFY.
+# GETLK for a process and for an open file description; SETLEASE, GETLEASE, NOTIFY.
 _LOOK_AT_LOCKS = (5, 36, 1024, 1025, 1026)
-_SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8  # a socket's buffer holds memory that no limit counts
-_SOCKET, _FAMILIES = (41, 198), (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: namespaces keep these apart
+_SOL_SOCKET, _SO_SNDBUF, _SO_RCVBUF = 1, 7, 8  # no limit counts the memory of socket buffers
+_SOCKET, _FAMILIES = (41, 198), (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: namespaces isolate these
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
 class SealError(OSError):
-    """A layer that this machine does not give."""
+    """A layer of the sandbox does not work on this machine."""
 
 
 @functools.cache
@@ -91,33 +90,33 @@ def _c_library() -> ctypes.CDLL:
 
 
 def new_user_namespace() -> None:
-    """Move this process into its own user namespace: it has every capability over those made in there, none outside.
+    """Move this process into a new user namespace.
 
-    It keeps its user id.
+    It keeps its user id. It has all capabilities over namespaces that are made within this one, and none outside.
     """
     _unshare("user")
 
 
 def new_namespaces() -> None:
-    """Move this process into its own user, mount, network, IPC, UTS and cgroup namespace, its children into a PID one.
+    """Move this process into new user, mount, network, IPC, UTS and cgroup namespaces, and its children into a PID one.
 
-    It keeps its user id, and has every capability over these namespaces and none outside.
+    It keeps its user id. It has all capabilities over these namespaces, and none outside.
     """
     _unshare(*_NEW)
     mount(None, "/", None, _RECURSIVE | _PRIVATE)
 
 
 def children_join(init: int) -> None:
-    """Have the processes that this one forks from now on be in init's PID namespace.
+    """Put the processes that this one forks from now on into init's PID namespace.
 
     Args:
-        init: a pidfd of PID 1 in there. Its user namespace must have been made within this process's.
+        init: a pidfd of PID 1 of that namespace. Its user namespace must be a descendant of this process's.
     """
     _checked(_c_library().setns(init, _NEW["pid"]), "joining a PID namespace")
 
 
 def join(init: int) -> None:
-    """Move this process into all other namespaces of `init`, see `children_join`. They must be there to stay."""
+    """Move this process into all other namespaces of `init`, see `children_join`."""
     _checked(_c_library().setns(init, sum(_NEW.values()) - _NEW["pid"]), "joining namespaces")
 
 
@@ -134,27 +133,27 @@ def _unshare(*kinds: str) -> None:
 
 
 def no_further_namespaces() -> None:
-    """Refuse user namespaces within this one: their owner could mount memory that nobody counts."""
+    """Forbid new user namespaces within this one: their owner could mount memory that no limit counts."""
     with open("/proc/sys/user/max_user_namespaces", "w") as file:
         file.write("0")
 
 
 def mount(what: str | None, where: str, kind: str | None, flags: int, options: str = "") -> None:
-    """Mount, as mount(2) does."""
+    """Call mount(2)."""
     source, target, file_system = (text.encode() if text is not None else None for text in (what, where, kind))
     _checked(_c_library().mount(source, target, file_system, flags, options.encode()), f"mounting {where}")
 
 
 def memory_folder(where: str, size: int, files: int) -> None:
-    """Mount an empty folder of at most `size` bytes and `files` files, kept in memory and gone with the namespace."""
+    """Mount an empty in-memory folder with at most `size` bytes and `files` files, which ends with the namespace."""
     mount("tmpfs", where, "tmpfs", NO_SUID | NO_DEVICES, f"size={size},nr_inodes={files},mode=0700")
 
 
 def mounted_below(where: str) -> list[str]:
-    """Return the paths below `where` at which something is mounted, without those that lie in another of them."""
+    """Return the mount points below `where`, without those inside another of them."""
     with open("/proc/self/mountinfo", "rb") as file:
         rows = [row.split()[4] for row in file]
-    # a blank in a path is written \\040
+    # spaces in paths are written as \\040
     paths = {
         re.sub(rb"\\(\d{3})", lambda code: bytes([int(code[1], 8)]), row).decode(errors="surrogateescape")
         for row in rows
@@ -164,7 +163,7 @@ def mounted_below(where: str) -> list[str]:
 
 
 def show_again(descriptor: int, where: str) -> None:
-    """Mount what was opened as `descriptor`, and all that is mounted in it, at `where` too, as read-only as it was."""
+    """Bind-mount the open file or folder `descriptor`, with the mounts inside it, at `where`. It stays read-only."""
     source = f"/proc/self/fd/{descriptor}"
     if os.path.isdir(source):
         os.makedirs(where, exist_ok=True)
@@ -175,29 +174,29 @@ def show_again(descriptor: int, where: str) -> None:
 
 
 def make_read_only(where: str) -> None:
-    """Turn a folder mounted by `memory_folder` read-only."""
+    """Remount a folder of `memory_folder` read-only."""
     mount(None, where, None, _REMOUNT | READ_ONLY | NO_SUID | NO_DEVICES)
 
 
 def own_terminals(where: str, most: int) -> None:
-    """Mount terminals that only this namespace sees, `most` of them."""
+    """Mount pseudo-terminals that only this namespace can see, at most `most` of them."""
     mount("devpts", where, "devpts", NO_SUID | NO_PROGRAMS, f"newinstance,ptmxmode=0666,mode=0600,max={most}")
 
 
 def close_processes(where: str) -> None:
-    """Let what is below a mounted /proc be read, and never written: a process could put itself behind others there."""
+    """Remount /proc read-only: by writing to it, a process could make the system kill others first."""
     mount(None, where, None, _REMOUNT | _BIND | READ_ONLY | NO_SUID | NO_DEVICES | NO_PROGRAMS)
 
 
 def hide_memory() -> None:
-    """Keep processes without this one's capabilities from reading its memory, environment and open files."""
+    """Prevent processes without this one's capabilities from reading its memory, environment and open files."""
     _checked(_c_library().prctl(_SET_DUMPABLE, 0, 0, 0, 0), "hiding a process's memory")
 
 
 def use_large_pages() -> None:
-    """Gather this process's memory in pages of 2 MB where the system can: a fork has that many fewer to note down.
+    """Collapse this process's memory into huge pages of 2 MB, so that forks have smaller page tables to copy.
 
-    Linux can since 6.1; elsewhere nothing changes.
+    Needs Linux 6.1 or newer; otherwise nothing changes.
     """
     with open("/proc/self/maps") as file:
         rows = [row.split() for row in file]
@@ -210,7 +209,7 @@ def use_large_pages() -> None:
 
 
 def give_up_privileges() -> None:
-    """Give up every capability for good, set-user-ID programs included, and the system calls that are refused."""
+    """Give up all capabilities permanently, even for set-user-ID programs, and install the filter of system calls."""
     for capability in range(64):
         if _c_library().prctl(_BOUNDING_DROP, capability, 0, 0, 0) < 0 and ctypes.get_errno() != errno.EINVAL:
             _checked(-1, "giving up capabilities")
@@ -219,14 +218,14 @@ def give_up_privileges() -> None:
     _checked(_c_library().capset(header, nothing), "giving up capabilities")
     _checked(_c_library().prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "giving up new privileges")
     _refuse_system_calls()
-    # The kernel shows the files of a process that changed its capabilities to root alone; the learner's are their own.
+    # Changing capabilities makes a process's files in /proc readable only for root; undo that.
     _checked(_c_library().prctl(_SET_DUMPABLE, 1, 0, 0, 0), "showing a process's files to itself")
 
 
 def untouched_memory() -> int:
-    """Return the bytes that this process has asked for and never written to: limits count them, and they cost nothing.
+    """Return the bytes that this process has reserved but never written to. Limits count them, but they use no memory.
 
-    Importing a torch that is built for CUDA asks for 765 MB so.
+    Importing a CUDA build of torch reserves 765 MB.
     """
     with open("/proc/self/status", "rb") as file:
         kilobytes = {row.split()[0]: int(row.split()[1]) for row in file if row.startswith((b"VmData:", b"RssAnon:"))}
@@ -234,7 +233,7 @@ def untouched_memory() -> int:
 
 
 def set_limits(cpu_seconds: float, memory: int, processes: int, open_files: int, file_size: int) -> None:
-    """Set what this process and those it starts may use, sizes in bytes. Not to be raised again."""
+    """Set hard limits, sizes in bytes, for this process and the processes that it starts."""
     for what, most in (
         (resource.RLIMIT_CPU, int(cpu_seconds) + 1),
         (resource.RLIMIT_DATA, memory),
@@ -248,16 +247,17 @@ def set_limits(cpu_seconds: float, memory: int, processes: int, open_files: int,
 
 
 def refuses_system_calls() -> bool:
-    """Whether the system calls of this machine's processor are known here."""
+    """Whether the filter of system calls supports this machine's processor."""
     return sys.platform == "linux" and platform.machine() in _ARCHITECTURES
 
 
 def _refuse_system_calls() -> None:
-    """Install a filter: a refused call fails with EPERM; so does one made in another processor mode's numbers.
+    """Install a seccomp filter. A refused call fails with EPERM, and so does any call made through another ABI (x32,
+    32-bit), whose numbers differ.
 
-    So does memory that is shared without a file: it stays when a process says that it no longer needs it, and is then
-    counted nowhere. What is shared in files is counted by the folders that they lie in. A lock on a file is not taken,
-    and said to be.
+    Also refused are other families of sockets, changes of socket buffers, and anonymous shared memory: a process may
+    discard its pages (madvise) while they stay allocated, and then no limit counts them. Memory shared through files
+    counts towards the size of their folder. Calls that lock a file take no lock, but return success.
     """
     architecture, column = _ARCHITECTURES[platform.machine()]
     numbers = sorted({call[column] for call in _REFUSED.values()})
@@ -270,9 +270,9 @@ def _refuse_system_calls() -> None:
         (_LOAD, 0, 0, 0),
         *refuse_other,
         (_IF_EQUAL, 0, 7, _SETSOCKOPT[column]),
-        (_LOAD, 0, 0, 24),  # the lower half of its second argument, the level
+        (_LOAD, 0, 0, 24),  # the lower half of the second argument, the level
         (_IF_EQUAL, 0, 3, _SOL_SOCKET),
-        (_LOAD, 0, 0, 32),  # and of its third
+        (_LOAD, 0, 0, 32),  # and of the third
         (_IF_EQUAL, 2, 0, _SO_SNDBUF),
         (_IF_EQUAL, 1, 0, _SO_RCVBUF),
         (_RETURN, 0, 0, _ALLOW),
@@ -280,30 +280,30 @@ def _refuse_system_calls() -> None:
         (_IF_EQUAL, 0, 1, _FLOCK[column]),
         (_RETURN, 0, 0, _REFUSE | _NO_ERROR),
         (_IF_EQUAL, 0, len(commands) + 4, _FCNTL[column]),
-        (_LOAD, 0, 0, 24),  # the lower half of its second argument, all that the kernel looks at
+        (_LOAD, 0, 0, 24),  # the lower half of the second argument, the only half that the kernel reads
         *(
-            (_IF_EQUAL, len(commands) - place + (command in _LOOK_AT_LOCKS), 0, command)
-            for place, command in enumerate(commands)
+            (_IF_EQUAL, len(commands) - index + (command in _LOOK_AT_LOCKS), 0, command)
+            for index, command in enumerate(commands)
         ),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _REFUSE | _NO_ERROR),
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
         (_IF_EQUAL, 0, 5, _MMAP[column]),
-        (_LOAD, 0, 0, 40),  # the lower half of its fourth argument
+        (_LOAD, 0, 0, 40),  # the lower half of the fourth argument
         (_AND, 0, 0, _SHARED_ANONYMOUS),
         (_IF_EQUAL, 0, 1, _SHARED_ANONYMOUS),
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
         (_RETURN, 0, 0, _ALLOW),
         (_IF_EQUAL, 0, len(_FAMILIES) + 3, _SOCKET[column]),
-        (_LOAD, 0, 0, 16),  # the lower half of its first argument
-        *((_IF_EQUAL, len(_FAMILIES) - place, 0, family) for place, family in enumerate(_FAMILIES)),
+        (_LOAD, 0, 0, 16),  # the lower half of the first argument
+        *((_IF_EQUAL, len(_FAMILIES) - index, 0, family) for index, family in enumerate(_FAMILIES)),
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
         (_RETURN, 0, 0, _ALLOW),
-        *((_IF_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)),
+        *((_IF_EQUAL, len(numbers) - index, 0, number) for index, number in enumerate(numbers)),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _REFUSE | errno.EPERM),
     ]
-    # struct sock_fprog: how many rules, and where they are
+    # struct sock_fprog: the number of rules, and their address
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
     program = ctypes.create_string_buffer(struct.pack("HP", len(rules), ctypes.addressof(code)))
     _checked(_c_library().prctl(_SET_SECCOMP, _FILTER, ctypes.addressof(program), 0, 0), "refusing system calls")

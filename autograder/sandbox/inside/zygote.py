@@ -1,19 +1,18 @@
-"""The warm process: it has imported what notebooks import, and forks a sealed kernel for each submission.
+"""The warm process: it has imported the modules that notebooks need, and forks a sealed kernel for each submission.
 
-`autograder.sandbox.warm_process` starts it inside bubblewrap (`python -m autograder.sandbox.inside.zygote FD`) and asks
-it for kernels over the socket FD. Nothing of the class is in its sight, it has one thread, and it never runs a line of
-a learner's code.
+`autograder.sandbox.warm_process` starts it inside bubblewrap (`python -m autograder.sandbox.inside.zygote FD`) and
+requests kernels through the socket FD. It cannot see the class's files, has one thread, and never runs learners' code.
 
 A request is one message, a JSON object `{"connection": …, "limits": …}`, with a socket, the *line*. Each submission has
-namespaces of its own. A fork of all that the zygote has in memory costs milliseconds, so all but the kernel comes from
-the *stager*, which the zygote forked before it imported anything:
+its own namespaces. Forking the zygote takes milliseconds because of its memory, so it forks only the kernel; the other
+processes come from the *stager*, which the zygote forked before its imports:
 
-    stager ── (first child, which ends at once) ── init, PID 1 in there, with a /proc, scratch and sockets
-    zygote ── the kernel, which joins init's namespaces, and all that it starts
+    stager ── (first child, which ends at once) ── init, PID 1 of the namespaces, with a /proc, scratch and sockets
+    zygote ── the kernel, which joins init's namespaces, and the processes that it starts
 
-On the line come back `{"init": true}` with a pidfd of init, `{"ready": true}` with the folder of the kernel's sockets
-and the files "request" and "answer", and when all is over `{"ended": why}`. Where the line's other end is closed, or
-init is killed, everything in there ends.
+The answers on the line are `{"init": true}` with a pidfd of init, `{"ready": true}` with the folder of the kernel's
+sockets and the files "request" and "answer", and at the end `{"ended": why}`. If the line's other end is closed or init
+is killed, all processes of the submission end.
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ CONNECTION_FILE = f"{SOCKETS}/connection.json"
 MAX_MESSAGE = 65536  # bytes
 _MB = 2**20
 _FILES = 20_000  # in the scratch folder
-_TERMINALS = 16  # of one submission
-_SPARE = 5  # seconds of CPU time: init looks at the sum of all processes; the system at each, should init not get to it
-_MANY = 20  # kernels: so many must be forked until large pages have saved what making them costs
+_TERMINALS = 16  # per submission
+_SPARE = 5  # extra seconds of RLIMIT_CPU per process. init enforces the total first; this is for the case it is starved
+_MANY = 20  # after this many forks, collapsing memory into huge pages has paid for itself
 _WARM = (
     "torch",
     "matplotlib.pyplot",
@@ -72,14 +71,14 @@ _WARM = (
     "tornado.platform.asyncio",
     "tornado.queues",
 )
-_NO_DEBUGGER = "debugpy"  # each kernel would set one up, which takes longer than all the rest, and nobody debugs
+_NO_DEBUGGER = "debugpy"  # each kernel would import it, which takes longer than everything else, and it is not needed
 
 
 def main(control: socket.socket) -> None:
-    """Warm up, say so, and answer requests until the other end is closed."""
+    """Warm up, send "warm", and answer requests until the other end of `control` is closed."""
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # what the worker that started it may have is another matter
-    namespaces.new_user_namespace()  # who makes a submission's namespaces in there may also join them
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))  # undo a soft limit of the worker that started it
+    namespaces.new_user_namespace()  # gives the right to join the namespaces that the stager makes within it
     staged, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         staged.close()
@@ -89,10 +88,10 @@ def main(control: socket.socket) -> None:
         _warm_up()
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
-        raise RuntimeError(f"the warm process has {threads} threads: a fork of it would not be whole")
-    _wait_for_no_child()
+        raise RuntimeError(f"the warm process has {threads} threads, but forks keep only one")
+    _ignore_children()
     control.send(b"warm")
-    control.close()  # the stager has it
+    control.close()  # the stager has a copy
     for number in itertools.count():
         message, descriptors, _, _ = socket.recv_fds(staged, MAX_MESSAGE, 2)
         if not message:
@@ -123,8 +122,8 @@ def _warm_up() -> None:
     from .half_kernel import HalfKernel
 
     HalfKernel.begin(["--HistoryManager.enabled=False", "--log-level=ERROR"])
-    # Two that cost a second and more the first time: tensors without data, and a picture with its fonts. The first
-    # picture decides for all of them who shows them: the kernel's shell, which must be there.
+    # Two operations that take a second or more the first time: meta tensors, and a figure with its fonts. The first
+    # figure connects pyplot with the kernel's shell, which must exist by then.
     torch.ones(2, 2, device="meta").tril()
     from matplotlib import pyplot
 
@@ -136,13 +135,13 @@ def _warm_up() -> None:
 
 
 def _stager(control: socket.socket, staged: socket.socket) -> NoReturn:
-    """Have an init for each request that comes from `control`; it asks for a kernel on `staged`. End with `control`."""
-    _wait_for_no_child()
+    """Start an init for each request on `control`, which requests a kernel on `staged`. End when `control` is closed."""
+    _ignore_children()
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
         if not message:
             os._exit(0)
-        # The next request need not wait until this one's namespaces are made: the system takes its time for them.
+        # Fork, so that the next request does not wait until this one's namespaces are made, which is slow.
         if os.fork() == 0:
             control.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -150,13 +149,13 @@ def _stager(control: socket.socket, staged: socket.socket) -> NoReturn:
         os.close(descriptors[0])
 
 
-def _wait_for_no_child() -> None:
-    """Have the system take away children that have ended."""
+def _ignore_children() -> None:
+    """Let the system reap children that have ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def _first_child(request: dict[str, Any], line: socket.socket, staged: socket.socket) -> NoReturn:
-    """Move into new namespaces, fork init there, hand over its pidfd, and end."""
+    """Move into new namespaces, fork init there, send its pidfd, and end."""
     try:
         namespaces.new_namespaces()
         init = os.fork()
@@ -166,15 +165,15 @@ def _first_child(request: dict[str, Any], line: socket.socket, staged: socket.so
         socket.send_fds(line, [b'{"init": true}'], [pidfd])
         os._exit(0)
     except BaseException as error:
-        _tell(line, failed=str(error))
+        _send(line, failed=str(error))
         os._exit(1)
 
 
 def _init(request: dict[str, Any], line: socket.socket, staged: socket.socket) -> NoReturn:
-    """Be PID 1: set the stage, have a kernel come, and watch until it ends. All others here end with this process."""
+    """Be PID 1: mount the folders, request a kernel, and watch it until it ends. All others end with this process."""
     limits = request["limits"]
     try:
-        # A signal that init has no handler for cannot be sent to it from in here, SIGKILL included.
+        # Processes in the namespace cannot send init signals for which it has no handler, including SIGKILL.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         _mount_all(limits)
         with open(CONNECTION_FILE, "x") as file:
@@ -190,8 +189,8 @@ def _init(request: dict[str, Any], line: socket.socket, staged: socket.socket) -
             os.close(descriptor)
         staged.close()
         if ready not in select.select([ready, line], [], [])[0]:
-            os._exit(0)  # nobody waits for it any more
-        kernel = os.read(ready, MAX_MESSAGE).decode()  # its process id in here, once it listens
+            os._exit(0)  # the grader has closed the line
+        kernel = os.read(ready, MAX_MESSAGE).decode()  # its process id in this namespace, or an error
         namespaces.hide_memory()
         if not kernel.isdigit():
             raise OSError(kernel or "it ended while it was starting")
@@ -201,21 +200,21 @@ def _init(request: dict[str, Any], line: socket.socket, staged: socket.socket) -
         socket.send_fds(line, [b'{"ready": true}'], [sockets, *mailbox_files])
         for descriptor in (ready, sockets, *mailbox_files):
             os.close(descriptor)
-        _tell(line, ended=watch.until_the_end(watched, line, limits))
+        _send(line, ended=watch.until_the_end(watched, line, limits))
     except BaseException as error:
-        _tell(line, failed="".join(traceback.format_exception_only(error)).strip())
+        _send(line, failed="".join(traceback.format_exception_only(error)).strip())
     os._exit(0)
 
 
 def _mount_all(limits: dict[str, Any]) -> None:
-    """Put this namespace's own processes, scratch and sockets where the zygote's are."""
+    """Mount this namespace's own /proc, terminals, sockets, mailbox and scratch folders."""
     namespaces.mount("proc", "/proc", "proc", NO_SUID | NO_DEVICES | NO_PROGRAMS)
     namespaces.no_further_namespaces()
     namespaces.own_terminals("/dev/pts", _TERMINALS)
     namespaces.memory_folder(SOCKETS, size=64 * 1024, files=16)
-    # Both mailbox files of the largest size, and one more while one is replaced.
+    # Room for both mailbox files at their maximum size, and for a new one while one is replaced.
     namespaces.memory_folder(MAILBOX, size=3 * limits["file_mb"] * _MB, files=16)
-    # A Python or a clone of this course that lies below the scratch folder's path is to be found there still.
+    # If Python or this repository is below the path of the scratch folder, mount it there again.
     shown = {
         path: os.open(path, os.O_PATH)
         for path in namespaces.mounted_below(SCRATCH)
@@ -229,19 +228,19 @@ def _mount_all(limits: dict[str, Any]) -> None:
 
 
 def _kernel(limits: dict[str, Any], init: int, tell_ready: int) -> NoReturn:
-    """Join init's namespaces, give up all privileges, then be a Jupyter kernel."""
+    """Join init's namespaces, give up all privileges, and run a Jupyter kernel."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         namespaces.join(init)
         os.setsid()
-        nowhere = os.open(os.devnull, os.O_RDWR)
+        null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
-            os.dup2(nowhere, standard)
+            os.dup2(null, standard)
         os.dup2(tell_ready, 3)
         tell_ready = 3
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")  # if this machine runs out of memory, this is what it is to end
+            file.write("1000")  # if the machine runs out of memory, kill this process first
         namespaces.set_limits(
             cpu_seconds=limits["cpu_seconds"] + _SPARE,
             memory=limits["memory_mb"] * _MB + namespaces.untouched_memory(),
@@ -251,7 +250,7 @@ def _kernel(limits: dict[str, Any], init: int, tell_ready: int) -> NoReturn:
         )
         namespaces.give_up_privileges()
         _reseed()
-        os.makedirs(HOME, exist_ok=True)  # a clone may lie in there
+        os.makedirs(HOME, exist_ok=True)  # it exists if this repository is inside it
         os.chdir(HOME)
         from .half_kernel import HalfKernel
 
@@ -268,22 +267,22 @@ def _kernel(limits: dict[str, Any], init: int, tell_ready: int) -> NoReturn:
 
 
 def _fail(tell_ready: int, error: BaseException) -> None:
-    with contextlib.suppress(OSError):  # it was ready before, or init is gone
+    with contextlib.suppress(OSError):  # the kernel was ready already, or init has ended
         os.write(tell_ready, f"{type(error).__name__}: {error}".encode())
 
 
 def _reseed() -> None:
-    """Give this fork random numbers of its own: every other one has the same state."""
+    """Reseed the random number generators, whose state all forks share."""
     import numpy as np
     import torch
 
     random.seed()
     np.random.seed()
-    torch.default_generator.seed()  # torch.seed looks for GPUs, which takes 4 ms
+    torch.default_generator.seed()  # torch.seed would search for GPUs, which takes 4 ms
 
 
-def _tell(line: socket.socket, **message: str) -> None:
-    with contextlib.suppress(OSError):  # nobody listens any more
+def _send(line: socket.socket, **message: str) -> None:
+    with contextlib.suppress(OSError):  # the other end is closed
         line.send(json.dumps(message).encode()[:MAX_MESSAGE])
 
 
