@@ -92,7 +92,7 @@ def test_the_demo_is_surprised_by_any_grade_that_is_not_as_it_must_be() -> None:
         return ClassResults(chapter.name, "", points, tuple({**learners, **changed}.values()), ())
 
     others = surprises(results(), chapter)
-    assert all("is not there" in told for told in others)
+    assert all("is missing" in told for told in others)
     assert not any(told.startswith(("ada", "oscar")) for told in others)
 
     first = next(iter(points))

@@ -123,7 +123,7 @@ class _Shell(ZMQInteractiveShell):
 
 
 class _Compiler(XCachingCompiler):
-    """Names a cell's code with Python's built-in hash. ipykernel's murmur hash is slower, and only debuggers need it."""
+    """Names a cell's code with Python's built-in hash. ipykernel's own hash is slower, and only debuggers need it."""
 
     def get_code_name(self, raw_code: str, *others: Any) -> str:  # type: ignore[override]
         """Return a file name for the code of a cell."""

@@ -135,7 +135,7 @@ def _warm_up() -> None:
 
 
 def _stager(control: socket.socket, staged: socket.socket) -> NoReturn:
-    """Start an init for each request on `control`, which requests a kernel on `staged`. End when `control` is closed."""
+    """Start an init for each request on `control`; it requests a kernel on `staged`. End when `control` is closed."""
     _ignore_children()
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
