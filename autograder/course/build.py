@@ -64,12 +64,15 @@ def derive(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> Iterator[D
 
 
 def derive_chapter(chapter: Chapter, root: Path = REPOSITORY_ROOT) -> Iterator[Derived]:
-    """Make what is derived from one chapter, as `derive` does."""
+    """Make the files derived from one chapter, without writing them."""
     home = read_home(root)
     solved = source_notebook.solved_notebook(chapter, home.repository, home.tag)
     released = source_notebook.to_text(source_notebook.released_notebook(solved)).encode()
     if len(released) > source_notebook.MAX_BYTES:
-        raise Problem(f"{chapter.name}: the released notebook has {len(released):,} bytes, too many to mail")
+        raise Problem(
+            f"{chapter.name}: the released notebook has {len(released):,} bytes, and the limit is "
+            f"{source_notebook.MAX_BYTES:,}: shrink its pictures"
+        )
     notebook = f"{chapter.name}.ipynb"
     yield Derived(chapter.folder / notebook, source_notebook.to_text(solved).encode())
     yield Derived(root / "notebooks" / chapter.name / notebook, released)

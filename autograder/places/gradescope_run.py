@@ -196,6 +196,6 @@ def _seal(layout: Layout) -> bool:
     setting = f"c.Execute.user = {LEARNER}\n"
     if setting not in config.read_text(encoding="utf-8"):
         config.write_text(config.read_text(encoding="utf-8") + setting, encoding="utf-8")
-    print(f"The sandbox does not work here ({lacking[0].name}: {lacking[0].missing}). The submission ran as another")
-    print("user, who can read neither solutions nor results, but can reach the network.")
+    print(f"The sandbox does not work here ({lacking[0].name}: {lacking[0].missing}).")
+    print("The submission ran as another user, who can read neither solutions nor results, but can reach the network.")
     return False

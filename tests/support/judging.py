@@ -28,5 +28,5 @@ def judge_all(chapter: Chapter, **changed: str) -> dict[str, Verdict]:
     judge = Judge(chapter, "secret")
     namespace = chapter.namespace(changed)
     for cell in chapter.graded_cells:
-        judge.mark(cell, asking(namespace), changed.get(cell.exercise, ""))
+        judge.verdict_for(cell, asking(namespace), changed.get(cell.exercise, ""))
     return {f"{verdict.exercise}.{verdict.check}": verdict for verdict in judge.verdicts}
