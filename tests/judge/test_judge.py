@@ -91,7 +91,9 @@ def test_answers_to_the_visible_cases_earn_nothing(toy: Chapter) -> None:
 
     cell = next(cell for cell in toy.graded_cells if cell.marker == "scale_rows.outputs")
     # The numbers that it knows have no gradient.
-    stages = [Judge(toy, seed).mark(cell, asking({"scale_rows": hard_coded}), "").stage for seed in (VISIBLE_SEED, "s")]
+    stages = [
+        Judge(toy, seed).verdict_for(cell, asking({"scale_rows": hard_coded}), "").stage for seed in (VISIBLE_SEED, "s")
+    ]
     assert stages == ["gradient", "values"]
 
 

@@ -354,11 +354,11 @@ def test_wrong_syntax_is_wrong_in_every_python(source: str) -> None:
 def test_a_submission_in_newer_syntax_or_with_a_file_beside_it_needs_review(toy: Chapter) -> None:
     notebook = released_notebook(solved_notebook(toy, "a/b", "v1"))
     set_solution(notebook, "scale_rows", "try:\n    pass\nexcept ValueError, KeyError:\n    pass\ntype X = int\nt''")
-    with pytest.raises(NeedsReview, match=r"scale_rows: line \d+ is written for Python 3\.1\d"):
+    with pytest.raises(NeedsReview, match=r"scale_rows: line \d+ needs Python 3\.1\d"):
         refuse_newer_python(notebook)
     set_solution(notebook, "scale_rows", "from my_rows import scale_rows")
     refuse_newer_python(notebook)
-    with pytest.raises(NeedsReview, match="scale_rows imports my_rows, which is not here: if it is a file"):
+    with pytest.raises(NeedsReview, match="scale_rows imports my_rows, which is not installed here: if it is a file"):
         refuse_missing_modules(notebook, toy.exercises)
 
 
@@ -385,6 +385,4 @@ def test_a_module_that_a_solution_needs_and_that_is_not_here_is_found(cells: lis
 
 def test_every_repair_has_a_sentence() -> None:
     told = sentences([Repair(repair.FILE, "a cell's id"), Repair(repair.FILE, "outputs")])
-    assert told == [
-        "The file had slips that the notebook format forbids, and it was read all the same: a cell's id, outputs."
-    ]
+    assert told == ["The file violates the notebook format in these points, but could be read: a cell's id, outputs."]
