@@ -171,7 +171,7 @@ def test_a_run_whose_scheduler_is_lost_says_so_and_the_next_one_goes_on(
     for number in range(6):
         hand_in(toy_class, f"learner{number}", dict(toy.reference))
     started = start(1)
-    with after(toy_class, 2, started.scheduler.kill), pytest.raises(Problem, match="is gone") as problem:
+    with after(toy_class, 2, started.scheduler.kill), pytest.raises(Problem, match="was lost") as problem:
         grade(toy_class, TOY, workers=1, progress=False, scheduler=started.address)
     assert "of 6 submissions of 00_rows were done, and are kept" in problem.value.__notes__[0]
 
