@@ -68,7 +68,7 @@ def read_entries(path: Path) -> list[Entry]:
         if compared.differ or compared.near or compared.names is False:
             raise Problem(
                 f"{path}: {entry.person.student!r} would be the student id of two people; "
-                "add a column student_id that distinguishes them"
+                "give each a student_id of their own"
             )
         found[before.person.student] = replace(before, person=_both(before.person, entry.person))
         index.add(found[before.person.student].person)

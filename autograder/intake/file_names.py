@@ -17,6 +17,9 @@ from .source_files import HandedIn
 _NOTEBOOK = re.compile(r"\.ipynb(?:\.(?:txt|json))?$", re.IGNORECASE)
 _AGAIN = re.compile(r"(?:\s*\((?P<round>\d+)\)|-(?P<dash>\d{1,2}))$")
 _ROUND = re.compile(r"\s*\(\d+\)$")  # added by browsers if the file name exists already
+# What Google Drive and Windows put before or after the name of a copy.
+_COPY = r"(?:copy of|copie de|copia de|c\u00f3pia de|kopie von|kopie van|kopi av)"
+_COPIED = re.compile(rf"^{_COPY}[-_ ]+|[-_ ]+{_COPY}$|[-_ ]+(?:copy|copie|copia|kopie)$", re.IGNORECASE)
 _LATE = re.compile(r"[-_ .]+\(?late\)?$", re.IGNORECASE)
 
 
@@ -101,7 +104,9 @@ def possible_owners(original: str, assignment: str) -> list[tuple[str, bool]]:
     if squash(_AGAIN.sub("", stem)) == squash(assignment):
         return []
     texts = (stem, _ROUND.sub("", stem), _AGAIN.sub("", stem))
-    return [found for text in dict.fromkeys(texts) for found in _less_and_less(text, assignment) if found[0]]
+    found = [one for text in dict.fromkeys(texts) for one in _less_and_less(text, assignment) if one[0]]
+    copied = [(_COPIED.sub("", text), is_late) for text, is_late in found if _COPIED.search(text)]
+    return found + [one for one in copied if one[0]]
 
 
 def new_owner(original: str, assignment: str) -> tuple[str, bool]:

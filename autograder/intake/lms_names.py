@@ -41,9 +41,10 @@ _EXCHANGE = re.compile(
 _BLACKBOARD = re.compile(
     r"(?P<head>.+?)_attempt_(?P<day>\d{4}-\d\d-\d\d)-(?P<clock>\d\d-\d\d-\d\d)(?:_(?P<original>.+)|\.txt)$"
 )
-# NUMBER-FOLDER - NAME - Nov 13, 2026 1105 PM, a folder or the beginning of a file's name
+# NUMBER-FOLDER - NAME - Nov 13, 2026 1105 PM or 13 November, 2026 11:05 PM, a folder or the beginning of a file's name
 _BRIGHTSPACE = re.compile(
-    r"(?P<number>\d+)-\d+ - (?P<name>.+?) - (?P<day>[A-Z][a-z]+ \d\d?, \d{4}) (?P<hour>\d\d?):?(?P<minute>\d\d) ?"
+    r"(?P<number>\d+)-\d+ - (?P<name>.+?) - (?P<day>[A-Z][a-z]+ \d\d?|\d\d? [A-Z][a-z]+), (?P<year>\d{4}) "
+    r"(?P<hour>\d\d?):?(?P<minute>\d\d) ?"
     r"(?P<half>[AP]M)(?: - (?P<original>.+))?$"
 )
 # "LAST, FIRST(EID)", a folder that contains others
@@ -84,15 +85,17 @@ def read_lms_names(files: Sequence[HandedIn], assignment: str, people: Iterable[
     """
     paths = [parts_of(file.name) for file in files]
     known = _Known(people, read_submitters(files), assignment)
-    notebooks = [path for path in paths if ".ipynb" in path[-1].lower()]
+    notebooks = list(filter(_is_notebook, paths))
     levels = range(folder_prefix(notebooks or paths) + 1)  # learners chose the names of deeper levels
+    # An LMS adds files of its own: Brightspace, a page that lists the others.
+    looked_at = [(file, path) for file, path in zip(files, paths, strict=True) if not notebooks or _is_notebook(path)]
     best, most = None, 0
     for parse in _PARSERS:
         for place in levels:
-            entries = {tuple(path[: place + 1]) for path in paths if len(path) > place}
+            entries = {tuple(path[: place + 1]) for _, path in looked_at if len(path) > place}
             read = {
                 tuple(path[: place + 1])
-                for file, path in zip(files, paths, strict=True)
+                for file, path in looked_at
                 if len(path) > place and parse(file, path, place, known)
             }
             if len(read) > most and 2 * len(read) > len(entries):
@@ -107,6 +110,10 @@ def read_lms_names(files: Sequence[HandedIn], assignment: str, people: Iterable[
         return replace(found[0], alternatives=(*found[0].alternatives, *found[1:])) if found else None
 
     return [named(file) for file in files]
+
+
+def _is_notebook(path: Sequence[str]) -> bool:
+    return ".ipynb" in path[-1].lower()
 
 
 def is_written_by_lms(file: HandedIn) -> bool:
@@ -197,7 +204,9 @@ def _brightspace(file: HandedIn, path: Sequence[str], place: int, known: _Known)
     original = found and (path[-1] if place + 1 < len(path) else found["original"])
     if found is None or not original:
         return None
-    time = f"{found['day']} {found['hour']}:{found['minute']} {found['half']}"
+    one, other = found["day"].split()
+    day = f"{other} {one}" if one.isdigit() else found["day"]
+    time = f"{day}, {found['year']} {found['hour']}:{found['minute']} {found['half']}"
     named = Named(file, Layout.BRIGHTSPACE, found["name"], found["number"], original, time=time)
     attempt = ""
     for months in ("%b", "%B"):

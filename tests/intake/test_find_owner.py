@@ -272,6 +272,28 @@ def test_brightspace() -> None:
     assert list(sort(names).owned) == ["Ada_Lovelace", "Bo_Ek"]
 
 
+def test_brightspace_for_a_single_learner_and_with_the_day_first() -> None:
+    name = "12345-678 - Ada Lovelace - 13 November, 2026 11:05 PM/01_week.ipynb"
+    later = "12345-678 - Ada Lovelace - 2 December, 2026 9:05 AM/01_week.ipynb"
+    for one in (name, name.replace("13 November", "Nov 13").replace("11:05", "1105")):
+        assert sort([one, "index.html"], [ADA, BO]).owned == {"ada": [one]}
+    assert sort([name, later, "index.html"], [ADA, BO]).owned == {"ada": [name, later]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ada Lovelace - Copy of 01_week.ipynb",
+        "Copy of Ada Lovelace - 01_week.ipynb",
+        "Kopie von Ada Lovelace.ipynb",
+        "Ada Lovelace - Copy.ipynb",
+    ],
+)
+def test_a_copy_is_of_the_person_whose_name_it_has_beside(name: str) -> None:
+    assert sort([name], [ADA, BO]).owned == {"ada": [name]}
+    assert sort([name.replace("Ada Lovelace", "Cy Doe")], [ADA, BO]).owned == {}
+
+
 def test_sakai() -> None:
     names = [
         "Homework/Lovelace, Ada(al1)/Submission attachment(s)/01_week.ipynb",
