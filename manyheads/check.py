@@ -1,6 +1,7 @@
 """The learner's checks, `check.shapes(f)` and `check.outputs(f)`, and `check.progress()`, which counts them.
 
-A passing check prints one line. A failing one raises `CheckFailed`, which a notebook shows as its message alone.
+A check shows a card (`card.py`), and raises `CheckFailed` unless all is right. Where a person works in a notebook, an
+exercise that is not written yet raises nothing: it is not an error, and the cells below it run.
 Checks compare with stored answers (`manyheads/fixtures/`): no reference solution is needed, and none is here.
 """
 
@@ -13,12 +14,14 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from . import earlier, threads
 from . import progress as _progress
 from .calling import probe
 from .calling.call import Answer
+from .card import result_card
 from .checking import diagnosis, wording
 from .checking.exam import OUTPUTS, SHAPES, Exam
 from .checking.exam_files import all_exams
@@ -28,14 +31,20 @@ threads.take_share()  # every lesson begins with importing its checks
 
 
 class CheckFailed(Exception):
-    """A check that did not pass. Notebooks show its message without a traceback."""
+    """A check that did not pass. Notebooks show its message without a traceback.
 
-    def __init__(self, title: str, message: str) -> None:
+    Args:
+        title: which check.
+        message: why.
+        told: whether a card has shown the message already: then the title is enough.
+    """
+
+    def __init__(self, title: str, message: str, *, told: bool = False) -> None:
         super().__init__(f"{title}\n\n{message}")
-        self.title, self.message = title, message
+        self.title, self.message, self.told = title, message, told
 
     def _render_traceback_(self) -> list[str]:  # called by IPython in place of its own rendering
-        return wording.failed_lines(self.title, self.message)
+        return [self.title] if self.told else wording.failed_lines(self.title, self.message)
 
 
 def shapes(target: Any) -> None:
@@ -94,11 +103,22 @@ def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None
     source = _source_of(exam.exercise, target, namespace)
     finding, carried = diagnosis.decide(exams, exam, check, source, ask, failing)
     _progress.note(exam.exercise, check, source, finding, carried)
-    if finding is not None:
-        raise CheckFailed(wording.failed_title(exam.exercise, check), str(finding.message))
-    if check == OUTPUTS and not carried:
+    person = _run_by_a_person()
+    if finding is None or person:
+        display(result_card(exam, check, finding, carried))
+    if finding is not None and not (finding.stage == "unsolved" and person):
+        raise CheckFailed(wording.failed_title(exam.exercise, check), str(finding.message), told=person)
+    if finding is None and check == OUTPUTS and not carried:
         earlier.keep(exam.exercise, source)
-    print(wording.passed_line(exam, check, carried))
+
+
+def _run_by_a_person() -> bool:
+    """Return whether this cell's request allows input(). Programs that run notebooks and count errors do not.
+
+    nbgrader's Validate is one of these: it must find an error, with its message, where an exercise is not written.
+    """
+    parent = getattr(get_ipython(), "parent_header", None)  # the request, where IPython runs in a kernel
+    return isinstance(parent, dict) and bool(parent.get("content", {}).get("allow_stdin"))
 
 
 def _exam_of(target: Any, namespace: MutableMapping[str, Any]) -> Exam:

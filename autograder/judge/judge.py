@@ -62,8 +62,11 @@ class Judge:
 
         taken = ready_made(source, self.chapter.earlier)
         if taken:
-            why = f"Your code uses {taken}, the course's ready-made solution.\nWrite {cell.exercise} yourself."
-            return self._remember(cell, Finding(wording.Message(why), "forbidden"), ())
+            why = wording.Message(
+                f"Your code uses {taken}, the course's ready-made solution.",
+                further=(f"Write {cell.exercise} yourself.",),
+            )
+            return self._remember(cell, Finding(why, "forbidden"), ())
         settled = self._settled.get((cell.exercise, cell.check))
         if settled and diagnosis.forbidden_in(exam, source) is None:
             return self._remember(cell, *settled)

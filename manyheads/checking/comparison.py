@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from ..calling.call import NOT_AN_ANSWER, Answer, Failure, Opaque, Value
 from ..calling.cause import agree
-from .divergence import Divergence
+from .divergence import Divergence, excerpt
 from .exam import SHAPES, Exam, Trial
 from .gradients import wrong_gradients
 
@@ -159,7 +160,7 @@ def _did_not_run(failure: Failure) -> Divergence:
     # torch raises the same exception for calls that it does not know: only the stub's own line means "unwritten".
     stub = "raise NotImplementedError" in failure.line or not failure.line
     if failure.kind == "NotImplementedError" and not failure.message and stub:
-        return Divergence("unsolved", "This one is not written yet: raise NotImplementedError() still stands there.")
+        return Divergence("unsolved", "This one is not written yet: raise NotImplementedError() is still there.")
     where = f"  in your line  {failure.line}" if failure.line else ""
     return Divergence("ran", "Your code stopped with an error.", "", f"{failure.kind}: {failure.message}", where)
 
@@ -270,6 +271,7 @@ def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iter
         f"{place} = {_number(expected[index])}" + (" exactly" if blocked else ""),
         f"{place} = {_number(got[index])}",
         f"{int((~close).sum())} of {close.numel()} entries differ{rounded}",
+        partial(excerpt, name, expected, got, close),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..calling.call import Call
-from .divergence import Divergence
+from .divergence import Divergence, Excerpt
 from .exam import Exam, Trial
 
 _WIDTH = 84  # characters of a line in a message
@@ -33,6 +33,7 @@ class Message:
         hint: what to do about that mistake.
         further: what else the answers or the lines of code show, a sentence or two each.
         note: with what the exercise was checked.
+        excerpt: numbers to draw. The text says what matters of them.
     """
 
     sentence: str
@@ -44,6 +45,7 @@ class Message:
     hint: str = ""
     further: tuple[str, ...] = ()
     note: str = ""
+    excerpt: Excerpt | None = None
 
     def __str__(self) -> str:
         lines = [self.sentence]
@@ -70,6 +72,7 @@ def message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | Non
         case=f"{trial.name}: {asked}" if asked and not unsolved else "",
         mistake=f"This is what comes out if you {mistake}." if mistake else "",
         hint=exam.hints[mistake] if mistake else "",
+        excerpt=None if conceals or divergence.excerpt is None else divergence.excerpt(),
     )
 
 
@@ -104,14 +107,19 @@ def failed_lines(title: str, message: str) -> list[str]:
     return [f"\x1b[1m{title}\x1b[0m", "", *message.splitlines()]
 
 
+def passed_title(exam: Exam, check: str) -> str:
+    """Return what passed, and in how many cases: "attention.outputs · 4 cases"."""
+    cases = "1 case" if len(exam.trials) == 1 else f"{len(exam.trials)} cases"
+    return f"{exam.exercise}.{check} · {cases}"
+
+
 def passed_line(exam: Exam, check: str, carried: Sequence[str] = ()) -> str:
     """Return the one line of a passed check.
 
     Args:
         carried: the exercises that stand-ins worked for, see `carried_sentence`.
     """
-    cases = "1 case" if len(exam.trials) == 1 else f"{len(exam.trials)} cases"
-    line = f"✓ {exam.exercise}.{check} · {cases}"
+    line = f"✓ {passed_title(exam, check)}"
     return f"{line}\n{carried_sentence(exam, carried)}" if carried else line
 
 

@@ -1,8 +1,8 @@
 """The course under the versions that Colab has: its wheel moves none of them, every notebook runs from that wheel.
 
-`make colab` makes the environment, `.venv-colab`, from requirements-colab.txt, and runs these tests. Here a second one is laid over it,
-and the set-up cell installs the course there as it does on Colab. The notebooks are driven by this environment's
-nbclient; only their kernel is that one's.
+`make colab` makes the environment, `.venv-colab`, from requirements-colab.txt, and runs these tests. Here a second one
+is laid over it, and the set-up cell installs the course there as it does on Colab. The notebooks are driven by this
+environment's nbclient; only their kernel is that one's.
 """
 
 from __future__ import annotations
@@ -22,12 +22,20 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from autograder.course.chapter import REPOSITORY_ROOT
-from autograder.course.chapter import Chapter
+from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 from autograder.course.home import read_home
-
 from tests.support.real_course import CHAPTERS, chapters
-from tests.support.run_notebook import NOT_COMPILED, assert_every_check_passed, cells_with_widgets, errors, is_graded, read_quicker, released, solved, streams
+from tests.support.run_notebook import (
+    NOT_COMPILED,
+    assert_every_check_passed,
+    cells_with_widgets,
+    errors,
+    is_graded,
+    read_quicker,
+    released,
+    solved,
+    streams,
+)
 from tests.support.wheel import build_wheel
 
 ENVIRONMENT = REPOSITORY_ROOT / ".venv-colab"

@@ -19,14 +19,12 @@ from playwright.sync_api import Locator, Page, expect
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.record import read_record
 from autograder.classroom.results import class_results
-from autograder.course.chapter import REPOSITORY_ROOT
-from autograder.course.chapter import Chapter
+from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 from autograder.outcomes import Outcome
-
-from tests.support.real_course import CHAPTERS, chapters
-from tests.support.toy import TOY, HandIn
 from tests.support.lab import jupyter_lab
+from tests.support.real_course import CHAPTERS, chapters
 from tests.support.run_notebook import NOT_COMPILED, assert_every_check_passed, cells_with_widgets, read_quicker, solved
+from tests.support.toy import TOY, HandIn
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -227,15 +225,39 @@ def test_the_extensions_are_there_and_no_news_pops_up(lab: Lab, page: Page) -> N
     page.locator(".jp-Notebook h1", has_text="1 · One head, by hand").wait_for()
 
 
-def test_a_failing_check_shows_its_message_alone(lab: Lab, page: Page) -> None:
-    page.goto(f"{lab.address}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
-    page.get_by_role("heading", name="1 · One head, by hand").wait_for()
+def test_checks_show_cards_and_what_is_not_written_is_no_error(lab: Lab, page: Page) -> None:
+    reference = CHAPTERS[0].reference
+    unscaled = reference["attention_scores"].replace(" / math.sqrt(", " / max(1, 0 * ")
+    assert unscaled != reference["attention_scores"]
+    stub = "def causal_mask(seq):\n    raise NotImplementedError()"
+    cells = [
+        CHAPTERS[0].imports,
+        reference["project"],
+        "check.shapes(project)",
+        stub,
+        "check.shapes(causal_mask)",
+        unscaled,
+        "check.outputs(attention_scores)",
+        "check.shapes(project)  # is not run: an error ends Run All Cells",
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)), metadata=kernel)
+    nbformat.write(notebook, lab.folder / "cards.ipynb")
+    page.goto(f"{lab.address}/lab/tree/cards.ipynb?reset")
     run_all(page)
-    shown = page.locator(".jp-OutputArea-output", has_text="✗ project.shapes").first
-    shown.get_by_text("not written yet").wait_for()
-    # Not inner_text: JupyterLab draws only what is in view. What white space it keeps is its own affair.
-    words = "✗ project.shapes This one is not written yet: raise NotImplementedError() still stands there."
-    assert "".join((shown.text_content() or "").split()) == words.replace(" ", "")
+
+    cards = page.locator(".jp-OutputArea-output [role=group]")
+    expect(cards).to_have_count(3)
+    passed, unwritten, wrong = cards.all()
+    expect(passed).to_contain_text("project.shapes · 2 cases · 1 point")
+    expect(unwritten).to_contain_text("This one is not written yet")
+    expect(wrong).to_contain_text("This is what comes out if you forgot to scale.")
+    expect(wrong.locator("table").nth(1)).to_contain_text("Expected scores[0, :, :]")
+    for card, colour in ((passed, "46, 160, 67"), (unwritten, "128, 128, 128"), (wrong, "210, 140, 0")):
+        assert card.evaluate("card => getComputedStyle(card).borderLeftColor") == f"rgb({colour})"
+    errors = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]')
+    expect(errors).to_have_count(1)
+    assert (errors.text_content() or "").strip() == "✗ attention_scores.outputs"
 
 
 @pytest.mark.sandbox

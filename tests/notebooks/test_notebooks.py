@@ -5,44 +5,17 @@ The solved ones run with Colab's versions in test_colab_versions.py, and in Jupy
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
-from nbformat import NotebookNode
 
-import manyheads.widgets
-from autograder.course.chapter import REPOSITORY_ROOT
 from autograder.course.chapter import Chapter
-
 from tests.support.real_course import CHAPTERS, chapters
+from tests.support.run_notebook import errors, is_graded, read_quicker, released, run, solved, streams
 
 pytestmark = pytest.mark.slow
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 
 
 @chapters

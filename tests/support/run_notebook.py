@@ -9,7 +9,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-import manyheads
+import manyheads.widgets
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 
 # What takes most of a lesson's time, and what stands in its place here. What the models learn in all their steps is
@@ -73,12 +73,12 @@ def is_graded(cell: NotebookNode) -> bool:
 
 
 def assert_every_check_passed(chapter: Chapter, notebook: NotebookNode) -> None:
-    """Assert that the solved `notebook`, which has been run, has no error, and a line from each check."""
+    """Assert that the solved `notebook`, which has been run, has no error, and a green card from each check."""
     for cell in notebook.cells:
         assert errors(cell) == [], cell.source
         assert streams(cell, "stderr") == "", cell.source
-    passed = [streams(cell, "stdout") for cell in notebook.cells if is_graded(cell)]
-    assert [line.split()[1] for line in passed] == [cell.marker for cell in chapter.graded_cells]
-    assert all(line.startswith("✓") and line.count("\n") == 1 for line in passed)
+    cards = [output.data for cell in notebook.cells if is_graded(cell) for output in cell.outputs]
+    assert [card["text/plain"].split()[:2] for card in cards] == [["✓", cell.marker] for cell in chapter.graded_cells]
+    assert all("\n" not in card["text/plain"] and "<div" in card["text/html"] for card in cards)
     [progress] = notebook.cells[-1].outputs
     assert "All of this chapter's exercises are done." in progress.data["text/plain"]

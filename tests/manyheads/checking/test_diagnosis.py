@@ -125,7 +125,7 @@ def test_each_divergence_is_found_at_its_stage(given: object, stage: str) -> Non
 def test_what_is_not_written_yet_is_told_in_a_sentence_without_a_case() -> None:
     finding = outputs(Answer(failure=Failure("NotImplementedError", "")))
     assert finding is not None
-    assert " ".join(str(finding.message).split()).endswith("raise NotImplementedError() still stands there.")
+    assert " ".join(str(finding.message).split()).endswith("raise NotImplementedError() is still there.")
     assert "a random matrix" not in str(finding.message)
 
 
