@@ -176,7 +176,7 @@ def test_a_mistake_is_named_with_its_hint_and_a_damaged_notebook_is_mended(
     ("files", "says"),
     [
         ({f"{TOY}.ipynb": "my homework"}, "'unreadable': the file is not JSON"),
-        ({"essay.pdf": "%PDF"}, "There is only: essay.pdf"),
+        ({"essay.pdf": "%PDF"}, "Found only: essay.pdf"),
         ({}, "No files were submitted"),
         ({"a.ipynb": "1", "b.ipynb": "2"}, "several notebooks"),
     ],

@@ -575,7 +575,7 @@ def test_repairs_travel_in_the_notebook_and_a_learners_own_are_overwritten() -> 
     assert stored_repairs(nbformat.reads(nbformat.writes(notebook), as_version=4)) == repairs
     assert stored_repairs(solved()) == ()
     assert from_json([{"kind": "of a later version", "cell": ""}]) == ()
-    assert sentences(repairs)[1].endswith("as they were handed out: alpha, beta.")
+    assert sentences(repairs)[1].endswith("restored from the release: alpha, beta.")
     assert sentences(Repair(repair.UNKNOWN, f"c{n}") for n in range(40))[0].endswith("c28, c29 and 10 more.")
     assert all(sentence in repairs_cell(repairs).source for sentence in sentences(repairs))
 

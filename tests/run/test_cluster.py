@@ -173,7 +173,7 @@ def test_a_run_whose_scheduler_is_lost_says_so_and_the_next_one_goes_on(
     started = start(1)
     with after(toy_class, 2, started.scheduler.kill), pytest.raises(Problem, match="was lost") as problem:
         grade(toy_class, TOY, workers=1, progress=False, scheduler=started.address)
-    assert "of 6 submissions of 00_rows were done, and are kept" in problem.value.__notes__[0]
+    assert "of 6 submissions of 00_rows are graded and saved" in problem.value.__notes__[0]
 
     run = grade(toy_class, TOY, workers=2, progress=False)
 
@@ -207,7 +207,7 @@ def test_a_worker_with_another_version_is_refused(
     address = start(1).address
     monkeypatch.setattr(cluster, "_version", lambda: "0.0.7")
     with (
-        pytest.raises(Problem, match=r"of the course, and this machine 0\.0\.7"),
+        pytest.raises(Problem, match=r"of the course; this machine has 0\.0\.7"),
         cluster.running(address, sandbox=False),
     ):
         pass

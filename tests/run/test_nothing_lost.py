@@ -52,7 +52,7 @@ def test_a_run_that_is_stopped_by_hand_says_what_was_done(tmp_path: Path, interr
     assert command.wait() == 130
     told = (tmp_path / "log").read_text()
     assert "Stopped." in told
-    assert "of 9 submissions of 00_rows were done, and are kept; the same command goes on with the rest." in told
+    assert "of 9 submissions of 00_rows are graded and saved; the same command continues with the rest." in told
     assert "Traceback" not in told
     grade(folder, TOY, workers=4, progress=False)
     assert {learner.outcome for learner in class_results(folder, TOY).learners} == {Outcome.GRADED}
@@ -131,9 +131,7 @@ def test_a_full_disk_stops_the_run_and_the_next_one_makes_it_good(tmp_path: Path
     told = str(full["told"])
     assert "No space left" in told or "disk is full" in told
     # Where not even the outcome can be written, the run ends; else those that could not be saved wait for the next.
-    assert (
-        "of 2 submissions of 00_rows were done, and are kept" in told if full["code"] == 2 else "needs review" in told
-    )
+    assert "of 2 submissions of 00_rows are graded and saved" in told if full["code"] == 2 else "needs review" in told
     assert "Traceback" not in told
     assert after["code"] == 0, after
     grade(original, TOY, workers=4, progress=False)

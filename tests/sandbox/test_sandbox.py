@@ -533,7 +533,7 @@ def test_a_folder_to_hide_is_hidden_even_inside_one_that_is_shown(tmp_path: Path
 
 def test_a_python_whose_folder_is_the_scratch_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.prefix", "/tmp")
-    with pytest.raises(Problem, match=r"this Python lies in /tmp itself"):
+    with pytest.raises(Problem, match=r"this Python is installed directly in /tmp"):
         sandbox.command("autograder.sandbox.inside.try_layers")
 
 
