@@ -130,7 +130,12 @@ def _scale_rows_last(notebook: NotebookNode) -> None:
 
 ATTACKS = (
     Attack("skip-by-tags", "keep the checks from running by tags", change=_tag_everything),
-    Attack("empty-checks", "hand the checks in without a test", change=_checks_without_a_test, told="put back"),
+    Attack(
+        "empty-checks",
+        "hand the checks in without a test",
+        change=_checks_without_a_test,
+        told="restored from the release",
+    ),
     Attack("checks-as-prose", "turn the checks into markdown", change=_checks_become_prose),
     Attack("more-points", "make its checks worth more, and add one", change=_more_points),
     Attack("outputs-of-a-pass", "hand in the outputs of checks that passed", change=_outputs_of_a_pass),
