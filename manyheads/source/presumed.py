@@ -13,6 +13,7 @@ from functools import lru_cache
 from .reached import reached
 
 _SIGNS = {
+    ast.Add: "+",
     ast.MatMult: "@",
     ast.Mult: "*",
     ast.Div: "/",

@@ -124,7 +124,7 @@ EXERCISE = Exercise(
             by="statistics.mean(taken)",
             hint="One call that something else interrupted moves the mean. The median does not care how slow the "
             "slowest call was.",
-            shown_by=("mean|fmean|sum|average",),
+            shown_by=("mean|fmean|sum|average|+",),
         ),
         Misconception(
             "added the times up",
@@ -206,7 +206,7 @@ EXERCISE = Exercise(
     return (time.perf_counter() - start) / repeats""",
             hint="That is the mean, and one slow call moves it. Time each call by itself, so that you can take the "
             "median.",
-            shown_by=("/", "no mean|fmean|sum|average|append"),
+            shown_by=("/", "no mean|fmean|sum|average|append|+"),
         ),
         Misconception(
             "asked for the processor's time",

@@ -529,3 +529,21 @@ def test_a_pretend_gpu_is_asked_what_a_real_one_is_asked() -> None:
         while not end.query():
             pass
         assert start.elapsed_time(end) == pytest.approx(5000, rel=1e-4)
+
+
+def test_who_times_each_call_and_adds_up_has_not_timed_all_of_them_together() -> None:
+    exam = all_exams()["time_on_device"]
+    source = (
+        "import time\nimport torch\n"
+        "def time_on_device(fn, device, warmup=3, repeats=20):\n"
+        "    wait = torch.cuda.synchronize if torch.device(device).type == 'cuda' else lambda: None\n"
+        "    for _ in range(warmup):\n        fn()\n    total = 0.0\n"
+        "    for _ in range(repeats):\n        wait()\n        start = time.perf_counter()\n        fn()\n"
+        "        wait()\n        total += time.perf_counter() - start\n    return total / repeats\n"
+    )
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    answers = [probe.run(scope["time_on_device"], trial.call, exam.probe) for trial in exam.trials]
+    finding = diagnosis.examine(exam, answers, "outputs", source)
+    assert finding is not None
+    assert finding.misconception == "took the mean"
