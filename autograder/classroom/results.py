@@ -39,6 +39,7 @@ class ExerciseResult:
             passed); "wrong"; "not written"; "none" if nothing was judged.
         misconceptions: the known mistakes named in its verdicts, each once.
         messages: the messages to the learner, one for each check that did not pass.
+        group: what its wrong answers have in common with others, if no known mistake was named; "" if unknown.
     """
 
     earned: float
@@ -46,6 +47,7 @@ class ExerciseResult:
     state: str
     misconceptions: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,7 @@ def _exercise(record: Record, exercise: str, points: float, earned: float) -> Ex
         state=_state(verdicts, failed),
         misconceptions=tuple(dict.fromkeys(v.misconception for v in failed if v.misconception)),
         messages=tuple(dict.fromkeys(verdict.message for verdict in failed)),
+        group=next((v.group for v in failed if v.group), "") if not any(v.misconception for v in failed) else "",
     )
 
 

@@ -169,6 +169,25 @@ def report(
 
 
 @app.command()
+def misconception(
+    folder: _Class,
+    assignment: Annotated[str, typer.Argument(help="The chapter.")],
+    exercise: Annotated[str | None, typer.Argument(help="The exercise; by default, all.")] = None,
+) -> None:
+    """Draft declarations of mistakes that a class made and that have no name yet, the most common first."""
+    from ..classroom.class_folder import open_class
+    from ..report.draft_misconception import drafts
+
+    opened, [name] = open_class(folder, [assignment])
+    found = drafts(opened, name, exercise)
+    if not found:
+        print("A known mistake explains every wrong answer.")
+        return
+    print(*found, sep="\n\n")
+    print("\nPut each into its exercise's file in solutions/, give it a name and a hint, and run: autograder build")
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make the class.")] = Path("demo-class"),
     workers: _Workers = _WORKERS,

@@ -96,6 +96,7 @@ class Judge:
             else clean(str(finding.message)),
             misconception=None if finding is None else finding.misconception,
             carried=carried,
+            group="" if finding is None else finding.message.group,
         )
         self.verdicts.append(verdict)
         return verdict

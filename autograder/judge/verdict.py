@@ -29,6 +29,7 @@ class Verdict:
         message: the message to the learner in the feedback.
         misconception: the known mistake that the answers show, or None.
         carried: exercises replaced by stand-ins, because the learner's own versions lost their points already.
+        group: a phrase that wrong answers of the same kind share, "" if nothing is known.
     """
 
     exercise: str
@@ -40,6 +41,7 @@ class Verdict:
     message: str
     misconception: str | None = None
     carried: tuple[str, ...] = ()
+    group: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as a dict for JSON."""

@@ -44,7 +44,7 @@ from .histogram import axis, histogram, number
 from .misunderstood import crossings, exercise_shares, pairs, solved
 from .score_changes import movement
 from .submissions_to_open import concerns
-from .wrong_code import UNRECOGNISED, CodeSample, code_samples, unrecognised
+from .wrong_code import CodeSample, code_samples, unrecognised
 
 REPORT, ANONYMOUS_REPORT = "report.html", "report-anonymous.html"
 _DIFFERS = '<span class="unseen">differs: </span>'
@@ -178,7 +178,6 @@ def _environment() -> Environment:
         "STATES": STATES,
         "BY_HAND": BY_HAND,
         "RESUBMITTED": RESUBMITTED,
-        "UNRECOGNISED": UNRECOGNISED,
         "axis": axis,
         "concerns": concerns,
         "crossings": crossings,

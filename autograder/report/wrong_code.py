@@ -15,7 +15,7 @@ import keyword
 import math
 import re
 import tokenize
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -28,11 +28,25 @@ from ..course.notebooks import EXERCISE_PREFIX
 from ..notebook.lines import lines_of
 from ..sandbox.bounded import BoundedProcess, OutOfBounds
 
-UNRECOGNISED = ""  # used as the mistake's name if no known mistake was recognised
 _MOST_LINES = 30
 _LONGEST_SOURCE = 20_000  # characters; limits the time for parsing
 _MAGIC = re.compile(r"^[ \t]*+[%!?].*$", re.MULTILINE)
 _REPLACED = "…"
+
+
+@dataclass(frozen=True)
+class Unrecognised:
+    """Wrong answers of one kind that no known mistake explains.
+
+    Args:
+        exercise: the exercise.
+        group: what the answers have in common, "" if nothing is known of them.
+        students: who gave them, sorted.
+    """
+
+    exercise: str
+    group: str
+    students: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,14 +73,14 @@ class CodeSample:
 
 
 def code_samples(folder: ClassFolder, results: ClassResults) -> dict[tuple[str, str], CodeSample]:
-    """Return the most common code by (exercise, mistake); the mistake is `UNRECOGNISED` if no known one fits."""
+    """Return the most common code by (exercise, mistake); if no known one fits, it is the answers' group."""
     chapter = folder.chapter(results.assignment)
     vocabulary = _vocabulary(chapter)
     written: dict[tuple[str, str], list[str]] = {}
     with BoundedProcess() as bounded:
         for learner in results.learners:
             wrong = {
-                exercise: result.misconceptions or (UNRECOGNISED,)
+                exercise: result.misconceptions or (result.group,)
                 for exercise, result in learner.exercises.items()
                 if result.state in (FAILED, PARTLY)
             }
@@ -245,11 +259,12 @@ def _words(sources: Iterable[str]) -> set[str]:
     return found
 
 
-def unrecognised(results: ClassResults) -> Mapping[str, tuple[str, ...]]:
-    """Return by exercise the students whose wrong answer no known mistake explains; the most students first."""
-    found: dict[str, list[str]] = {}
+def unrecognised(results: ClassResults) -> list[Unrecognised]:
+    """Return the wrong answers that no known mistake explains, by what they have in common; the most common first."""
+    found: dict[tuple[str, str], list[str]] = {}
     for learner in results.learners:
         for exercise, result in learner.exercises.items():
             if result.state in (FAILED, PARTLY) and not result.misconceptions:
-                found.setdefault(exercise, []).append(learner.student)
-    return {exercise: tuple(found[exercise]) for exercise in sorted(found, key=lambda name: -len(found[name]))}
+                found.setdefault((exercise, result.group), []).append(learner.student)
+    groups = [Unrecognised(exercise, group, tuple(students)) for (exercise, group), students in found.items()]
+    return sorted(groups, key=lambda one: -len(one.students))

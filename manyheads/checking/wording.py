@@ -32,6 +32,8 @@ class Message:
         mistake: the known mistake that gives exactly these answers, as a sentence.
         hint: what to do about that mistake.
         further: what else the answers or the lines of code show, a sentence or two each.
+        group: a phrase that wrong answers of the same kind share, for an instructor: "right up to the scores". It
+            contains nothing that a learner has written.
         note: with what the exercise was checked.
         excerpt: numbers to draw. The text says what matters of them.
     """
@@ -44,6 +46,7 @@ class Message:
     mistake: str = ""
     hint: str = ""
     further: tuple[str, ...] = ()
+    group: str = ""
     note: str = ""
     excerpt: Excerpt | None = None
 

@@ -14,7 +14,7 @@ from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.results import CLEAN, FAILED, UNSOLVED, ClassResults, ExerciseResult, LearnerResult
 from autograder.course.chapter import Chapter
 from autograder.outcomes import Outcome
-from autograder.report.wrong_code import UNRECOGNISED, _vocabulary, anonymous, code_samples
+from autograder.report.wrong_code import _vocabulary, anonymous, code_samples
 from tests.support.real_course import CHAPTERS
 from tests.support.toy import TOY, TOY_COURSE
 
@@ -148,11 +148,11 @@ def test_the_commonest_way_is_shown_with_how_many_wrote_it(graded: ClassFolder) 
     )
     results = ClassResults(TOY, "Rows", {"scale_rows": 3.0}, learners, ())
     samples = code_samples(graded, results)
-    assert set(samples) == {("scale_rows", "added the factors"), ("scale_rows", UNRECOGNISED)}
+    assert set(samples) == {("scale_rows", "added the factors"), ("scale_rows", "")}
     known = samples["scale_rows", "added the factors"]
     assert (known.wrote_it, known.of) == (2, 3)
     assert known.lines[-1] == "    return name_1 + factors[:, None]"
-    assert (samples["scale_rows", UNRECOGNISED].wrote_it, samples["scale_rows", UNRECOGNISED].of) == (1, 1)
+    assert (samples["scale_rows", ""].wrote_it, samples["scale_rows", ""].of) == (1, 1)
 
 
 def test_the_lines_that_the_reference_does_not_have_are_marked_where_most_are_the_same(graded: ClassFolder) -> None:
