@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from autograder.outcomes import Outcome
 
 TOY = "00_rows"
+TOO_LONG = "ran longer|its time limit"  # of all cells together, or of one that no interrupt stops
 
 # The toy chapter has three exercises of 3 points: scale_rows, row_sums and RowLayer, each 1 for the shapes and 2 for
 # the numbers. This one computes something of the right shape, and the wrong numbers: 1 point, honestly earned.
@@ -31,7 +32,7 @@ class Attack:
         change: what else is done to the notebook before it is handed in.
         outcome: how it must end.
         score: the points that it has earned. None where there must be no grade at all.
-        told: words that the instructor must find in the record: its reason, its repairs or what the learner is told.
+        told: a pattern of words that the instructor must find in the record: its reason, its repairs or what the learner is told.
         chapter: which notebook it is.
         student: whose it is; the name, unless the id itself is the attack.
         put: puts something else where the notebook is expected, and gets that path.

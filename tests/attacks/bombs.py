@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograder.outcomes import Outcome
 
-from .attack import ONE_POINT, WRONG, Attack
+from .attack import ONE_POINT, TOO_LONG, WRONG, Attack
 
 _FORKS = """
 import os, time
@@ -137,11 +137,18 @@ ATTACKS = (
         ONE_POINT,
         last=_GIGABYTES,
         outcome=Outcome.TIMEOUT,
-        told="ran ",
+        told=TOO_LONG,
     ),
-    Attack("endless-lines", "print for ever", ONE_POINT, last=_LINES, outcome=Outcome.TIMEOUT, told="ran "),
+    Attack(
+        "endless-lines",
+        "print for ever",
+        ONE_POINT,
+        last=_LINES,
+        outcome=Outcome.TIMEOUT,
+        told=TOO_LONG,
+    ),
     *(
-        Attack(f"endless-{name}", tries, ONE_POINT, last=last, outcome=Outcome.TIMEOUT, told="ran ")
+        Attack(f"endless-{name}", tries, ONE_POINT, last=last, outcome=Outcome.TIMEOUT, told=TOO_LONG)
         for name, tries, last in (
             ("displays", "fill the grader's memory with all that it shows", _DISPLAYS),
             ("large-displays", "fill the grader's memory with messages as large as may be", _LARGE_DISPLAYS),
@@ -155,7 +162,12 @@ ATTACKS = (
     ),
     Attack("few-large-displays", "fill the grader's memory and be done in time", ONE_POINT, last=_FEW_LARGE_DISPLAYS),
     Attack(
-        "endless-updates", "update a display for ever", ONE_POINT, last=_UPDATES, outcome=Outcome.TIMEOUT, told="ran "
+        "endless-updates",
+        "update a display for ever",
+        ONE_POINT,
+        last=_UPDATES,
+        outcome=Outcome.TIMEOUT,
+        told=TOO_LONG,
     ),
     Attack(
         "huge-message",
@@ -173,7 +185,7 @@ ATTACKS = (
         ONE_POINT,
         last=_CPU,
         outcome=Outcome.TIMEOUT,
-        told="ran ",
+        told=TOO_LONG,
     ),
     Attack("huge-error", "raise an error of 4 MB", ONE_POINT, last=_ERRORS),
     Attack(
@@ -191,6 +203,6 @@ ATTACKS = (
         writes={"scale_rows": WRONG.replace("return x * 2", "while True: pass")},
         outcome=Outcome.TIMEOUT,
         score=0,
-        told="ran ",
+        told=TOO_LONG,
     ),
 )

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.outcomes import Outcome
 
-from .attack import ONE_POINT, TOY, Attack
+from .attack import ONE_POINT, TOO_LONG, TOY, Attack
 
 NEIGHBOUR = "a-honest"  # somebody else, with full marks
 
@@ -247,7 +247,7 @@ ATTACKS = (
         ONE_POINT,
         change=_crashing_sources,
         outcome=Outcome.TIMEOUT,
-        told="ran ",
+        told=TOO_LONG,
     ),
     Attack(
         "crashing-names",
@@ -255,7 +255,7 @@ ATTACKS = (
         ONE_POINT,
         change=_crashing_names,
         outcome=Outcome.TIMEOUT,
-        told="ran ",
+        told=TOO_LONG,
     ),
     Attack("odd-metadata", "send metadata that means something elsewhere", ONE_POINT, change=_odd_metadata),
     Attack(

@@ -95,17 +95,25 @@ _REAL = (
 
 # The course's own stand-ins, meant for chapters that build on these exercises.
 _READY_MADE = (
-    ("ready-made", "attention ready-made", "from manyheads.earlier import attention as ready\n"),
+    (
+        "ready-made",
+        "uses attention, the course's ready-made",
+        "from manyheads.earlier import attention as ready\n",
+    ),
     (
         "ready-made-by-module",
-        "manyheads.earlier ready-made",
+        "uses manyheads.earlier, the course's ready-made",
         "import manyheads.earlier\nready = getattr(manyheads.earlier, 'atten' + 'tion')\n",
     ),
 )
 
 # What a later chapter builds does more than this one's exercises ask for, and may use what this one forbids.
 _LATER = (
-    ("later-ready-made", "fast_attention ready-made", "from manyheads.earlier import fast_attention as later\n"),
+    (
+        "later-ready-made",
+        "uses fast_attention, the course's ready-made",
+        "from manyheads.earlier import fast_attention as later\n",
+    ),
     (
         "later-by-another-name",
         "NameError",
@@ -194,7 +202,7 @@ ATTACKS = (
             writes={"scale_rows": f"def scale_rows(x, factors):\n    {body}\n"},
             first=_KEEPS,
             score=0,
-            told="that this exercise forbids" if name == "left-and-entered" else "uses diag",
+            told="uses diag|hides calls that this exercise forbids",
         )
         for name, body in _KEPT
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograder.outcomes import Outcome
 
-from .attack import ONE_POINT, WRONG, Attack
+from .attack import ONE_POINT, TOO_LONG, WRONG, Attack
 
 _DEAF = """
 import signal, time
@@ -135,7 +135,7 @@ ATTACKS = (
         ONE_POINT,
         last=_signal("os.kill(os.getpid(), WHAT)", "SIGSTOP"),
         outcome=Outcome.TIMEOUT,
-        told="ran ",
+        told=TOO_LONG,
     ),
     # Its parent is out of its sight, with 0 for a number; to a signal, 0 is the sender's own group.
     Attack(
@@ -152,7 +152,7 @@ ATTACKS = (
         ONE_POINT,
         last=_signal("os.kill(os.getppid(), WHAT)", "SIGSTOP"),
         outcome=Outcome.TIMEOUT,
-        told="ran ",
+        told=TOO_LONG,
     ),
     Attack("kills-its-init", "kill the first process", ONE_POINT, last=_signal("os.kill(1, WHAT)", "SIGKILL")),
     Attack("stops-its-init", "stop the first process", ONE_POINT, last=_signal("os.kill(1, WHAT)", "SIGSTOP")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from autograder.outcomes import Outcome
@@ -30,7 +32,7 @@ def test_the_instructor_is_told(attacked: Graded, attack: Attack) -> None:
     record = attacked.record(attack)
     told = [record.reason, *sentences(record.repairs)]
     told += [verdict.message for verdict in record.verdicts]
-    assert any(attack.told in " ".join(text.split()) for text in told), told
+    assert any(re.search(attack.told, " ".join(text.split())) for text in told), told
 
 
 def test_no_other_file_changed(attacked: Graded) -> None:
