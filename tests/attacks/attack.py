@@ -32,7 +32,8 @@ class Attack:
         change: what else is done to the notebook before it is handed in.
         outcome: how it must end.
         score: the points that it has earned. None where there must be no grade at all.
-        told: a pattern of words that the instructor must find in the record: its reason, its repairs or what the learner is told.
+        told: a pattern of words that the instructor must find in the record: its reason, its repairs, or what the
+            learner is told.
         chapter: which notebook it is.
         student: whose it is; the name, unless the id itself is the attack.
         put: puts something else where the notebook is expected, and gets that path.
