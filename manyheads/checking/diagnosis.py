@@ -17,12 +17,14 @@ from . import wording
 from .comparison import Divergence, first_divergence, same
 from .exam import CHECKS, OUTPUTS, SHAPES, Exam, Trial, foundations
 from .nothing_computed import depends_on_nothing, nothing_computed
+from .relations import explain
 from .wording import Message
 
 # Carries out an exam's calls next to the learner's code, with stand-ins (source by name) in place, and returns the
 # answers: one a trial, whatever happens there.
 Ask = Callable[[Exam, Mapping[str, str]], Sequence[Answer]]
 
+_EXPLAINED = ("type", "count", "shape", "finite", "values")  # stages at which there is something to look at
 _LONGEST_NAME = 100  # characters
 
 
@@ -47,17 +49,25 @@ def examine(exam: Exam, answers: Sequence[Answer], check: str, source: str = "")
     Args:
         source: what the learner wrote. A mistake whose name or hint presumes how the code looks is not named without.
     """
+    wrong = _first_wrong(exam, answers, check)
+    return None if wrong is None else _finding(exam, answers, *wrong, source)
+
+
+def _first_wrong(exam: Exam, answers: Sequence[Answer], check: str) -> tuple[Trial, Divergence] | None:
+    """Return the first case that fails `check`, and where it departs."""
     for trial, given in zip(exam.trials, answers, strict=True):
         divergence = first_divergence(exam, trial, given, check)
         if divergence is not None:
-            return _finding(exam, answers, trial, divergence, source)
-    empty = nothing_computed(exam, answers) if check == SHAPES else None
-    return None if empty is None else _finding(exam, answers, *empty, source)
+            return trial, divergence
+    return nothing_computed(exam, answers) if check == SHAPES else None
 
 
 def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Divergence, source: str) -> Finding:
     mistake = _known_mistake(exam, answers, trial, source)
-    return Finding(wording.message(exam, trial, divergence, mistake), divergence.stage, mistake)
+    said = wording.message(exam, trial, divergence, mistake)
+    if mistake is None and divergence.stage in _EXPLAINED:
+        said = replace(said, further=explain(exam, answers, trial))
+    return Finding(said, divergence.stage, mistake)
 
 
 def decide(
@@ -81,7 +91,7 @@ def decide(
         if used:
             return _forbidden(exam, used)
         finding = examine(exam, answers, check, source)
-        if finding is None and check == SHAPES and examine(exam, answers, OUTPUTS) is not None:
+        if finding is None and check == SHAPES and _first_wrong(exam, answers, OUTPUTS) is not None:
             nothing = depends_on_nothing(exam, answers, lambda again: ask(again, stand_ins))
             finding = None if nothing is None else _finding(exam, answers, *nothing, source)
         return finding
@@ -107,7 +117,7 @@ def decide(
 
 def fails(exam: Exam, answers: Sequence[Answer]) -> bool:
     """Return whether `answers` fail any of the exercise's checks."""
-    return any(examine(exam, answers, check) is not None for check in CHECKS)
+    return any(_first_wrong(exam, answers, check) is not None for check in CHECKS)
 
 
 def forbidden_in(exam: Exam, source: str) -> Finding | None:

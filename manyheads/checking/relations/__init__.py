@@ -1,0 +1,106 @@
+"""Explains a wrong answer from its own numbers: what they have to do with the right ones, over all cases.
+
+`diagnosis.py` asks where no known mistake gives these answers. Each module of this package knows one kind of relation,
+and says of a case which facts hold there. A fact is told if it holds in every case that departs in the same way, and
+in one of them of enough numbers for it to be no coincidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ...calling.call import Answer
+from ..comparison import first_divergence
+from ..exam import OUTPUTS, Exam, Trial
+from . import arrangements, counts, factors, parts, reductions, shapes, terms
+from .compared import Compared, Fact, compared, departs
+from .named_parts import what_is_held
+from .whole import told_apart
+
+__all__ = ["explain"]
+
+_OF_NUMBERS = (terms.facts, factors.facts, reductions.facts, arrangements.facts, parts.facts, counts.facts)
+_FEW = 3  # wrong cases of a single number each that make a relation no coincidence
+
+
+def explain(exam: Exam, answers: Sequence[Answer], shown: Trial) -> tuple[str, ...]:
+    """Return what wrong answers have to do with the right ones, in a sentence or two each; () where nothing is certain.
+
+    Args:
+        answers: one for each of the exam's trials.
+        shown: the case that the learner is shown. The output that is wrong there is explained if it can be, else
+            another one that is wrong, too.
+    """
+    if exam.conceals:
+        return ()
+    trials = list(zip(exam.trials, answers, strict=True))
+    label = next((case.label for trial, given in trials if trial is shown for case in compared(exam, trial, given)
+                  if departs(case) or shapes.wrong_shape(case)), "")  # fmt: skip
+    values = _shared([list(shapes.facts_of_values(exam, trial, given)) for trial, given in trials
+                      if _is_of_another_kind(exam, trial, given)], 1)  # fmt: skip
+    if values is not None:
+        return (values.sentence,)
+    cases = [list(compared(exam, trial, given)) for trial, given in trials]
+    labels = dict.fromkeys(case.label for outputs in cases for case in outputs)
+    found: list[tuple[int, Fact]] = []
+    for name in labels:
+        these = [case for outputs in cases for case in outputs if case.label == name]
+        misshapen = [case for case in these if shapes.wrong_shape(case)]
+        # Where a shape is wrong in one case, numbers that are wrong in another are not the point.
+        fact = _best(misshapen, (shapes.facts,)) if misshapen else _best(list(filter(departs, these)), _OF_NUMBERS)
+        if fact is not None:
+            found.append((fact.rank + (0 if name == label or not label else 3), fact))
+    held = what_is_held([outputs for outputs in cases if any(map(departs, outputs))])
+    if held:
+        return (held,)
+    if found:
+        return (min(found, key=lambda one: one[0])[1].sentence,)
+    apart = _of_cases(exam, trials)
+    return (apart,) if apart else ()
+
+
+def _best(wrong: Sequence[Compared], finders: Iterable[Callable[[Compared], Iterable[Fact]]]) -> Fact | None:
+    """Return the most specific fact that holds in all these cases and is supported by one."""
+    if not wrong:
+        return None
+    facts = [[fact for find in finders for fact in find(case)] for case in wrong]
+    return _shared(facts, _FEW if all(isinstance(case.right, (int, float)) for case in wrong) else None)
+
+
+def _shared(facts: Sequence[Sequence[Fact]], enough: int | None) -> Fact | None:
+    """Return the fact of lowest rank that all lists have. `enough` lists support it even if it is weak in each."""
+    if not facts:
+        return None
+    best: Fact | None = None
+    for fact in facts[0]:
+        same = [next((other for other in others if other == fact), None) for others in facts]
+        holds = [other for other in same if other is not None]
+        strong = next((other for other in holds if not other.weak), None)
+        if len(holds) < len(facts) or (strong is None and (enough is None or len(facts) < enough)):
+            continue
+        said = strong or fact
+        if best is None or said.rank < best.rank:
+            best = said
+    return best
+
+
+def _is_of_another_kind(exam: Exam, trial: Trial, given: Answer) -> bool:
+    """Return whether the values that came are not built like the right ones."""
+    if given.failure is not None or trial.right.failure is not None:
+        return False
+    outputs = list(compared(exam, trial, given))
+    return not outputs or any(shapes.wrong_shape(case) or type(case.right) is not type(case.given) for case in outputs)
+
+
+def _of_cases(exam: Exam, trials: Sequence[tuple[Trial, Answer]]) -> str:
+    """Return which cases are wrong and which are right, where what they were asked tells them apart."""
+    wrong: list[Trial] = []
+    right: list[Trial] = []
+    for trial, given in trials:
+        if first_divergence(exam, trial, given, OUTPUTS) is None:
+            right.append(trial)
+        elif given.failure is not None:
+            return ""
+        else:
+            wrong.append(trial)
+    return told_apart(wrong, right)

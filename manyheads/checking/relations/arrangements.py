@@ -1,0 +1,93 @@
+"""Finds that a wrong answer holds the right numbers in other places: dimensions swapped, read in another order, turned
+round, moved by one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from .compared import Compared, Fact
+
+_MOST_DIMENSIONS = 5
+
+
+def facts(case: Compared) -> Iterator[Fact]:
+    """Yield where the right numbers are, in a wrong answer of the right shape."""
+    if case.pair is None:
+        return
+    right, given = case.pair
+    if not given.isfinite().all() or right.numel() < 2 or not case.agree(_sorted(right), _sorted(given)):
+        return
+    weak = not case.enough if not case.is_boolean else right.numel() < 9 or len(right.unique()) < 2
+    label = case.label
+    for key, rank, sentence, moved in _moved(case, right):
+        if moved.shape == given.shape and case.agree(given, moved):
+            yield Fact(("moved", *key), rank, f"{label} holds the right numbers in other places: {sentence}.", weak)
+    if not case.is_boolean:
+        yield Fact(("same numbers",), 56, f"{label} holds the right numbers, and all of them, in other places.", weak)
+
+
+def _sorted(numbers: Tensor) -> Tensor:
+    return numbers.flatten().sort().values
+
+
+def _moved(case: Compared, right: Tensor) -> Iterator[tuple[tuple[object, ...], int, str, Tensor]]:
+    """Yield (key, rank, how in words, the right numbers moved that way)."""
+    if right.ndim > 1 and right.shape[-1] == right.shape[-2]:
+        yield ("transposed",), 16, "its last two dimensions are swapped", right.transpose(-2, -1)
+    for axis in range(-right.ndim, 0):
+        size, item = right.shape[axis], case.item(axis)
+        if size < 2:
+            continue
+        yield ("flipped", axis), 17, f"the {item}s are in reverse order", right.flip(axis)
+        if size > 2:
+            for step, way in ((1, "later"), (-1, "earlier")):
+                told = f"every {item} is one place {way} than it should be"
+                yield ("rolled", axis, step), 17, told, right.roll(step, axis)
+    names, factors = _refined(case, right)
+    if 1 < len(factors) <= _MOST_DIMENSIONS and right.numel() < 10**5:
+        yield from _read_otherwise(names, right.reshape(factors), right.shape)
+
+
+def _refined(case: Compared, right: Tensor) -> tuple[list[str], list[int]]:
+    """Return the dimensions of the right output by name and size, d_model taken apart into heads and their features."""
+    names: list[str] = []
+    factors: list[int] = []
+    heads, width = case.sizes.get("num_heads", 0), case.sizes.get("d_head", 0)
+    for axis, size in enumerate(right.shape):
+        if size == heads * width and heads > 1 and width > 1:
+            names += ["num_heads", "d_head"]
+            factors += [heads, width]
+        elif right.ndim == 3 and axis == 2 and "num_heads" not in case.trial.sizes:  # as with one head
+            names += ["num_heads", "d_head"]
+            factors += [1, size]
+        else:
+            names.append(case.dimension(axis))
+            factors.append(size)
+    return names, factors
+
+
+def _read_otherwise(
+    names: list[str], right: Tensor, shape: torch.Size
+) -> Iterator[tuple[tuple[object, ...], int, str, Tensor]]:
+    """Yield the right numbers in every order of their dimensions, viewed in the shape that is asked for."""
+    axes = range(right.ndim)
+    for order in itertools.permutations(axes):
+        if list(order) == list(axes):
+            continue
+        listed = ", ".join(names[axis] for axis in order)
+        told = f"they lie in the order of ({listed}), viewed in the shape that is asked for. A view swaps no dimensions"
+        yield ("order", *(axis - right.ndim for axis in order)), 18, told, right.permute(order).reshape(shape)
+    for first, second in itertools.permutations(axes, 2):
+        # Taken together as one dimension and cut again with the sizes the other way round: interleaved.
+        rest = [axis for axis in axes if axis not in (first, second)]
+        at_the_end = right.permute(*rest, first, second)
+        n, m = at_the_end.shape[-2:]
+        cut = at_the_end.reshape(*at_the_end.shape[:-2], m, n).transpose(-2, -1)
+        back = [*rest, first, second]
+        moved = cut.permute([back.index(axis) for axis in axes]).reshape(shape)
+        told = f"{names[first]} and {names[second]} are interleaved, so that what should lie side by side is spread out"
+        yield ("interleaved", first - right.ndim, second - right.ndim), 19, told, moved

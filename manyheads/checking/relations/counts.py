@@ -1,0 +1,74 @@
+"""Finds by what product of the case's sizes a wrong count differs from the right one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+from .compared import Compared, Fact
+from .factors import expressions
+
+_LARGEST_POWER = 3  # of one size in a product
+_MOST_SIZES = 4  # different ones in a product
+_LARGEST = 10**18
+_LEADING = (1, 2, 3, 4, 6, 8)
+
+
+def facts(case: Compared) -> Iterator[Fact]:
+    """Yield what a wrong number differs from the right one by. All are weak: one case proves nothing."""
+    right, given = case.right, case.given
+    if isinstance(right, bool) or isinstance(given, bool):
+        return
+    if not isinstance(right, (int, float)) or not isinstance(given, (int, float)):
+        return
+    if not 0 <= max(abs(right), abs(given)) <= _LARGEST or given != given:
+        return
+    if given == 0:
+        yield Fact(("constant", 0), 19, f"{case.label} is 0.", True)
+        return
+    if right == 0:
+        return
+    factor = given / right
+    if abs(factor + 1) < 1e-9:
+        yield Fact(("factor", -1), 14, f"{case.label} has the wrong sign.", True)
+    for text, value in [*expressions(case.sizes), *_products(case)]:
+        for inverse in (False, True):
+            wanted = 1 / value if inverse else value
+            if text.startswith("1/") or abs(factor - wanted) > 1e-7 * abs(wanted):
+                continue
+            times = "too small: the right one divided by" if inverse else "too large: the right one times"
+            rank = 15 + text.count("·")
+            yield Fact(("factor", text, inverse), rank, f"{case.label} is {times} {text}.", True)
+    ratio = Fraction(factor).limit_denominator(12)
+    if ratio not in (0, 1) and abs(ratio - factor) < 1e-9 * abs(factor):
+        told = f"{ratio.numerator}/{ratio.denominator}" if ratio.denominator > 1 else f"{ratio.numerator}"
+        yield Fact(
+            ("factor", told), 25, f"{case.label} is the right one times {told}, in every case that is wrong.", True
+        )
+    if isinstance(right, int) and given == int(given):
+        difference = int(given) - right
+        way = "large" if difference > 0 else "small"
+        if difference:
+            yield Fact(("offset", difference), 22, f"{case.label} is too {way} by {abs(difference):,}.", True)
+        for text, value in _products(case):
+            for leading in _LEADING:
+                if abs(difference) == leading * value:
+                    told = f"{leading} · {text}" if leading > 1 else text
+                    yield Fact(
+                        ("offset", told, way), 16 + text.count("·"), f"{case.label} is too {way} by {told}.", True
+                    )
+
+
+def _products(case: Compared) -> Iterator[tuple[str, int]]:
+    """Yield (text, value) for the products of a case's sizes, "batch · seq² · d_model"."""
+    asked = {**(case.trial.call.init or {}), **case.trial.call.inputs}
+    sizes = {name: value for name, value in asked.items() if type(value) is int and value > 0}
+    if "num_heads" in sizes and "d_model" in sizes:
+        sizes["d_head"] = case.sizes.get("d_head", 0) or sizes["d_model"] // sizes["num_heads"]
+    for powers in itertools.product(range(_LARGEST_POWER + 1), repeat=min(len(sizes), 5)):
+        used = [(name, power) for name, power in zip(sizes, powers, strict=False) if power]
+        if 0 < len(used) <= _MOST_SIZES and sum(powers) <= _MOST_SIZES:
+            text = " · ".join(name + {1: "", 2: "²", 3: "³"}[power] for name, power in used)
+            yield text, math.prod(sizes[name] ** power for name, power in used)

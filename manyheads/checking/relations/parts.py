@@ -1,0 +1,106 @@
+"""Finds the part of a wrong answer that is right: rows, heads, sentences, what a mask blocks or lets through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from .compared import Compared, Fact, telling
+
+
+def facts(case: Compared) -> Iterator[Fact]:
+    """Yield for each region that holds all wrong entries that the rest is right."""
+    if case.pair is None:
+        return
+    right, given = case.pair
+    wrong = case.wrong_places()
+    nans = given.isnan()
+    if nans.any() and right.isfinite().all():
+        yield from _not_numbers(case, nans)
+    if wrong.all() or (given == given.flatten()[0]).all():
+        return
+    for key, rank, sentence, region in _regions(case, right):
+        if region.all() or not region.any() or (wrong & ~region).any():
+            continue
+        rest = right[~region]
+        # A region that is mostly right says little of where the mistake is.
+        mostly = (wrong & region).sum().item() * 2 >= region.sum().item()
+        told = sentence if sentence.endswith(".") else f"{case.label} is right everywhere but {sentence}."
+        yield Fact(("right but for", key), rank + (0 if mostly else 8), told, not telling(rest, case.is_boolean))
+
+
+def _not_numbers(case: Compared, nans: Tensor) -> Iterator[Fact]:
+    mask = mask_of(case)
+    blocked = None if mask is None else _rows(case, ~mask.any(-1), nans.shape)
+    if blocked is not None and blocked.any() and torch.equal(nans, blocked.expand(nans.shape)):
+        yield Fact(
+            ("nan", "blocked rows"), 12,
+            f"{case.label} is NaN exactly where the mask blocks every key of a query: such a row divides 0 by 0.",
+        )  # fmt: skip
+    elif nans.all():
+        yield Fact(("nan", "all"), 30, f"Every number of {case.label} is NaN.")
+
+
+def mask_of(case: Compared) -> Tensor | None:
+    """Return the mask of the call, True where a query may attend, or None."""
+    mask = case.trial.call.inputs.get("mask")
+    if isinstance(mask, Tensor) and mask.dtype == torch.bool and mask.ndim >= 1:
+        return mask
+    return None
+
+
+def _rows(case: Compared, rows: Tensor, shape: torch.Size) -> Tensor | None:
+    """Return which entries lie in `rows` (…, seq_q) of an output (…, seq_q, anything), None where they do not fit."""
+    tries = [rows[..., None]]
+    if rows.ndim > 1 and rows.shape[-2] == 1 and len(shape) == rows.ndim:
+        tries.append(rows.squeeze(-2)[..., None])  # (batch, 1, seq_q): without heads
+    for region in tries:
+        try:
+            fits = region.shape[-2] == shape[-2] if len(shape) > 1 else False
+            return region.expand(shape) if fits else None
+        except RuntimeError:
+            continue
+    return None
+
+
+def _regions(case: Compared, right: Tensor) -> Iterator[tuple[object, int, str, Tensor]]:
+    """Yield (key, rank, where in words or a whole sentence, which entries): all regions that have a name."""
+    shape = right.shape
+    for axis in range(-right.ndim, 0):
+        size = shape[axis]
+        if size < 2:
+            continue
+        item = case.item(axis)
+        index = torch.arange(size).view([-1 if place == axis else 1 for place in range(-right.ndim, 0)])
+        for name, place in (("first", 0), ("last", size - 1)):
+            only = (index == place).expand(shape)
+            yield (axis, name), 30, f"in the {name} {item}", only
+            only = (index == place).expand(shape)
+            yield (axis, name), 30, f"in the {name} {item}", only
+            told = f"In {case.label}, the {name} {item} is right, and others are not."
+            yield (axis, "not", name), 31, told, ~only
+    if right.ndim > 1 and shape[-1] == shape[-2] and shape[-1] > 2:
+        square = torch.ones(shape, dtype=torch.bool)
+        yield "diagonal", 26, "on the diagonal", square.tril() & square.triu()
+        yield "above", 28, "above the diagonal", square.triu(1)
+        yield "below", 28, "below the diagonal", square.tril(-1)
+        yield "above or on", 29, "on and above the diagonal", square.triu()
+        yield "below or on", 29, "on and below the diagonal", square.tril()
+    mask = mask_of(case)
+    if mask is None:
+        return
+    rows = _rows(case, ~mask.any(-1), shape)
+    if rows is not None:
+        yield "blocked rows", 24, "for queries of which the mask blocks every key", rows
+    rows = _rows(case, ~mask.all(-1), shape)
+    if rows is not None:
+        yield "touched rows", 33, "for queries of which the mask blocks some key", rows
+    if mask.ndim > 1 and right.ndim > 1 and mask.shape[-1] == shape[-1] and mask.shape[-2] in (1, shape[-2]):
+        try:
+            places = mask.expand(shape)
+        except RuntimeError:
+            return
+        yield "blocked", 25, "in the places that the mask blocks", ~places
+        yield "open", 27, "in the places that the mask leaves open", places

@@ -1,0 +1,226 @@
+"""What a check says of a wrong answer's own numbers is true, and is said where it holds."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from manyheads.calling.call import Answer, Call
+from manyheads.checking.exam import Exam, Trial
+from manyheads.checking.relations import explain
+
+SIZES = [
+    {"batch": 5, "num_heads": 3, "seq": 4},
+    {"batch": 4, "num_heads": 6, "seq": 7},
+    {"batch": 7, "num_heads": 2, "seq": 3},
+]
+
+
+def exam_of(rights: list[Tensor], sizes: list[dict[str, int]], **asked: list[object]) -> Exam:
+    """Return an exam with one case for each right answer."""
+    trials = tuple(
+        Trial(f"case {n}", sizes[n], Call({name: values[n] for name, values in asked.items()}), Answer(right), {})
+        for n, right in enumerate(rights)
+    )
+    return Exam("made_up", ("output",), trials, {})
+
+
+def said(exam: Exam, givens: list[Tensor]) -> str:
+    return " ".join(explain(exam, [Answer(given) for given in givens], exam.trials[0]))
+
+
+def drawn(seed: int, sizes: list[dict[str, int]] = SIZES) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(*each.values(), generator=generator) for each in sizes]
+
+
+def weights(seed: int) -> list[Tensor]:
+    return [torch.cat([x, x.sum(-1, keepdim=True)], -1).softmax(-1) for x in drawn(seed)]
+
+
+# How a right answer is spoilt, by what must be said of it: all of it is true by how it is made.
+SPOILT: dict[str, Callable[[Tensor, dict[str, int]], Tensor]] = {
+    "Every number of output is the right one times √seq.": lambda x, of: x * math.sqrt(of["seq"]),
+    "Every number of output is the right one divided by batch.": lambda x, of: x / of["batch"],
+    "Every number of output is the right one times 0.37.": lambda x, of: x * 0.37,
+    "Every number of output is the right one with the opposite sign.": lambda x, of: -x,
+    "Every number of output is the right one, too small by 0.25.": lambda x, of: x - 0.25,
+    "Every number of output is the square of the right one.": lambda x, of: x.square(),
+    "output is the softmax of the right numbers, over its last dimension.": lambda x, of: x.softmax(-1),
+    "Every number of output is 0.": lambda x, of: torch.zeros_like(x),
+    "Every number of output is NaN.": lambda x, of: x * math.nan,
+    "In output, the first head is right, and others are not.": (
+        lambda x, of: torch.cat([x[:, :1], x[:, 1:] + x[:, :1]], 1)
+    ),
+    "output is right everywhere but in the last sentence.": lambda x, of: torch.cat([x[:-1], x[-1:].sin()]),
+    "output holds the right numbers in other places: the heads are in reverse order.": lambda x, of: x.flip(1),
+    "output holds the right numbers in other places: every word is one place later than it should be.": (
+        lambda x, of: x.roll(1, -1)
+    ),
+    "output holds the right numbers in other places: they lie in the order of (num_heads, batch, seq), viewed in the "
+    "shape that is asked for. A view swaps no dimensions.": lambda x, of: x.transpose(0, 1).reshape(x.shape),
+    "output has the right numbers, with its dimensions in the order (num_heads, batch, seq); asked for is (batch, "
+    "num_heads, seq).": lambda x, of: x.transpose(0, 1),
+    "output has one dimension too many: their mean over dimension 1 is what is asked for.": (
+        lambda x, of: torch.stack([x - 1, x + 1, x - 2, x + 2], 1)
+    ),
+    "output lacks num_heads: the right numbers are averaged over num_heads.": lambda x, of: x.mean(1),
+    "output holds the right numbers in the precision of bfloat16 only: somewhere they were rounded to it.": (
+        lambda x, of: x.bfloat16().float()
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", SPOILT)
+def test_a_relation_that_holds_in_all_cases_is_said(sentence: str) -> None:
+    for seed in range(3):
+        rights = drawn(seed)
+        spoilt = [SPOILT[sentence](right, of) for right, of in zip(rights, SIZES, strict=True)]
+        assert said(exam_of(rights, SIZES), spoilt) == sentence
+
+
+@pytest.mark.parametrize("sentence", SPOILT)
+def test_one_case_that_contradicts_it_keeps_a_relation_unsaid(sentence: str) -> None:
+    for seed in range(3):
+        rights = drawn(seed)
+        spoilt = [SPOILT[sentence](right, of) for right, of in zip(rights, SIZES, strict=True)]
+        spoilt[1] = torch.randn_like(rights[1]) if spoilt[1].shape == rights[1].shape else spoilt[1].sin() + 2
+        assert sentence not in said(exam_of(rights, SIZES), spoilt)
+
+
+def test_nothing_is_said_of_answers_that_are_right_up_to_rounding() -> None:
+    for seed in range(50):
+        rights = drawn(seed)
+        assert said(exam_of(rights, SIZES), [right + 1e-7 * right.sin() for right in rights]) == ""
+
+
+def test_nothing_is_said_of_noise() -> None:
+    """Over thousands of draws of several kinds, in cases of many numbers and of few."""
+    said_of_noise = []
+    for seed in range(700):
+        for sizes in (SIZES, [{"batch": 3, "seq": 2}], [{"batch": 7}, {"batch": 6}]):
+            rights, noise = drawn(seed, sizes), drawn(seed + 10**6, sizes)
+            said_of_noise.append(said(exam_of(rights, sizes, x=[*drawn(seed + 10**7, sizes)]), noise))
+    assert set(said_of_noise) == {""}
+
+
+def test_of_noise_in_the_place_of_weights_only_the_sums_are_said() -> None:
+    for seed in range(60):
+        rights = weights(seed)
+        found = said(exam_of(rights, SIZES), [right.flip(-1) * right for right in rights])
+        assert re.fullmatch(r"Each row of output should sum to 1\. Yours sum to [\d.]+( to [\d.]+)?\.", found)
+
+
+def test_nothing_is_said_of_wrong_counts_that_have_no_relation() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sizes = [
+        {"batch": 7, "seq": 4, "d_model": 15},
+        {"batch": 2, "seq": 11, "d_model": 28},
+        {"batch": 3, "seq": 5, "d_model": 9},
+    ]
+    for _ in range(300):
+        rights, wrong = torch.randint(10_000, 1_000_000, (2, 3), generator=generator).tolist()
+        names = {name: [of[name] for of in sizes] for name in sizes[0]}
+        trials = exam_of(rights, sizes, **names).trials  # type: ignore[arg-type]
+        exam = Exam("made_up", ("count",), trials, {})
+        assert explain(exam, [Answer(number) for number in wrong], trials[0]) == ()
+
+
+def test_a_count_that_lacks_a_product_of_the_sizes_is_told_which() -> None:
+    sizes = [
+        {"batch": 7, "seq": 4, "d_model": 15},
+        {"batch": 2, "seq": 11, "d_model": 28},
+        {"batch": 3, "seq": 5, "d_model": 9},
+    ]
+    names = {name: [of[name] for of in sizes] for name in sizes[0]}
+    rights = [8 * of["batch"] * of["seq"] * of["d_model"] ** 2 for of in sizes]
+    trials = exam_of(rights, sizes, **names).trials  # type: ignore[arg-type]
+    exam = Exam("made_up", ("count",), trials, {})
+    wrong = [
+        Answer(right - 2 * of["batch"] * of["seq"] ** 2 * of["d_model"])
+        for right, of in zip(rights, sizes, strict=True)
+    ]
+    assert explain(exam, wrong, trials[0]) == ("count is too small by 2 · batch · seq² · d_model.",)
+
+
+def test_an_exam_that_conceals_its_answer_explains_nothing() -> None:
+    rights = drawn(1)
+    exam = exam_of(rights, SIZES)
+    concealing = Exam("made_up", ("output",), exam.trials, {}, conceals=True)
+    assert explain(exam, [Answer(2 * right) for right in rights], exam.trials[0]) != ()
+    assert explain(concealing, [Answer(2 * right) for right in rights], exam.trials[0]) == ()
+
+
+def truth_of(sentence: str, right: Tensor, given: Tensor, sizes: dict[str, int]) -> bool:
+    """Compute anew, by another way than `relations` does, whether a sentence holds in one case."""
+    close = torch.isclose(given, right, rtol=1e-4, atol=1e-5)
+    wrong = ~close
+    if found := re.search(r"the right one (times|divided by) (minus )?([^.\d]+)\.$", sentence):
+        text = re.sub(r"√(\w+)", r"(\1**0.5)", found[3]).replace("·", "*").replace("−", "-").replace("²", "**2")
+        value = eval(text, {}, dict(sizes)) * (-1 if found[2] else 1)
+        return torch.allclose(given, right * value if found[1] == "times" else right / value, rtol=1e-3, atol=1e-4)
+    if found := re.search(r"the right one times (-?[\d.]+)\.$", sentence):
+        return torch.allclose(given, right * float(found[1]), rtol=2e-3, atol=1e-3)
+    if "plus 1" in sentence:
+        return torch.allclose(given - right, torch.ones_like(right), atol=1e-4)
+    if found := re.search(r"number of output is (-?[\d.]+) (?:and )?(minus|-?[\d.]+ times) the right one", sentence):
+        slope = -1.0 if found[2] == "minus" else float(found[2].split()[0])
+        return torch.allclose(given, float(found[1]) + slope * right, rtol=2e-3, atol=2e-3)
+    if "opposite sign" in sentence:
+        return torch.allclose(given + right, torch.zeros_like(right), atol=1e-4)
+    if found := re.search(r"too (large|small) by ([\d.]+)\.$", sentence):
+        return torch.allclose(
+            given - right, torch.tensor(float(found[2])) * (1 if found[1] == "large" else -1), atol=1e-3
+        )
+    if found := re.search(r"everywhere but in the (first|last) (head|sentence|word|row|column)", sentence):
+        axis = {"sentence": 0, "head": 1, "row": 1, "word": 2, "column": 2}[found[2]]
+        return not wrong.narrow(axis, 1 if found[1] == "first" else 0, right.shape[axis] - 1).any()
+    if found := re.search(r"In output, the (first|last) (\w+) is right", sentence):
+        axis = {"sentence": 0, "head": 1, "word": 2}[found[2]]
+        return not wrong.select(axis, 0 if found[1] == "first" else -1).any()
+    if "places" in sentence or "order" in sentence:
+        return torch.allclose(given.flatten().msort(), right.flatten().msort(), rtol=1e-4)
+    if "times one factor" in sentence:
+        return (given / right).std().item() < 1e-2 * (given / right).abs().max().item()
+    if "off by one number" in sentence:
+        return (given - right).std().item() < 1e-4
+    if found := re.search(r"Each (row|column) of output is (off|right)", sentence):
+        between = given - right if found[2] == "off" else given / right
+        return between.std(-1 if found[1] == "row" else -2).max().item() < 1e-2 * between.abs().max().item()
+    raise AssertionError(f"a sentence that this test cannot check: {sentence}")
+
+
+MOVES = [
+    lambda x, c: x * c,
+    lambda x, c: x + c,
+    lambda x, c: x.flip(int(abs(c) * 10) % 3),
+    lambda x, c: x.roll(1, int(abs(c) * 10) % 3),
+    lambda x, c: -x,
+    lambda x, c: x * math.sqrt(x.shape[-1]),
+    lambda x, c: x / x.shape[1],
+    lambda x, c: torch.cat([x[:1], torch.cos(x[1:])]),
+    lambda x, c: torch.cat([x[:, :-1], torch.cos(x[:, -1:])], 1),
+]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(range(len(MOVES))), min_size=1, max_size=3), st.floats(0.3, 3), st.integers(0, 10**6))
+def test_whatever_is_said_is_true_when_it_is_computed_anew(moves: list[int], number: float, seed: int) -> None:
+    rights = drawn(seed)
+    givens = []
+    for right in rights:
+        spoilt = right
+        for move in moves:
+            spoilt = MOVES[move](spoilt, number)
+        givens.append(spoilt)
+    for sentence in explain(exam_of(rights, SIZES), [Answer(one) for one in givens], exam_of(rights, SIZES).trials[0]):
+        for right, one, sizes in zip(rights, givens, SIZES, strict=True):
+            if not torch.allclose(right, one, rtol=1e-4, atol=1e-5):
+                assert truth_of(sentence, right, one, sizes), sentence
