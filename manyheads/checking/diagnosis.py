@@ -66,7 +66,8 @@ def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Di
     mistake = _known_mistake(exam, answers, trial, source)
     said = wording.message(exam, trial, divergence, mistake)
     if mistake is None and divergence.stage in _EXPLAINED:
-        said = replace(said, further=explain(exam, answers, trial))
+        related = explain(exam, answers, trial)
+        said = replace(said, further=related, group=wording.group(related))
     return Finding(said, divergence.stage, mistake)
 
 

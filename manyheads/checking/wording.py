@@ -6,6 +6,7 @@ same words.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .divergence import Divergence, Excerpt
 from .exam import Exam, Trial
 
 _WIDTH = 84  # characters of a line in a message
+_LONG_NUMBER = re.compile(r"\d(?:[\d.,]*\d){4,}")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,14 @@ def message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | Non
         hint=exam.hints[mistake] if mistake else "",
         excerpt=None if conceals or divergence.excerpt is None else divergence.excerpt(),
     )
+
+
+def group(related: Sequence[str]) -> str:
+    """Return what wrong answers share that are related to the right ones in the same way; "" where nothing is known.
+
+    Numbers of many digits could be a learner's own.
+    """
+    return _LONG_NUMBER.sub("…", related[0].removesuffix(".")) if related else ""
 
 
 def forbidden(exam: Exam, name: str, *, hidden: bool) -> Message:

@@ -1,0 +1,34 @@
+"""The words of a check, apart from what it decides."""
+
+from __future__ import annotations
+
+import pytest
+
+from manyheads.checking.wording import Message, group
+
+
+@pytest.mark.parametrize(
+    ("related", "phrase"),
+    [
+        ((), ""),
+        (("Each row sums to 1.", "And more."), "Each row sums to 1"),
+        (
+            ("Every number is √d_head times too large: 2.645 times.",),
+            "Every number is √d_head times too large: 2.645 times",
+        ),
+        (("Every number is too large by 20261128.",), "Every number is too large by …"),
+        (("Every number is too large by 1.61803.",), "Every number is too large by …"),
+    ],
+)
+def test_a_group_is_the_first_relation_without_numbers_that_could_be_somebodys(
+    related: tuple[str, ...], phrase: str
+) -> None:
+    assert group(related) == phrase
+
+
+def test_a_message_is_lines_that_fit_a_notebook() -> None:
+    message = Message("a " * 80, expected="b " * 80, mistake="c", hint="d", further=("e",), group="hidden", note="f")
+    lines = str(message).splitlines()
+    assert max(map(len, lines)) <= 84
+    assert "hidden" not in str(message)
+    assert [line for line in lines if line in ("c", "d", "e", "f")] == ["c", "d", "e", "f"]
