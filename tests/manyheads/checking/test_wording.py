@@ -13,8 +13,8 @@ from manyheads.checking.wording import Message, group
         ((), ""),
         (("Each row sums to 1.", "And more."), "Each row sums to 1"),
         (
-            ("Every number is √d_head times too large: 2.645 times.",),
-            "Every number is √d_head times too large: 2.645 times",
+            ("It is √d_head times too large: 2.645.",),
+            "It is √d_head times too large: 2.645",
         ),
         (("Every number is too large by 20261128.",), "Every number is too large by …"),
         (("Every number is too large by 1.61803.",), "Every number is too large by …"),
