@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
+import torch.fx.experimental.symbolic_shapes  # torch does at its first gradient; _LONGEST could end within
 
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapters
 from autograder.course.exams import set_exams
