@@ -75,6 +75,7 @@ class Exercise:
     cases: tuple[Case, ...]
     misconceptions: tuple[Misconception, ...]
     alternatives: tuple[Alternative, ...] = ()
+    informs: tuple[str, ...] = ()
     builds_on: tuple[str, ...] = ()
     stand_in: str | None = None
     forbids: tuple[str, ...] = ()

@@ -101,25 +101,26 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
             yield _did_not_run(given.failure)
         return
     names = exam.returns
+    asked = [name for name in names if name not in exam.informs]
     several = isinstance(right.value, tuple) and len(right.value) == len(names) and len(names) > 1
     rights = right.value if several else (right.value,)
     givens = given.value if several else (given.value,)
     assert isinstance(rights, tuple)
     if not isinstance(givens, (tuple, list)):
         came = "Nothing came back." if givens is None else "One value came back."
-        yield Divergence("type", came, f"{len(names)} values: {', '.join(names)}", _describe(givens))
+        yield Divergence("type", came, f"{len(asked)} values: {', '.join(asked)}", _describe(givens))
         return
     if len(givens) != len(rights):
         yield Divergence(
             "count",
             "The number of values is not right.",
-            f"{len(rights)}: {', '.join(names)}",
+            f"{len(asked)}: {', '.join(asked)}",
             str(len(givens)),
         )
         return
     if not several and len(names) != 1:
         names = ("the result",)
-    outputs = list(zip(names, rights, givens, strict=True))
+    outputs = [each for each in zip(names, rights, givens, strict=True) if each[0] not in exam.informs]
     for compare in (_wrong_type, _wrong_shape):
         for name, expected, got in outputs:
             yield from compare(name, expected, got, trial.sizes)
@@ -145,8 +146,7 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
     for name, expected, got in outputs:
         yield from _wrong_values(exam, name, expected, got)
     if right.gradients is not None:
-        several_names = [name for name, _, _ in outputs]
-        yield from wrong_gradients(several_names, right.gradients, given.gradients, exam.rtol, exam.atol)
+        yield from wrong_gradients(names, right.gradients, given.gradients, exam.rtol, exam.atol)
 
 
 def _choices(trial: Trial) -> list[str]:

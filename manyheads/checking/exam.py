@@ -41,6 +41,7 @@ class Exam:
     Args:
         exercise: the name of the function or class that the learner writes.
         returns: names of the outputs, `("output", "weights")`.
+        informs: those of them that are not compared, and only help to explain what is wrong with the others.
         trials: the cases.
         hints: what to tell a learner, by misconception.
         shown_by: by misconception, what the learner's code must show before its name is said; see
@@ -65,6 +66,7 @@ class Exam:
     hints: Mapping[str, str]
     shown_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
     points: Mapping[str, float] = field(default_factory=dict)
+    informs: tuple[str, ...] = ()
     builds_on: tuple[str, ...] = ()
     stand_in: str = field(default="", repr=False)
     forbids: tuple[str, ...] = ()

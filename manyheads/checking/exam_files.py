@@ -17,7 +17,7 @@ from .exam import Exam, Trial
 
 FOLDER = Path(__file__).parents[1] / "fixtures"
 _PLAIN = ("exercise", "probe", "exact_zeros", "keeps_dtype", "conceals", "atol", "rtol")
-_NAMES = ("returns", "builds_on", "forbids")
+_NAMES = ("returns", "informs", "builds_on", "forbids")
 _BY_NAME = ("hints", "shown_by", "points")
 
 

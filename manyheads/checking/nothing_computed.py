@@ -31,6 +31,8 @@ def nothing_computed(exam: Exam, answers: Sequence[Answer]) -> tuple[Trial, Dive
     shown: Trial | None = None
     whats: list[str] = []
     for place, name in enumerate(exam.returns):
+        if name in exam.informs:
+            continue
         varied = _varied(exam, place)
         givens = [
             _fractions(_output(exam, given.value, place))
@@ -65,6 +67,7 @@ def depends_on_nothing(
     places = {
         place: trials
         for place in range(len(exam.returns))
+        if exam.returns[place] not in exam.informs
         if (trials := [trial for trial in _varied(exam, place) if trial.name in changed])
     }
     if not places:

@@ -76,7 +76,9 @@ def _shared(facts: Sequence[Sequence[Fact]], enough: int | None) -> Fact | None:
         same = [next((other for other in others if other == fact), None) for others in facts]
         holds = [other for other in same if other is not None]
         strong = next((other for other in holds if not other.weak), None)
-        if len(holds) < len(facts) or (strong is None and (enough is None or len(facts) < enough)):
+        if len(holds) < len(facts) or (fact.is_reading and len(facts) < 2):
+            continue
+        if strong is None and (enough is None or len(facts) < enough):
             continue
         said = strong or fact
         if best is None or said.rank < best.rank:

@@ -40,12 +40,14 @@ class Fact:
         rank: how specific it is: of several, the one of the lowest rank is said.
         sentence: what a learner reads.
         weak: whether too few numbers support it here for it to be more than a coincidence.
+        is_reading: whether it gives a number a name, such as "√d_head", which one case alone does not prove.
     """
 
     key: tuple[object, ...]
     rank: int = field(compare=False)
     sentence: str = field(compare=False)
     weak: bool = field(compare=False, default=False)
+    is_reading: bool = field(compare=False, default=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,7 @@ def facts(case: Compared) -> Iterator[Fact]:
             if abs(abs(offset) - value) < 1e-5 * value and any(map(str.isalpha, text)):
                 yield Fact(
                     ("offset", text, way), 21, f"Every number of {case.label} is the right one, too {way} by {text}.",
-                    weak,
+                    weak, is_reading=True,
                 )  # fmt: skip
     yield from _line(case, right, given)
     yield from _by_row(case, right, given)
@@ -112,13 +112,12 @@ def _named_factor(case: Compared, factor: float, weak: bool) -> Iterator[Fact]:
     )
     for text, value in expressions(case.sizes):
         if abs(abs(factor) - value) < 2e-4 * value and not text.isdigit():
-            times = (
-                f"divided by {sign}{text[2:].strip('()')}"
-                if text.startswith("1/") and not text.startswith("1/ln")
-                else f"times {sign}{text}"
-            )
+            times = f"times {sign}{text}"
+            if text.startswith("1/") and not text.startswith("1/ln"):
+                times = f"divided by {sign}{text[2:]}"
             rank = 15 + text.count("·") + text.count("/", 2)
-            yield Fact(("factor", sign, text), rank, f"Every number of {case.label} is the right one {times}.", weak)
+            sentence = f"Every number of {case.label} is the right one {times}."
+            yield Fact(("factor", sign, text), rank, sentence, weak, is_reading=True)
 
 
 def _factor(right: Tensor, given: Tensor) -> float | None:

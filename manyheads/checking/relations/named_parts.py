@@ -30,7 +30,8 @@ def what_is_held(cases: Sequence[Sequence[Compared]]) -> str:
         wrong = [key for key in held[0] if all(key in other for other in held)]
         right = len(_names(cases[0])) - len(wrong)
         if wrong and right and len(wrong) <= _MOST_TOLD:
-            return f"Of {len(wrong) + right} values by name, {_and(wrong)} {'are' if len(wrong) > 1 else 'is'} wrong."
+            are = "are" if len(wrong) > 1 else "is"
+            return f"Of {len(wrong) + right} tensors, {_and(wrong)} {are} wrong, and the others are right."
         return ""
     swapped = [key for key, told in known.items() if known.get(told.removeprefix("=")) == f"={key}"]
     if len(swapped) == 2:

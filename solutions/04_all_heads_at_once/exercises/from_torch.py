@@ -41,6 +41,7 @@ def turned_and_run(target, d_model, num_heads, dropout, bias, numbers, x):
     ours.eval()
     output, weights = ours(x)
     learns = all(parameter.requires_grad for parameter in ours.parameters())
+    holds = {name: parameter.detach().clone() for name, parameter in ours.named_parameters()}
     ours.train()
     with torch.no_grad():
         share = (ours(x.repeat(100, 1, 1))[1] == 0).float().mean().item()
@@ -54,7 +55,7 @@ def turned_and_run(target, d_model, num_heads, dropout, bias, numbers, x):
         "torch's layer stays as it is when ours learns": all(map(torch.equal, before, theirs.parameters())),
         "each parameter learns by itself": all(map(torch.equal, moved, ours.parameters())),
     }
-    return output, weights, facts
+    return output, weights, facts, holds
 
 
 PARTS = "layer.in_proj_weight.chunk(3)"
@@ -65,7 +66,8 @@ NO_BIASES = """if layer.in_proj_bias is None:  # it was made with bias=False
 
 EXERCISE = Exercise(
     name="from_torch",
-    returns=("output", "weights", "layer"),
+    returns=("output", "weights", "layer", "its parameters"),
+    informs=("its parameters",),
     cases=(
         Case("a layer with biases", lambda draw: torch_call(draw, bias=True)),
         Case("a layer that was made with bias=False", lambda draw: torch_call(draw, bias=False)),

@@ -45,6 +45,7 @@ def fused_and_run(target, d_model, num_heads, numbers, x, mask):
         return fused
     output, weights = fused(x, mask=mask)
     learns = all(parameter.requires_grad for parameter in fused.parameters())
+    holds = {name: parameter.detach().clone() for name, parameter in fused.named_parameters()}
     with torch.no_grad():
         moved = [parameter + 1 for parameter in fused.parameters()]
         for parameter in fused.parameters():
@@ -55,7 +56,7 @@ def fused_and_run(target, d_model, num_heads, numbers, x, mask):
         "the heads stay as they are when the fused layer learns": all(map(torch.equal, before, parallel.parameters())),
         "each parameter learns by itself": all(map(torch.equal, moved, fused.parameters())),
     }
-    return output, weights, facts
+    return output, weights, facts, holds
 
 
 CAT_WEIGHTS = "torch.cat([layer.weight for layer in narrow])"
@@ -65,7 +66,8 @@ COPIED_OUTPUT = """fused.w_o.weight.copy_(parallel.w_o.weight)
 
 EXERCISE = Exercise(
     name="fuse_heads",
-    returns=("output", "weights", "fused layer"),
+    returns=("output", "weights", "fused layer", "its parameters"),
+    informs=("its parameters",),
     cases=(Case("several heads under a causal mask", parallel_heads),),
     misconceptions=(
         Misconception(
