@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from io import BufferedReader
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def why_not(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def open_untrusted(path: Path) -> Iterator[BufferedReader]:
+def open_untrusted(path: Path) -> Generator[BufferedReader]:
     """Open the file at `path` for reading.
 
     Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,7 +64,7 @@ def kept_source(exercise: str) -> str | None:
 
 
 @contextlib.contextmanager
-def given(sources: Mapping[str, str]) -> Iterator[None]:
+def given(sources: Mapping[str, str]) -> Generator[None]:
     """Have names resolved from `sources` and nothing else, for as long as the block runs.
 
     The grader reads chapters inside this: what it computes depends neither on this machine's fixtures nor on

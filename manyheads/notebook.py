@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 
@@ -24,7 +24,7 @@ def setup() -> None:
 
 
 @contextlib.contextmanager
-def try_it() -> Iterator[None]:
+def try_it() -> Generator[None]:
     """Run a demonstration that uses the learner's own code, and stay quiet about what is not written yet.
 
     Any error inside becomes one line: a demonstration is not a check.

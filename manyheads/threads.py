@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def take_share() -> None:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """Have torch use one thread within the block: a small model gains nothing from more, and loses by waiting.
 
     Where a user has said how many, it is that many. As a decorator, `@one_thread()`, the block is the function.

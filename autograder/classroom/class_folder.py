@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -197,7 +197,7 @@ def new_class(root: Path, solutions: Path) -> ClassFolder:
 
 
 @contextlib.contextmanager
-def in_use(folder: ClassFolder) -> Iterator[None]:
+def in_use(folder: ClassFolder) -> Generator[None]:
     """Lock the class for the block, so that no other command changes it.
 
     Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 from unittest import mock
 
@@ -50,7 +50,7 @@ def _writable(url: str, otherwise: str) -> Gradebook:
 
 
 @contextlib.contextmanager
-def open_session(url: str) -> Iterator[None]:
+def open_session(url: str) -> Generator[None]:
     """Within the block, let every `Gradebook(url)` share one connection, whose changes only `commit` writes.
 
     Raises:

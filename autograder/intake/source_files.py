@@ -13,7 +13,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +95,7 @@ def digest(source: Readable) -> str:
 
 
 @contextmanager
-def handed_in(source: Path) -> Iterator[tuple[list[HandedIn], list[Skipped]]]:
+def handed_in(source: Path) -> Generator[tuple[list[HandedIn], list[Skipped]]]:
     """Open a folder or a zip, and yield its files, sorted by name, and the files that are refused.
 
     Raises:
@@ -160,7 +160,7 @@ def _files_of_folder(source: Path) -> Iterator[HandedIn | Skipped]:
 
 
 @contextmanager
-def _opened(opener: Callable[[], IO[bytes]]) -> Iterator[Readable]:
+def _opened(opener: Callable[[], IO[bytes]]) -> Generator[Readable]:
     try:
         file = opener()
     except _UNREADABLE as error:

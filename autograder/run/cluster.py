@@ -11,7 +11,7 @@ import importlib.metadata
 import logging
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from dask import config
@@ -49,7 +49,7 @@ class _Reused:
 
 
 @contextlib.contextmanager
-def reuse_workers() -> Iterator[None]:
+def reuse_workers() -> Generator[None]:
     """Within the block, let all calls of `local` share the same workers, so that they start only once."""
     _Reused.blocks += 1
     try:
@@ -68,7 +68,7 @@ def end_workers() -> None:
 
 
 @contextlib.contextmanager
-def local(workers: int, sandbox: bool = True) -> Iterator[Client]:
+def local(workers: int, sandbox: bool = True) -> Generator[Client]:
     """Start local worker processes, yield a client, and end them; within `reuse_workers`, reuse running ones.
 
     Args:
@@ -86,7 +86,7 @@ def local(workers: int, sandbox: bool = True) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def started(workers: int, sandbox: bool = True) -> Iterator[Client]:
+def started(workers: int, sandbox: bool = True) -> Generator[Client]:
     """Like `local`, but always with new workers, which end with the block."""
     fork_server.begin(sandbox)
     processes = math.ceil(workers / THREADS)
@@ -111,7 +111,7 @@ def started(workers: int, sandbox: bool = True) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def running(address: str, sandbox: bool) -> Iterator[Client]:
+def running(address: str, sandbox: bool) -> Generator[Client]:
     """Connect to the scheduler at `address`, and yield a client. Its workers keep running after the block.
 
     Raises:

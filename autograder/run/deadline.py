@@ -12,14 +12,14 @@ import faulthandler
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 _lock = threading.Lock()
 _due: dict[object, float] = {}  # the deadline of each active block, by the monotonic clock
 
 
 @contextlib.contextmanager
-def deadline(seconds: float) -> Iterator[None]:
+def deadline(seconds: float) -> Generator[None]:
     """End the process immediately, with code 1, if the block takes more than `seconds` of wall time.
 
     Blocks in several threads have separate deadlines. They work even while a thread holds the interpreter's lock.

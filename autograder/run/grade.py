@@ -12,7 +12,7 @@ import json
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -241,7 +241,7 @@ class _Autograde(Autograde):
             self.set_permissions(assignment, student)
 
     @contextlib.contextmanager
-    def _in_its_folder(self) -> Iterator[None]:
+    def _in_its_folder(self) -> Generator[None]:
         # nbgrader's paths are relative to the course's root. SQLAlchemy warns about the order in which nbgrader adds a
         # submission's rows.
         with contextlib.chdir(self.coursedir.root), warnings.catch_warnings(action="ignore", category=SAWarning):

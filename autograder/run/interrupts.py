@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 
 @contextlib.contextmanager
-def recorded() -> Iterator[Callable[[], bool]]:
+def recorded() -> Generator[Callable[[], bool]]:
     """Leave Ctrl-C's effect unchanged, and yield a function that returns whether it was pressed in the block.
 
     Outside the main thread, or if Ctrl-C is ignored, it always returns False.

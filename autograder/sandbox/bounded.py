@@ -13,7 +13,7 @@ import pickle
 import resource
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -139,7 +139,7 @@ def _serve(line: Connection, other_end: Connection | None, seconds: int, memory_
 
 
 @contextlib.contextmanager
-def memory_beside(memory_mb: int) -> Iterator[None]:
+def memory_beside(memory_mb: int) -> Generator[None]:
     """Limit this process's memory within the block to `memory_mb` more than now. Beyond it, `MemoryError` is raised."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
     _set_limit(resource.RLIMIT_DATA, _private_memory() + memory_mb * MB)

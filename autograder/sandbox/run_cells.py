@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ class RunCells(nbgrader.preprocessors.Execute):
         return super().process_message(msg, cell, cell_index)
 
     @contextmanager
-    def silence(self) -> Iterator[None]:
+    def silence(self) -> Generator[None]:
         """Ignore all outputs within the block, including updates of earlier ones."""
         self._silent = True
         try:
@@ -127,7 +127,7 @@ class RunCells(nbgrader.preprocessors.Execute):
             self._silent = False
 
     @contextmanager
-    def followed_by(self, expression: str) -> Iterator[None]:
+    def followed_by(self, expression: str) -> Generator[None]:
         """Evaluate an expression after each cell that runs in the block without raising an exception."""
         client: Any = self.kc
         client.afterwards = expression

@@ -7,7 +7,7 @@ not change what comes from the others. It decides nothing; `manyheads.checking.g
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ def parameters_of(target: object) -> dict[str, Tensor]:
 
 
 @contextlib.contextmanager
-def recording() -> Iterator[None]:
+def recording() -> Generator[None]:
     """Have torch record what is computed in the block, whatever the notebook has set for itself."""
     with torch.inference_mode(False), torch.enable_grad():
         yield

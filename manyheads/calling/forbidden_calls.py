@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import sys
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from concurrent.futures.thread import _WorkItem
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
@@ -76,7 +76,7 @@ class ForbiddenCall(RuntimeError):
 @contextlib.contextmanager
 def watching(
     forbids: Collection[str], ours: Collection[CodeType] = (), namespace: Mapping[str, Any] | None = None
-) -> Iterator[list[str]]:
+) -> Generator[list[str]]:
     """Refuse the functions and layers of torch that are named in `forbids`, and note which were called.
 
     Args:

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 import timeit
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Generator, Iterable, Mapping, MutableMapping
 from types import FunctionType, SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -41,7 +41,7 @@ _ONE_GPU: list[tuple[Any, str, object]] = [
 
 
 @contextlib.contextmanager
-def machine(cuda_gpus: int, mps: bool) -> Iterator[None]:
+def machine(cuda_gpus: int, mps: bool) -> Generator[None]:
     """Have torch answer as on a machine with `cuda_gpus` NVIDIA GPUs, and with Apple's GPU or without it.
 
     Its build always knows both, as the builds that people install may: that does not mean that a GPU is there.
@@ -167,7 +167,7 @@ def number(key: int, *what: object) -> float:
 @contextlib.contextmanager
 def clock(
     gpu: bool, namespace: MutableMapping[str, Any] | None = None, readings: Readings | None = None
-) -> Iterator[Clock]:
+) -> Generator[Clock]:
     """Put a pretend clock in the place of the real ones, on a machine with one NVIDIA GPU or with none.
 
     Without a GPU, synchronising raises what torch raises there.

@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Generator, Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FrameType
@@ -143,7 +143,7 @@ def _gradients(target: Any, function: Callable[..., Value], call: Call, cells: M
 
 
 @contextlib.contextmanager
-def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str]) -> Iterator[None]:
+def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str]) -> Generator[None]:
     """Put working objects in the place of the learner's own for a while.
 
     Args:
@@ -200,7 +200,7 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
 
 
 @contextlib.contextmanager
-def nothing_shown() -> Iterator[None]:
+def nothing_shown() -> Generator[None]:
     """Show nothing that is printed within the block."""
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
@@ -216,7 +216,7 @@ def has_responded() -> bool:
 
 
 @contextlib.contextmanager
-def _uncompiled() -> Iterator[None]:
+def _uncompiled() -> Generator[None]:
     """Have torch.compile leave code as it is written, what was compiled before as well.
 
     A compiler that traces what the learner calls meets the watch, and the stand-ins' own calls, and cannot tell them
@@ -232,7 +232,7 @@ def _uncompiled() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
+def _variable(name: str, value: str) -> Generator[None]:
     """Set one environment variable. unittest's `patch.dict` sets all of them again, 0.7 ms for each call."""
     before = os.environ.get(name)
     os.environ[name] = value
@@ -246,7 +246,7 @@ def _variable(name: str, value: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _filled() -> Iterator[None]:
+def _filled() -> Generator[None]:
     """Have torch.empty give NaN, and not what lay in memory before, which might be an answer.
 
     That is torch's deterministic mode. Its own switch imports a compiler first, which takes a second.

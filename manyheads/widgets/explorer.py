@@ -7,7 +7,7 @@ nothing about attention, and uses only what ipywidgets 7.7 and 8 share.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -91,7 +91,7 @@ class Explorer(widgets.VBox):
 
 
 @contextmanager
-def _garbage_left_for_later() -> Iterator[None]:
+def _garbage_left_for_later() -> Generator[None]:
     """Collect no garbage inside the block: in a process with torch that can take longer than a redraw itself."""
     collecting = gc.isenabled()
     gc.disable()

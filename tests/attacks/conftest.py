@@ -6,7 +6,7 @@ import ctypes
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,7 +204,7 @@ def _measured(patch: pytest.MonkeyPatch) -> dict[int, int]:
     local = cluster.local
 
     @contextmanager
-    def measuring(*arguments: Any) -> Iterator[Any]:
+    def measuring(*arguments: Any) -> Generator[Any]:
         with local(*arguments) as client:
             yield client
             memory.update({process.pid: most_memory(process.pid) for process in (psutil.Process(), *running())})
@@ -214,7 +214,7 @@ def _measured(patch: pytest.MonkeyPatch) -> dict[int, int]:
 
 
 @contextmanager
-def _orphans_come_here() -> Iterator[None]:
+def _orphans_come_here() -> Generator[None]:
     """Become the parent of every descendant that loses its own: none can hide by outliving who started it."""
     library = ctypes.CDLL(None)
     library.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

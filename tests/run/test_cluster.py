@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], 
 
 
 @contextlib.contextmanager
-def after(folder: ClassFolder, records: int, action: Callable[[], object]) -> Iterator[None]:
+def after(folder: ClassFolder, records: int, action: Callable[[], object]) -> Generator[None]:
     """Do `action` as soon as that many submissions have a record."""
     over = threading.Event()
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import textwrap
 import venv
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,7 @@ def _text(cell: nbformat.NotebookNode) -> str:
 
 
 @contextmanager
-def listening(family: int, address: object) -> Iterator[socket.socket]:
+def listening(family: int, address: object) -> Generator[socket.socket]:
     with socket.socket(family) as server:
         server.bind(address)
         server.listen()

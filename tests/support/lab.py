@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def jupyter_lab(folder: Path, home: Path) -> Iterator[str]:
+def jupyter_lab(folder: Path, home: Path) -> Generator[str]:
     """Start JupyterLab on `folder`, and yield its address. It is ended, with its kernels, when the block is left."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -53,7 +53,7 @@ def jupyter_lab(folder: Path, home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def browser(width: int = 1400, height: int = 1000) -> Iterator[BrowserContext]:
+def browser(width: int = 1400, height: int = 1000) -> Generator[BrowserContext]:
     """Open a headless Chromium. Its pages share what it has loaded: to read JupyterLab takes it seconds."""
     from playwright.sync_api import sync_playwright
 
@@ -69,7 +69,7 @@ def browser(width: int = 1400, height: int = 1000) -> Iterator[BrowserContext]:
 
 
 @contextmanager
-def browser_page(width: int = 1400, height: int = 1000) -> Iterator[Page]:
+def browser_page(width: int = 1400, height: int = 1000) -> Generator[Page]:
     """Open a page in a headless Chromium of its own."""
     with browser(width, height) as context:
         yield context.new_page()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 
 _NEW_OBJECTS = (
     20_000  # between collections; the default is about 700, and grading a submission makes about ten thousand
@@ -16,7 +16,7 @@ _NEW_OBJECTS = (
 
 
 @contextlib.contextmanager
-def none_while_importing() -> Iterator[None]:
+def none_while_importing() -> Generator[None]:
     """Disable the collector within the block, and freeze all objects that exist at its end.
 
     Of the 600,000 objects made by the imports, 14,000 are garbage, and finding them takes half a second. The collector
