@@ -27,6 +27,7 @@ import timeit
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -163,7 +164,8 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 def scores(url: str, assignment: str) -> dict[str, float]:
     """Return the points in a gradebook, by student."""
     with Gradebook(url) as gradebook:
-        return {s.student_id: s.score for s in gradebook.assignment_submissions(assignment)}
+        submissions: Any = gradebook.assignment_submissions(assignment)
+        return {submission.student_id: submission.score for submission in submissions}
 
 
 def measure_ours(folder: ClassFolder, chapter: Chapter, workers: int | None) -> Run:
@@ -207,7 +209,7 @@ def own_cells(folder: ClassFolder, chapter: Chapter, everything: bool) -> float:
 def _computed(kernel: BlockingKernelClient) -> float:
     """Return the CPU seconds of a kernel's process until now."""
     asked = {"seconds": "__import__('time').process_time()"}
-    reply = kernel.execute("", user_expressions=asked, reply=True, timeout=60)
+    reply = kernel.execute_interactive("", user_expressions=asked, timeout=60)
     return float(reply["content"]["user_expressions"]["seconds"]["data"]["text/plain"])
 
 

@@ -10,6 +10,7 @@ is counted apart: it happens once. Every run must earn all points, or nothing is
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import resource
 import time
@@ -61,7 +62,7 @@ def measure(chapter: str, submissions: int, sandbox: bool) -> tuple[float, float
     for _ in range(submissions):
         resources = {"nbgrader": {"assignment": chapter, "student": "benchmark"}}
         step = Execute(config=Config({"Execute": settings}))
-        _, resources = step.preprocess(nbformat.from_dict(notebook), resources)
+        _, resources = step.preprocess(copy.deepcopy(notebook), resources)
         earned = sum(verdict.earned for verdict in resources["manyheads"].verdicts)
         if earned != points:
             raise SystemExit(f"{earned} of {points} points: {resources['manyheads'].reason}")

@@ -160,7 +160,8 @@ def here(capsys: pytest.CaptureFixture[str]) -> Here:
         with pytest.raises(SystemExit) as end:
             main([str(argument) for argument in arguments])
         assert isinstance(end.value.code, int)
-        return Said(end.value.code, *capsys.readouterr())
+        printed = capsys.readouterr()
+        return Said(end.value.code, printed.out, printed.err)
 
     return here
 

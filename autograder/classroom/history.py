@@ -36,7 +36,8 @@ class Grading:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Grading:
         """Return the entry that was stored as `data`."""
-        return cls(**{**data, "outcome": Outcome(data["outcome"])})
+        fields: dict[str, Any] = {**data, "outcome": Outcome(data["outcome"])}
+        return cls(**fields)
 
 
 def total(verdicts: Sequence[Verdict], points: Mapping[str, GradedPoints]) -> float | None:

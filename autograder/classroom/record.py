@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ..judge.verdict import Verdict
 from ..outcomes import Outcome
@@ -121,12 +122,13 @@ def read_record(path: Path) -> Record | None:
     """Return the record at `path`, or None if it does not exist or is damaged."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        parts = {
+        fields: dict[str, Any] = {
+            **data,
             "outcome": Outcome(data["outcome"]),
             "verdicts": tuple(Verdict.from_json(verdict) for verdict in data["verdicts"]),
             "repairs": from_json(data.get("repairs", ())),
             "history": tuple(Grading.from_json(grading) for grading in data.get("history", ())),
         }
-        return Record(**{**data, **parts})
+        return Record(**fields)
     except (OSError, ValueError, TypeError, KeyError):
         return None

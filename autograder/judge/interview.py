@@ -81,8 +81,13 @@ def no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:
 @lru_cache(maxsize=64)
 def _questions(exam: Exam, stand_ins: tuple[tuple[str, str], ...], granted: tuple[str, ...]) -> bytes:
     """Return an exam's questions in the format of `manyheads.calling.probe`. They are the same for every submission."""
-    document = {"exercise": exam.exercise, "probe": exam.probe, "stand_ins": dict(stand_ins)}
     packer = wire.Packer()
-    document["calls"] = [packer.call(trial.call) for trial in exam.trials]
-    document["forbids"], document["granted"] = list(exam.forbids), list(granted)
+    document = {
+        "exercise": exam.exercise,
+        "probe": exam.probe,
+        "stand_ins": dict(stand_ins),
+        "calls": [packer.call(trial.call) for trial in exam.trials],
+        "forbids": list(exam.forbids),
+        "granted": list(granted),
+    }
     return wire.dumps(document, packer.tensors)

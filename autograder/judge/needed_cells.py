@@ -22,8 +22,10 @@ from ..course.notebooks import is_set_up
 from ..notebook.outline import parse
 
 # Code that uses one of these names may look up any other name dynamically.
-_LOOKS_UP = {"__builtins__", "__import__", "__main__", "builtins", "eval", "exec", "gc", "get_ipython", "globals"}
-_LOOKS_UP |= {"importlib", "inspect", "locals", "runpy", "sys", "vars"}
+_LOOKS_UP = {
+    *("__builtins__", "__import__", "__main__", "builtins", "eval", "exec", "gc", "get_ipython", "globals"),
+    *("importlib", "inspect", "locals", "runpy", "sys", "vars"),
+}
 
 
 @dataclass(frozen=True)

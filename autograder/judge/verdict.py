@@ -50,7 +50,8 @@ class Verdict:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Verdict:
         """Return the verdict that `to_json` converted to `data`."""
-        return cls(**{**data, "carried": tuple(data["carried"])})
+        fields: dict[str, Any] = {**data, "carried": tuple(data["carried"])}
+        return cls(**fields)
 
     def outputs(self) -> list[NotebookNode]:
         """Return the graded cell's outputs: what nbgrader scores and the feedback shows."""

@@ -11,12 +11,13 @@ import base64
 import hashlib
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -123,9 +124,12 @@ def render(
     environment = _environment()
     everybody = [learner.student for result in results for learner in result.learners]
     numbers = aliases([*everybody, *(student for result in results for student in result.missing)], secret)
-    environment.filters["alias"] = numbers.__getitem__
-    environment.filters["by_alias"] = lambda learners: sorted(learners, key=lambda learner: numbers[learner.student])
-    environment.filters["shuffled"] = lambda students: sorted(students, key=numbers.__getitem__)
+    filters: dict[str, Callable[..., Any]] = {
+        "alias": numbers.__getitem__,
+        "by_alias": lambda learners: sorted(learners, key=lambda learner: numbers[learner.student]),
+        "shuffled": lambda students: sorted(students, key=numbers.__getitem__),
+    }
+    environment.filters.update(filters)
     return environment.get_template("report.html.j2").render(
         results=results,
         samples=[*samples, *[{}] * (len(results) - len(samples))],
@@ -165,7 +169,7 @@ def _environment() -> Environment:
         # Cleans every text that the template inserts, whoever wrote it.
         finalize=lambda value: clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "number": number,
         "change": lambda change: f"{'+' if change > 0 else '−' if change < 0 else '±'}{number(abs(change))}",
         "percent": lambda share: f"{share:.0%}",
@@ -174,7 +178,8 @@ def _environment() -> Environment:
         "coloured": _coloured,
         "day": lambda moment: f"{(when := datetime.fromisoformat(moment)).day} {when:%B, %H:%M}",
     }
-    environment.globals |= {
+    environment.filters.update(filters)
+    names: dict[str, Any] = {
         "STATES": STATES,
         "BY_HAND": BY_HAND,
         "RESUBMITTED": RESUBMITTED,
@@ -194,6 +199,7 @@ def _environment() -> Environment:
         "has_manual_points": _has_manual_points,
         "nothing": ExerciseResult(0, 0, UNKNOWN),
     }
+    environment.globals.update(names)
     return environment
 
 

@@ -71,7 +71,7 @@ class FanOut:
 
         Jobs whose worker died are added to `suspects`; if that is None, they have crashed.
         """
-        running: dict[Any, tuple[Future, Job]] = {}
+        running: dict[Any, tuple[Future[Any], Job]] = {}
         finished = as_completed()
         lost = False
         while True:

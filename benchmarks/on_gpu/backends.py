@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from itertools import product
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +28,9 @@ def run(findings: Findings, device: torch.device) -> None:
         q, k, v = torch.randn(3, 2, 4, _SEQ, d_head, generator=torch.Generator().manual_seed(0)).to(device, dtype)
         mask = torch.ones(_SEQ, _SEQ, dtype=torch.bool, device=device).tril()
         mask[0, 0] = kind != "a row blocked"
-        options = {"is_causal": True} if kind == "is_causal" else {} if kind == "nothing" else {"attn_mask": mask}
+        options: dict[str, Any] = (
+            {"is_causal": True} if kind == "is_causal" else {} if kind == "nothing" else {"attn_mask": mask}
+        )
         usable = {}
         for backend in backends:
             output = _with(backend, q, k, v, options)
@@ -35,7 +38,7 @@ def run(findings: Findings, device: torch.device) -> None:
                 usable[backend.name] = output
         chosen = F.scaled_dot_product_attention(q, k, v, **options)
         what = f"{str(dtype).removeprefix('torch.')}, d_head {d_head}, {kind}"
-        facts = {"usable": list(usable), "chosen": _chosen(q, k, v, options)}
+        facts: dict[str, Any] = {"usable": list(usable), "chosen": _chosen(q, k, v, options)}
         if kind == "a row blocked":
             # batch, head, query, features: the first query may attend to nothing
             facts["first_query"] = {name: _described(output[:, :, 0]) for name, output in usable.items()}
@@ -45,15 +48,15 @@ def run(findings: Findings, device: torch.device) -> None:
     _both(findings, device)
 
 
-def _with(backend: SDPBackend, q: Tensor, k: Tensor, v: Tensor, options: dict[str, object]) -> Tensor | None:
+def _with(backend: SDPBackend, q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor | None:
     try:
         with warnings.catch_warnings(action="ignore"), sdpa_kernel([backend]):
-            return F.scaled_dot_product_attention(q, k, v, **options)  # type: ignore[arg-type]
+            return F.scaled_dot_product_attention(q, k, v, **options)
     except RuntimeError:  # it cannot do that
         return None
 
 
-def _chosen(q: Tensor, k: Tensor, v: Tensor, options: dict[str, object]) -> str:
+def _chosen(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> str:
     """Return the backend that torch takes by itself, "unknown" for a torch that does not say."""
     choose = getattr(torch, "_fused_sdp_choice", None)
     try:

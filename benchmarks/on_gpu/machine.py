@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ from .findings import Findings
 
 def run(findings: Findings, device: torch.device) -> None:
     """Look at the machine."""
-    facts: dict[str, object] = {
+    facts: dict[str, Any] = {
         "name": device_name(device),
         "torch": torch.__version__,
         "python": platform.python_version(),

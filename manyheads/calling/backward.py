@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -61,8 +62,11 @@ def follow(call: Call, value: Value, leaves: Mapping[str, Tensor]) -> tuple[Mapp
 def _followed(output: Value, frequency: float, leaves: Mapping[str, Tensor]) -> Mapping[str, Tensor] | None:
     if not isinstance(output, Tensor) or not can_be_followed(output) or not output.requires_grad:
         return None
-    found = torch.autograd.grad(
-        output, list(leaves.values()), _cotangent(output, frequency), retain_graph=True, allow_unused=True
+    found = cast(
+        "tuple[Tensor | None, ...]",  # torch's types do not say what `allow_unused` does
+        torch.autograd.grad(
+            output, list(leaves.values()), _cotangent(output, frequency), retain_graph=True, allow_unused=True
+        ),
     )
     return {name: gradient for name, gradient in zip(leaves, found, strict=True) if gradient is not None}
 

@@ -220,7 +220,8 @@ def _of_node(frame: FrameType, node: ast.AST, name: str) -> tuple[str, list[str]
             callee = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", _UNKNOWN)
             given = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg not in ("dim", "axis"))]
             return f"call {_ALIKE.get(callee, callee)}", [_kind(frame, value) for value in given[:1]]
-    return "", []
+        case _:
+            return "", []
 
 
 def _node(frame: FrameType, instruction: dis.Instruction) -> ast.AST | None:
@@ -254,7 +255,8 @@ def _kind(frame: FrameType, node: ast.expr) -> str:
             layer = frame.f_locals.get(owner)
             parts = {**vars(layer), **_parts_of(layer)} if isinstance(layer, nn.Module) else {}
             return _type(parts[name]) if name in parts else _UNKNOWN
-    return _UNKNOWN
+        case _:
+            return _UNKNOWN
 
 
 def _parts_of(layer: object) -> Mapping[str, Any]:

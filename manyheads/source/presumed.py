@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from .reached import reached
 
-_SIGNS = {
+_SIGNS: dict[type[ast.AST], str] = {
     ast.Add: "+",
     ast.MatMult: "@",
     ast.Mult: "*",
@@ -24,7 +24,7 @@ _SIGNS = {
     ast.And: "and",
     ast.Or: "or",
 }
-_WORDS = {ast.Raise: "raise", ast.Assert: "assert"}
+_WORDS: dict[type[ast.AST], str] = {ast.Raise: "raise", ast.Assert: "assert"}
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -155,7 +155,7 @@ def _walruses(node: ast.AST) -> set[str]:
     waiting = [node]
     while waiting:
         part = waiting.pop()
-        if isinstance(part, ast.NamedExpr) and isinstance(part.target, ast.Name):
+        if isinstance(part, ast.NamedExpr):
             found.add(part.target.id)
         if not isinstance(part, ast.Lambda):
             waiting += ast.iter_child_nodes(part)

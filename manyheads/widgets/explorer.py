@@ -10,6 +10,7 @@ import gc
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
@@ -51,7 +52,7 @@ class Explorer(widgets.VBox):
         rows: Sequence[Sequence[str]],
         look: Callable[..., View],
     ) -> None:
-        self.controls = dict(controls)
+        self.controls: dict[str, Any] = dict(controls)  # ipywidgets has no types: each has attributes of its own
         self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         self.words = widgets.HTML()
         self.view = View()

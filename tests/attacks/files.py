@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -66,7 +67,7 @@ def _with_metadata(content: str) -> bytes:
     return (_EMPTY % content).encode()
 
 
-def _put(content: bytes) -> object:
+def _put(content: bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(content)
 
 

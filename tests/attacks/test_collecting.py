@@ -100,8 +100,8 @@ def collected_safely(here: Here, folder: ClassFolder, source: Path, root: Path) 
     assert _CONTROLS.search(printed) is None, printed[:500]
     after = digests(root)
     assert {path: after.get(path) for path in before} == before
-    here = f"{folder.root.relative_to(root)}/"
-    assert [path for path in after if path not in before and not path.startswith(here)] == []
+    within = f"{folder.root.relative_to(root)}/"
+    assert [path for path in after if path not in before and not path.startswith(within)] == []
     for path in folder.root.rglob("*"):
         assert not path.is_symlink()
         assert _CONTROLS.search(path.name) is None

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbgrader.api import Gradebook
@@ -16,6 +17,7 @@ from autograder.classroom.graded_points import GradedPoints, graded_points
 from autograder.classroom.history import BY_HAND, FIRST, REGRADED, RESUBMITTED, Grading, noticed, why
 from autograder.classroom.record import Record, read_record
 from autograder.classroom.results import class_results
+from autograder.course.chapter import Chapter
 from autograder.judge.verdict import Verdict
 from autograder.outcomes import Outcome
 from autograder.run.grade import grade
@@ -28,7 +30,7 @@ def verdict(earned: float, cell: str = "scale_rows-outputs") -> Verdict:
     return Verdict("scale_rows", "outputs", cell, 2.0, earned, "passed" if earned else "values", "")
 
 
-def record(fingerprint: str, *verdicts: Verdict, outcome: str = Outcome.GRADED) -> Record:
+def record(fingerprint: str, *verdicts: Verdict, outcome: Outcome = Outcome.GRADED) -> Record:
     return Record.of("ada", TOY, outcome, "", fingerprint, verdicts)
 
 
@@ -103,8 +105,8 @@ def test_the_gradebooks_score_is_noticed_only_where_it_differs() -> None:
 @pytest.mark.slow
 @pytest.mark.sandbox
 def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
-    toy_class: ClassFolder, hand_in: HandIn, toy
-) -> None:  # type: ignore[no-untyped-def]
+    toy_class: ClassFolder, hand_in: HandIn, toy: Chapter
+) -> None:
     right = dict(toy.reference)
     path = hand_in(toy_class, "ada", {**right, "scale_rows": WRONG})
     grade(toy_class, TOY, workers=1, progress=False)
@@ -118,8 +120,9 @@ def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
     assert second.score == ada.score
 
     with Gradebook(toy_class.gradebook_url) as gradebook:
-        gradebook.find_grade("row_sums-outputs", TOY, TOY, "ada").manual_score = 1.5
-        gradebook.find_grade("RowLayer-outputs", TOY, TOY, "ada").extra_credit = 0.25
+        sums: Any = gradebook.find_grade("row_sums-outputs", TOY, TOY, "ada")
+        layer: Any = gradebook.find_grade("RowLayer-outputs", TOY, TOY, "ada")
+        sums.manual_score, layer.extra_credit = 1.5, 0.25
         gradebook.db.commit()
     [ada] = class_results(toy_class, TOY).learners
     with Gradebook(toy_class.gradebook_url) as gradebook:

@@ -21,6 +21,7 @@ from playwright.sync_api import Page, expect
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.history import BY_HAND, FIRST, REGRADED
 from autograder.classroom.results import CARRIED, class_results
+from autograder.course.chapter import Chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.run.grade import grade
 from tests.support.lab import browser_page, jupyter_lab
@@ -121,7 +122,7 @@ def grade_by_hand(page: Page, address: str) -> None:
 @pytest.mark.timeout(600)
 def test_from_release_to_the_feedback_that_a_learner_fetches(
     toy_class: ClassFolder,
-    toy,  # type: ignore[no-untyped-def]
+    toy: Chapter,
     instructor: Person,
     learner: Person,
     tmp_path: Path,

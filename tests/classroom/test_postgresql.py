@@ -10,12 +10,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbgrader.api import Gradebook
 
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.results import class_results
+from autograder.course.chapter import Chapter
 from autograder.outcomes import Outcome
 from autograder.run.grade import grade
 from tests.support.machine import postgresql
@@ -43,7 +45,7 @@ def server(folder: Path) -> Iterator[str]:
     user = "postgres" if os.getuid() == 0 else None
     if user:
         shutil.chown(folder, user)
-    settings = {"user": user, "cwd": folder, "capture_output": True, "check": True}
+    settings: dict[str, Any] = {"user": user, "cwd": folder, "capture_output": True, "check": True}
     name = user or pwd.getpwuid(os.getuid()).pw_name
     subprocess.run([PROGRAMS / "initdb", "--auth=trust", f"--username={name}", "-D", data], **settings)
     with socket.socket() as free:
@@ -58,7 +60,9 @@ def server(folder: Path) -> Iterator[str]:
         subprocess.run([PROGRAMS / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **settings)
 
 
-def test_a_class_with_its_gradebook_in_postgresql(toy_class: ClassFolder, hand_in: HandIn, toy, server: str) -> None:
+def test_a_class_with_its_gradebook_in_postgresql(
+    toy_class: ClassFolder, hand_in: HandIn, toy: Chapter, server: str
+) -> None:
     with (toy_class.root / "nbgrader_config.py").open("a") as config:
         config.write(f"c.CourseDirectory.db_url = {server!r}\n")
     (toy_class.root / "gradebook.db").unlink()
@@ -72,7 +76,8 @@ def test_a_class_with_its_gradebook_in_postgresql(toy_class: ClassFolder, hand_i
 
     assert [learner.score for learner in class_results(toy_class, TOY).learners] == [9, 7]
     with Gradebook(server) as gradebook:
-        gradebook.find_grade("scale_rows-outputs", TOY, TOY, "bo").manual_score = 1
+        changed: Any = gradebook.find_grade("scale_rows-outputs", TOY, TOY, "bo")
+        changed.manual_score = 1
         gradebook.db.commit()
     assert grade(toy_class, TOY, workers=2, regrade=True, progress=False).outcomes == {Outcome.GRADED: 2}
     assert [learner.score for learner in class_results(toy_class, TOY).learners] == [9, 8]

@@ -15,6 +15,7 @@ from autograder.classroom.csv_table import harmless, number
 from autograder.classroom.results import class_results
 from autograder.classroom.roster import roster
 from autograder.cli import score_table
+from autograder.course.chapter import Chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.handback.export import export
 from autograder.handback.feedback import write_feedback
@@ -39,7 +40,7 @@ GRADEBOOK_COLUMN = "00_rows (812)"
 
 
 @pytest.fixture(scope="module")
-def notebooks(built_toy: Path, toy) -> dict[str, str]:  # type: ignore[no-untyped-def]
+def notebooks(built_toy: Path, toy: Chapter) -> dict[str, str]:
     """What five learners hand in: right, mistaken, one that ends its kernel halfway, right, and no notebook."""
     right = dict(toy.reference)
     wrong = {**right, "scale_rows": "def scale_rows(x, factors): return x + factors[:, None]"}

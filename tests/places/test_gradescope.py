@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from autograder.classroom.class_folder import ClassFolder
+from autograder.course.chapter import Chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.places import github_classroom, gradescope_run
 from autograder.places.gradescope_package import package
@@ -132,7 +133,7 @@ def test_a_package_is_the_same_again_and_a_chapter_that_is_not_there_is_named(
 def test_a_right_submission_gets_every_point(
     submitted: Callable[[Mapping[str, str]], Path],
     notebook: Callable[[Mapping[str, str]], str],
-    toy,  # type: ignore[no-untyped-def]
+    toy: Chapter,
 ) -> None:
     root = submitted({f"{TOY}.ipynb": notebook(toy.reference)})
     done = run(root)
@@ -153,7 +154,7 @@ def test_a_right_submission_gets_every_point(
 def test_a_mistake_is_named_with_its_hint_and_a_damaged_notebook_is_mended(
     submitted: Callable[[Mapping[str, str]], Path],
     notebook: Callable[[Mapping[str, str]], str],
-    toy,  # type: ignore[no-untyped-def]
+    toy: Chapter,
 ) -> None:
     data = json.loads(notebook({**toy.reference, "scale_rows": WRONG}))
     data["cells"] = [cell for cell in data["cells"] if "# grade: RowLayer.shapes" not in "".join(cell["source"])]
@@ -230,7 +231,7 @@ def test_without_a_sandbox_the_submission_is_another_user_who_sees_no_solutions(
     submitted: Callable[[Mapping[str, str]], Path],
     notebook: Callable[[Mapping[str, str]], str],
     no_sandbox: str,
-    toy,  # type: ignore[no-untyped-def]
+    toy: Chapter,
 ) -> None:
     root = submitted({})
     spy = SPY.replace("ROOT", repr(str(root)))

@@ -20,11 +20,12 @@ import pytest
 
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.results import class_results
+from autograder.course.chapter import Chapter
 from autograder.outcomes import Outcome
 from autograder.problems import Problem
 from autograder.run import cluster, fan_out
 from autograder.run.grade import Steps, grade
-from autograder.run.job import run_job
+from autograder.run.job import Job, run_job
 from autograder.sandbox import fork_server
 from autograder.sandbox.bounded import BoundedProcess
 from tests.support.processes import is_alive
@@ -114,7 +115,7 @@ def scores(folder: ClassFolder) -> dict[str, float | None]:
 
 
 def test_a_worker_that_is_lost_halfway_takes_no_grade_with_it(
-    toy_class: ClassFolder, hand_in: HandIn, toy, start: Callable[[int], Started]
+    toy_class: ClassFolder, hand_in: HandIn, toy: Chapter, start: Callable[[int], Started]
 ) -> None:
     right = dict(toy.reference)
     wrong = {**right, "scale_rows": "def scale_rows(x, factors): return x + factors[:, None]"}
@@ -135,7 +136,11 @@ def test_a_worker_that_is_lost_halfway_takes_no_grade_with_it(
 
 
 def test_a_result_that_is_lost_with_its_worker_is_computed_again(
-    toy_class: ClassFolder, hand_in: HandIn, toy, start: Callable[[int], Started], monkeypatch: pytest.MonkeyPatch
+    toy_class: ClassFolder,
+    hand_in: HandIn,
+    toy: Chapter,
+    start: Callable[[int], Started],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The worker ends when the submission is done, and nobody has fetched what became of it."""
     killed: list[int] = []
@@ -166,7 +171,7 @@ def test_a_result_that_is_lost_with_its_worker_is_computed_again(
 
 
 def test_a_run_whose_scheduler_is_lost_says_so_and_the_next_one_goes_on(
-    toy_class: ClassFolder, hand_in: HandIn, toy, start: Callable[[int], Started]
+    toy_class: ClassFolder, hand_in: HandIn, toy: Chapter, start: Callable[[int], Started]
 ) -> None:
     for number in range(6):
         hand_in(toy_class, f"learner{number}", dict(toy.reference))
@@ -182,10 +187,11 @@ def test_a_run_whose_scheduler_is_lost_says_so_and_the_next_one_goes_on(
     assert set(scores(toy_class).values()) == {9}
 
 
-def test_a_worker_needs_nothing_but_the_job(toy_class: ClassFolder, hand_in: HandIn, toy) -> None:
+def test_a_worker_needs_nothing_but_the_job(toy_class: ClassFolder, hand_in: HandIn, toy: Chapter) -> None:
     hand_in(toy_class, "ada", dict(toy.reference))
     with BoundedProcess() as bounded:
         job = Steps(toy_class, TOY, bounded).prepare("ada")
+    assert isinstance(job, Job)
     shutil.rmtree(toy_class.root)
     notebook, marked = run_job(job)
     assert marked.outcome == Outcome.GRADED
@@ -218,12 +224,14 @@ def test_workers_of_this_machine_listen_to_nobody_else_and_leave_nothing_behind(
     fork_server.begin(sandbox=False)
     before = psutil.Process().children(recursive=True)
     with cluster.started(12, sandbox=False) as client:
-        assert len(client.nthreads()) == 2
-        assert sum(client.nthreads().values()) == 12
+        threads: Any = client.nthreads()
+        assert len(threads) == 2
+        assert sum(threads.values()) == 12
         workers = [child for child in psutil.Process().children(recursive=True) if child not in before]
         listening = [c for p in (psutil.Process(), *workers) for c in p.net_connections("inet") if c.status == "LISTEN"]
         assert {connection.laddr.ip for connection in listening} == {"127.0.0.1"}
-        assert client.scheduler.address.startswith("tls://")  # whoever has no certificate of this run is refused
+        scheduler: Any = client.scheduler
+        assert scheduler.address.startswith("tls://")  # whoever has no certificate of this run is refused
         workers = [worker for worker in workers if "resource_tracker" not in " ".join(worker.cmdline())]  # Python's own
     psutil.wait_procs(workers, timeout=10)
     assert len(workers) == 2
@@ -231,7 +239,7 @@ def test_workers_of_this_machine_listen_to_nobody_else_and_leave_nothing_behind(
 
 
 def test_a_submission_that_ends_its_worker_twice_has_crashed_and_the_others_are_graded(
-    toy_class: ClassFolder, hand_in: HandIn, toy
+    toy_class: ClassFolder, hand_in: HandIn, toy: Chapter
 ) -> None:
     """Only without the sandbox can it do that."""
     right = dict(toy.reference)

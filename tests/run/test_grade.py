@@ -17,6 +17,7 @@ from nbgrader.api import Gradebook
 from autograder.classroom.class_folder import ClassFolder, new_class
 from autograder.classroom.record import read_record
 from autograder.classroom.results import CARRIED, CLEAN, NOT_GRADED, class_results
+from autograder.course.chapter import Chapter
 from autograder.course.notebooks import read_text, to_text
 from autograder.outcomes import Outcome
 from autograder.problems import Problem
@@ -30,15 +31,16 @@ WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
 
 
 @pytest.fixture
-def right(toy) -> dict[str, str]:  # type: ignore[no-untyped-def]
+def right(toy: Chapter) -> dict[str, str]:
     return dict(toy.reference)
 
 
 def scores(folder: ClassFolder) -> dict[str, dict[str, float]]:
     with Gradebook(folder.gradebook_url) as gradebook:
+        submissions: Any = gradebook.assignment_submissions(TOY)
         return {
             submission.student_id: {g.name: g.score for nb in submission.notebooks for g in nb.grades}
-            for submission in gradebook.assignment_submissions(TOY)
+            for submission in submissions
         }
 
 
@@ -342,7 +344,8 @@ def test_a_score_set_by_hand_survives_regrading(toy_class: ClassFolder, hand_in:
     hand_in(toy_class, "ada", {})
     grade(toy_class, TOY, workers=1, progress=False)
     with Gradebook(toy_class.gradebook_url) as gradebook:
-        gradebook.find_grade("scale_rows-outputs", TOY, TOY, "ada").manual_score = 1.5
+        changed: Any = gradebook.find_grade("scale_rows-outputs", TOY, TOY, "ada")
+        changed.manual_score = 1.5
         gradebook.db.commit()
     grade(toy_class, TOY, workers=1, regrade=True, progress=False)
     [ada] = class_results(toy_class, TOY).learners

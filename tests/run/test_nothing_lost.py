@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbgrader.api import Gradebook
@@ -17,7 +18,7 @@ from nbgrader.api import Gradebook
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.record import read_record
 from autograder.classroom.results import class_results
-from autograder.course.chapter import REPOSITORY_ROOT
+from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.outcomes import Outcome
 from autograder.run.grade import grade
@@ -58,11 +59,13 @@ def test_a_run_that_is_stopped_by_hand_says_what_was_done(tmp_path: Path, interr
     assert {learner.outcome for learner in class_results(folder, TOY).learners} == {Outcome.GRADED}
 
 
-def test_a_score_given_by_hand_stays_through_every_regrade(toy_class: ClassFolder, hand_in: HandIn, toy) -> None:
+def test_a_score_given_by_hand_stays_through_every_regrade(
+    toy_class: ClassFolder, hand_in: HandIn, toy: Chapter
+) -> None:
     hand_in(toy_class, "ada", dict(toy.reference))
     grade(toy_class, TOY, workers=1, progress=False)
     with Gradebook(toy_class.gradebook_url) as gradebook:
-        by_hand = gradebook.find_grade("scale_rows-outputs", TOY, TOY, "ada")
+        by_hand: Any = gradebook.find_grade("scale_rows-outputs", TOY, TOY, "ada")
         by_hand.manual_score = 0.5
         by_hand.notebook.comments[0].manual_comment = "half a point"
         gradebook.db.commit()

@@ -39,7 +39,8 @@ def connect(family, address):
 
 
 def raise_limit(what):
-    resource.setrlimit(what, (2 * resource.getrlimit(what)[1],) * 2)
+    most = resource.getrlimit(what)[1]
+    resource.setrlimit(what, (2 * most, 2 * most))
     return resource.getrlimit(what)
 
 

@@ -67,7 +67,7 @@ def test_a_message_that_answers_nothing_is_left_out() -> None:
     assert not is_sound(message("status", {"execution_state": "idle"}, parent="text"))
 
 
-async def _arriving(send: Callable[[zmq.Socket, Session], None]) -> tuple[list[dict[str, Any]], int]:
+async def _arriving(send: Callable[[zmq.Socket[bytes], Session], None]) -> tuple[list[dict[str, Any]], int]:
     """Return the messages that a channel gives of what `send` sends to it, and how many it left out."""
     session, context = Session(key=b"key"), zmq.Context()
     theirs, ours = context.socket(zmq.PAIR), zmq.asyncio.Context(context).socket(zmq.PAIR)
@@ -88,11 +88,15 @@ async def _arriving(send: Callable[[zmq.Socket, Session], None]) -> tuple[list[d
 
 @pytest.mark.parametrize(("parts", "size"), [(2, 600 * 1024), (1100, 1), (100, 512 * 1024)])
 def test_a_message_of_parts_that_are_many_or_large_together_is_left_out(parts: int, size: int) -> None:
-    def send(line: zmq.Socket, session: Session) -> None:
+    def send(line: zmq.Socket[bytes], session: Session) -> None:
         content = {"data": {"text/plain": "x"}, "metadata": {}}
         part = bytes(size)
         session.send(
-            line, "display_data", content, parent=session.msg_header("execute_request"), buffers=[part] * parts
+            line,
+            "display_data",
+            content,
+            parent=session.msg_header("execute_request"),
+            buffers=[part for _ in range(parts)],
         )
 
     tracemalloc.start()
@@ -106,7 +110,7 @@ def test_a_message_of_parts_that_are_many_or_large_together_is_left_out(parts: i
 
 
 def test_a_message_with_some_parts_is_whole() -> None:
-    def send(line: zmq.Socket, session: Session) -> None:
+    def send(line: zmq.Socket[bytes], session: Session) -> None:
         content = {"data": {"text/plain": "x"}, "metadata": {}}
         session.send(line, "display_data", content, parent=session.msg_header("execute_request"), buffers=[b"1", b"2"])
 

@@ -21,6 +21,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -82,7 +83,7 @@ def _text(cell: nbformat.NotebookNode) -> str:
 
 
 @contextmanager
-def listening(family: int, address: object) -> Generator[socket.socket]:
+def listening(family: int, address: Any) -> Generator[socket.socket]:
     with socket.socket(family) as server:
         server.bind(address)
         server.listen()

@@ -31,7 +31,7 @@ def assert_readable(figure: Figure) -> None:
     boxes = {text: text.get_window_extent() for text in texts(figure)}
     assert len(boxes) >= 8
     for text, box in boxes.items():
-        assert text.get_fontsize() >= SMALLEST_TYPE, text
+        assert text.get_fontproperties().get_size_in_points() >= SMALLEST_TYPE, text
         assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, f"{text} is cut off"
         assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, f"{text} is cut off"
     for (one, its_box), (other, other_box) in itertools.combinations(boxes.items(), 2):

@@ -58,7 +58,7 @@ def state(folder: ClassFolder) -> Mapping[str, Any]:
     with Gradebook(folder.gradebook_url) as gradebook:
         for submission in gradebook.assignment_submissions(TOY):
             [notebook] = submission.notebooks
-            kept[submission.student_id] = (
+            kept[str(submission.student_id)] = (
                 submission.score,
                 sorted((g.name, g.auto_score, g.manual_score, g.needs_manual_grade) for g in notebook.grades),
                 sorted((c.name, c.auto_comment, c.manual_comment) for c in notebook.comments),
@@ -93,7 +93,8 @@ def find(victim: str, command: psutil.Popen) -> psutil.Process | None:
         forks = [child.children() for child in found if child.name() != "bwrap"]
         found += [min(children, key=psutil.Process.create_time) for children in forks if children]
     else:  # a fork of the fork server, with its command line, which can be the command's
-        found = [child for child, words in children.items() if words and words == children.get(child.parent())]
+        parents = {child: child.parent() for child in children}
+        found = [child for child, parent in parents.items() if parent and children[child] == children.get(parent) != ""]
         servers = (" ".join(command.cmdline()), "multiprocessing.forkserver")
         found = [child for child in found if any(server in children[child] for server in servers)]
     return random.choice(found) if found else None

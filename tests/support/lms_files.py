@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 CANVAS_GRADEBOOK = (
     "\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Notes,Warm up (811),00_rows (812),Homework Current Score,"
@@ -40,7 +41,8 @@ MOODLE_WORKSHEET = (
 def make_zip(path: Path, members: Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]) -> Path:
     """Write a zip with the members, which may have the same name twice."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items() if isinstance(members, Mapping) else members:
+        pairs: Any = members.items() if isinstance(members, Mapping) else members
+        for name, content in pairs:
             archive.writestr(name, content)
     return path
 

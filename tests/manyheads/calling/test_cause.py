@@ -229,7 +229,8 @@ def test_a_learners_name_for_a_librarys_own_function_makes_its_lines_no_learners
 def test_code_that_was_kept_from_an_earlier_chapter_is_the_learners() -> None:
     module = ModuleType("manyheads.own_double")
     source = "def double(x):\n    return x.reshape(7, 7)"
-    linecache.cache["kept.py"] = len(source), None, source.splitlines(keepends=True), "kept.py"
+    lines: list[str] = [*source.splitlines(keepends=True)]
+    linecache.cache["kept.py"] = len(source), None, lines, "kept.py"
     exec(compile(source, "kept.py", "exec"), vars(module))
     failure = probe.run(lambda q: vars(module)["double"](q), Call({"q": Q}), namespace=globals()).failure
     assert failure is not None

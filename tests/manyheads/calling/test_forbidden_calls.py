@@ -94,7 +94,7 @@ layer = nn.MultiheadAttention(4, 2, batch_first=True)
         lambda x: kept(x, x, x),
         lambda x: getattr(torch.ops.aten, SDPA)(x, x, x),
         lambda x: torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(x, x, x)[0],
-        lambda x: vars(torch._C._nn)[SDPA](x, x, x),
+        lambda x: vars(vars(torch._C)["_nn"])[SDPA](x, x, x),
         lambda x: layer(x[0], x[0], x[0])[0],
         lambda x: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)(x[0]),
         lambda x: x * x.numel(),
@@ -292,13 +292,13 @@ def without_gradients(x: Tensor) -> Tensor:
 
 
 def blinds_the_mode(x: Tensor) -> Tensor:
-    watch = type(torch.overrides._get_current_function_mode())
+    watch: Any = type(torch.overrides._get_current_function_mode())
     before = watch.__torch_function__
-    watch.__torch_function__ = lambda self, call, types, args=(), kwargs=None: call(*args, **(kwargs or {}))  # type: ignore[method-assign, union-attr]
+    watch.__torch_function__ = lambda self, call, types, args=(), kwargs=None: call(*args, **(kwargs or {}))
     try:
         return kept(x, x, x)
     finally:
-        watch.__torch_function__ = before  # type: ignore[method-assign, union-attr]
+        watch.__torch_function__ = before
 
 
 def forgets_what_was_called(x: Tensor) -> Tensor:
@@ -314,10 +314,11 @@ def compiled_as(file: str | None, module: object) -> object:
     """Return a function that makes the call, compiled under another file's name and run among its names."""
     assert file is not None
     scope = vars(module) if module is not None else {"kept": kept}
+    found: dict[str, Any] = {}
     exec(
         compile("make_the_call = lambda x, kept=kept: kept(x, x, x)", file, "exec"),
         {**scope, "kept": kept},
-        found := {},
+        found,
     )
     function = found["make_the_call"]
     return type(function)(function.__code__, scope, "call", (kept,))

@@ -131,9 +131,11 @@ def test_a_request_is_answered_in_a_file(tmp_path: Path) -> None:
     exec("def double(x): return x * factor", namespace)
     probe.respond(str(tmp_path / "request"), str(tmp_path / "answer"), namespace)
     document, tensors = wire.load(tmp_path / "answer")
-    values = [wire.Unpacker(tensors).answer(packed).value for packed in document["answers"]]
-    assert torch.equal(values[0], torch.full((2,), 2.0))
-    assert torch.equal(values[1], torch.zeros(2))
+    first, second = (wire.Unpacker(tensors).answer(packed).value for packed in document["answers"])
+    assert isinstance(first, Tensor)
+    assert torch.equal(first, torch.full((2,), 2.0))
+    assert isinstance(second, Tensor)
+    assert torch.equal(second, torch.zeros(2))
 
 
 def test_a_request_for_what_is_not_there_says_so(tmp_path: Path) -> None:

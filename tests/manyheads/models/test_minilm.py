@@ -236,7 +236,7 @@ def test_without_the_package_the_hub_is_asked(
 
     def download(repository: str, name: str, token: bool) -> str:
         asked.append((repository, name))
-        return shutil.copy(there / name, tmp_path / name)
+        return str(shutil.copy(there / name, tmp_path / name))
 
     hub(monkeypatch, download)
     checkpoint = checkpoints.load_checkpoint()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -48,12 +49,16 @@ WEIGHTS = random_weights(LAYERS, HEADS, SEQ, SEQ)
 def strong_lines(figure: Figure) -> dict[tuple[str, int], float]:
     """Width of each line of the chosen token, by its head's colour and the token where it ends."""
     (lines,) = (artist for artist in figure.axes[0].collections if isinstance(artist, LineCollection))
-    named = [text for text in texts(figure) if text.get_ha() == "left" and text.get_text() != "to"]
+    named = [text for text in texts(figure) if text.get_horizontalalignment() == "left" and text.get_text() != "to"]
     heights = np.array([text.get_position()[1] for text in named])
     return {
         (str(tuple(np.round(colour[:3], 3))), int(abs(heights - segment[1][1]).argmin())): width
         for segment, colour, width, smooth in zip(
-            lines.get_segments(), lines.get_edgecolor(), lines.get_linewidths(), lines.get_antialiased(), strict=True
+            lines.get_segments(),
+            np.asarray(lines.get_edgecolor()),
+            np.atleast_1d(lines.get_linewidth()),
+            lines.get_antialiased(),
+            strict=True,
         )
         if smooth
     }
@@ -120,7 +125,7 @@ class TestLines:
     def test_the_chosen_token_is_bold_on_a_grey_ground(self) -> None:
         figure = draw_lines(WEIGHTS[0], SENTENCE, QUERY, range(HEADS))
 
-        (bold,) = (t for t in texts(figure) if t.get_weight() == "bold" and not t.get_text().isdigit())
+        (bold,) = (t for t in texts(figure) if t.get_fontweight() == "bold" and not t.get_text().isdigit())
         (ground,) = figure.axes[0].patches
         assert bold.get_text() == "dog"
         assert ground.get_window_extent().contains(*bold.get_window_extent().get_points().mean(axis=0))
@@ -326,12 +331,12 @@ class TestTheLearnersLayer:
     def test_weights_that_cannot_be_right_are_drawn_with_a_warning(
         self, spoil: Callable[[Tensor], Tensor], words: str
     ) -> None:
-        class Spoilt(MultiHeadAttention):  # type: ignore[misc,valid-type]
+        class Spoilt(MultiHeadAttention):
             def forward(self, query: Tensor) -> tuple[Tensor, Tensor]:
                 output, weights = super().forward(query)
                 return output, spoil(weights)
 
-        explorer = head_viewer(Spoilt)
+        explorer = head_viewer(cast(Any, Spoilt))  # its base is any class: pyright does not know its parameters
 
         assert shown(explorer)
         assert words in explorer.words.value

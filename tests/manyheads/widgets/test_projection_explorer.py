@@ -69,6 +69,8 @@ def layer_with(
             self.w_o = nn.Linear(into_w_o(d_model, num_heads), out_of_w_o(d_model, num_heads), bias=bias)
 
         def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            outputs: tuple[Tensor, ...] = ()
+            weights: tuple[Tensor, ...] = ()
             for _ in range(times):
                 outputs, weights = zip(*(head(x, mask) for head in self.heads), strict=True)
             joined = torch.cat(outputs, dim=-1)
@@ -80,7 +82,7 @@ def layer_with(
 def boxes(figure: Figure, place: float) -> Iterator[tuple[float, str]]:
     """The height and colour of each box that stands at `place`."""
     collection = next(c for c in figure.axes[0].collections if isinstance(c, PolyCollection))
-    for path, colour in zip(collection.get_paths(), collection.get_facecolor(), strict=True):
+    for path, colour in zip(collection.get_paths(), np.asarray(collection.get_facecolor()), strict=True):
         corners = np.asarray(path.vertices)
         if len(corners) == 5 and corners[:, 0].min() < place < corners[:, 0].max():
             yield float(np.ptp(corners[:, 1])), to_hex(colour).upper()
@@ -204,7 +206,7 @@ class TestPicture:
         for text in texts(figure):
             box = text.get_window_extent()
             assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
-            assert text.get_fontsize() >= 13
+            assert text.get_fontproperties().get_size_in_points() >= 13
 
     def test_large_numbers_are_written_as_one_reads_them(self) -> None:
         assert [in_words(n) for n in (19_968, 34_078_720, 22_548_578_304)] == ["19,968", "34.1 million", "22.5 billion"]

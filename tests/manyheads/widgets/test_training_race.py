@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 from matplotlib.collections import QuadMesh
@@ -39,7 +40,7 @@ def said(figure: Figure) -> list[str]:
 
 def meshes(figure: Figure) -> list[list[float]]:
     return [
-        mesh.get_array().flatten().tolist()
+        np.asarray(mesh.get_array()).flatten().tolist()
         for axes in figure.axes
         for mesh in axes.collections
         if isinstance(mesh, QuadMesh)

@@ -9,6 +9,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -40,7 +41,7 @@ attention, causal_mask = REFERENCE["attention"], REFERENCE["causal_mask"]
 d_heads = pytest.mark.parametrize("d_head", D_HEADS)
 
 
-def unsolved(*_: object) -> Tensor:
+def unsolved(*_: object) -> NoReturn:
     raise NotImplementedError()
 
 
@@ -211,7 +212,7 @@ class TestHeadMap:
         assert frame.get_bbox().bounds == (0, query, SEQ, 1)
         heights = np.array([-patch.get_height() for patch in patches if patch.get_fill()])
         assert heights / heights.sum() == pytest.approx(weights[query].numpy(), rel=1e-5)
-        (bold,) = (text for text in texts(figure) if text.get_weight() == "bold" and text.get_text() in TOKENS)
+        (bold,) = (text for text in texts(figure) if text.get_fontweight() == "bold" and text.get_text() in TOKENS)
         assert (bold.get_text(), bold.get_position()[1]) == (TOKENS[query], query + 0.5)
 
     @pytest.mark.parametrize("causal", [False, True])
