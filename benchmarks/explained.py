@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def answers(chapter: Chapter, exam: Exam, source: str) -> list[Answer]:
 
 
 @contextlib.contextmanager
-def _at_most(seconds: int) -> Iterator[None]:
+def _at_most(seconds: int) -> Generator[None]:
     def stop(*_: object) -> None:
         raise TimeoutError(f"ran longer than {seconds} s")
 

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-Edit = Callable[[ast.AST], ast.AST | None]  # takes a node of a tree, returns what replaces it; None drops it
+Edit = Callable[[Any], ast.AST | None]  # takes a node of a tree, returns what replaces it; None drops it
 
 _OPERATORS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub,),
@@ -158,8 +158,8 @@ def _edits(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Edit]]:
         case ast.BinOp():
             for other in _OPERATORS.get(type(node.op), ()):
                 yield "operator", lambda here, other=other: _with(here, op=other())
-            yield "operands swapped", lambda here: _with(here, left=here.right, right=here.left)  # type: ignore[attr-defined]
-            yield "term dropped", lambda here: here.left  # type: ignore[attr-defined]
+            yield "operands swapped", lambda here: _with(here, left=here.right, right=here.left)
+            yield "term dropped", lambda here: here.left
         case ast.Compare(ops=[operator]):
             for other in _OPERATORS.get(type(operator), ()):
                 yield "comparison", lambda here, other=other: _with(here, ops=[other()])
@@ -170,7 +170,7 @@ def _edits(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Edit]]:
             for other in (-value - 1, -value + 1, 0):
                 yield "constant", lambda here, other=other: ast.Constant(other)
         case ast.UnaryOp():
-            yield "sign or ~ dropped", lambda here: here.operand  # type: ignore[attr-defined]
+            yield "sign or ~ dropped", lambda here: here.operand
         case ast.Constant(value=bool(value)):
             yield "constant", lambda here, other=not value: ast.Constant(other)
         case ast.Constant(value=int(value)):
@@ -191,37 +191,37 @@ def _edits(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Edit]]:
         case ast.Assign() | ast.AugAssign() | ast.Expr():
             yield "statement dropped", lambda here: None
         case ast.If():
-            yield "condition turned round", lambda here: _with(here, test=ast.UnaryOp(ast.Not(), here.test))  # type: ignore[attr-defined]
+            yield "condition turned round", lambda here: _with(here, test=ast.UnaryOp(ast.Not(), here.test))
             yield "statement dropped", lambda here: None
         case ast.Return(value=ast.Tuple(elts=elts)) if len(elts) > 1:
-            yield "returned in another order", lambda here: ast.Return(_reversed(here.value))  # type: ignore[attr-defined]
-            yield "returned in part", lambda here: ast.Return(here.value.elts[0])  # type: ignore[attr-defined]
+            yield "returned in another order", lambda here: ast.Return(_reversed(here.value))
+            yield "returned in part", lambda here: ast.Return(here.value.elts[0])
         case ast.Slice(lower=lower, upper=upper) if lower or upper:
-            yield "slice", lambda here: ast.Slice(None, here.upper)  # type: ignore[attr-defined]
-            yield "slice", lambda here: ast.Slice(here.lower, None)  # type: ignore[attr-defined]
+            yield "slice", lambda here: ast.Slice(None, here.upper)
+            yield "slice", lambda here: ast.Slice(here.lower, None)
         case ast.comprehension():
-            yield (
-                "order",
-                lambda here: _with(here, iter=ast.parse(f"reversed(list({ast.unparse(here.iter)}))").body[0].value),
-            )  # type: ignore[attr-defined]
+            yield "order", lambda here: _with(here, iter=_expression(f"reversed(list({ast.unparse(here.iter)}))"))
         case _:
             return
 
 
 def _edits_of_call(node: ast.Call) -> Iterator[tuple[str, Edit]]:
-    if (isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name | ast.Constant)) or (
-        isinstance(node.func, ast.Attribute) and node.func.value.id not in ("torch", "math", "nn", "F", "self")
-    ):
-        yield "method dropped", lambda here: here.func.value  # type: ignore[attr-defined]
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    if owner is not None and getattr(owner, "id", "") not in ("torch", "math", "nn", "F", "self"):
+        yield "method dropped", lambda here: here.func.value
     elif len(node.args) == 1:
-        yield "call dropped", lambda here: here.args[0]  # type: ignore[attr-defined]
+        yield "call dropped", lambda here: here.args[0]
     for first in range(len(node.args) - 1):
-        yield "arguments swapped", lambda here, first=first: _with(here, args=_swapped(here.args, first))  # type: ignore[attr-defined]
+        yield "arguments swapped", lambda here, first=first: _with(here, args=_swapped(here.args, first))
     for place in range(len(node.args)):
         if len(node.args) + len(node.keywords) > 1:
-            yield "argument dropped", lambda here, place=place: _with(here, args=_without(here.args, place))  # type: ignore[attr-defined]
+            yield "argument dropped", lambda here, place=place: _with(here, args=_without(here.args, place))
     for place in range(len(node.keywords)):
-        yield "argument dropped", lambda here, place=place: _with(here, keywords=_without(here.keywords, place))  # type: ignore[attr-defined]
+        yield "argument dropped", lambda here, place=place: _with(here, keywords=_without(here.keywords, place))
+
+
+def _expression(source: str) -> ast.expr:
+    return ast.parse(source, mode="eval").body
 
 
 def _with(node: ast.AST, **fields: object) -> ast.AST:
