@@ -45,7 +45,7 @@ class Line:
         elif said.startswith("Installing collected packages"):
             self._show("unpacking", at_once=True)
 
-    def _show(self, how_far: str, at_once: bool = False) -> None:
+    def _show(self, how_far: str, *, at_once: bool = False) -> None:
         now = time.monotonic()
         if self.on_terminal and (at_once or now - self.shown > 0.2):
             self.shown = now

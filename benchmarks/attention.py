@@ -29,7 +29,7 @@ def settings(plan: Plan) -> list[Setting]:
     """Return what is measured: both sweeps and the base in bfloat16, forward and with backward, each once."""
     wanted = []
     for backward in (False, True):
-        wanted += [*plan.over_seq(backward), *plan.over_heads(backward)]
+        wanted += [*plan.over_seq(backward=backward), *plan.over_heads(backward=backward)]
         wanted.append(replace(plan.base, dtype=torch.bfloat16, backward=backward))
     return list(dict.fromkeys(wanted))
 

@@ -70,6 +70,7 @@ class Record:
         verdicts: Sequence[Verdict] = (),
         seconds: float = 0.0,
         repairs: Sequence[Repair] = (),
+        *,
         sealed: bool = True,
     ) -> Record:
         """Make a record that is dated now."""

@@ -109,7 +109,7 @@ def entries(table: Table, path: Path) -> list[Entry | None]:
                     f"{path}, row {place}: a spreadsheet has rounded a number to {said[name]}: use the file as the "
                     "LMS exported it, or format that column as text before you save it"
                 )
-        found.append(None if _has_no_person(said, is_canvas) else _entry(said, listed, path, place))
+        found.append(None if _has_no_person(said, is_canvas=is_canvas) else _entry(said, path, place, listed=listed))
     return found
 
 
@@ -121,7 +121,7 @@ def is_canvas_gradebook(table: Table) -> bool:
     return bool(named) and has_ids and (has_points or bool(columns(table.header, ["SIS Login ID"])))
 
 
-def _entry(said: dict[str, str], listed: bool, path: Path, place: int) -> Entry:
+def _entry(said: dict[str, str], path: Path, place: int, *, listed: bool) -> Entry:
     last, comma, first = said["name"].partition(",")
     if comma and not said["last_name"]:
         said |= {"last_name": last.strip(), "first_name": first.strip(), "name": f"{first.strip()} {last.strip()}"}
@@ -149,7 +149,7 @@ def _full_name(said: Mapping[str, str]) -> str:
     return f"{said['first_name']} {said['last_name']}".strip()
 
 
-def _has_no_person(said: Mapping[str, str], is_canvas: bool) -> bool:
+def _has_no_person(said: Mapping[str, str], *, is_canvas: bool) -> bool:
     naming = ("student", "name", "last_name", "email", "login", "sis_id", "canvas_id")
     if not any(said[name] for name in naming):
         return True

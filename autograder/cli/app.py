@@ -61,6 +61,7 @@ def build(
     chapters: Annotated[
         list[str] | None, typer.Argument(help="Build only these chapters, and not the contents page.")
     ] = None,
+    *,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")] = False,
 ) -> None:
     """Build notebooks and fixtures from solutions/."""
@@ -129,6 +130,7 @@ def grade(
     assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; by default, all.")] = None,
     workers: _Workers = _WORKERS,
     scheduler: _Scheduler = None,
+    *,
     regrade: Annotated[bool, typer.Option("--regrade", help="Grade unchanged submissions again.")] = False,
     no_sandbox: _NoSandbox = False,
 ) -> None:
@@ -150,7 +152,7 @@ def grade(
                     file=sys.stderr,
                 )
             if opened.students(name):
-                _grade(opened, name, workers, regrade, sandbox, scheduler)
+                _grade(opened, name, workers, scheduler, regrade=regrade, sandbox=sandbox)
             else:
                 print(f"{name}: no submissions.")
 
@@ -159,13 +161,14 @@ def grade(
 def report(
     folder: _Class,
     assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; by default, all.")] = None,
+    *,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Write no names into the file at all.")] = False,
 ) -> None:
     """Write one self-contained page about the class's results. Names are hidden until you show them."""
     from ..classroom.class_folder import open_class
 
     opened, names = open_class(folder, assignments or [])
-    _report(opened, names, anonymous)
+    _report(opened, names, anonymous=anonymous)
 
 
 @app.command()
@@ -191,6 +194,7 @@ def misconception(
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make the class.")] = Path("demo-class"),
     workers: _Workers = _WORKERS,
+    *,
     no_sandbox: _NoSandbox = False,
 ) -> None:
     """Make a sample class from known mistakes, then collect, grade and report it.
@@ -219,6 +223,7 @@ def demo(
 
 @app.command(hidden=True)
 def gradescope(
+    *,
     prepare: Annotated[
         bool, typer.Option("--prepare", help="Only make the class folder: done once, when the image is built.")
     ] = False,
@@ -226,7 +231,7 @@ def gradescope(
     """Grade one submission in Gradescope's container. Called by the package's `run_autograder`."""
     from ..places.gradescope_run import main
 
-    main(prepare)
+    main(only_prepare=prepare)
 
 
 @app.command()
@@ -244,7 +249,7 @@ def doctor() -> None:
 
 
 def _grade(
-    folder: ClassFolder, assignment: str, workers: int, regrade: bool, sandbox: bool, scheduler: str | None = None
+    folder: ClassFolder, assignment: str, workers: int, scheduler: str | None = None, *, regrade: bool, sandbox: bool
 ) -> None:
     from ..classroom.agreement import differences
     from ..classroom.graded_points import max_points
@@ -258,7 +263,7 @@ def _grade(
     if not sandbox:
         print(f"{_UNSEALED.replace(' ran ', ' runs ')}.", file=sys.stderr)
     try:
-        run = grade(folder, assignment, workers, regrade, True, sandbox, scheduler)
+        run = grade(folder, assignment, workers, regrade=regrade, sandbox=sandbox, scheduler=scheduler)
     except KeyboardInterrupt as stop:
         print(" ".join(["Stopped.", *getattr(stop, "__notes__", ())]), file=sys.stderr)
         raise typer.Exit(130) from None
@@ -270,10 +275,10 @@ def _grade(
     print(_summary(run))
 
 
-def _report(folder: ClassFolder, assignments: list[str], anonymous: bool = False) -> None:
+def _report(folder: ClassFolder, assignments: list[str], *, anonymous: bool = False) -> None:
     from ..report.report import write_report
 
-    print(f"Report: {write_report(folder, assignments, anonymous)}")
+    print(f"Report: {write_report(folder, assignments, anonymous=anonymous)}")
 
 
 def _summary(run: Run) -> str:

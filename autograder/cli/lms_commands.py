@@ -36,6 +36,7 @@ def collect(
     roster: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A CSV file that lists the class's learners.")
     ] = None,
+    *,
     update: Annotated[bool, typer.Option("--update", help="Replace submissions that differ.")] = False,
     dates: Annotated[
         _Dates | None,
@@ -59,7 +60,10 @@ def collect(
     opened, _ = open_class(folder, [assignment])
     stored = read_reading(opened)
     reading = Reading(dates.value if dates else stored.order, zone or stored.zone)
-    print_collected(collect.collect(opened, assignment, source, update, roster, progress=True, reading=reading))
+    done = collect.collect(
+        opened, assignment, source, update=update, roster_file=roster, progress=True, reading=reading
+    )
+    print_collected(done)
 
 
 class _Gradebook(StrEnum):
@@ -88,6 +92,7 @@ def export(
     column: Annotated[
         str, typer.Option(metavar="TITLE", help="The column to fill, if no title matches the assignment.")
     ] = "",
+    *,
     scale: Annotated[
         bool, typer.Option("--scale", help="Convert scores if the LMS's column has another maximum.")
     ] = False,
@@ -106,7 +111,7 @@ def export(
         names = [name for name in names if opened.students(name)]
         if not names:
             raise Problem(f"no submissions yet; first run `autograder collect {folder} ASSIGNMENT FILES`")
-    _print_exported(export.export(opened, names, kind.value, canvas_file or moodle_file, output, column, scale))
+    _print_exported(export.export(opened, names, kind.value, canvas_file or moodle_file, output, column, scale=scale))
 
 
 @commands.command()

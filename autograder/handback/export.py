@@ -58,6 +58,7 @@ def export(
     lms_file: Path | None = None,
     output: Path | None = None,
     column: str = "",
+    *,
     scale: bool = False,
 ) -> Exported:
     """Write the grades of `assignments`.
@@ -86,7 +87,7 @@ def export(
     elif kind == "moodle" and len(assignments) != 1:
         raise Problem(f"Moodle has one worksheet per assignment; choose one: {', '.join(assignments)}")
     elif lms_file is not None:
-        table = _filled(folder, all_grades, kind, lms_file, column, scale, exported)
+        table = _filled(folder, all_grades, kind, lms_file, column, exported, scale=scale)
     elif kind == "canvas":
         table = _canvas(all_grades, exported)
     else:
@@ -154,8 +155,9 @@ def _filled(
     kind: str,
     lms_file: Path,
     column: str,
-    scale: bool,
     exported: Exported,
+    *,
+    scale: bool,
 ) -> Table:
     """Fill the grades into the LMS's file. Every other cell stays as it is."""
     table = read_table(lms_file)
@@ -182,7 +184,7 @@ def _filled(
             if reason:
                 exported.refused.append(f"{student} ({reason})")
                 continue
-            score = scaled(grade.score, grades, sheet.maximum(row, index), scale)
+            score = scaled(grade.score, grades, sheet.maximum(row, index), scale=scale)
             row[index] = number(score, sheet.decimal_mark)
             exported.written += 1
     rows = tuple(tuple(row) for row in cells)

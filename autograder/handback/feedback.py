@@ -43,7 +43,7 @@ class Feedback:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 
-def write_feedback(folder: ClassFolder, assignment: str, progress: bool = False) -> Feedback:
+def write_feedback(folder: ClassFolder, assignment: str, *, progress: bool = False) -> Feedback:
     """Write `feedback/STUDENT/ASSIGNMENT/ASSIGNMENT.html` for each student who submitted `assignment`.
 
     Args:

@@ -118,7 +118,7 @@ def find_column(header: Sequence[str], grades: Grades, chosen: str, file: str, o
     raise Problem(f"{file} has {many} called {wanted}; choose one with {option}. Its columns are: {shown}")
 
 
-def scaled(score: float, grades: Grades, maximum: float, scale: bool) -> float:
+def scaled(score: float, grades: Grades, maximum: float, *, scale: bool) -> float:
     """Return a score in points of a column whose maximum is `maximum`.
 
     Raises:

@@ -39,6 +39,7 @@ def collect(
     folder: ClassFolder,
     assignment: str,
     source: Path,
+    *,
     update: bool = False,
     roster_file: Path | None = None,
     progress: bool = False,

@@ -131,7 +131,7 @@ def _canvas(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> N
         number = int(found["attachment"])
         return Named(file, Layout.CANVAS, owner, "", found["original"], number, late, anonymous=_HIDDEN_BY_CANVAS)
     if (found := _CANVAS_WRITTEN.match(name)) is not None:  # text typed into Canvas, or a link
-        return _of_canvas(file, found["name"], found["user"], name, 0, bool(found["late"]))
+        return _of_canvas(file, found["name"], found["user"], name, 0, late=bool(found["late"]))
     pairs = [pair for pair in _CANVAS_NUMBERS.finditer(name) if pair.start() > 0]
     if not pairs:
         return None
@@ -143,13 +143,13 @@ def _canvas(file: HandedIn, path: Sequence[str], place: int, known: _Known) -> N
     pair = next(filter(is_theirs, pairs), pairs[0])
     owner = name[: pair.start()]
     late, number = owner.endswith("_LATE"), int(pair["attachment"])
-    named = _of_canvas(file, owner.removesuffix("_LATE"), pair["user"], pair["original"], number, late)
+    named = _of_canvas(file, owner.removesuffix("_LATE"), pair["user"], pair["original"], number, late=late)
     # A group may be called "lab_3". If the name has two numbers, the user's is certain only if all users are known.
     users = {pair["user"] for pair in pairs if known.people.find("canvas_id", pair["user"])}
     return replace(named, is_numbers_own=len(pairs) == 1 or (known.has_canvas_ids and users == {pair["user"]}))
 
 
-def _of_canvas(file: HandedIn, owner: str, user: str, original: str, attachment: int, late: bool) -> Named:
+def _of_canvas(file: HandedIn, owner: str, user: str, original: str, attachment: int, *, late: bool) -> Named:
     claim = Person("", name=owner, canvas_id=user)
     return Named(file, Layout.CANVAS, owner, user, original, attachment, late, claims=(claim,), is_numbers_own=True)
 

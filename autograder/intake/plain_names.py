@@ -34,7 +34,7 @@ def _read(file: HandedIn, path: str, assignment: str) -> Named:
     return Named(file, Layout.PLAIN, "", "", name, levels=levels, is_time=is_time)
 
 
-def settle(names: Sequence[Named], assignment: str, called: _Called, is_complete: bool) -> list[Named]:
+def settle(names: Sequence[Named], assignment: str, called: _Called, *, is_complete: bool) -> list[Named]:
     """Return `names` with their owners.
 
     Args:

@@ -27,5 +27,5 @@ def read_names(files: Sequence[HandedIn], assignment: str, people: Sequence[Pers
         for file, named in zip(files, written, strict=True)
         if named is None
     ]
-    plain = iter(settle(rest, assignment, owners.called, owners.is_complete))
+    plain = iter(settle(rest, assignment, owners.called, is_complete=owners.is_complete))
     return [named or next(plain) for named in written]

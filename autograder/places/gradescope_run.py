@@ -52,7 +52,7 @@ class Layout:
         return json.loads((self.root / "source" / PACKAGE).read_text(encoding="utf-8"))["assignment"]
 
 
-def main(only_prepare: bool) -> None:
+def main(*, only_prepare: bool) -> None:
     """Make the class folder, if it does not exist, and grade the submission in `submission/`.
 
     Raises:

@@ -81,7 +81,7 @@ STATES = {
 }
 
 
-def write_report(folder: ClassFolder, assignments: list[str], anonymous: bool = False) -> Path:
+def write_report(folder: ClassFolder, assignments: list[str], *, anonymous: bool = False) -> Path:
     """Write the report atomically into the class folder, and return its path.
 
     Args:
@@ -108,6 +108,7 @@ def render(
     made_at: datetime,
     samples: Sequence[Samples] = (),
     secret: str = "",
+    *,
     anonymous: bool = False,
 ) -> str:
     """Return the page's HTML.

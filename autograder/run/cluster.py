@@ -68,7 +68,7 @@ def end_workers() -> None:
 
 
 @contextlib.contextmanager
-def local(workers: int, sandbox: bool = True) -> Generator[Client]:
+def local(workers: int, *, sandbox: bool = True) -> Generator[Client]:
     """Start local worker processes, yield a client, and end them; within `reuse_workers`, reuse running ones.
 
     Args:
@@ -77,18 +77,18 @@ def local(workers: int, sandbox: bool = True) -> Generator[Client]:
         sandbox: whether submissions run in the sandbox, so that the workers need a warm process.
     """
     if not _Reused.blocks:
-        with started(workers, sandbox) as client:
+        with started(workers, sandbox=sandbox) as client:
             yield client
         return
     if _Reused.client is None:
-        _Reused.client = _Reused.stack.enter_context(started(workers, sandbox))
+        _Reused.client = _Reused.stack.enter_context(started(workers, sandbox=sandbox))
     yield _Reused.client
 
 
 @contextlib.contextmanager
-def started(workers: int, sandbox: bool = True) -> Generator[Client]:
+def started(workers: int, *, sandbox: bool = True) -> Generator[Client]:
     """Like `local`, but always with new workers, which end with the block."""
-    fork_server.begin(sandbox)
+    fork_server.begin(sandbox=sandbox)
     processes = math.ceil(workers / THREADS)
     with (
         tempfile.TemporaryDirectory(prefix="workers-") as folder,
@@ -111,7 +111,7 @@ def started(workers: int, sandbox: bool = True) -> Generator[Client]:
 
 
 @contextlib.contextmanager
-def running(address: str, sandbox: bool) -> Generator[Client]:
+def running(address: str, *, sandbox: bool) -> Generator[Client]:
     """Connect to the scheduler at `address`, and yield a client. Its workers keep running after the block.
 
     Raises:
@@ -128,12 +128,12 @@ def running(address: str, sandbox: bool) -> Generator[Client]:
             client.wait_for_workers(1, timeout=_WAIT)
         except TimeoutError:
             raise Problem(f"the scheduler at {address} has no worker; start one with: dask worker {address}") from None
-        _check_workers(client, sandbox)
+        _check_workers(client, sandbox=sandbox)
         yield client
 
 
-def _check_workers(client: Client, sandbox: bool) -> None:
-    found: Any = client.run(_check_machine, sandbox, on_error="return")
+def _check_workers(client: Client, *, sandbox: bool) -> None:
+    found: Any = client.run(_check_machine, sandbox=sandbox, on_error="return")
     for worker, offer in found.items():
         if isinstance(offer, Exception):
             raise Problem(f"the worker at {worker} cannot grade ({one_line(offer)}); install this package there")
@@ -147,7 +147,7 @@ def _check_workers(client: Client, sandbox: bool) -> None:
             raise Problem(f"the worker at {worker}: {missing}")
 
 
-def _check_machine(sandbox: bool) -> tuple[str, str]:
+def _check_machine(*, sandbox: bool) -> tuple[str, str]:
     """Return the installed version, and what the sandbox lacks on this machine, or ""."""
     try:
         if sandbox:

@@ -31,7 +31,7 @@ class FanOut:
         sandbox: whether submissions run in the sandbox.
     """
 
-    def __init__(self, workers: int, scheduler: str | None = None, sandbox: bool = True) -> None:
+    def __init__(self, workers: int, scheduler: str | None = None, *, sandbox: bool = True) -> None:
         self.workers, self.scheduler, self.sandbox = workers, scheduler, sandbox
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Executed]:
@@ -61,10 +61,12 @@ class FanOut:
             with self._client(alone=True) as client:
                 yield from self._run_together(client, iter([job]), None)
 
-    def _client(self, alone: bool = False) -> contextlib.AbstractContextManager[Client]:
+    def _client(self, *, alone: bool = False) -> contextlib.AbstractContextManager[Client]:
         if self.scheduler:
-            return cluster.running(self.scheduler, self.sandbox)
-        return cluster.started(1, self.sandbox) if alone else cluster.local(self.workers, self.sandbox)
+            return cluster.running(self.scheduler, sandbox=self.sandbox)
+        if alone:
+            return cluster.started(1, sandbox=self.sandbox)
+        return cluster.local(self.workers, sandbox=self.sandbox)
 
     def _run_together(self, client: Client, source: Iterator[Job], suspects: list[Job] | None) -> Iterator[Executed]:
         """Yield the results of the jobs in `source`. On this machine, stop taking jobs when a worker is lost.

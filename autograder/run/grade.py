@@ -57,6 +57,7 @@ def grade(
     folder: ClassFolder,
     assignment: str,
     workers: int,
+    *,
     regrade: bool = False,
     progress: bool = True,
     sandbox: bool | None = None,
@@ -105,7 +106,7 @@ def grade(
 
         sealed = steps.config.Execute.get("sandbox", True)
         try:
-            for executed in FanOut(workers, scheduler, sealed).run(jobs()):
+            for executed in FanOut(workers, scheduler, sandbox=sealed).run(jobs()):
                 count(steps.save(executed))
                 if interrupted():
                     raise KeyboardInterrupt
@@ -164,14 +165,14 @@ class Steps:
         """Write an executed submission to `autograded/`, the gradebook and its record. Return its outcome."""
         job, judged = executed.job, executed.judged
         if not executed.notebook:
-            return self._record(job.student, judged.outcome, judged.reason, job.fingerprint, judged.sealed)
+            return self._record(job.student, judged.outcome, judged.reason, job.fingerprint, sealed=judged.sealed)
         try:
             notebook = self._inert(executed.notebook)
             self._converter.finish(self.folder.notebook(job.student, self.assignment), executed, notebook)
         except Exception as error:
             roll_back()
             reason = f"its grade could not be saved: {one_line(error)}"
-            return self._record(job.student, Outcome.NEEDS_REVIEW, reason, job.fingerprint, judged.sealed)
+            return self._record(job.student, Outcome.NEEDS_REVIEW, reason, job.fingerprint, sealed=judged.sealed)
         return judged.outcome
 
     def _inert(self, notebook: str) -> NotebookNode:
@@ -182,7 +183,7 @@ class Steps:
             notebook = without_outputs(notebook)
         return json.loads(notebook, object_hook=NotebookNode)
 
-    def _record(self, student: str, outcome: Outcome, reason: str, fingerprint: str, sealed: bool = True) -> str:
+    def _record(self, student: str, outcome: Outcome, reason: str, fingerprint: str, *, sealed: bool = True) -> str:
         if self.folder.autograded(student, self.assignment).is_file():
             reason += " (the grade of the previous submission stays in the gradebook)"
         record = Record.of(student, self.assignment, outcome, reason, fingerprint, sealed=sealed)

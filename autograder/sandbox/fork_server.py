@@ -32,7 +32,7 @@ def is_for(arguments: Sequence[str]) -> bool:
     return (handed_in or one or command == "demo") and not elsewhere
 
 
-def prepare(sandbox: bool) -> None:
+def prepare(*, sandbox: bool) -> None:
     """Prepare a command that will call `fork`. Call it before the command's imports.
 
     Args:
@@ -93,7 +93,7 @@ def _close_all_but(descriptors: Collection[int]) -> None:
             os.closerange(before + 1, after)
 
 
-def begin(sandbox: bool = True) -> None:
+def begin(*, sandbox: bool = True) -> None:
     """Start the fork server in a new Python, unless it is running, without waiting for it.
 
     Args:

@@ -70,7 +70,7 @@ class SealedProcess:
     def why(self) -> str:
         """Return why it ended: a constant of `autograder.sandbox.inside.watch_limits`, or "" if init was killed."""
         with contextlib.suppress(OSError, ValueError):
-            self._line.setblocking(False)
+            self._line.settimeout(0)
             return json.loads(self._line.recv(MAX_MESSAGE)).get("ended", "")
         return ""
 

@@ -46,7 +46,7 @@ def parameters_of(target: object) -> dict[str, Tensor]:
 @contextlib.contextmanager
 def recording() -> Generator[None]:
     """Have torch record what is computed in the block, whatever the notebook has set for itself."""
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(mode=False), torch.enable_grad():
         yield
 
 

@@ -66,7 +66,9 @@ def ready(names: Collection[str]) -> Generator[None]:
                     for key in _COMPOSITE if _is_composite(operator) else (_ALWAYS,):
                         library: Any = torch._C._dispatch_library("IMPL", "aten", "", __file__, 0)
                         stack.callback(library.reset)
-                        library.impl(_qualified(operator), key, _before_operator(name, operator, decide), True)
+                        library.impl(
+                            _qualified(operator), key, _before_operator(name, operator, decide), with_keyset=True
+                        )
         for name in names:
             for function in _functions(name):
                 stack.enter_context(before(name, function, decide))

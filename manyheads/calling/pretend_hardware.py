@@ -41,7 +41,7 @@ _ONE_GPU: list[tuple[Any, str, object]] = [
 
 
 @contextlib.contextmanager
-def machine(cuda_gpus: int, mps: bool) -> Generator[None]:
+def machine(cuda_gpus: int, *, mps: bool) -> Generator[None]:
     """Have torch answer as on a machine with `cuda_gpus` NVIDIA GPUs, and with Apple's GPU or without it.
 
     Its build always knows both, as the builds that people install may: that does not mean that a GPU is there.
@@ -79,7 +79,7 @@ class Clock:
         gpu: whether jobs go into the queue of a pretend GPU, which works while the caller goes on.
     """
 
-    def __init__(self, gpu: bool) -> None:
+    def __init__(self, *, gpu: bool) -> None:
         self.gpu = gpu
         self.jobs = 0
         self._now = 100.0
@@ -166,7 +166,7 @@ def number(key: int, *what: object) -> float:
 
 @contextlib.contextmanager
 def clock(
-    gpu: bool, namespace: MutableMapping[str, Any] | None = None, readings: Readings | None = None
+    namespace: MutableMapping[str, Any] | None = None, readings: Readings | None = None, *, gpu: bool
 ) -> Generator[Clock]:
     """Put a pretend clock in the place of the real ones, on a machine with one NVIDIA GPU or with none.
 
@@ -176,7 +176,7 @@ def clock(
         namespace: where code may hold a real clock under a name of its own (`from time import perf_counter`).
         readings: gets what is read from the clock on the wall, and from events.
     """
-    pretend = Clock(gpu)
+    pretend = Clock(gpu=gpu)
     note = (readings or Readings()).note
     synchronize: Callable[[], None] = pretend.wait if gpu else _no_gpu
     clocks = _pretend_clocks(pretend, note)

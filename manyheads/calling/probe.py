@@ -97,7 +97,7 @@ def _call(
                 if operations is not None:
                     operations.name_tensors(inputs)
                 if call.init is not None:
-                    with torch.inference_mode(False):  # else its parameters could not learn
+                    with torch.inference_mode(mode=False):  # else its parameters could not learn
                         target = target(*call.init.values())
                     if any(is_lazy(parameter) for parameter in target.parameters()):
                         _first_call(target, call, probe)
@@ -252,7 +252,7 @@ def _filled() -> Generator[None]:
     That is torch's deterministic mode. Its own switch imports a compiler first, which takes a second.
     """
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    torch._C._set_deterministic_algorithms(True, warn_only=True)
+    torch._C._set_deterministic_algorithms(mode=True, warn_only=True)
     try:
         yield
     finally:

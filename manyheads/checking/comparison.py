@@ -81,7 +81,7 @@ def tolerance(exam: Exam, dtype: torch.dtype) -> tuple[float, float]:
     return exam.rtol, exam.atol
 
 
-def _same_failure(one: Failure | None, other: Failure | None, by_kind: bool) -> bool:
+def _same_failure(one: Failure | None, other: Failure | None, *, by_kind: bool) -> bool:
     if one is None or other is None or one.kind != other.kind:
         return False
     return by_kind or one == other or agree(one.cause, other.cause)

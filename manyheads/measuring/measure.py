@@ -87,11 +87,11 @@ class Plan:
     seqs: tuple[int, ...]
     head_counts: tuple[int, ...]
 
-    def over_seq(self, backward: bool) -> list[Setting]:
+    def over_seq(self, *, backward: bool) -> list[Setting]:
         """The sweep over seq."""
         return [replace(self.base, seq=seq, backward=backward) for seq in self.seqs]
 
-    def over_heads(self, backward: bool) -> list[Setting]:
+    def over_heads(self, *, backward: bool) -> list[Setting]:
         """The sweep over num_heads."""
         return [replace(self.base, num_heads=count, backward=backward) for count in self.head_counts]
 
@@ -110,6 +110,7 @@ def race(
     timer: Timer,
     variants: Sequence[str],
     budget: float = 0.25,
+    *,
     progress: bool = True,
 ) -> list[Measured]:
     """Measure `variants` in each of `settings`.

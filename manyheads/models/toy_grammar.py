@@ -120,7 +120,7 @@ class Sentences:
         return " ".join(self.tokens(row)).replace(" .", ".")
 
 
-def sentences(count: int, seed: int, held_out: bool = False) -> Sentences:
+def sentences(count: int, seed: int, *, held_out: bool = False) -> Sentences:
     """Draw `count` sentences. The same seed gives the same ones.
 
     Args:
@@ -131,7 +131,7 @@ def sentences(count: int, seed: int, held_out: bool = False) -> Sentences:
     for part in PLAN:
         choice = torch.tensor([NUMBER[word] for word in _WORDS.get(part, (part,))])
         columns.append(choice[torch.randint(len(choice), (count,), generator=generator)])
-    columns[PLAN.index("place")] = _places(columns[PLAN.index("subject")], held_out, generator)
+    columns[PLAN.index("place")] = _places(columns[PLAN.index("subject")], generator, held_out=held_out)
     there = torch.ones(count, LONGEST, dtype=torch.bool)
     for index in _OPTIONAL:
         there[:, index] = torch.rand(count, generator=generator) < 0.5
@@ -166,7 +166,7 @@ def _one_of(part: str) -> str:
     return f"“{part}”" if words == (part,) else f"one of: {', '.join(words)}"
 
 
-def _places(subjects: Tensor, held_out: bool, generator: torch.Generator) -> Tensor:
+def _places(subjects: Tensor, generator: torch.Generator, *, held_out: bool) -> Tensor:
     """Draw another noun for each of `subjects`, (batch), so that the pair is a held-out one or is not."""
     first = NUMBER[NOUNS[0]]
     distances = torch.arange(1, len(NOUNS))

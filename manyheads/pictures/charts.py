@@ -59,7 +59,7 @@ def curves(panels: Sequence[Panel], along: str, of: str = "seconds") -> HTML:
 
 def draw_bars(panels: Sequence[Panel]) -> Figure:
     """Draw the times of `bars`."""
-    rows = max(len(_in_order(panel.measured, False)) for panel in panels)
+    rows = max(len(_in_order(panel.measured, backward=False)) for panel in panels)
     with style.course():
         figure = style.figure(height=2 * (_ROW * rows + 34) + 50)
         for column, panel in enumerate(panels):
@@ -70,8 +70,8 @@ def draw_bars(panels: Sequence[Panel]) -> Figure:
             axes.set(xlim=(0, 1), ylim=(2 * (rows + 1.3), 0))
             figure.text(column / len(panels), 0.985, panel.title, weight="bold", size=style.SIZE + 1, va="top")
             names = 0.5 if len(panels) > 1 else 0.27  # of the panel's width, for the names
-            _draw_group(axes, 0, "forward", _in_order(panel.measured, False), names)
-            _draw_group(axes, rows + 1.4, "forward + backward", _in_order(panel.measured, True), names)
+            _draw_group(axes, 0, "forward", _in_order(panel.measured, backward=False), names)
+            _draw_group(axes, rows + 1.4, "forward + backward", _in_order(panel.measured, backward=True), names)
     return figure
 
 
@@ -104,7 +104,7 @@ def describe_bars(panels: Sequence[Panel]) -> str:
                 f"{one.variant} {_milliseconds(one.seconds)}{' (unsteady)' if one.unsteady else ''}"
                 if one.seconds is not None
                 else f"{one.variant}: {one.note}"
-                for one in _in_order(panel.measured, backward)
+                for one in _in_order(panel.measured, backward=backward)
             )
             if times:
                 parts.append(f"{panel.title}, {'forward + backward' if backward else 'forward'}: {times}.")
@@ -191,7 +191,7 @@ def sizes(setting: Setting) -> str:
     return f"batch {setting.batch}, seq {setting.seq}, d_model {setting.d_model}, {setting.num_heads} heads, {dtype}"
 
 
-def _in_order(measured: Sequence[Measured], backward: bool) -> list[Measured]:
+def _in_order(measured: Sequence[Measured], *, backward: bool) -> list[Measured]:
     chosen = [one for one in measured if one.setting.backward == backward]
     return sorted(chosen, key=lambda one: VARIANTS.index(one.variant))
 

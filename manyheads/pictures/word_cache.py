@@ -82,7 +82,7 @@ class _Font:
 
 @lru_cache(_COPIES)
 def _measured(s: str, font: _Font, dpi: float) -> tuple[float, float, float]:
-    return RendererAgg(1, 1, dpi).get_text_width_height_descent(s, font.prop, False)
+    return RendererAgg(1, 1, dpi).get_text_width_height_descent(s, font.prop, ismath=False)
 
 
 @lru_cache(_COPIES)

@@ -34,7 +34,7 @@ class _Scopes:
         self._around: Counter[str] = Counter()  # of how many functions around it is a name
 
     def read(
-        self, nodes: Iterable[ast.AST], own: frozenset[str] = frozenset(), owner: str = "", at_top: bool = False
+        self, nodes: Iterable[ast.AST], own: frozenset[str] = frozenset(), owner: str = "", *, at_top: bool = False
     ) -> None:
         """Read code of one scope.
 
@@ -121,7 +121,9 @@ def _type_parameters(node: _Function | ast.ClassDef) -> set[str]:
     return {parameter.name for parameter in getattr(node, "type_params", [])}  # since Python 3.12
 
 
-def _bound(nodes: Iterable[ast.AST], owner: str, comprehension: bool = False) -> tuple[frozenset[str], frozenset[str]]:
+def _bound(
+    nodes: Iterable[ast.AST], owner: str, *, comprehension: bool = False
+) -> tuple[frozenset[str], frozenset[str]]:
     """Return the names that code of one scope binds, and those that it says are the notebook's.
 
     Args:

@@ -73,7 +73,7 @@ def vectors(sharpness: float) -> tuple[Tensor, Tensor, Tensor]:
     return sharpness * q.unsqueeze(0), k.unsqueeze(0), k.clone().unsqueeze(0)
 
 
-def weights_of(attention: Attention, causal_mask: CausalMask, causal: bool, sharpness: float) -> Tensor:
+def weights_of(attention: Attention, causal_mask: CausalMask, sharpness: float, *, causal: bool) -> Tensor:
     """Return the weights (seq, seq) that the learner's functions give for the sentence.
 
     Raises:
@@ -197,7 +197,7 @@ def _asks(word: Word) -> str:
     return f"Its query asks for {' or, '.join(kinds)}{', and for ' + parts[0] if parts else ''}."
 
 
-def _doubts(weights: Tensor, causal: bool) -> str:
+def _doubts(weights: Tensor, *, causal: bool) -> str:
     """Say what cannot be right about weights that can be drawn; "" where nothing is."""
     sums = weights.sum(dim=-1)
     if causal and bool(weights.triu(1).any()):
@@ -218,15 +218,15 @@ def head_map(attention: Attention, causal_mask: CausalMask) -> Explorer:
         causal_mask: `causal_mask(seq) -> mask`, boolean (seq, seq), True where a query may attend
     """
 
-    def look(query: int, causal: bool, sharpness: float) -> View:
+    def look(query: int, sharpness: float, *, causal: bool) -> View:
         try:
-            weights = weights_of(attention, causal_mask, causal, sharpness)
+            weights = weights_of(attention, causal_mask, sharpness, causal=causal)
         except CannotDraw as reason:
             return View(warning=str(reason))
         return View(
             draw_head_map(weights, TOKENS, query),
             (f"{describe_head_map(weights, TOKENS, query)} {_asks(SENTENCE[query])}", MADE_BY_HAND),
-            warning=_doubts(weights, causal),
+            warning=_doubts(weights, causal=causal),
         )
 
     controls = {

@@ -344,7 +344,7 @@ def _name_of(function: Callable[..., object]) -> str:
     return getattr(function, "__name__", type(function).__name__)
 
 
-def _without(attending: Attending, kept: list[int], rescale: bool) -> tuple[list[str], Tensor]:
+def _without(attending: Attending, kept: list[int], *, rescale: bool) -> tuple[list[str], Tensor]:
     """Return the tokens that are kept and the weights between them; rows of 0 stay so when they are rescaled."""
     weights = attending.weights[:, kept][:, :, kept]
     if rescale:

@@ -79,9 +79,10 @@ def paint(
     padding_mask: Callable[..., Tensor],
     causal_mask: Callable[..., Tensor],
     words: int,
+    head: int,
+    *,
     front: bool,
     causal: bool,
-    head: int,
 ) -> Painting:
     """Ask the learner's code for masks and weights.
 
@@ -331,7 +332,7 @@ def _rows(places: list[int]) -> str:
     return f"Rows {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
-def _doubts(painting: Painting, words: int, front: bool, causal: bool) -> str:
+def _doubts(painting: Painting, words: int, *, front: bool, causal: bool) -> str:
     """Say what cannot be right about masks and weights that can be drawn; "" where nothing is."""
     place = torch.arange(SEQ)
     if causal and not torch.equal(painting.future, place > place[:, None]):
@@ -357,15 +358,15 @@ def mask_painter(
         causal_mask: `causal_mask(seq) -> mask`, boolean (seq, seq)
     """
 
-    def look(words: int, front: bool, causal: bool, head: int) -> View:
+    def look(words: int, head: int, *, front: bool, causal: bool) -> View:
         try:
-            painting = paint(MultiHeadAttention, padding_mask, causal_mask, words, front, causal, head)
+            painting = paint(MultiHeadAttention, padding_mask, causal_mask, words, head, front=front, causal=causal)
         except CannotDraw as reason:
             return View(warning=str(reason))
         return View(
             draw_mask_painter(painting),
             describe_mask_painter(painting),
-            warning=_doubts(painting, words, front, causal),
+            warning=_doubts(painting, words, front=front, causal=causal),
         )
 
     controls = {

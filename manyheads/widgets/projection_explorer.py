@@ -246,7 +246,7 @@ def projection_explorer(head_width: HeadWidth, layer: Layer) -> Explorer:
         layer: the learner's class, `ParallelHeads(d_model, num_heads)`
     """
 
-    def look(num_heads: int, d_model: int, seq: int, uneven: bool) -> View:
+    def look(num_heads: int, d_model: int, seq: int, *, uneven: bool) -> View:
         if uneven:
             return look_at_remainder(head_width, layer, d_model, num_heads)
         return look_at_layer(head_width, layer, d_model, num_heads, seq)

@@ -204,8 +204,8 @@ def _measured(patch: pytest.MonkeyPatch) -> dict[int, int]:
     local = cluster.local
 
     @contextmanager
-    def measuring(*arguments: Any) -> Generator[Any]:
-        with local(*arguments) as client:
+    def measuring(*arguments: Any, **options: Any) -> Generator[Any]:
+        with local(*arguments, **options) as client:
             yield client
             memory.update({process.pid: most_memory(process.pid) for process in (psutil.Process(), *running())})
 

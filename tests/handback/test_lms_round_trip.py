@@ -349,7 +349,8 @@ def test_the_commands_say_what_they_did(graded: ClassFolder, gradebook: Path, he
 def test_a_group_hands_in_once_and_canvas_gets_one_page_for_it(graded: ClassFolder, tmp_path: Path) -> None:
     listed = write(tmp_path / "r.csv", "canvas_id,group\n1234,Lab 3\n1237,Lab 3\n")
     notebook = graded.notebook("alovelace", TOY).read_text()
-    done = collect(graded, TOY, make_zip(tmp_path / "g.zip", {"lab3_1237_9100_00_rows.ipynb": notebook}), True, listed)
+    handed_in = make_zip(tmp_path / "g.zip", {"lab3_1237_9100_00_rows.ipynb": notebook})
+    done = collect(graded, TOY, handed_in, update=True, roster_file=listed)
     assert done.same == ["alovelace", "enoether"]
     assert {person.group for person in roster(graded) if person.student in done.same} == {"Lab 3"}
     packed = zip_pages(graded, TOY, write_feedback(graded, TOY).pages, "canvas")

@@ -202,7 +202,7 @@ def test_a_worker_needs_nothing_but_the_job(toy_class: ClassFolder, hand_in: Han
 def test_a_scheduler_that_is_not_there_is_named() -> None:
     with (
         pytest.raises(Problem, match="no Dask scheduler answers at tcp"),
-        cluster.running("tcp://127.0.0.1:1", True),
+        cluster.running("tcp://127.0.0.1:1", sandbox=True),
     ):
         pass
 

@@ -38,10 +38,10 @@ def nothing_is_sealed_in_vain() -> None:
     def command(*_: object, **__: object) -> None:
         skip_without(SANDBOX)
 
-    def workers(get: Callable[..., object], which: object, sandbox: bool = True) -> object:
+    def workers(get: Callable[..., object], which: object, *, sandbox: bool = True) -> object:
         if sandbox:
             skip_without(SANDBOX)
-        return get(which, sandbox)
+        return get(which, sandbox=sandbox)
 
     replaced = pytest.MonkeyPatch()
     replaced.setattr(sandbox, "command", command)

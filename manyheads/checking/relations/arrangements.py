@@ -25,9 +25,13 @@ def facts(case: Compared) -> Iterator[Fact]:
     label = case.label
     for key, rank, sentence, moved in _moved(case, right):
         if moved.shape == given.shape and case.agree(given, moved):
-            yield Fact(("moved", *key), rank, f"{label} holds the right numbers in other places: {sentence}.", weak)
+            yield Fact(
+                ("moved", *key), rank, f"{label} holds the right numbers in other places: {sentence}.", weak=weak
+            )
     if not case.is_boolean:
-        yield Fact(("same numbers",), 56, f"{label} holds the right numbers, and all of them, in other places.", weak)
+        yield Fact(
+            ("same numbers",), 56, f"{label} holds the right numbers, and all of them, in other places.", weak=weak
+        )
 
 
 def _sorted(numbers: Tensor) -> Tensor:

@@ -46,8 +46,8 @@ class Fact:
     key: tuple[object, ...]
     rank: int = field(compare=False)
     sentence: str = field(compare=False)
-    weak: bool = field(compare=False, default=False)
-    is_reading: bool = field(compare=False, default=False)
+    weak: bool = field(compare=False, default=False, kw_only=True)
+    is_reading: bool = field(compare=False, default=False, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ class Compared:
     @cached_property
     def enough(self) -> bool:
         """Whether there are enough numbers for a relation to be no coincidence."""
-        return isinstance(self.right, Tensor) and telling(self.right.double(), self.is_boolean)
+        return isinstance(self.right, Tensor) and telling(self.right.double(), is_boolean=self.is_boolean)
 
     @cached_property
     def _tolerance(self) -> tuple[float, float]:
@@ -154,7 +154,7 @@ class Compared:
         return _ITEMS.get(name) or {-1: "column", -2: "row"}.get(at_the_end, f"entry of {name}")
 
 
-def telling(numbers: Tensor, is_boolean: bool = False) -> bool:
+def telling(numbers: Tensor, *, is_boolean: bool = False) -> bool:
     """Return whether there are enough different numbers in a tensor for a relation to be no coincidence."""
     if is_boolean:
         return numbers.numel() >= 4 * ENOUGH and len(numbers.unique()) == 2

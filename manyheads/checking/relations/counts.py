@@ -26,13 +26,13 @@ def facts(case: Compared) -> Iterator[Fact]:
     if not 0 <= max(abs(right), abs(given)) <= _LARGEST or given != given:
         return
     if given == 0:
-        yield Fact(("constant", 0), 19, f"{case.label} is 0.", True)
+        yield Fact(("constant", 0), 19, f"{case.label} is 0.", weak=True)
         return
     if right == 0:
         return
     factor = given / right
     if abs(factor + 1) < 1e-9:
-        yield Fact(("factor", -1), 14, f"{case.label} has the wrong sign.", True)
+        yield Fact(("factor", -1), 14, f"{case.label} has the wrong sign.", weak=True)
     for text, value in [*expressions(case.sizes), *_products(case)]:
         for inverse in (False, True):
             wanted = 1 / value if inverse else value
@@ -40,24 +40,24 @@ def facts(case: Compared) -> Iterator[Fact]:
                 continue
             times = "too small: the right one divided by" if inverse else "too large: the right one times"
             rank = 15 + text.count("·")
-            yield Fact(("factor", text, inverse), rank, f"{case.label} is {times} {text}.", True)
+            yield Fact(("factor", text, inverse), rank, f"{case.label} is {times} {text}.", weak=True)
     ratio = Fraction(factor).limit_denominator(12)
     if ratio not in (0, 1) and abs(ratio - factor) < 1e-9 * abs(factor):
         told = f"{ratio.numerator}/{ratio.denominator}" if ratio.denominator > 1 else f"{ratio.numerator}"
         yield Fact(
-            ("factor", told), 25, f"{case.label} is the right one times {told}, in every case that is wrong.", True
+            ("factor", told), 25, f"{case.label} is the right one times {told}, in every case that is wrong.", weak=True
         )
     if isinstance(right, int) and given == int(given):
         difference = int(given) - right
         way = "large" if difference > 0 else "small"
         if difference:
-            yield Fact(("offset", difference), 22, f"{case.label} is too {way} by {abs(difference):,}.", True)
+            yield Fact(("offset", difference), 22, f"{case.label} is too {way} by {abs(difference):,}.", weak=True)
         for text, value in _products(case):
             for leading in _LEADING:
                 if abs(difference) == leading * value:
                     told = f"{leading} · {text}" if leading > 1 else text
                     yield Fact(
-                        ("offset", told, way), 16 + text.count("·"), f"{case.label} is too {way} by {told}.", True
+                        ("offset", told, way), 16 + text.count("·"), f"{case.label} is too {way} by {told}.", weak=True
                     )
 
 

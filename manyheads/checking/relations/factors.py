@@ -54,26 +54,29 @@ def facts(case: Compared) -> Iterator[Fact]:
     weak = not case.enough
     factor = _factor(right, given)
     if factor is not None and case.agree(given, right * factor) and not case.agree(given, torch.zeros_like(given)):
-        yield from _named_factor(case, factor, weak)
+        yield from _named_factor(case, factor, weak=weak)
     offset = (given - right).mean().item()
     if case.agree(given, right + offset):
         way = "large" if offset > 0 else "small"
         by = f"{abs(offset):.4g}"
         yield Fact(
-            ("offset", round(offset, 4)), 22, f"Every number of {case.label} is the right one, too {way} by {by}.", weak
+            ("offset", round(offset, 4)),
+            22,
+            f"Every number of {case.label} is the right one, too {way} by {by}.",
+            weak=weak,
         )
         yield Fact(
             ("some offset",),
             29,
             f"In each case, the numbers of {case.label} are off by one number, but not the same one in all cases: "
             f"too {way} by {by} in one of them.",
-            weak,
+            weak=weak,
         )
         for text, value in expressions(case.sizes):
             if abs(abs(offset) - value) < 1e-5 * value and any(map(str.isalpha, text)):
                 yield Fact(
                     ("offset", text, way), 21, f"Every number of {case.label} is the right one, too {way} by {text}.",
-                    weak, is_reading=True,
+                    weak=weak, is_reading=True,
                 )  # fmt: skip
     yield from _line(case, right, given)
     yield from _by_row(case, right, given)
@@ -92,23 +95,25 @@ def _line(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
     times = "minus the right one" if abs(slope + 1) < 1e-4 else f"{slope:.4g} times the right one"
     yield Fact(
         ("line", f"{slope:.4g}", f"{start:.4g}"), 26, f"Every number of {case.label} is {start:.4g} and {times}."
-        if slope > 0 else f"Every number of {case.label} is {start:.4g} {times}.", not case.enough,
+        if slope > 0 else f"Every number of {case.label} is {start:.4g} {times}.", weak=not case.enough,
     )  # fmt: skip
 
 
-def _named_factor(case: Compared, factor: float, weak: bool) -> Iterator[Fact]:
+def _named_factor(case: Compared, factor: float, *, weak: bool) -> Iterator[Fact]:
     if abs(factor + 1) < 1e-4:
-        yield Fact(("factor", -1), 8, f"Every number of {case.label} is the right one with the opposite sign.", weak)
+        yield Fact(
+            ("factor", -1), 8, f"Every number of {case.label} is the right one with the opposite sign.", weak=weak
+        )
         return
     sign = "minus " if factor < 0 else ""
     told = f"{factor:.4g}"
-    yield Fact(("factor", told), 20, f"Every number of {case.label} is the right one times {told}.", weak)
+    yield Fact(("factor", told), 20, f"Every number of {case.label} is the right one times {told}.", weak=weak)
     yield Fact(
         ("some factor",),
         28,
         f"In each case, the numbers of {case.label} are the right ones times one factor, but not the same one in "
         f"all cases: {told} in one of them.",
-        weak,
+        weak=weak,
     )
     for text, value in expressions(case.sizes):
         if abs(abs(factor) - value) < 2e-4 * value and not text.isdigit():
@@ -117,7 +122,7 @@ def _named_factor(case: Compared, factor: float, weak: bool) -> Iterator[Fact]:
                 times = f"divided by {sign}{text[2:]}"
             rank = 15 + text.count("·") + text.count("/", 2)
             sentence = f"Every number of {case.label} is the right one {times}."
-            yield Fact(("factor", sign, text), rank, sentence, weak, is_reading=True)
+            yield Fact(("factor", sign, text), rank, sentence, weak=weak, is_reading=True)
 
 
 def _factor(right: Tensor, given: Tensor) -> float | None:
@@ -146,7 +151,7 @@ def _by_row(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                 40 - axis,
                 f"Each {what} of {case.label} is right but for a factor of its own: "
                 f"within a {what}, the numbers have the right ratios.",
-                several < 3 or right.numel() < 2 * ENOUGH,
+                weak=several < 3 or right.numel() < 2 * ENOUGH,
             )
         shift = (given - right).mean(axis, keepdim=True)
         if what and case.agree(given, right + shift):
@@ -154,7 +159,7 @@ def _by_row(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                 ("offset of its own", axis),
                 42 - axis,
                 f"Each {what} of {case.label} is off by a number of its own, the same for all its entries.",
-                right.shape[axis] < 3 or right.numel() < 2 * ENOUGH,
+                weak=right.shape[axis] < 3 or right.numel() < 2 * ENOUGH,
             )
     vector = (given - right).flatten(0, -2).mean(0)
     if right[..., 0].numel() > 2 and right.shape[-1] > 1 and case.agree(given, right + vector):

@@ -28,7 +28,12 @@ def facts(case: Compared) -> Iterator[Fact]:
         # A region that is mostly right says little of where the mistake is.
         mostly = (wrong & region).sum().item() * 2 >= region.sum().item()
         told = sentence if sentence.endswith(".") else f"{case.label} is right everywhere but {sentence}."
-        yield Fact(("right but for", key), rank + (0 if mostly else 8), told, not telling(rest, case.is_boolean))
+        yield Fact(
+            ("right but for", key),
+            rank + (0 if mostly else 8),
+            told,
+            weak=not telling(rest, is_boolean=case.is_boolean),
+        )
 
 
 def _not_numbers(case: Compared, nans: Tensor) -> Iterator[Fact]:

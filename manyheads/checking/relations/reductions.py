@@ -23,9 +23,9 @@ def facts(case: Compared) -> Iterator[Fact]:
             continue
         for key, told, reduced in _reduced(case, tensor):
             if case.agree(given, reduced):
-                yield Fact(("reduced", name, *key), 11, f"{case.label} is the {told} of {name}.", weak)
+                yield Fact(("reduced", name, *key), 11, f"{case.label} is the {told} of {name}.", weak=weak)
             elif case.agree(given, -reduced):
-                yield Fact(("minus", name, *key), 11, f"{case.label} is minus the {told} of {name}.", weak)
+                yield Fact(("minus", name, *key), 11, f"{case.label} is minus the {told} of {name}.", weak=weak)
 
 
 def _reduced(case: Compared, tensor: Tensor) -> Iterator[tuple[tuple[object, ...], str, Tensor]]:

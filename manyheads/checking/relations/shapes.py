@@ -37,7 +37,7 @@ def facts(case: Compared) -> Iterator[Fact]:
         if tuple(given.shape[axis] for axis in order) == tuple(right.shape):
             listed = ", ".join(names[order.index(axis)] for axis in range(given.ndim))
             sentence = f"The dimensions of {case.label} are in another order: ({listed}) where ({', '.join(names)})"
-            yield Fact(("order", *order), 60, f"{sentence} is asked for.", len(set(right.shape)) < right.ndim)
+            yield Fact(("order", *order), 60, f"{sentence} is asked for.", weak=len(set(right.shape)) < right.ndim)
     if [size for size in given.shape if size > 1] == [size for size in right.shape if size > 1]:
         many = given.ndim > right.ndim
         what = "a dimension of size 1 too many" if many else "no dimension of size 1 where one is asked for"
@@ -57,7 +57,7 @@ def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                 else ("Only a dimension of size 1 is too many" if many else "Only a dimension of size 1 is missing")
             )
             if not ones or many or given.ndim < right.ndim:
-                yield Fact(("reshaped",), 20, f"{label} has the right numbers in the right order. {only}.", weak)
+                yield Fact(("reshaped",), 20, f"{label} has the right numbers in the right order. {only}.", weak=weak)
         if given.ndim == right.ndim <= _MOST_DIMENSIONS:
             same_order = case.agree(given.reshape(right.shape), right)
             names = [case.dimension(axis) for axis in range(right.ndim)]
@@ -67,7 +67,7 @@ def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                     yield Fact(
                         ("permuted", *order), 10,
                         f"{label} has the right numbers, with its dimensions in the order ({listed}); "
-                        f"asked for is ({', '.join(names)}).", weak or same_order,
+                        f"asked for is ({', '.join(names)}).", weak=weak or same_order,
                     )  # fmt: skip
     for axis in range(-given.ndim, 0) if given.ndim == right.ndim + 1 else ():
         name = case.dimension(axis, given.shape)
@@ -81,12 +81,12 @@ def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
             repeats = "repeats" not in told or bool((given == given.select(axis, 0).unsqueeze(axis)).all())
             if repeats and case.agree(reduced, right):
                 key = told.split()[1] if "repeats" not in told else "repeats"
-                yield Fact(("reduced", key, axis), 15, f"{label} has one dimension too many: {told}.", weak)
+                yield Fact(("reduced", key, axis), 15, f"{label} has one dimension too many: {told}.", weak=weak)
             elif repeats and reduced.ndim == 2 and case.agree(reduced.T, right):
                 key = told.split()[1] if "repeats" not in told else "repeats"
                 yield Fact(
                     ("reduced and turned", key, axis), 16,
-                    f"{label} has one dimension too many: {told}, once the other two are swapped.", weak,
+                    f"{label} has one dimension too many: {told}, once the other two are swapped.", weak=weak,
                 )  # fmt: skip
     for axis in range(-right.ndim, 0) if right.ndim == given.ndim + 1 else ():
         name, item = case.dimension(axis), case.item(axis)
@@ -98,12 +98,12 @@ def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
             ("last", f"kept for the last {item} alone", right.select(axis, -1)),
         ):
             if right.shape[axis] > 1 and case.agree(reduced, given):
-                yield Fact(("too far", key, axis), 15, f"{label} lacks {name}: the right numbers are {told}.", few)
+                yield Fact(("too far", key, axis), 15, f"{label} lacks {name}: the right numbers are {told}.", weak=few)
     if given.numel() == 1:
         for key, told, number in (("sum", "sum", right.sum()), ("mean", "mean", right.mean())):
             if case.agree(given.reshape(()), number):
                 yield Fact(
-                    ("one number", key), 15, f"{label} is a single number: the {told} of all the right ones.", weak
+                    ("one number", key), 15, f"{label} is a single number: the {told} of all the right ones.", weak=weak
                 )
     if given.ndim == right.ndim:
         for axis in range(-right.ndim, 0):
@@ -128,7 +128,7 @@ def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                         what = (
                             "the right numbers, and has others before" if both[0] > both[1] else "the right ones only"
                         )
-                    yield Fact((key, axis, both[0] > both[1]), 18, f"Along {name}, {label} {told} {what}.", False)
+                    yield Fact((key, axis, both[0] > both[1]), 18, f"Along {name}, {label} {told} {what}.", weak=False)
 
 
 def _of_inputs(case: Compared, given: Tensor) -> Iterator[Fact]:
@@ -142,7 +142,7 @@ def _of_inputs(case: Compared, given: Tensor) -> Iterator[Fact]:
                 ("is", name),
                 5,
                 f"What came as {quoted(case.label)} is what {quoted(name)} should be.",
-                value.numel() < 6,
+                weak=value.numel() < 6,
             )
 
 

@@ -46,28 +46,32 @@ def facts(case: Compared) -> Iterator[Fact]:
     label, weak = case.label, not case.enough
     if given.isfinite().all() and (given == given.flatten()[0]).all() and right.numel() > 1:
         number = given.flatten()[0].item()
-        yield Fact(("constant", round(number, 6)), 19, f"Every number of {label} is {number:.4g}.", weak)
-        yield Fact(("constant",), 27, f"All numbers of {label} are the same.", weak)
+        yield Fact(("constant", round(number, 6)), 19, f"Every number of {label} is {number:.4g}.", weak=weak)
+        yield Fact(("constant",), 27, f"All numbers of {label} are the same.", weak=weak)
         return
     for told, function in _ONCE_TOO_OFTEN:
         if case.agree(given, function(right)):
-            yield Fact(("too often", told), 13, f"Every number of {label} is {told}.", weak)
+            yield Fact(("too often", told), 13, f"Every number of {label} is {told}.", weak=weak)
     for axis, name in ((-1, "last dimension"), (-2, "last dimension but one")):
         if right.ndim >= -axis and right.shape[axis] > 1 and case.agree(given, right.softmax(axis)):
-            yield Fact(("softmax", axis), 11, f"{label} is the softmax of the right numbers, over its {name}.", weak)
+            yield Fact(
+                ("softmax", axis), 11, f"{label} is the softmax of the right numbers, over its {name}.", weak=weak
+            )
     for told, function in _LEFT_OUT:
         if given.isfinite().all() and case.agree(function(given), right) and not case.agree(given, right):
-            yield Fact(("left out", told), 12, f"A last step is missing in {label}: {told}.", weak)
+            yield Fact(("left out", told), 12, f"A last step is missing in {label}: {told}.", weak=weak)
     for name, other in _known(case):
         if case.agree(given, other):
-            yield Fact(("is", name), 10, f"{label} is {name}.", weak)
+            yield Fact(("is", name), 10, f"{label} is {name}.", weak=weak)
         for sign, verb in ((1, "added to it"), (-1, "taken away from it")):
             if other.shape != right.shape and not _fits(other, right):
                 continue
             if not case.agree(right, right + sign * other) and case.agree(given, right + sign * other):
-                yield Fact(("term", name, sign), 14, f"{label} is the right one with {name} {verb}.", weak)
+                yield Fact(("term", name, sign), 14, f"{label} is the right one with {name} {verb}.", weak=weak)
         if other.shape == right.shape and case.agree(given, right * other) and not (given == 0).all():
-            yield Fact(("product", name), 14, f"{label} is the right one, multiplied by {name}, entry by entry.", weak)
+            yield Fact(
+                ("product", name), 14, f"{label} is the right one, multiplied by {name}, entry by entry.", weak=weak
+            )
     yield from _linear(case, right, given)
     yield from _sums(case, right, given)
     yield from _precision(case, right, given)
@@ -117,10 +121,12 @@ def _of_boolean(case: Compared) -> Iterator[Fact]:
     right, given = case.pair
     weak = right.numel() < 4 or len(right.unique()) < 2
     if torch.equal(given, 1 - right):
-        yield Fact(("turned round",), 10, f"{case.label} has True and False the wrong way round, everywhere.", weak)
+        yield Fact(
+            ("turned round",), 10, f"{case.label} has True and False the wrong way round, everywhere.", weak=weak
+        )
     for value in (0, 1):
         if (given == value).all():
-            yield Fact(("all", value), 19, f"Every entry of {case.label} is {bool(value)}.", weak)
+            yield Fact(("all", value), 19, f"Every entry of {case.label} is {bool(value)}.", weak=weak)
     extra = bool(((given == 1) & (right == 0)).any())
     lacking = bool(((given == 0) & (right == 1)).any())
     if extra != lacking and len(given.unique()) > 1:
@@ -129,7 +135,7 @@ def _of_boolean(case: Compared) -> Iterator[Fact]:
             if extra
             else "is False in places that should be True, and nowhere True where it should be False"
         )
-        yield Fact(("one way", extra), 60, f"{case.label} {told}.", right.numel() < 9)
+        yield Fact(("one way", extra), 60, f"{case.label} {told}.", weak=right.numel() < 9)
 
 
 def _linear(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
@@ -168,12 +174,15 @@ def _sums(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                     ("sums to 1", axis),
                     47,
                     f"The rows of {case.label} should sum to 1. {what}, as after a softmax over the wrong dimension.",
-                    not case.enough,
+                    weak=not case.enough,
                 )
         low, high = sums.min().item(), sums.max().item()
         told = f"{low:.3g}" if high - low < 1e-3 else f"{low:.3g} to {high:.3g}"
         yield Fact(
-            ("rows do not sum",), 80, f"Each row of {case.label} should sum to 1. Yours sum to {told}.", not case.enough
+            ("rows do not sum",),
+            80,
+            f"Each row of {case.label} should sum to 1. Yours sum to {told}.",
+            weak=not case.enough,
         )
     elif full.any() and (given < 0).any():
         yield Fact(("negative",), 79, f"{case.label} has negative numbers, and weights are never negative.")
@@ -188,14 +197,14 @@ def _sums(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                 ("blocked not 0",),
                 70,
                 f"{case.label} is not 0 in any place that the mask blocks.",
-                int(blocked.sum()) < ENOUGH,
+                weak=int(blocked.sum()) < ENOUGH,
             )
         if blocked.any() and (~blocked).any() and not given[~blocked].any() and given.any():
             yield Fact(
                 ("open are 0",),
                 23,
                 f"{case.label} is 0 in every place that the mask leaves open.",
-                int((~blocked).sum()) < ENOUGH,
+                weak=int((~blocked).sum()) < ENOUGH,
             )
 
 

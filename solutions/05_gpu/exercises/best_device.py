@@ -9,7 +9,7 @@ def device_on_a_machine(target, cuda_gpus, mps):
 
     from manyheads.calling import pretend_hardware
 
-    with pretend_hardware.machine(cuda_gpus, mps):
+    with pretend_hardware.machine(cuda_gpus, mps=mps):
         answer = target()
     return torch.device(answer.type) if isinstance(answer, torch.device) else answer
 

@@ -60,7 +60,8 @@ def seconds_on_a_pretend_clock(target, device, warmup, repeats, order, key):
         return round(1 + place / 10 + pretend_hardware.number(key, place, "sorted") / 20, 2)
 
     readings = pretend_hardware.Readings()
-    with pretend_hardware.clock(str(device) == "cuda", getattr(target, "__globals__", None), readings) as clock:
+    names = getattr(target, "__globals__", None)
+    with pretend_hardware.clock(names, readings, gpu=str(device) == "cuda") as clock:
 
         def job():
             call = clock.jobs

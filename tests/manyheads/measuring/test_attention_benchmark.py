@@ -286,7 +286,7 @@ def test_torch_answers_as_on_the_pretend_machine_and_as_before_afterwards(
     gpus: int, mps: bool, kind: str | None
 ) -> None:
     before = torch.cuda.is_available(), torch.backends.mps.is_available(), torch.accelerator.is_available()
-    with pretend_hardware.machine(gpus, mps):
+    with pretend_hardware.machine(gpus, mps=mps):
         assert torch.cuda.is_available() == (gpus > 0)
         assert torch.cuda.device_count() == gpus
         assert torch.backends.mps.is_available() == mps
@@ -313,7 +313,7 @@ def test_how_long_a_job_takes_is_unknown_until_the_clock_gets_there(gpu: bool) -
         asked.append(job)
         return 1.0 + job
 
-    with pretend_hardware.clock(gpu) as clock:
+    with pretend_hardware.clock(gpu=gpu) as clock:
         start = time.perf_counter()
         for job in range(3):
             clock.job(functools.partial(seconds, job))
@@ -517,7 +517,7 @@ def test_times_that_no_clock_has_shown_are_not_measured(found: str) -> None:
 
 
 def test_a_pretend_gpu_is_asked_what_a_real_one_is_asked() -> None:
-    with pretend_hardware.machine(1, False):
+    with pretend_hardware.machine(1, mps=False):
         torch.cuda.set_device(0)
         with torch.cuda.device(0):
             assert torch.cuda.get_device_name(0) == torch.cuda.get_device_properties(0).name

@@ -37,7 +37,7 @@ settings = pytest.mark.parametrize(("words", "front", "causal"), SETTINGS)
 
 
 def painted(words: int = SEQ, front: bool = False, causal: bool = False, head: int = 0) -> Painting:
-    return paint(MultiHeadAttention, padding_mask, causal_mask, words, front, causal, head)
+    return paint(MultiHeadAttention, padding_mask, causal_mask, words, head, front=front, causal=causal)
 
 
 def painter(
@@ -343,7 +343,7 @@ class TestUnfinishedCode:
         explorer = painter(Fused)
 
         assert shown(explorer)
-        assert paint(Fused, padding_mask, causal_mask, SEQ, False, False, 0).scores is None
+        assert paint(Fused, padding_mask, causal_mask, SEQ, 0, front=False, causal=False).scores is None
 
     def test_what_is_no_module_is_explained(self) -> None:
         explorer = painter(lambda d_model, num_heads: "a layer")
