@@ -122,16 +122,3 @@ def _without_needless_gradients(exam: Exam, trial: Trial, answer: Answer) -> Ans
     """Drop a mistake's gradients if its values are wrong already: they would double the size of the fixtures."""
     right, without = replace(trial.right, gradients=None), replace(answer, gradients=None)
     return answer if comparison.same(exam, trial, right, without) else without
-
-
-def _without_what_informs(exam: Exam, trial: Trial, answer: Answer) -> Answer:
-    """Return a mistake's answer with None in the place of what is not compared."""
-    right, wrong = trial.right.value, answer.value
-    if (
-        not isinstance(right, tuple)
-        or not isinstance(wrong, tuple)
-        or not len(right) == len(wrong) == len(exam.returns)
-    ):
-        return answer
-    both = zip(exam.returns, wrong, strict=True)
-    return replace(answer, value=tuple(None if name in exam.informs else value for name, value in both))
