@@ -12,7 +12,7 @@ from .factors import expressions
 
 _LARGEST_POWER = 3  # of one size in a product
 _MOST_SIZES = 4  # different ones in a product
-_LARGEST = 10**18
+_LARGEST = 10**24
 _LEADING = (1, 2, 3, 4, 6, 8)
 
 
@@ -71,4 +71,16 @@ def _products(case: Compared) -> Iterator[tuple[str, int]]:
         used = [(name, power) for name, power in zip(sizes, powers, strict=False) if power]
         if 0 < len(used) <= _MOST_SIZES and sum(powers) <= _MOST_SIZES:
             text = " · ".join(name + {1: "", 2: "²", 3: "³"}[power] for name, power in used)
-            yield text, math.prod(sizes[name] ** power for name, power in used)
+            product = math.prod(sizes[name] ** power for name, power in used)
+            yield text, product
+            for difference, number in _differences(sizes):
+                yield f"{text} · {difference}", product * number
+
+
+def _differences(sizes: dict[str, int]) -> Iterator[tuple[str, int]]:
+    """Yield what a product is too large by where one size stands for another, or for 1."""
+    for name in ("num_heads", "seq"):
+        if sizes.get(name, 0) > 1:
+            yield f"({name} − 1)", sizes[name] - 1
+    if sizes.get("d_model", 0) > sizes.get("d_head", 0) > 0:
+        yield "(d_model − d_head)", sizes["d_model"] - sizes["d_head"]

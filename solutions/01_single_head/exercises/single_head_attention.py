@@ -110,6 +110,7 @@ EXERCISE = Exercise(
             hint="Whether a head is causal is up to the one who calls it. Without a mask nothing is blocked.",
         ),
         families.layer_never_used("values", "used the keys as values", "self.w_v(x)", "self.w_k(x)"),
+        families.layer_never_used("values", "used the queries as values", "self.w_v(x)", "self.w_q(x)"),
         families.layer_never_used("keys", "used the queries as keys", "self.w_k(x)", "self.w_q(x)"),
         Misconception(
             "swapped queries and keys",

@@ -333,6 +333,15 @@ EXERCISE = Exercise(
             then="What a word hands over need not be what it offers.",
         ),
         families.layer_never_used("keys", "made the keys with the queries' layer", "self.w_k(key)", "self.w_q(key)"),
+        families.layer_never_used(
+            "values", "made the values with the queries' layer", "self.w_v(value)", "self.w_q(value)"
+        ),
+        families.layer_never_used(
+            "values", "made the values with the keys' layer", "self.w_v(value)", "self.w_k(value)"
+        ),
+        families.layer_never_used("values", "did not project the values", "self.w_v(value)", "value"),
+        families.layer_never_used("keys", "did not project the keys", "self.w_k(key)", "key"),
+        families.layer_never_used("queries", "did not project the queries", "self.w_q(query)", "query"),
         Misconception(
             "did not project the inputs",
             replace=SPLITS,

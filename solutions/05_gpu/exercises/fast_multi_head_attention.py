@@ -242,6 +242,10 @@ EXERCISE = Exercise(
             hint="Your weights are too even. The function divides by √d_head itself.",
         ),
         families.layer_never_used("values", "used the keys as values", "(q, k, v, attn_mask", "(q, k, k, attn_mask"),
+        families.layer_never_used("values", "did not project the values", "self.w_v(value)", "value"),
+        families.layer_never_used("keys", "did not project the keys", "self.w_k(key)", "key"),
+        families.layer_never_used("queries", "did not project the queries", "self.w_q(query)", "query"),
+        families.layer_never_used("keys", "made the keys with the queries' layer", "self.w_k(key)", "self.w_q(key)"),
         Misconception(
             "returned the weights as well",
             replace="return self.w_o(merge_heads(heads))",
