@@ -111,7 +111,7 @@ def _with_gradients(
 def _only_different(exam: Exam, trial: Trial) -> Trial:
     """Drop the mistakes that do not affect this case: a mistake missing from `wrong` gives the right answer here."""
     wrong: dict[str, Answer] = {
-        name: _without_needless_gradients(exam, trial, answer)
+        name: _without_needless_gradients(exam, trial, _without_what_informs(exam, trial, answer))
         for name, answer in trial.wrong.items()
         if not comparison.same(exam, trial, trial.right, answer)
     }
@@ -122,3 +122,12 @@ def _without_needless_gradients(exam: Exam, trial: Trial, answer: Answer) -> Ans
     """Drop a mistake's gradients if its values are wrong already: they would double the size of the fixtures."""
     right, without = replace(trial.right, gradients=None), replace(answer, gradients=None)
     return answer if comparison.same(exam, trial, right, without) else without
+
+
+def _without_what_informs(exam: Exam, trial: Trial, answer: Answer) -> Answer:
+    """Return a mistake's answer with None in the place of what is not compared."""
+    right, wrong = trial.right.value, answer.value
+    if not isinstance(right, tuple) or not isinstance(wrong, tuple) or len(right) != len(wrong) or not exam.informs:
+        return answer
+    both = zip(exam.returns, wrong, strict=True)
+    return replace(answer, value=tuple(None if name in exam.informs else value for name, value in both))

@@ -29,6 +29,8 @@ def expressions(sizes: dict[str, int]) -> Iterator[tuple[str, float]]:
         for text, value in ((name, size), (f"√{name}", math.sqrt(size)), (f"{name}²", size**2)):
             yield text, value
             yield f"1/{text}", 1 / value
+        yield f"2/√{name}", 2 / math.sqrt(size)
+        yield f"√{name}/2", math.sqrt(size) / 2
         yield f"{name}·√{name}", size**1.5
         yield f"1/({name}·√{name})", size**-1.5
         if size > 1:

@@ -43,7 +43,11 @@ def what_is_held(cases: Sequence[Sequence[Compared]]) -> str:
     for told, keys in list(by_told.items())[:_MOST_TOLD]:
         holds = "hold" if len(keys) > 1 else "holds"
         many = len(keys) > 1
-        what = f"what {told[1:]} should hold" if told.startswith("=") else told.format(its="their" if many else "its")
+        what = (
+            f"what {told[1:]} should hold"
+            if told.startswith("=")
+            else told.format(its="their" if many else "its", them="them" if many else "it")
+        )
         sentences.append(f"{_and(keys)} {holds} {what}.")
     return " ".join(sentences)
 
@@ -77,7 +81,7 @@ def _what(key: str, case: Compared, named: dict[str, Compared]) -> str:
     if (given == 0).all():
         return "only zeros"
     if right.numel() > 1 and (given == given.flatten()[0]).all():
-        return "one number everywhere, as if nothing had been copied into it"
+        return "one number everywhere, as if nothing had been copied into {them}"
     if right.ndim == 2 and right.shape[0] == right.shape[1] and case.agree(given, right.T):
         return "{its} own numbers, transposed"
     for axis, word in ((0, "rows"), (1, "columns")):

@@ -36,8 +36,8 @@ def facts(case: Compared) -> Iterator[Fact]:
     for order in itertools.permutations(range(given.ndim)) if given.ndim == right.ndim <= _MOST_DIMENSIONS else ():
         if tuple(given.shape[axis] for axis in order) == tuple(right.shape):
             listed = ", ".join(names[order.index(axis)] for axis in range(given.ndim))
-            sentence = f"The dimensions of {case.label} are in another order: ({listed}) where ({', '.join(names)})"
-            yield Fact(("order", *order), 60, f"{sentence} is asked for.", weak=len(set(right.shape)) < right.ndim)
+            told = f"{case.label} has the right sizes in another order: ({listed}), and not ({', '.join(names)})."
+            yield Fact(("order", *order), 60, told, weak=len(set(right.shape)) < right.ndim)
     if [size for size in given.shape if size > 1] == [size for size in right.shape if size > 1]:
         many = given.ndim > right.ndim
         what = "a dimension of size 1 too many" if many else "no dimension of size 1 where one is asked for"

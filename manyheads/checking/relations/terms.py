@@ -45,7 +45,7 @@ def facts(case: Compared) -> Iterator[Fact]:
     right, given = case.pair
     label, weak = case.label, not case.enough
     if given.isfinite().all() and (given == given.flatten()[0]).all() and right.numel() > 1:
-        number = given.flatten()[0].item()
+        number = given.flatten()[0].item() + 0.0  # no minus before a 0
         yield Fact(("constant", round(number, 6)), 19, f"Every number of {label} is {number:.4g}.", weak=weak)
         yield Fact(("constant",), 27, f"All numbers of {label} are the same.", weak=weak)
         return

@@ -26,7 +26,7 @@ def _sentences(wrong: Sequence[Trial], right: Sequence[Trial]) -> Iterator[str]:
         if all(left_out[0]) and not any(left_out[1]):
             yield f"It is wrong in every case in which {name} is left out or None, and right in all others."
         if all(left_out[1]) and not any(left_out[0]):
-            yield f"It is wrong in every case with {name}, and right in all others."
+            yield f"It is wrong in every case in which {name} is given, and right in all others."
         values = [_asked(trial).get(name) for trial in wrong], [_asked(trial).get(name) for trial in right]
         for value in (True, False):
             if all(other is value for other in values[0]) and not any(other is value for other in values[1]):
