@@ -27,6 +27,8 @@ def facts(case: Compared) -> Iterator[Fact]:
     right, given = case.right, case.given
     if not isinstance(right, Tensor) or not isinstance(given, Tensor) or right.is_meta or given.is_meta:
         return
+    if not right.numel():
+        return
     if not given.numel():
         yield Fact(("empty",), 30, f"There is no entry at all in {case.label}.")
         return
@@ -89,6 +91,8 @@ def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                     f"{label} has one dimension too many: {told}, once the other two are swapped.", weak=weak,
                 )  # fmt: skip
     for axis in range(-right.ndim, 0) if right.ndim == given.ndim + 1 else ():
+        if right.shape[axis] < 2:
+            continue
         name, item = case.dimension(axis), case.item(axis)
         few = given.numel() < 6
         for key, told, reduced in (
@@ -97,7 +101,7 @@ def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
             ("first", f"kept for the first {item} alone", right.select(axis, 0)),
             ("last", f"kept for the last {item} alone", right.select(axis, -1)),
         ):
-            if right.shape[axis] > 1 and case.agree(reduced, given):
+            if case.agree(reduced, given):
                 yield Fact(("too far", key, axis), 15, f"{label} lacks {name}: the right numbers are {told}.", weak=few)
     if given.numel() == 1:
         for key, told, number in (("sum", "sum", right.sum()), ("mean", "mean", right.mean())):
