@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from ..course.chapter import Chapter, chapter_files, read_chapter, read_chapters
+from ..course.chapter import Chapter, chapter_files, chapter_names, read_chapter, read_chapters
 from ..handed_in_file import NotAFile, open_untrusted
 from ..problems import Problem, one_line
 
@@ -75,7 +75,7 @@ class ClassFolder:
 
     def assignments(self) -> list[str]:
         """Return the names of the class's chapters, in order."""
-        return sorted(path.parent.name for path in self.solutions.glob("*/lesson.py"))
+        return chapter_names(self.solutions)
 
     def students(self, assignment: str) -> list[str]:
         """Return the students with a submission for `assignment`."""

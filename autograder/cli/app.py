@@ -94,11 +94,11 @@ def configure(
 ) -> None:
     """Point badges, set-up cells and links at a fork, and rebuild the files that contain them."""
     from ..course import build as builder
-    from ..course.chapter import LESSON
+    from ..course.chapter import chapter_names
     from ..course.home import move
 
     root = builder.REPOSITORY_ROOT
-    if not list((root / "solutions").glob(f"*/{LESSON}")):
+    if not chapter_names(root / "solutions"):
         raise Problem(f"{root / 'solutions'} has no chapters to build notebooks from: run this in a copy that has them")
     home = move(root, repo, tag)
     written = builder.build(root)

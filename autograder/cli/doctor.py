@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from manyheads import threads
 
-from ..course.chapter import LESSON, REPOSITORY_ROOT
+from ..course.chapter import REPOSITORY_ROOT, chapter_names
 from ..problems import Problem, one_line
 from ..realign.newer_python import COLAB
 from ..sandbox.requirements import Layer
@@ -99,7 +99,7 @@ def _surroundings() -> list[str]:
     """Return a row for each resource that is useful for grading, but not required."""
     from manyheads.models.checkpoint import PACKAGE
 
-    chapters = len(list((REPOSITORY_ROOT / "solutions").glob(f"*/{LESSON}")))
+    chapters = len(chapter_names(REPOSITORY_ROOT / "solutions"))
     memory, disk = psutil.virtual_memory().available, shutil.disk_usage(tempfile.gettempdir()).free
     weights = importlib.util.find_spec(PACKAGE.replace("-", "_")) is not None
     return [

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dask import config
 
-from .chapter import LESSON, chapter_files
+from .chapter import chapter_files, chapter_names
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date, so that the same course gives the same bytes
 _lock = threading.Lock()
@@ -27,9 +27,9 @@ def zip_course(solutions: Path, assignment: str) -> bytes:
     """Return a zip of the chapter `assignment` and all earlier ones, which it may build on."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for folder in sorted(path.parent for path in solutions.glob(f"*/{LESSON}")):
-            if folder.name <= assignment:
-                for path in chapter_files(folder):
+        for chapter in chapter_names(solutions):
+            if chapter <= assignment:
+                for path in chapter_files(solutions / chapter):
                     name = path.relative_to(solutions).as_posix()
                     archive.writestr(zipfile.ZipInfo(name, _EPOCH), path.read_bytes())
     return content.getvalue()

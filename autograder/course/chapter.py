@@ -150,8 +150,9 @@ class Chapter:
     @cached_property
     def earlier(self) -> Mapping[str, str]:
         """The stand-ins of all earlier chapters by exercise, which `manyheads.earlier` provides to this one."""
-        before = [path for path in sorted(self.folder.parent.glob(f"*/{LESSON}")) if path.parent.name < self.name]
-        return {name: source for path in before for name, source in read_chapter(path.parent).stand_ins.items()}
+        chapters = self.folder.parent
+        before = [read_chapter(chapters / name) for name in chapter_names(chapters) if name < self.name]
+        return {name: source for chapter in before for name, source in chapter.stand_ins.items()}
 
     def mistaken(self, exercise: str, misconception: Misconception) -> str:
         """Return the reference solution of `exercise` with a known mistake."""
@@ -202,9 +203,14 @@ def _read_chapter(folder: Path, stamps: tuple[tuple[Path, int], ...]) -> Chapter
     return chapter
 
 
+def chapter_names(folder: Path) -> list[str]:
+    """Return the names of the chapters in `folder`, sorted, without reading them."""
+    return sorted(path.parent.name for path in folder.glob(f"*/{LESSON}"))
+
+
 def read_chapters(folder: Path) -> list[Chapter]:
     """Read all chapters in `folder`, sorted by name."""
-    return [read_chapter(path.parent) for path in sorted(folder.glob(f"*/{LESSON}"))]
+    return [read_chapter(folder / name) for name in chapter_names(folder)]
 
 
 def _faults(chapter: Chapter) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..course.chapter import REPOSITORY_ROOT
+from ..course.chapter import REPOSITORY_ROOT, chapter_names
 from ..problems import Problem
 
 _TEMPLATE = Path(__file__).parent / "templates" / "github" / "grade.yml"
@@ -23,7 +23,7 @@ def write(assignment: str, output: Path, solutions: Path = REPOSITORY_ROOT / "so
     Raises:
         Problem: if there is no such chapter, or `output` exists with other content.
     """
-    known = sorted(path.parent.name for path in solutions.glob("*/lesson.py"))
+    known = chapter_names(solutions)
     if assignment not in known:
         raise Problem(f"{solutions} has no chapter {assignment!r}; it has: {', '.join(known) or 'none'}")
     text = _TEMPLATE.read_text(encoding="utf-8").replace("CHAPTER", assignment)

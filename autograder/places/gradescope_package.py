@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..course.chapter import REPOSITORY_ROOT, read_chapter
+from ..course.chapter import REPOSITORY_ROOT, chapter_names, read_chapter
 from ..problems import Problem
 from ..whole_file import whole_file
 
@@ -31,7 +31,7 @@ def package(assignment: str, output: Path, solutions: Path = REPOSITORY_ROOT / "
     Raises:
         Problem: if there is no such chapter, or one of the chapters was not built.
     """
-    known = sorted(path.parent.name for path in solutions.glob("*/lesson.py"))
+    known = chapter_names(solutions)
     if assignment not in known:
         raise Problem(f"{solutions} has no chapter {assignment!r}; it has: {', '.join(known) or 'none'}")
     read_chapter(solutions / assignment)  # reports faults in the chapter now, not on Gradescope
