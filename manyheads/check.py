@@ -21,9 +21,8 @@ from . import earlier, threads
 from . import progress as _progress
 from .calling import probe
 from .calling.call import Answer
-from .calling.steps import Recording
 from .card import result_card
-from .checking import diagnosis, first_wrong_line, wording
+from .checking import diagnosis, wording
 from .checking.exam import OUTPUTS, SHAPES, Exam
 from .checking.exam_files import all_exams
 from .source.reached import reached
@@ -103,12 +102,6 @@ def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None
 
     source = _source_of(exam.exercise, target, namespace)
     finding, carried = diagnosis.decide(exams, exam, check, source, ask, failing)
-
-    def record(exam: Exam) -> list[tuple[Answer, Recording]]:
-        with probe.standing_in(namespace, {name: exams[name].stand_in for name in carried}):
-            return [probe.record(target, trial.call, exam.probe, namespace) for trial in exam.trials]
-
-    finding = first_wrong_line.explained(finding, exam, record)
     _progress.note(exam.exercise, check, source, finding, carried)
     person = _run_by_a_person()
     if finding is None or person:

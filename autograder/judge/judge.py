@@ -6,22 +6,16 @@ the answers. Expected values, reference code and scores never leave this process
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
-from manyheads.calling.call import Answer, missing
-from manyheads.checking import diagnosis, first_wrong_line, wording
+from manyheads.calling.call import missing
+from manyheads.checking import diagnosis, wording
 from manyheads.checking.diagnosis import Ask, Finding
 from manyheads.checking.exam import CHECKS, Exam, foundations
 
 from ..course.chapter import Chapter, GradedCell
-from ..course.exams import exam_with_milestones, set_exams
+from ..course.exams import set_exams
 from ..safe_text import clean
-from .interview import Records
 from .learner_source import ready_made
 from .verdict import PASSED, Verdict
-
-# Has an exam's calls made once more next to the learner's code, with stand-ins in place.
-Record = Callable[[Exam, Mapping[str, str]], Records]
 
 
 class Judge:
@@ -36,17 +30,14 @@ class Judge:
         self.chapter = chapter
         self.exams = set_exams(chapter, seed)
         self.verdicts: list[Verdict] = []
-        self._seed = seed
-        self._records: dict[tuple[str, tuple[str, ...]], tuple[Sequence[Answer], Records]] = {}
         self._settled: dict[tuple[str, str], tuple[Finding | None, tuple[str, ...]]] = {}  # by exercise and check
 
-    def verdict_for(self, cell: GradedCell, ask: Ask, source: str, record: Record | None = None) -> Verdict:
+    def verdict_for(self, cell: GradedCell, ask: Ask, source: str) -> Verdict:
         """Judge one graded cell, and store the verdict.
 
         Args:
             ask: asks the learner's kernel.
             source: the source of all cells in which the learner wrote the exercise; "" if there is none.
-            record: asks once more, and for the steps of each call too. None: nothing is said of steps.
         """
         exam = self.exams[cell.exercise]
 
@@ -78,28 +69,9 @@ class Judge:
             return self._remember(cell, Finding(why, "forbidden"), ())
         settled = self._settled.get((cell.exercise, cell.check))
         if settled and diagnosis.forbidden_in(exam, source) is None:
-            finding, carried = settled
-            return self._remember(cell, self._explained(finding, exam, carried, ask, record), carried)
+            return self._remember(cell, *settled)
         finding, carried = diagnosis.decide(self.exams, exam, cell.check, source, ask, failing)
-        return self._remember(cell, self._explained(finding, exam, carried, ask, record), carried)
-
-    def _explained(
-        self, finding: Finding | None, exam: Exam, carried: tuple[str, ...], ask: Ask, record: Record | None
-    ) -> Finding | None:
-        """Return the finding with what the learner's lines show, where nothing else explains it."""
-        if record is None or finding is None or not first_wrong_line.is_unexplained(finding):
-            return finding
-        stand_ins = {name: self.exams[name].stand_in for name in carried}
-        answers = ask(exam, stand_ins)
-
-        def recorded(known: Exam) -> Records:
-            before = self._records.get((exam.exercise, carried))
-            records = before[1] if before and before[0] is answers else record(known, stand_ins)
-            self._records[exam.exercise, carried] = answers, records
-            return records
-
-        with_milestones = exam_with_milestones(self.chapter, self._seed, exam.exercise)
-        return first_wrong_line.explained(finding, with_milestones, recorded)
+        return self._remember(cell, finding, carried)
 
     def _is_to_come(self, exercise: str, ask: Ask) -> bool:
         """Return whether an exercise is neither judged nor defined yet."""

@@ -22,7 +22,7 @@ from manyheads.checking.exam import Exam
 
 from ..course.chapter import Chapter, GradedCell, read_chapter
 from ..course.notebooks import grade_id
-from ..judge.interview import Interview, Records, no_answer, unreadable
+from ..judge.interview import Interview, no_answer, unreadable
 from ..judge.judge import Judge
 from ..judge.learner_source import sources
 from ..judge.needed_cells import left_out
@@ -130,7 +130,6 @@ class Execute(RunCells):
             graded,
             ask=lambda exam, stand_ins: self._ask(exam, stand_ins, index),
             source=self._sources[graded.exercise],
-            record=lambda exam, stand_ins: self._record(exam, stand_ins, index),
         )
         cell.outputs = verdict.outputs()
         cell.execution_count = None
@@ -193,17 +192,6 @@ class Execute(RunCells):
         with self.silence():  # discard outputs: the verdict becomes this cell's output
             self.execute_cell(cell, index, store_history=False)
         return self._too_slow(exam) if self._check_timeout(index) else self._interview.read(exam)
-
-    def _record(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Records:
-        """Have the exam's calls carried out once more, with the steps of each. A timeout here costs no points."""
-        try:
-            self._interview.put(exam, stand_ins, records=True)
-        except OSError:
-            return ()
-        with self.silence():
-            self.execute_cell(new_code_cell(self._interview.probe()), index, store_history=False)
-        timed_out, self.late = self.late, False
-        return () if timed_out else self._interview.read_records(exam)
 
     def _too_slow(self, exam: Exam) -> Sequence[Answer]:
         return no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from . import backward, steps, wire
+from . import backward, wire
 from .call import Answer, Call, Failure, Gradients, Value, missing
 from .cause import Operations, cause
 from .forbidden_calls import FORBIDDEN, compiled, ready, the_courses, watching
@@ -69,31 +69,6 @@ def run(
     return given
 
 
-def record(
-    target: Any,
-    call: Call,
-    probe: str = "",
-    namespace: Mapping[str, Any] | None = None,
-    *,
-    tracing: bool = False,
-) -> tuple[Answer, steps.Recording]:
-    """Make a call that has been made before once more. Return the answer, without gradients, and what each of the
-    learner's lines computes.
-
-    What is forbidden is not looked for again, and nothing that is printed is shown again.
-
-    Args:
-        target, call, probe, namespace: as in `run`.
-        tracing: whether the steps say which others they were computed from.
-    """
-    cells = namespace_of(target) if namespace is None else namespace
-    recorder = steps.Recorder(lambda frame: is_the_learners(frame, cells), tracing=tracing)
-    code = compiled(probe, "<probe>") if probe else None
-    with nothing_shown():
-        answer, _ = _call(target, replace(call, cotangent=None), code, (), (), cells, recorder=recorder)
-    return answer, recorder.recording()
-
-
 def _call(
     target: Any,
     call: Call,
@@ -102,7 +77,6 @@ def _call(
     ours: Collection[CodeType],
     cells: Mapping[str, Any],
     operations: Operations | None = None,
-    recorder: steps.Recorder | None = None,
 ) -> tuple[Answer, list[str]]:
     """Make the call. Return the answer and the forbidden names that were called."""
     inputs = {name: _copy(value) for name, value in call.inputs.items()}
@@ -139,11 +113,7 @@ def _call(
                         operations.name_tensors(dict(target.named_parameters()))
                     target.train(call.training)
                 function = _probe_function(probe, target) if probe else target
-                if recorder is not None and isinstance(target, nn.Module):
-                    recorder.layers = {id(p): name.rpartition(".")[0] for name, p in target.named_parameters()}
-                with recorder or contextlib.nullcontext():
-                    returned = function(*inputs.values())
-                value = _as_data(returned)  # what is asked for it may be the learner's code, too
+                value = _as_data(function(*inputs.values()))  # what is asked for it may be the learner's code, too
                 if call.cotangent is not None:
                     gradients = _gradients(target, function, call, cells)
             changed = tuple(name for name, now in inputs.items() if not _same(now, call.inputs[name]))
@@ -202,8 +172,7 @@ def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str
 def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | None = None) -> None:
     """Carry out the calls in the file `request` and write the answers to the file `answer`.
 
-    Called in the learner's kernel by the judge, which does not believe anything but the numbers in `answer`. Where it
-    asks for records, the steps of each call are in it too. There is
+    Called in the learner's kernel by the judge, which does not believe anything but the numbers in `answer`. There is
     something in it as soon as the calls begin. What is printed meanwhile is shown nowhere.
 
     Args:
@@ -218,21 +187,16 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     unpacker, packer = wire.Unpacker(tensors), wire.Packer()
     probe = document["probe"]
     forbids, granted = document.get("forbids", ()), document.get("granted", ())
-    answers: list[Any] = []
-    recorded: list[Any] = []
+    answers = []
     with standing_in(namespace, document["stand_ins"]), nothing_shown(), ready(forbids):
         for packed in document["calls"]:
-            if document["exercise"] not in namespace:
-                given = Answer(failure=missing(document["exercise"]))
-            elif document.get("records"):
-                target = namespace[document["exercise"]]
-                given, recording = record(target, unpacker.call(packed), probe, namespace)
-                recorded.append(packer.value(steps.as_value(recording)))
-            else:
+            if document["exercise"] in namespace:
                 target = namespace[document["exercise"]]
                 given = run(target, unpacker.call(packed), probe, forbids, granted, namespace)
+            else:
+                given = Answer(failure=missing(document["exercise"]))
             answers.append(packer.answer(given))
-    wire.save(Path(answer), {"answers": answers, "recorded": recorded}, packer.tensors)
+    wire.save(Path(answer), {"answers": answers}, packer.tensors)
 
 
 @contextlib.contextmanager

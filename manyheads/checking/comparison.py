@@ -26,24 +26,6 @@ def first_divergence(exam: Exam, trial: Trial, given: Answer, check: str) -> Div
     return next(_divergences(exam, trial, trial.right, given, check), None)
 
 
-def right_outputs(exam: Exam, trial: Trial, given: Answer) -> list[bool]:
-    """Return which of the outputs are right, in the order of `exam.returns`; none where they cannot be told apart."""
-    names, rights, givens = exam.returns, trial.right.value, given.value
-    if len(names) == 1:
-        rights, givens = (rights,), (givens,)
-    if given.failure is not None or not isinstance(rights, tuple) or not isinstance(givens, (tuple, list)):
-        return [False] * len(names)
-    if not len(names) == len(rights) == len(givens):
-        return [False] * len(names)
-    found = []
-    for name, right, output in zip(names, rights, givens, strict=True):
-        kinds = _wrong_type(name, right, output, trial.sizes)
-        shapes = _wrong_shape(name, right, output, trial.sizes)
-        values = _wrong_values(exam, name, right, output)  # only asked where kind and shape agree
-        found.append(all(next(wrong, None) is None for wrong in (kinds, shapes, values)))
-    return found
-
-
 def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
     """Return whether two answers agree within the exercise's tolerance, exceptions included.
 

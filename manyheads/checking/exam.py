@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..calling.call import Answer, Call
-from .milestones import Milestone
 
 SHAPES, OUTPUTS = "shapes", "outputs"
 CHECKS = (SHAPES, OUTPUTS)
@@ -26,7 +25,6 @@ class Trial:
         call: what the learner's code is asked.
         right: what the reference solution answers.
         wrong: what it answers with one known mistake made, by the misconception's name.
-        milestones: what the reference solution computes on its way to the outputs, in its order.
     """
 
     name: str
@@ -34,7 +32,6 @@ class Trial:
     call: Call
     right: Answer
     wrong: Mapping[str, Answer]
-    milestones: tuple[Milestone, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)  # tensors know no plain equality: an exam is the same as itself alone

@@ -29,9 +29,6 @@ def one_query_to_score(draw: Draw) -> Call:
 EXERCISE = Exercise(
     name="attention_scores",
     returns=("scores",),
-    milestones={
-        "matmul": "the products of queries and keys, not yet divided",
-    },
     cases=(
         Case("a batch, with more or fewer keys than queries", sentences_to_score),
         Case("a single sentence, without a batch dimension", one_sentence_to_score),

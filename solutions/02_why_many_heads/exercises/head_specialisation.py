@@ -42,9 +42,6 @@ MEAN = "return picked.mean(dim=0).T"
 EXERCISE = Exercise(
     name="head_specialisation",
     returns=("specialisation",),
-    milestones={
-        "picked": "the weights on the targets, for each head",
-    },
     cases=(
         Case("words that attend to each other", self_attention_to_search),
         Case("more or fewer keys than queries", more_keys_to_search),
