@@ -169,7 +169,7 @@ def test_the_command_refuses_in_a_line_and_says_where_to_run_it(fork: Path) -> N
     slip = autograder_of(fork, "configure", "--repo", "https://github.com/school/course")
     assert slip.returncode == 2
     assert slip.stderr.strip().splitlines() == [
-        "autograder: 'https://github.com/school/course' is no repository's name; write it so: --repo school/course"
+        "autograder: 'https://github.com/school/course' is not a repository's name; write --repo school/course"
     ]
     shutil.rmtree(fork / "solutions")
     without = autograder_of(fork, "configure", "--repo", "school/course")

@@ -75,7 +75,7 @@ def test_a_known_mistake_is_drafted_as_an_edit_that_makes_it(chapter) -> None:  
         assert reference.count(edit.replace) == 1
         made = anonymous(reference.replace(edit.replace, edit.by), exercise.name, vocabulary)
         assert ast.dump(ast.parse(made)) == ast.dump(ast.parse(wrong)), mistake.name
-    assert drafted * 2 > len(list(chapter.misconceptions()))
+    assert drafted * 3 > len(list(chapter.misconceptions()))  # the others differ in several places
 
 
 def test_code_that_differs_everywhere_is_quoted_and_the_edit_left_open() -> None:

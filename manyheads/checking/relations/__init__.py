@@ -1,8 +1,8 @@
-"""Explains a wrong answer from its own numbers: what they have to do with the right ones, over all cases.
+"""Explains a wrong answer from its own numbers: how they relate to the right ones, over all cases.
 
-`diagnosis.py` asks where no known mistake gives these answers. Each module of this package knows one kind of relation,
-and says of a case which facts hold there. A fact is told if it holds in every case that departs in the same way, and
-in one of them of enough numbers for it to be no coincidence.
+`diagnosis.py` calls it if no known mistake gives these answers. Each module knows one kind of relation and says which
+facts hold in a case. A fact is said if it holds in every case that departs in the same way, and one of them has enough
+numbers to rule out a coincidence.
 """
 
 from __future__ import annotations
