@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from ..classroom.csv_table import number
 from ..classroom.results import ClassResults
 
 _MOST_BARS, _MOST_RANGES = 12, 8  # without the bar for full marks; more labels would not fit
@@ -47,8 +48,3 @@ def axis(most: int) -> list[int]:
     """Return the axis ticks: evenly spaced whole numbers from 0 to at least `most`."""
     step = next(step for step in _STEPS if most / step <= 5)
     return [tick * step for tick in range(ceil(most / step) + 1)]
-
-
-def number(value: float) -> str:
-    """Format a score with at most two decimals and no trailing zeros: 12, 12.5, 12.25."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")

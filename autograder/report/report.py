@@ -25,6 +25,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from ..classroom.class_folder import ClassFolder
+from ..classroom.csv_table import number
 from ..classroom.history import BY_HAND, RESUBMITTED
 from ..classroom.results import (
     CARRIED,
@@ -41,7 +42,7 @@ from ..classroom.results import (
 from ..safe_text import clean
 from ..whole_file import whole_file
 from .aliases import aliases
-from .histogram import axis, histogram, number
+from .histogram import axis, histogram
 from .misunderstood import crossings, exercise_shares, pairs, solved
 from .score_changes import movement
 from .submissions_to_open import concerns

@@ -6,9 +6,6 @@ from __future__ import annotations
 
 import fnmatch
 import html
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -28,6 +25,7 @@ from autograder.realign.repairs import sentences
 from autograder.report.report import write_report
 from autograder.run.grade import grade
 from tests.realign.accidents import ACCIDENTS, solved
+from tests.support.nbgrader_command import nbgrader
 from tests.support.real_course import CHAPTERS
 
 FIRST = CHAPTERS[0]
@@ -104,7 +102,7 @@ def test_feedback_and_report_say_what_was_mended(accident_class: ClassFolder) ->
 @pytest.mark.timeout(1500)
 def test_nbgraders_own_autograde_gives_the_same_scores(accident_class: ClassFolder) -> None:
     before = {learner.student: learner for learner in class_results(accident_class, FIRST.name).learners}
-    done = nbgrader(accident_class, "autograde", FIRST.name, "--student", BY_NBGRADER, "--force")
+    done = nbgrader(accident_class, "autograde", FIRST.name, "--student", BY_NBGRADER, "--force", timeout=600)
     assert done.returncode == 0, done.stderr
     after = {learner.student: learner for learner in class_results(accident_class, FIRST.name).learners}
     again = fnmatch.filter(ACCIDENTS, BY_NBGRADER)
@@ -112,18 +110,6 @@ def test_nbgraders_own_autograde_gives_the_same_scores(accident_class: ClassFold
     for name in again:
         assert len(after[name].history) == len(before[name].history) + 1
         assert (after[name].score, after[name].repairs) == (before[name].score, before[name].repairs)
-
-
-def nbgrader(folder: ClassFolder, *arguments: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=folder.root,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
 
 
 @pytest.mark.parametrize("name", ["metadata-gone", "markers-damaged", "only-definitions", "saved-by-colab", "ids-gone"])

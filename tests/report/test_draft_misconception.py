@@ -61,11 +61,12 @@ def test_the_edit_is_the_smallest_part_that_differs_and_occurs_once(wrong: str, 
     assert torch.equal(*results)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
-def test_a_known_mistake_is_drafted_as_an_edit_that_makes_it(chapter) -> None:  # type: ignore[no-untyped-def]
+def test_most_known_mistakes_are_drafted_as_an_edit_that_makes_them() -> None:
     """Every declared mistake, as a learner would write it: where there is a draft, it gives the same code."""
-    vocabulary, drafted = _vocabulary(chapter), 0
-    for exercise, mistake in chapter.misconceptions():
+    drafted = 0
+    declared = [(chapter, *pair) for chapter in CHAPTERS for pair in chapter.misconceptions()]
+    for chapter, exercise, mistake in declared:
+        vocabulary = _vocabulary(chapter)
         wrong = anonymous(chapter.mistaken(exercise.name, mistake), exercise.name, vocabulary)
         reference = chapter.reference[exercise.name]
         edit = edit_between(reference, wrong) if wrong else None
@@ -75,7 +76,7 @@ def test_a_known_mistake_is_drafted_as_an_edit_that_makes_it(chapter) -> None:  
         assert reference.count(edit.replace) == 1
         made = anonymous(reference.replace(edit.replace, edit.by), exercise.name, vocabulary)
         assert ast.dump(ast.parse(made)) == ast.dump(ast.parse(wrong)), mistake.name
-    assert drafted * 3 > len(list(chapter.misconceptions()))  # the others differ in several places
+    assert drafted * 2 > len(declared)
 
 
 def test_code_that_differs_everywhere_is_quoted_and_the_edit_left_open() -> None:

@@ -14,6 +14,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.csv_table import number
 from autograder.classroom.results import (
     CARRIED,
     CLEAN,
@@ -29,7 +30,7 @@ from autograder.classroom.results import (
 )
 from autograder.outcomes import Outcome
 from autograder.report import report
-from autograder.report.histogram import axis, histogram, number
+from autograder.report.histogram import axis, histogram
 from autograder.report.misunderstood import exercise_shares, pairs
 from autograder.report.report import render, write_report
 from autograder.report.score_changes import movement

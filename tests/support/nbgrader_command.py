@@ -10,8 +10,8 @@ from pathlib import Path
 from autograder.classroom.class_folder import ClassFolder
 
 
-def nbgrader(folder: ClassFolder, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `nbgrader` with `arguments`, and return how it ended and what it printed."""
+def nbgrader(folder: ClassFolder, *arguments: str, timeout: int = 300) -> subprocess.CompletedProcess[str]:
+    """Run `nbgrader` with `arguments`, and return how it ended and what it printed. `timeout` is in seconds."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     return subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
@@ -19,5 +19,5 @@ def nbgrader(folder: ClassFolder, *arguments: str) -> subprocess.CompletedProces
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
