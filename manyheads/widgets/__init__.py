@@ -1,6 +1,7 @@
 """The pictures of the course that a learner can move. Lessons import them from here; each has a module of its own,
 whose drawing functions can be called without any widget."""
 
+from .block_walk import block_walk
 from .head_map import head_map
 from .head_viewer import head_viewer, model_head_viewer
 from .mask_painter import mask_painter
@@ -10,6 +11,7 @@ from .scaling import scaling_explorer
 from .training_race import one_or_many
 
 __all__ = [
+    "block_walk",
     "head_map",
     "head_viewer",
     "mask_painter",

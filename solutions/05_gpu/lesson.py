@@ -20,14 +20,16 @@ not, and why.
 | 2 | `causal_mask_like` | How do I write code that runs anywhere? |
 | 3 | `time_on_device` | How long does it really take? |
 | 4 | `score_matrix_bytes` | How much memory do the scores need? |
-| 5 | `fast_attention` | How does it go without them? |
-| 6 | `FastMultiHeadAttention` | What does the whole layer gain? |
+| 5 | `block_attention` | How does it go without them? |
+| 6 | `fast_attention` | How does torch do it? |
+| 7 | `FastMultiHeadAttention` | What does the whole layer gain? |
 
 You need no GPU. Every check works on a CPU, and where there is an NVIDIA GPU it runs your code there as well. But this
 is the chapter where a GPU is fun: on Colab, choose *Runtime → Change runtime type → T4 GPU* before you start.
 """
 
 # %% role="imports"
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -157,7 +159,7 @@ The dtype is less loud. Nothing stops, and your numbers quietly change their kin
 """
 
 # %%
-half = torch.randn(3, dtype=torch.bfloat16)  # a dtype with half the bytes; section 7 is about it
+half = torch.randn(3, dtype=torch.bfloat16)  # a dtype with half the bytes; section 8 is about it
 print("times a Python number:         ", (half * 2.0).dtype)
 print("times a tensor you just made:  ", (half * torch.ones(3)).dtype)
 print("times one made like it:        ", (half * torch.ones_like(half)).dtype)
@@ -473,7 +475,7 @@ with try_it():
 The longer the text, the more the kept bytes grow like the score matrix. All the rest (queries, keys, values) grows only
 like `seq`, and soon does not matter.
 
-## 5 · Without the matrix   <sub>12 min · difficulty 2/5</sub>
+## 5 · Without the matrix   <sub>25 min · difficulty 4/5</sub>
 
 Can you average values without having all the weights at once? Softmax divides by the sum of a whole row, so it seems
 that the whole row must be there. But **a sum can be taken in pieces**. Here is one query with 1000 keys. One way has
@@ -485,25 +487,166 @@ torch.manual_seed(0)
 scores, values = torch.randn(1000), torch.randn(1000, 4)
 whole = scores.softmax(dim=0) @ values  # (1000) @ (1000, 4) -> (4)
 
-total, mixed = 0.0, torch.zeros(4)
-for begin in range(0, 1000, 100):
-    shares = scores[begin : begin + 100].exp()  # not divided yet
-    total += shares.sum()
-    mixed += shares @ values[begin : begin + 100]  # (100) @ (100, 4) -> (4)
-print("largest difference:", (mixed / total - whole).abs().max().item())
+
+def in_pieces(scores: Tensor) -> Tensor:
+    total, mixed = 0.0, torch.zeros(4)
+    for begin in range(0, 1000, 100):
+        shares = scores[begin : begin + 100].exp()  # not divided yet
+        total += shares.sum()
+        mixed += shares @ values[begin : begin + 100]  # (100) @ (100, 4) -> (4)
+    return mixed / total
+
+
+print("largest difference:", (in_pieces(scores) - whole).abs().max().item())
+print("with scores 50 times as large:", in_pieces(50 * scores).tolist())
 
 # %% [markdown]
 """
-The same, up to rounding. Divide once, at the end.
+The same, up to rounding: divide once, at the end. But with large scores it fails: float32 cannot hold e to the power of
+89. `softmax` avoids that by subtracting the row's largest score from all of its scores first. That changes nothing,
+since numerator and denominator shrink by the same factor. Now the largest score may be in the last block, and you do
+not know it while you work on the first.
+
+The way out is to subtract **the largest score so far**. When a later block has a larger one, everything that you have
+summed was measured against the old maximum, and one multiplication brings it up to date:
+
+**e^(s − old) · e^(old − new) = e^(s − new)**
+
+In numbers: four scores, 1 and 3 in the first block, 5 and 2 in the second.
+
+| after block | largest so far | the old sum, brought up to date | new shares | sum |
+|---|---|---|---|---|
+| 1 | 3 | nothing yet | e⁻² + e⁰ = 1.135 | 1.135 |
+| 2 | 5 | 1.135 · e⁻² = 0.154 | e⁰ + e⁻³ = 1.050 | 1.203 |
+
+And all at once: e⁻⁴ + e⁻² + e⁰ + e⁻³ = 1.203. The weighted sum of the values is brought up to
+date in the same way. This is called **online softmax** (Milakov and Gimelshein, 2018). Move a block over the scores of
+six queries, and watch what is carried from one block to the next:
+"""
+
+# %%
+from manyheads.widgets import block_walk
+
+block_walk()
+
+# %% [markdown]
+"""
+Why is this worth the trouble? Because of where numbers lie:
+
+![All scores do not fit into the small fast memory. A block of them does.](pictures/memories.svg)
+
+A GPU has a large memory, and a small one beside its arithmetic units. On an A100 they hold 40 GB and 20 MB, and pass on
+1.5 and 19 TB a second (Dao and others, 2022, figure 1). The matrix of all scores does not fit into the small one, so
+each step on it (divide, mask, softmax) reads the whole of it from the large memory and writes it back. A block of
+scores does fit: it is computed, used and forgotten without ever being written to the large memory.
 
 ![All scores at once, or a block at a time, with three numbers kept for each query.](pictures/blocks.svg)
 
-That is the idea of **FlashAttention**: take a block of queries and a block of keys, compute their scores, use them,
-forget them. (It also keeps the largest score so far, so that e to the power of it does not overflow.) It does not
-multiply less. It *writes and reads* less, and the paper that introduced it (Dao and others, 2022) shows that on a GPU
+That is the idea of **FlashAttention**, from the same paper: take a block of queries and a block of keys, compute their
+scores, use them, forget them. It does not multiply less. It *writes and reads* less, and the paper shows that on a GPU
 this is what takes the time. In the backward pass it computes the scores once more, rather than keeping them.
 
-You need not write that yourself. torch has it, in one function, for each kind of device:
+**Your turn.** Write attention a block of keys at a time, for all queries at once. Carry three things from one block to
+the next: for each query the largest score so far, the sum of its shares, and the sum of the values, each times its
+share. The check also looks at every tensor that your code makes: beside inputs and output, none may have more numbers
+than the scores of one block, (…, seq_q, block).
+
+<details>
+<summary>Hint 1</summary>
+
+In the loop: take the keys and values of one block, compute their scores, block the future, find the new maximum. Then
+one factor for each query brings the sum and the output up to date. Start the maximum where no score can lie below it.
+Take care that the last block may be shorter.
+
+</details>
+
+<details>
+<summary>Hint 2</summary>
+
+Keep the maximum and the sum as (…, seq_q, 1), so that they broadcast over scores and output. For `is_causal`, compare
+each key's number *in the whole sentence* with the query's number. The mask of one block is (seq_q, block).
+
+</details>
+"""
+
+
+# %% exercise="block_attention"
+def block_attention(q: Tensor, k: Tensor, v: Tensor, block: int, is_causal: bool = False) -> Tensor:
+    """Let each query take a weighted average of the values, a block of keys at a time.
+
+    Args:
+        q: (..., seq_q, d_head)
+        k, v: (..., seq_k, d_head) each
+        block: how many keys to work on at once; the last block may have fewer
+        is_causal: True: query i may attend to the keys 0 … i
+    Returns:
+        output: (..., seq_q, d_head), as `attention` gives it. Beside the inputs and the output, no tensor is larger
+            than (..., seq_q, block).
+    """
+    ### BEGIN SOLUTION
+    seq_q, d_head = q.shape[-2:]
+    largest = q.new_full((*q.shape[:-1], 1), float("-inf"))  # (..., seq_q, 1): the largest score so far
+    total = torch.zeros_like(largest)  # (..., seq_q, 1): the sum of the shares so far
+    output = torch.zeros_like(q)  # (..., seq_q, d_head): the sum of the values, each times its share
+    queries = torch.arange(seq_q, device=q.device).unsqueeze(-1)  # (seq_q, 1)
+    for begin in range(0, k.shape[-2], block):
+        keys, values = k[..., begin : begin + block, :], v[..., begin : begin + block, :]
+        # (..., seq_q, d_head) @ (..., d_head, block) -> (..., seq_q, block)
+        scores = q @ keys.transpose(-2, -1) / math.sqrt(d_head)
+        if is_causal:
+            numbers = torch.arange(begin, begin + keys.shape[-2], device=q.device)  # (block)
+            scores = scores.masked_fill(numbers > queries, float("-inf"))
+        new = torch.maximum(largest, scores.amax(dim=-1, keepdim=True))
+        shrink = torch.exp(largest - new)
+        shares = torch.exp(scores - new)
+        total = total * shrink + shares.sum(dim=-1, keepdim=True)
+        output = output * shrink + shares @ values
+        largest = new
+    return output / total
+    ### END SOLUTION
+
+
+# %% check="block_attention.shapes" points=1
+check.shapes(block_attention)
+
+# %% check="block_attention.outputs" points=3
+check.outputs(block_attention)
+
+# %% [markdown]
+"""
+What have you gained? Before you run the next cell: how does the memory of `attention` grow when a text becomes twice as
+long, and how does that of `block_attention`? And which of them is faster, in Python and on this machine?
+"""
+
+# %%
+from manyheads.measuring.memory import peak_bytes
+
+with try_it():
+    device = best_device()
+
+    def cost(fn: Callable[[], object]) -> str:
+        peak, seconds = peak_bytes(fn, device), time_on_device(fn, device, repeats=5)
+        return ("" if peak is None else f"{peak / 2**20:8.1f} MiB ") + f"{1000 * seconds:7.1f} ms"
+
+    def compare_costs(seq: int) -> None:
+        q, k, v = torch.randn(3, 1, 4, seq, 32, device=device)  # batch 1, 4 heads, d_head 32
+        at_once, in_blocks = cost(lambda: attention(q, k, v)[0]), cost(lambda: block_attention(q, k, v, block=64))
+        print(f"{seq:5} {at_once:>24} {in_blocks:>24}")
+
+    print(f"words {'attention':>24} {'block_attention':>24}")
+    for seq in (256, 512, 1024, 2048):
+        compare_costs(seq)
+
+# %% [markdown]
+"""
+The memory of `attention` grows like seq², yours like seq. (Chapter 1's `attention` also has to return its weights.) The
+time is another matter: each step of your loop is a call of torch's that reads and writes its block in the large memory,
+so your version saves memory and not much time. To save the time as well, the whole loop has to run inside the small
+memory. That takes a program for the GPU, a *kernel*.
+
+## 6 · torch's own   <sub>8 min · difficulty 2/5</sub>
+
+You need not write that one yourself. torch has it, in one function, for each kind of device:
 
 `F.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False)`
 
@@ -511,7 +654,6 @@ It is called **SDPA** for short. What you should know about it:
 
 - Its fifth argument is `dropout_p`. A call with `(q, k, v, mask, is_causal)` makes `is_causal` the dropout, without a
   complaint. So give whatever comes after `value` by its name.
-
 - It divides by √d_head itself.
 - A boolean `attn_mask` means what it means in this course: True is "may attend". (torch's layer
   `nn.MultiheadAttention` has it the other way round.)
@@ -625,7 +767,7 @@ with try_it():
 
 # %% [markdown]
 """
-## 6 · The fast layer   <sub>12 min · difficulty 3/5</sub>
+## 7 · The fast layer   <sub>12 min · difficulty 3/5</sub>
 
 The layer around it stays the same: four projections, split, attend, merge, project. Only the middle changes. Three
 things need care.
@@ -759,7 +901,7 @@ with try_it():
 The price: there are no weights to look at. To see what a head looks at, you still need your layer of chapter 4. The
 next chapter does.
 
-## 7 · Half the bytes   <sub>4 min</sub>
+## 8 · Half the bytes   <sub>4 min</sub>
 
 A float32 takes 4 bytes. Two dtypes take 2, and they spend them differently:
 """
@@ -797,7 +939,7 @@ with try_it():
 Half the bytes are certain. Half the *time* is not: only hardware with circuits for bfloat16 gains. The measurement
 below tells you about yours. (A T4, the GPU that Colab gives you, has none.)
 
-## 8 · Let torch write the code   <sub>3 min</sub>
+## 9 · Let torch write the code   <sub>3 min</sub>
 
 Your layer of chapter 4 has several steps on the scores: divide, mask, softmax, mask again. Each step reads the whole
 matrix and writes a new one. `torch.compile` reads your Python once, and writes a program that does such steps together.
@@ -809,7 +951,6 @@ The first call compiles, which may take half a minute:
 
 # %%
 from manyheads.measuring.contestants import compiled, why_not_compiled
-from manyheads.measuring.memory import peak_bytes
 
 with try_it():
     device = best_device()
@@ -841,7 +982,7 @@ Does the compiled one need less memory? torch also looks for the steps of attent
 recognises them, it puts SDPA in their place, and the score matrix is gone. It does not always: a small change of your
 code, or asking for the weights, and it is back. So measure, or call SDPA yourself.
 
-## 9 · The measurement   <sub>8 min</sub>
+## 10 · The measurement   <sub>8 min</sub>
 
 Now all of them side by side, with the same weights:
 
@@ -1072,7 +1213,7 @@ quiz(
             "Yes. It overflows as late as float32 does, which training needs more than digits.",
         ),
         ("bfloat16 keeps more digits and overflows sooner", "It is the other way round."),
-        ("None but the name", "They share their 16 bits out differently, as section 7 shows."),
+        ("None but the name", "They share their 16 bits out differently, as section 8 shows."),
     ),
 )
 
@@ -1083,7 +1224,7 @@ quiz(
 - write layers that run on any device and in any dtype, and test that without a GPU
 - time code honestly: warm up, synchronise, take the median
 - count the memory of attention before you run out of it
-- say how attention goes without its score matrix, and use torch's function for it
+- write attention without its score matrix, a block of keys at a time, and use torch's function for it
 - compare implementations fairly: same weights, same outputs, then the clock
 
 ## What this leaves open   <sub>1 min</sub>

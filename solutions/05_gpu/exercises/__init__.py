@@ -7,6 +7,7 @@ well.
 
 from . import (
     best_device,
+    block_attention,
     causal_mask_like,
     fast_attention,
     fast_multi_head_attention,
@@ -19,6 +20,7 @@ EXERCISES = [
     causal_mask_like.EXERCISE,
     time_on_device.EXERCISE,
     score_matrix_bytes.EXERCISE,
+    block_attention.EXERCISE,
     fast_attention.EXERCISE,
     fast_multi_head_attention.EXERCISE,
 ]
