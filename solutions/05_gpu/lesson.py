@@ -639,10 +639,12 @@ with try_it():
 
 # %% [markdown]
 """
-The memory of `attention` grows like seq², yours like seq. (Chapter 1's `attention` also has to return its weights.) The
-time is another matter: each step of your loop is a call of torch's that reads and writes its block in the large memory,
-so your version saves memory and not much time. To save the time as well, the whole loop has to run inside the small
-memory. That takes a program for the GPU, a *kernel*.
+The memory of `attention` grows like seq², yours like seq. (Chapter 1's `attention` also has to return its weights.)
+
+The time is another matter. Your loop makes many small calls in place of a few large ones, and each of them reads its
+block and writes it back. For a short text that is slower. For a long one it may be faster all the same: the caches of a
+CPU are a small fast memory, too. To gain all that there is to gain, the whole loop has to run inside the small memory,
+without writing anything back. That takes a program for the GPU, a *kernel*.
 
 ## 6 · torch's own   <sub>8 min · difficulty 2/5</sub>
 
