@@ -59,7 +59,7 @@ class Attempt:
             return "equivalent" if self.equivalent else "passes though wrong"
         if finding.misconception or finding.stage in ("forbidden", "unsolved"):
             return "named"
-        if finding.message.further:
+        if finding.message.further and finding.stage != "ran":
             return "relation"
         if finding.stage == "ran":
             return "exception" if self.cause else "exception, no cause"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -101,7 +102,7 @@ def _body(message: Message, colour: str) -> list[str]:
         parts.append(f"{_PARAGRAPH}{html.escape(message.sentence)}</p>")
     else:
         parts.append(f'<p style="margin: 0.4em 0 0 0; {headline}">{html.escape(message.sentence)}</p>')
-    parts += [f"{_PARAGRAPH}{html.escape(paragraph)}</p>" for paragraph in message.further]
+    parts += [f"{_PARAGRAPH}{_prose(paragraph)}</p>" for paragraph in message.further]
     about = {"Expected": message.expected, "Got": message.got, "": message.detail, "Case": message.case}
     cell = "text-align: left; vertical-align: top; border: 0; padding: 0.1em 1em 0.1em 0; background: none"
     code = "white-space: pre-wrap; background: none; color: inherit; padding: 0"
@@ -119,6 +120,12 @@ def _body(message: Message, colour: str) -> list[str]:
     if message.note:
         parts.append(f'<p style="margin: 0.5em 0 0 0; opacity: 0.8">{html.escape(message.note)}</p>')
     return parts
+
+
+def _prose(text: str) -> str:
+    """Return text as HTML, with what stands in `backticks` as code."""
+    style = "background: none; color: inherit; padding: 0"
+    return re.sub(r"`([^`]+)`", rf'<code style="{style}">\1</code>', html.escape(text))
 
 
 def _picture(excerpt: Excerpt, colour: str) -> str:

@@ -81,9 +81,9 @@ def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) ->
 
 
 def _without_message(answer: Answer) -> Answer:
-    """Return `answer` without an exception's message, which differs between versions of torch and Python, and line."""
+    """Return `answer` without the message of an exception, which differs between versions, and without its line."""
     failure = answer.failure
-    return answer if failure is None else replace(answer, failure=replace(failure, message="", line=""))
+    return answer if failure is None else replace(answer, failure=replace(failure, message="", line="", step=None))
 
 
 def _with_gradients(

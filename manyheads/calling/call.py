@@ -7,7 +7,7 @@ A `Call` is drawn by whoever checks: the builder for the cases a learner sees, t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,6 +52,36 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Operand:
+    """A part of an expression that failed.
+
+    Args:
+        text: its source, "k.transpose(1, 2)".
+        what: what it is, "a Linear layer from 8 to 16", or what else matters of a tensor, "float64"; "" for nothing.
+        shape: its shape, None where it is not a tensor.
+    """
+
+    text: str
+    what: str = ""
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """The learner's expression that failed, as `failed_step.py` found it.
+
+    Args:
+        expression: its source.
+        operands: what it was made of.
+        why: what does not fit, in a sentence or two.
+    """
+
+    expression: str
+    operands: tuple[Operand, ...]
+    why: str
+
+
+@dataclass(frozen=True)
 class Failure:
     """An exception that the learner's code raised.
 
@@ -60,12 +90,14 @@ class Failure:
         message: its text, shortened.
         line: the learner's own line that was running, stripped; "" where there is none.
         cause: what it was raised for, see `cause.py`; "" where that is not known.
+        step: the expression that raised it, with what it was given; None where there is nothing certain to say.
     """
 
     kind: str
     message: str
     line: str = ""
     cause: str = ""
+    step: FailedStep | None = field(default=None, compare=False)
 
 
 def missing(exercise: str) -> Failure:

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import ast
 import dis
-import linecache
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import permutations
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, UntypedStorage, nn
 from torch.overrides import TorchFunctionMode
 
+from .failing_code import instruction_at, place_of, steps
 from .frames import is_the_courses
 
 _UNKNOWN = "?"
+IN_PLACE = "in place"
 _ELEMENTWISE = "elementwise"
 # Ways of writing one thing: a product is a product, and what must broadcast must broadcast.
 _PRODUCTS = ("matmul", "mm", "bmm", "mv", "linear")
@@ -35,6 +37,23 @@ _ALIKE = {
 }
 
 
+@dataclass(frozen=True)
+class Operation:
+    """One call of a function of torch's.
+
+    Args:
+        name: the function's name.
+        args: what it was given.
+        kwargs: what it was given by name.
+        words: what failed, see `cause`.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    words: str
+
+
 class Operations(TorchFunctionMode):
     """Watches torch's functions, and remembers for the last exception which one failed."""
 
@@ -42,7 +61,7 @@ class Operations(TorchFunctionMode):
         super().__init__()
         self._names: dict[int, str] = {}
         self._kept: list[UntypedStorage] = []  # else another tensor may come to lie at the same address
-        self._failed: tuple[BaseException, str] | None = None
+        self._failed: tuple[BaseException, Operation] | None = None
 
     def name_tensors(self, values: Mapping[str, object]) -> None:
         """Have the tensors among `values`, and all that are views of them, go by their names from here on."""
@@ -58,12 +77,14 @@ class Operations(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         except BaseException as error:
             if self._failed is None or self._failed[0] is not error:
-                self._failed = error, self._describe(func, [*args, *(kwargs or {}).values()])
+                words = self._describe(func, [*args, *(kwargs or {}).values()])
+                name = str(getattr(func, "__name__", ""))
+                self._failed = error, Operation(name, tuple(args), dict(kwargs or {}), words)
             raise
 
-    def failed(self, error: BaseException) -> str:
-        """Return the operation that `error` was raised by, "" where that was none of torch's."""
-        return self._failed[1] if self._failed is not None and self._failed[0] is error else ""
+    def failed(self, error: BaseException) -> Operation | None:
+        """Return the operation that `error` was raised by, None where that was none of torch's."""
+        return self._failed[1] if self._failed is not None and self._failed[0] is error else None
 
     def _describe(self, function: Any, operands: Iterable[object]) -> str:
         called = str(getattr(function, "__name__", ""))
@@ -72,7 +93,7 @@ class Operations(TorchFunctionMode):
             operation = operation[1:]
         tensors = list(_tensors(operands))
         if (called.endswith("_") or called == "__setitem__") and tensors and _is_a_leaf(tensors[0]):
-            return "in place | what requires a gradient"
+            return f"{IN_PLACE} | what requires a gradient"
         if len({tensor.device.type for tensor in tensors}) > 1:  # whatever the operation is
             return _words("devices", [self._operand(tensor) for tensor in tensors if not tensor.is_meta])
         if operation == "linear" and len(tensors) > 1 and tensors[1].dim() > 1:
@@ -89,21 +110,21 @@ class Operations(TorchFunctionMode):
         return f"{name} {tensor.device.type} {dtype} {'x'.join(map(str, tensor.shape))}"
 
 
-def cause(error: BaseException, operation: str, is_the_learners: Callable[[FrameType], bool]) -> str:
+def cause(error: BaseException, failed: Operation | None, is_the_learners: Callable[[FrameType], bool]) -> str:
     """Return what `error` was raised for, "" where that cannot be told.
 
     Args:
-        operation: torch's operation that raised it, see `Operations.failed`, or "".
+        failed: torch's operation that raised it, see `Operations.failed`.
     """
-    if operation:
-        return operation
-    steps = list(_steps(error.__traceback__))
-    known = [index for index, (frame, _) in enumerate(steps) if is_the_learners(frame) or is_the_courses(frame)]
+    if failed is not None and failed.words:
+        return failed.words
+    passed = list(steps(error.__traceback__))
+    known = [index for index, (frame, _) in enumerate(passed) if is_the_learners(frame) or is_the_courses(frame)]
     if not known:
         return ""
-    (frame, offset), inner = steps[known[-1]], [frame for frame, _ in steps[known[-1] + 1 :]]
+    (frame, offset), inner = passed[known[-1]], [frame for frame, _ in passed[known[-1] + 1 :]]
     by_course = is_the_courses(frame)
-    instruction = next((step for step in dis.get_instructions(frame.f_code) if step.offset == offset), None)
+    instruction = instruction_at(frame, offset)
     if instruction is not None and instruction.opname == "RAISE_VARARGS" and not inner:
         return f"raise: {error}" if by_course else "raise"  # the course's own words stay what they are
     operation, operands = _of_error(error) or _of_layer(frame, inner) or _of_instruction(frame, instruction)
@@ -156,12 +177,6 @@ def _storage(tensor: Tensor) -> UntypedStorage | None:
         return storage if storage is not None and storage.data_ptr() else None
 
 
-def _steps(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
-    while traceback is not None:
-        yield traceback.tb_frame, traceback.tb_lasti
-        traceback = traceback.tb_next
-
-
 def _is_a_leaf(tensor: Tensor) -> bool:
     """Return whether `tensor` is one whose gradient is wanted, or a view of one, while torch keeps track."""
     whole = tensor if tensor._base is None else tensor._base
@@ -202,8 +217,8 @@ def _of_instruction(frame: FrameType, instruction: dis.Instruction | None) -> tu
     name = "" if instruction is None else instruction.opname
     if instruction is not None and name.startswith("UNPACK"):
         return "unpack", [str(instruction.argval)]
-    node = None if instruction is None else _node(frame, instruction)
-    return ("", []) if node is None else _of_node(frame, node, name)
+    place = None if instruction is None else place_of(frame, instruction)
+    return ("", []) if place is None else _of_node(frame, place.node, name)
 
 
 def _of_node(frame: FrameType, node: ast.AST, name: str) -> tuple[str, list[str]]:
@@ -222,23 +237,6 @@ def _of_node(frame: FrameType, node: ast.AST, name: str) -> tuple[str, list[str]
             return f"call {_ALIKE.get(callee, callee)}", [_kind(frame, value) for value in given[:1]]
         case _:
             return "", []
-
-
-def _node(frame: FrameType, instruction: dis.Instruction) -> ast.AST | None:
-    """Return the expression that an instruction was compiled from, None where its source is not at hand."""
-    place = instruction.positions
-    source = "".join(linecache.getlines(frame.f_code.co_filename, frame.f_globals))
-    try:
-        nodes = ast.walk(ast.parse(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    wanted = place and (place.lineno, place.col_offset, place.end_lineno, place.end_col_offset)
-    found = [node for node in nodes if isinstance(node, (ast.expr, ast.AugAssign)) and _span(node) == wanted]
-    return found[0] if found else None
-
-
-def _span(node: ast.expr | ast.AugAssign) -> tuple[int, int, int | None, int | None]:
-    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
 def _kind(frame: FrameType, node: ast.expr) -> str:

@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Generator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Generator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FrameType
@@ -26,6 +26,7 @@ from torch.nn.parameter import is_lazy
 from . import backward, wire
 from .call import Answer, Call, Failure, Gradients, Value, missing
 from .cause import Operations, cause
+from .failed_step import failed_step
 from .forbidden_calls import FORBIDDEN, compiled, ready, the_courses, watching
 from .frames import code_of, is_the_learners, namespace_of
 from .sealed import unsealed
@@ -65,7 +66,8 @@ def run(
         # Once more, watched: what works runs as in any other cell, and only a call that fails is looked into.
         again, _ = _call(target, call, code, forbids, ours, cells, Operations())
         if again.failure is not None and again.failure.kind == given.failure.kind:
-            return replace(given, failure=replace(given.failure, cause=again.failure.cause))
+            step = again.failure.step if again.failure.message == given.failure.message else None
+            return replace(given, failure=replace(given.failure, cause=again.failure.cause, step=step))
     return given
 
 
@@ -120,7 +122,11 @@ def _call(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a learner's exit() is an answer, not the end of the check
-        return Answer(failure=_failure(error, cells, operations), parameters=parameters), called
+        # A probe calls it with what it likes.
+        asked = call.init if isinstance(target, type) else {} if probe else call.inputs
+        return Answer(
+            failure=_failure(error, cells, operations, target, list(asked or {})), parameters=parameters
+        ), called
     return Answer(value=value, parameters=parameters, changed=changed, gradients=gradients), called
 
 
@@ -318,7 +324,13 @@ def _load(layer: nn.Module, state: Mapping[str, Tensor]) -> None:
                 parameter.copy_(state[name])
 
 
-def _failure(error: BaseException, cells: Mapping[str, Any], operations: Operations | None) -> Failure:
+def _failure(
+    error: BaseException,
+    cells: Mapping[str, Any],
+    operations: Operations | None,
+    target: object = None,
+    given: Sequence[str] = (),
+) -> Failure:
     def is_own(frame: FrameType) -> bool:
         return is_the_learners(frame, cells)
 
@@ -335,5 +347,11 @@ def _failure(error: BaseException, cells: Mapping[str, Any], operations: Operati
         message = "(its message cannot be shown)"
     if len(message) > MESSAGE_LENGTH:
         message = message[:MESSAGE_LENGTH] + " …"
-    why = "" if operations is None else cause(error, operations.failed(error), is_own)
-    return Failure(type(error).__name__, message, line[:300], why)
+    if operations is None:
+        return Failure(type(error).__name__, message, line[:300])
+    failed = operations.failed(error)
+    try:
+        step = failed_step(error, failed, is_own, target, given)
+    except Exception:  # a learner's values may be anything, and what explains an error must not cost the answer
+        step = None
+    return Failure(type(error).__name__, message, line[:300], cause(error, failed, is_own), step)

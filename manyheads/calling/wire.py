@@ -11,7 +11,6 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from .call import Answer, Call, Failure, Gradients, Opaque, Value
+from .call import Answer, Call, FailedStep, Failure, Gradients, Opaque, Operand, Value
 
 MAX_BYTES = 256 * 2**20  # of one file
 MAX_DOCUMENT = 4 * 2**20  # of what is not a tensor in it: a few bytes of JSON can stand for a large object
@@ -29,11 +28,14 @@ MAX_DEPTH = 8  # of nested tuples, lists and dicts
 MAX_ITEMS = 10_000  # of one tuple, list or dict
 MAX_TEXT = 4_000  # characters of one string
 MAX_BITS = 8_192  # of an integer
+MAX_PART = 120  # characters of a part of an expression that failed
+MAX_PARTS = 8  # of such parts, and of sizes of one
 _DTYPES = {
     torch.bool,
     *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
     *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
 }
+_TEXTS = 4  # that a failure has always
 _DOCUMENT = "document"
 _SIZE = 8  # bytes that say how long what follows is, see safetensors' format
 
@@ -213,12 +215,42 @@ def _of_tensors(value: Value) -> dict[str, Tensor]:
     return gradients
 
 
-def _failure(failure: Failure | None) -> list[str] | None:
-    return None if failure is None else [_text(text) for text in astuple(failure)]
+def _failure(failure: Failure | None) -> list[Any] | None:
+    if failure is None:
+        return None
+    texts = [_text(text) for text in (failure.kind, failure.message, failure.line, failure.cause)]
+    return texts if failure.step is None else [*texts, _step(failure.step)]
+
+
+def _step(step: FailedStep) -> list[Any]:
+    operands = [[each.text, each.what, each.shape and list(each.shape)] for each in step.operands]
+    return [step.expression, step.why, operands]
 
 
 def _unpacked_failure(packed: Any) -> Failure | None:
-    return None if packed is None else Failure(*map(_text, packed))
+    if packed is None:
+        return None
+    *texts, step = packed if len(packed) > _TEXTS else [*packed, None]
+    return Failure(*map(_text, texts), step=None if step is None else _unpacked_step(step))
+
+
+def _unpacked_step(packed: Any) -> FailedStep:
+    expression, why, operands = packed
+    return FailedStep(
+        _text(expression)[:MAX_PART],
+        tuple(
+            Operand(_text(text)[:MAX_PART], _text(what)[:MAX_PART], None if shape is None else _shape(shape))
+            for text, what, shape in operands[:MAX_PARTS]
+        ),
+        _text(why)[: 4 * MAX_PART],
+    )
+
+
+def _shape(packed: Any) -> tuple[int, ...]:
+    shape = tuple(packed[:MAX_PARTS])
+    if not all(type(size) is int and 0 <= size < 2**63 for size in shape):
+        raise WireError("not a shape")
+    return shape
 
 
 def _text(text: Any) -> str:

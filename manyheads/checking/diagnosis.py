@@ -16,6 +16,7 @@ from ..source.presumed import shows
 from . import wording
 from .comparison import Divergence, first_divergence, same
 from .exam import CHECKS, OUTPUTS, SHAPES, Exam, Trial, foundations
+from .failed_steps import failed_step
 from .nothing_computed import depends_on_nothing, nothing_computed
 from .relations import explain
 from .wording import Message
@@ -65,6 +66,8 @@ def _first_wrong(exam: Exam, answers: Sequence[Answer], check: str) -> tuple[Tri
 def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Divergence, source: str) -> Finding:
     mistake = _known_mistake(exam, answers, trial, source)
     said = wording.message(exam, trial, divergence, mistake)
+    if divergence.stage == "ran" and (step := failed_step(exam, answers, trial)):
+        said = replace(said, further=(step,))
     if mistake is None and divergence.stage in _EXPLAINED:
         related = explain(exam, answers, trial)
         said = replace(said, further=related, group=wording.group(related))

@@ -15,6 +15,7 @@ from torch import Tensor
 from ...calling.call import Answer, Value
 from ..comparison import tolerance
 from ..exam import Exam, Trial
+from ..sizes import sizes_of
 
 ENOUGH = 6  # numbers, not all equal, from which a relation is no coincidence
 # What one entry along a dimension is called.
@@ -73,13 +74,7 @@ class Compared:
     @cached_property
     def sizes(self) -> dict[str, int]:
         """The dimensions by name, with those that are asked for as plain numbers, and what follows from them."""
-        call = self.trial.call
-        plain = {**(call.init or {}), **call.inputs}
-        numbers = {name: value for name, value in plain.items() if type(value) is int and 1 < value < 10**9}
-        sizes = {**numbers, **self.trial.sizes}
-        d_model, num_heads = sizes.get("d_model"), sizes.get("num_heads")
-        if d_model and num_heads and d_model % num_heads == 0:
-            sizes.setdefault("d_head", d_model // num_heads)
+        sizes = sizes_of(self.trial)
         if "seq" in sizes:
             sizes |= {name: sizes["seq"] for name in ("seq_q", "seq_k") if name not in sizes}
         return sizes

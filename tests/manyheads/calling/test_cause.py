@@ -171,7 +171,9 @@ def test_what_comes_to_lie_where_a_named_tensor_lay_has_not_its_name() -> None:
             operations.name_tensors({"q": torch.ones(1000, 1000)})  # gone at once, as a layer's are in a new dtype
             with pytest.raises(RuntimeError) as raised:
                 torch.matmul(torch.ones(1000, 1000), K)
-            assert operations.failed(raised.value).startswith("product | ? ")
+            failed = operations.failed(raised.value)
+            assert failed is not None
+            assert failed.words.startswith("product | ? ")
 
 
 def test_a_failed_call_is_made_no_more_than_twice_and_a_working_one_once() -> None:

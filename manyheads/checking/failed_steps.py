@@ -1,0 +1,68 @@
+"""What stopped a learner's code, with the sizes of its tensors by name.
+
+`diagnosis.py` asks for it where a call has failed. The learner's process writes down the expression and the shapes
+(`manyheads.calling.failed_step`); the names of the dimensions are known here. A size has a name if it is that one's in
+every case in which the same expression has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..calling.call import Answer, FailedStep
+from .exam import Exam, Trial
+from .sizes import sizes_of
+
+
+def failed_step(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str:
+    """Return which expression has failed in the case `failed`, what it was given and what does not fit; "" if unknown.
+
+    Args:
+        answers: one for each of the exam's trials.
+    """
+    steps = [
+        (trial, given.failure.step)
+        for trial, given in zip(exam.trials, answers, strict=True)
+        if given.failure is not None and given.failure.step is not None
+    ]
+    shown = next((step for trial, step in steps if trial is failed), None)
+    if shown is None:
+        return ""
+    alike = [(sizes_of(trial), step) for trial, step in steps if _form(step) == _form(shown)]
+    operands = []
+    for place, operand in enumerate(shown.operands):
+        about = [operand.what]
+        if operand.shape is not None:
+            shapes = [step.operands[place].shape or () for _, step in alike]
+            about.insert(0, _shape(shapes, [sizes for sizes, _ in alike], operand.shape))
+        operands.append(f"`{operand.text}` is {' '.join(filter(None, about))}")
+    parts = f"{', '.join(dict.fromkeys(operands))}. " if operands else ""
+    return f"In `{shown.expression}`: {parts}{shown.why}".strip()
+
+
+def _form(step: FailedStep) -> object:
+    """Return what is the same of an expression in every case."""
+    return step.expression, [(each.text, None if each.shape is None else len(each.shape)) for each in step.operands]
+
+
+def _shape(shapes: Sequence[tuple[int, ...]], sizes: Sequence[dict[str, int]], shown: tuple[int, ...]) -> str:
+    """Show a shape in numbers and in names: "(2, 5, 6) = (batch, seq, 6)"."""
+    names = [_name([shape[axis] for shape in shapes], sizes) for axis in range(len(shown))]
+    told = [name or str(size) for name, size in zip(names, shown, strict=True)]
+    numbers = _brackets(list(map(str, shown)))
+    # Two dimensions of one size: only those of a sequence, as in scores, are no coincidence.
+    twice = any(name and not name.startswith("seq") and names.count(name) > 1 for name in names)
+    return numbers if twice or not any(names) else f"{numbers} = {_brackets(told)}"
+
+
+def _name(found: Sequence[int], sizes: Sequence[dict[str, int]]) -> str:
+    """Return the one name that a dimension's sizes have in all cases, "" where none or several fit."""
+    names = [
+        name for name in sizes[0]
+        if all(known.get(name) == size and size > 1 for size, known in zip(found, sizes, strict=True))
+    ]  # fmt: skip
+    return names[0] if len(names) == 1 else ""
+
+
+def _brackets(items: list[str]) -> str:
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"

@@ -1,0 +1,557 @@
+"""What stopped a learner's code is told by its own names and shapes, and nothing is said that is not so."""
+
+from __future__ import annotations
+
+import linecache
+import re
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from manyheads.calling import probe, wire
+from manyheads.calling.call import Answer, Call, FailedStep, Failure, Operand
+from manyheads.checking.exam import Exam, Trial
+from manyheads.checking.failed_steps import failed_step as told_of
+
+Q, K = torch.ones(2, 3, 5), torch.ones(2, 4, 5)
+SIZES = {"batch": 2, "seq_q": 3, "seq_k": 4, "d_head": 5}
+PRELUDE = "import math\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
+_Q = "`q` is (2, 3, 5) = (batch, seq_q, d_head)"
+_K = "`k` is (2, 4, 5) = (batch, seq_k, d_head)"
+_BROADCAST = "Sizes are compared from the last to the first; they must be the same, or one of them 1: "
+
+
+def failure(source: str, inputs: dict[str, object] | None = None, **call: Any) -> Failure:
+    """Return how a cell's `f` fails."""
+    file = f"<cell {hash(source)}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    exec(PRELUDE, namespace)
+    exec(compile(source, file, "exec"), namespace)
+    asked = Call(inputs or {"q": Q, "k": K}, **call)
+    found = probe.run(namespace["f"], asked, namespace=namespace).failure
+    assert found is not None
+    return found
+
+
+def told(source: str, **call: Any) -> str:
+    """Return what is said of how a cell's `f` fails, as a learner reads it."""
+    trial = Trial("a case", SIZES, Call({}), Answer(), {})
+    return told_of(Exam("f", ("scores",), (trial,), {}), [Answer(failure=failure(source, **call))], trial)
+
+
+def function(body: str) -> str:
+    lines = "\n    ".join(body.split("; "))
+    return f"def f(q, k):\n    {lines}\n"
+
+
+def layer(forward: str, init: str = "pass") -> str:
+    return (
+        "class f(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.w_q, self.w_o = nn.Linear(5, 6), nn.Linear(5, 5)\n"
+        "        self.num_heads = 2\n"
+        f"        {init}\n"
+        "    def forward(self, q, k):\n"
+        f"        {forward}\n"
+        "    def split(x, heads):\n"
+        "        return x\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "return q @ k",
+            f"In `q @ k`: {_Q}, {_K}. The last size of the first, 5, and the last but one of the second, 4, must be "
+            f"the "
+            "same. The last size of both is 5: with its last two dimensions swapped, the second would fit.",
+        ),
+        (
+            "scores = q @ k.mT; return torch.matmul(scores, q)",
+            f"In `torch.matmul(scores, q)`: `scores` is (2, 3, 4) = (batch, seq_q, seq_k), {_Q}. The last size of the "
+            "first, 4, and the last but one of the second, 3, must be the same.",
+        ),
+        (
+            "return q[:, None].expand(2, 4, 3, 5) @ k[:, None].mT.expand(2, 1, 5, 4).repeat(1, 3, 1, 1)",
+            "In `q[:, None].expand(2, 4, 3, 5) @ k[:, None].mT.expand(2, 1, 5, 4).repeat(1, 3, 1, 1)`: "
+            "`q[:, None].expand(2, 4, 3, 5)` is (2, 4, 3, 5) = (batch, seq_k, seq_q, d_head), "
+            "`k[:, None].mT.expand(2, 1, 5, 4).repeat(1, 3, 1, 1)` is (2, 3, 5, 4) = (batch, seq_q, d_head, seq_k). "
+            "The "
+            "sizes in front of the last two must be the same, or one of them 1: 4 and 3 are not (dimension -3, counted "
+            "from the end).",
+        ),
+        (
+            "return q.double() @ k.mT",
+            "In `q.double() @ k.mT`: `q.double()` is (2, 3, 5) = (batch, seq_q, d_head) float64, `k.mT` is (2, 5, 4) = "
+            "(batch, d_head, seq_k) float32. The factors of a product must have one dtype.",
+        ),
+        (
+            "return q + k.to('meta')",
+            "In `q + k.to('meta')`: `q` is (2, 3, 5) = (batch, seq_q, d_head) on cpu, `k.to('meta')` is (2, 4, 5) = "
+            "(batch, seq_k, d_head) on meta. What is computed together must be on one device.",
+        ),
+        ("return q + k", f"In `q + k`: {_Q}, {_K}. {_BROADCAST}3 and 4 are not (dimension -2)."),
+        ("q *= k; return q", f"In `q *= k`: {_Q}, {_K}. {_BROADCAST}3 and 4 are not (dimension -2)."),
+        (
+            "return q.masked_fill(k > 0, 0.0)",
+            "In `q.masked_fill(k > 0, 0.0)`: `q` is (2, 3, 5) = (batch, seq_q, d_head), `k > 0` is (2, 4, 5) = (batch, "
+            f"seq_k, d_head). {_BROADCAST}3 and 4 are not (dimension -2).",
+        ),
+        (
+            "return q.masked_fill(q, 0.0)",
+            f"In `q.masked_fill(q, 0.0)`: {_Q}. A mask is True and False, and this one holds float32.",
+        ),
+        (
+            "return torch.einsum('bqd,bkd->bqk', q, k.mT)",
+            f"In `torch.einsum('bqd,bkd->bqk', q, k.mT)`: {_Q}, `k.mT` is (2, 5, 4) = (batch, d_head, seq_k). “d” is 5 "
+            "in one place and 4 in another.",
+        ),
+        (
+            "return torch.einsum('bhqd,bkd->bqk', q, k)",
+            f"In `torch.einsum('bhqd,bkd->bqk', q, k)`: {_Q}, {_K}. “bhqd” has 4 letters, for a tensor of 3 "
+            f"dimensions.",
+        ),
+        (
+            "return q.view(2, 4, 4)",
+            f"In `q.view(2, 4, 4)`: {_Q}. It has 30 numbers, and (2, 4, 4) would hold 32.",
+        ),
+        (
+            "return q.reshape(4, -1)",
+            f"In `q.reshape(4, -1)`: {_Q}. It has 30 numbers, which cannot be divided among (4, -1): 4 does not divide "
+            "30.",
+        ),
+        (
+            "return q.mT.view(2, 15)",
+            "In `q.mT.view(2, 15)`: `q.mT` is (2, 5, 3) = (batch, d_head, seq_q). view needs numbers that lie in "
+            "memory "
+            "in the order of the dimensions, and after a transpose or permute they do not: reshape copies them where "
+            "it "
+            "must, and contiguous() before view does.",
+        ),
+        (
+            "return torch.cat([q, k], dim=-1)",
+            f"In `torch.cat([q, k], dim=-1)`: {_Q}, {_K}. Joined along dimension -1, all other sizes must be the same: "
+            "3 and 4 (dimension 1) are not.",
+        ),
+        (
+            "heads = [q, k]; return torch.stack(heads)",
+            "In `torch.stack(heads)`: `heads[0]` is (2, 3, 5) = (batch, seq_q, d_head), `heads[1]` is (2, 4, 5) = "
+            "(batch, "
+            "seq_k, d_head). stack needs tensors of one shape, and (2, 3, 5) is not (2, 4, 5).",
+        ),
+        (
+            "return torch.cat(q, k)",
+            f"In `torch.cat(q, k)`: {_Q}, {_K}. cat takes one list of tensors, in square brackets, and then the "
+            "dimension.",
+        ),
+        (
+            "return F.softmax(q, dim=3)",
+            f"In `F.softmax(q, dim=3)`: {_Q}. There is no dimension 3: with 3 dimensions they are 0 to 2, or -3 to -1.",
+        ),
+        (
+            "return q.transpose(1, 3)",
+            f"In `q.transpose(1, 3)`: {_Q}. There is no dimension 3: with 3 dimensions they are 0 to 2, or -3 to -1.",
+        ),
+        (
+            "return q.permute(0, 1)",
+            f"In `q.permute(0, 1)`: {_Q}. permute needs each of the 3 dimensions once, and 2 are named.",
+        ),
+        ("return q[:, 3]", f"In `q[:, 3]`: {_Q}. Dimension 1 has 3 entries, 0 to 2, and 3 is not one of them."),
+        (
+            "return torch.arange(5).softmax(-1)",
+            "In `torch.arange(5).softmax(-1)`: `torch.arange(5)` is (5,) = (d_head,). softmax needs fractions, and "
+            "this "
+            "holds int64.",
+        ),
+        ("return ~q", f"In `~q`: {_Q}. ~ turns True and False round, and this holds float32."),
+        (
+            "if k > 0: return q",
+            "In `k > 0`: `k > 0` is (2, 4, 5) = (batch, seq_k, d_head). Python needs one True or False here, and this "
+            "tensor has 40 entries.",
+        ),
+        (
+            "return math.sqrt(q)",
+            f"In `math.sqrt(q)`: {_Q}. Only a tensor of one entry is a number of Python's, and this one has 30.",
+        ),
+        (
+            "return nn.Parameter(q).mul_(2)",
+            "In `nn.Parameter(q).mul_(2)`: `nn.Parameter(q)` is (2, 3, 5) = (batch, seq_q, d_head). A tensor whose "
+            "gradient is wanted cannot be changed in place while torch keeps track of what is computed: "
+            "torch.no_grad() stops that for a block.",
+        ),
+    ],
+)
+def test_a_failed_operation_of_torchs_is_told_by_names_and_shapes(body: str, words: str) -> None:
+    assert told(function(body)) == words
+
+
+@pytest.mark.parametrize(
+    ("forward", "words"),
+    [
+        (
+            "return self.w_q(q.mT)",
+            "In `self.w_q(q.mT)`: `q.mT` is (2, 5, 3) = (batch, d_head, seq_q), `self.w_q` is a Linear layer from 5 "
+            "to 6. "
+            "The layer takes 5 numbers in the last dimension, and gets 3.",
+        ),
+        (
+            "return self.w_o(self.w_q(q))",
+            "In `self.w_o(self.w_q(q))`: `self.w_q(q)` is (2, 3, 6) = (batch, seq_q, 6), `self.w_o` is a Linear layer "
+            "from 5 to 5. The layer takes 5 numbers in the last dimension, and gets 6.",
+        ),
+        (
+            "return self.w_q(q.long())",
+            "In `self.w_q(q.long())`: `q.long()` is (2, 3, 5) = (batch, seq_q, d_head) int64, `self.w_q` is a Linear "
+            "layer from 5 to 6. A layer needs its own dtype, float32.",
+        ),
+        (
+            "return self.w_q @ q",
+            f"In `self.w_q @ q`: `self.w_q` is a layer, Linear, {_Q}. A layer is called with its input; its numbers "
+            f"are "
+            "in its weight.",
+        ),
+        ("return self.wq(q)", "In `self.wq`: Did you mean `self.w_q`?"),
+        ("return self.w_q.wieght", "In `self.w_q.wieght`: Did you mean `self.w_q.weight`?"),
+        ("return self.w_v(q)", "In `self.w_v`: The Linear layers of `self` are w_q, w_o."),
+        ("return w_q(q)", "In `w_q`: There is a `self.w_q`: an attribute is only found with self in front."),
+        (
+            "return self.num_heads(q)",
+            "In `self.num_heads(q)`: `self.num_heads` is 2, an int. Round brackets after a number call it as a "
+            "function: "
+            "is an operator missing?",
+        ),
+        (
+            "return self.split(q, 2)",
+            "In `self.split(q, 2)`: A method gets the object itself first, and `split` has no self for it: it takes x, "
+            "heads.",
+        ),
+    ],
+)
+def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, words: str) -> None:
+    assert told(layer(forward), init={}) == words
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return torch.sofmax(q, -1)", "In `torch.sofmax`: Did you mean `torch.softmax`?"),
+        ("return q.softmx(-1)", "In `q.softmx`: Did you mean `q.softmax`?"),
+        ("scores = q; return socres", "In `socres`: Did you mean `scores`?"),
+        (
+            "return np.ones(3)",
+            "In `np`: `np` is a module, usually numpy: it must be imported first. Has the cell with the imports run?",
+        ),
+        (
+            "return k[m]; m = 1",
+            "In `m`: `m` is assigned in this function, so everywhere in it the name is the function's own, and here it "
+            "has no value yet.",
+        ),
+        (
+            "return q.shape(0)",
+            "In `q.shape(0)`: `q.shape` is (2, 3, 5) = (batch, seq_q, d_head). These are the sizes themselves, and "
+            "not a "
+            "function: one of them is taken with square brackets.",
+        ),
+        (
+            "return q.shape[3]",
+            "In `q.shape[3]`: `q.shape` is (2, 3, 5) = (batch, seq_q, d_head). It has 3 items, 0 to 2, and 3 is not "
+            "one "
+            "of them. A shape has one for each dimension.",
+        ),
+        (
+            "batch, seq = q.shape",
+            "In `batch, seq = q.shape`: `q.shape` is (2, 3, 5) = (batch, seq_q, d_head). `q.shape` holds 3 values, for "
+            "2 names.",
+        ),
+        (
+            "a, b, c = q",
+            f"In `a, b, c = q`: {_Q}. `q` is one tensor, which Python takes apart along its first dimension, for 3 "
+            f"names.",
+        ),
+        (
+            "pair = q, k; return pair @ q",
+            f"In `pair @ q`: `pair` is a tuple of 2, {_Q}. It holds 2 values, (2, 3, 5), (2, 4, 5): give each a name "
+            f"of "
+            "its own, or take one by its index.",
+        ),
+        (
+            "pair = q, k; return F.softmax(pair, dim=-1)",
+            "In `F.softmax(pair, dim=-1)`: `pair` is a tuple of 2. It holds 2 values, (2, 3, 5), (2, 4, 5): give each "
+            "a "
+            "name of its own, or take one by its index.",
+        ),
+        (
+            "heads = []; both = heads.append(q); return both @ k",
+            f"In `both @ k`: `both` is None, {_K}. `append` changes the list itself and returns None.",
+        ),
+        (
+            "sum = 3; return sum([1])",
+            "In `sum([1])`: `sum` is 3, an int. `sum` is Python's own function, and this function has given its name "
+            "to "
+            "something else: use another name for it.",
+        ),
+        (
+            "n = 2; return q.view(n, 30 / n)",
+            "In `q.view(n, 30 / n)`: `30 / n` is a float, even if nothing is left over: // gives a whole number.",
+        ),
+        (
+            "n = 3; for head in n: pass",
+            "In `n`: `n` is 3, an int. One number is nothing to go through: range counts up to it.",
+        ),
+        ("return q.size / 2", "In `q.size / 2`: `q.size` is a function. A function is called with round brackets."),
+        (
+            "sizes = {'scale': 1}; return sizes['scal']",
+            "In `sizes['scal']`: `sizes` is a dict of 1. Did you mean 'scale'?",
+        ),
+        ("return F(q)", "In `F(q)`: `F` is a module. A module cannot be called: name a function in it."),
+    ],
+)
+def test_pythons_usual_slips_are_told(body: str, words: str) -> None:
+    assert told(function(body)) == words
+
+
+HELPER = "def turned(x, n):\n    y = x * n\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "z = turned(q, 2); return z @ q",
+            f"In `z @ q`: `z` is None, {_Q}. `z` was returned by `turned`, which returns nothing: is there a return?",
+        ),
+        ("z, w = turned(q, 2)", "In `z, w = turned(q, 2)`: `turned` returns nothing: is there a return?"),
+        ("return turned(q)", "In `turned(q)`: `turned` takes 2 values (x, n), and 1 is given."),
+        ("return turend(q)", "In `turend`: Did you mean `turned`?"),
+    ],
+)
+def test_a_slip_with_a_helper_is_told(body: str, words: str) -> None:
+    assert told(HELPER + function(body)) == words
+
+
+@pytest.mark.parametrize(
+    ("source", "call", "words"),
+    [
+        ("def f(q):\n    return q\n", {}, "In `def f(q)`: It is called with 2 values: q, k."),
+        ("def f(q, k, v):\n    return q\n", {}, "In `def f(q, k, v)`: It is called with 2 values: q, k."),
+        (
+            layer("return q").replace("forward(self, ", "forward("),
+            {"init": {}},
+            "In `def forward(q, k)`: A method gets the object itself first, and `forward` has no self for it.",
+        ),
+        (
+            layer("return q").replace("__init__(self)", "__init__()"),
+            {"init": {"d_model": 4}},
+            "In `def __init__()`: A method gets the object itself first, and `__init__` has no self for it.",
+        ),
+        (
+            layer("return q"),
+            {"init": {"d_model": 4}},
+            "In `def __init__(self)`: It is called with 1 value: d_model.",
+        ),
+    ],
+)
+def test_what_cannot_even_be_called_is_told_by_its_first_line(source: str, call: dict[str, Any], words: str) -> None:
+    assert told(source, **call) == words
+
+
+def test_an_input_that_is_none_is_told_only_where_nothing_was_assigned_to_it() -> None:
+    masked = "def f(q, k, mask=None):\n    {}return q.masked_fill(mask, 0)\n"
+    assert told(masked.format("")).endswith(
+        "`mask` is None. The call gives no `mask` here: ask whether `mask` is None first."
+    )
+    assert "gives no" not in told(masked.format("mask = None\n    "))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise RuntimeError('q @ k')",
+        "assert False",
+        "return sum(q, k)",  # the sum that failed is in no line of the learner's
+        "return [a @ b for a, b in [(q, k)]][0] if True else 0",
+        "return q @ None",
+        "return (lambda *both: both[0] @ both[1])(q, k)",
+        "return nothing_like_it_is_here",
+        "return torch.linalg.inv(q)",
+        "return 1 / 0",
+        "return eval('q @ k')",
+        "args = (q, k); return torch.matmul(*args)",
+    ],
+)
+def test_what_is_said_is_never_more_than_is_known(body: str) -> None:
+    said = told(function(body))
+    for text, shape in re.findall(r"`(q|k|a|b)` is \((.*?)\)", said):
+        assert shape == ("2, 3, 5" if text in "qa" else "2, 4, 5")
+    if "@" not in body:
+        assert not said
+
+
+HOSTILE = """
+ran = []
+class Evil(type):
+    def __getattribute__(cls, name):
+        ran.append(name)
+        return super().__getattribute__(name)
+class Value(metaclass=Evil):
+    def __getattribute__(self, name):
+        ran.append(name)
+        raise SystemExit
+    def __repr__(self):
+        ran.append("repr")
+        return "x" * 10**6
+    def __len__(self):
+        ran.append("len")
+        return 3
+    def __eq__(self, other):
+        ran.append("eq")
+        return True
+    def __hash__(self):
+        return 1
+    @property
+    def __class__(self):
+        ran.append("class")
+        return torch.Tensor
+class Mine(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        ran.append("torch function")
+        raise RuntimeError("no")
+class Layer(nn.Module):
+    @property
+    def w_q(self):
+        ran.append("property")
+        return 3
+    def __getattr__(self, name):
+        ran.append("getattr")
+        raise AttributeError(name)
+    def __dir__(self):
+        ran.append("dir")
+        return []
+evil, mine, own = Value(), torch.ones(2).as_subclass(Mine), Layer()
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "may_run"),
+    [
+        ("return q + evil", set()),
+        ("return [] + evil", set()),
+        ("return evil[0]", set()),
+        ("a, b = evil", set()),
+        ("return len(evil, evil)", set()),
+        ("evil.nothing", {"nothing"}),
+        ("evil()", set()),
+        ("return {evil: 1}['key']", {"eq"}),
+        ("return [1] @ mine", {"torch function"}),
+        ("return [1] + own.w_q", {"property"}),
+        ("own.w_k", {"getattr"}),
+        ("return [1] + own", set()),
+        ("return torch.cat(own, evil)", {"__torch_function__", "class"}),
+        ("return torch.matmul(q, evil)", {"__torch_function__", "class"}),
+    ],
+)
+def test_looking_into_an_error_runs_none_of_the_learners_code(body: str, may_run: set[str]) -> None:
+    source = HOSTILE + function(f"ran.clear(); {body}")
+    file = f"<cell {hash(source)}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    exec(PRELUDE, namespace)
+    exec(compile(source, file, "exec"), namespace)
+    target = namespace["f"]
+
+    from manyheads.calling.cause import Operations
+    from manyheads.calling.failed_step import failed_step
+
+    assert callable(target)
+    operations = Operations()
+    error: BaseException | None = None
+    try:
+        with operations:
+            target(Q, K)
+    except BaseException as raised:
+        error = raised
+    assert error is not None
+    before = list(namespace["ran"])  # type: ignore[call-overload]
+    failed_step(error, operations.failed(error), lambda frame: frame.f_globals is namespace)
+    assert namespace["ran"] == before
+
+
+def test_a_message_of_millions_of_characters_is_cut_to_a_few() -> None:
+    long = "x" * 1000
+    said = told(f"def f(q, k):\n    {long} = q\n    return {long} @ k\n")
+    assert len(said) < 600
+
+
+def test_what_a_kernel_sends_is_bounded_and_of_the_right_kind() -> None:
+    step = FailedStep("e" * 10_000, (Operand("t" * 10_000, "w" * 10_000, (2, 3)),) * 1000, "y" * 10_000)
+    packed = wire.Packer().answer(Answer(failure=Failure("TypeError", "no", step=step)))
+    back = wire.Unpacker({}).answer(packed).failure
+    assert back is not None
+    assert back.step is not None
+    assert len(back.step.operands) <= wire.MAX_PARTS
+    assert (
+        max(map(len, [back.step.expression, back.step.operands[0].text, back.step.operands[0].what])) <= wire.MAX_PART
+    )
+    for bad in ("a", [1, 2], ["e", "w", [["t", "w", ["2"]]]], ["e", "w", [["t", "w", [-1]]]], ["e", "w", [["t"]]]):
+        packed["failure"][4] = bad
+        with pytest.raises(wire.WireError):
+            wire.Unpacker({}).answer(packed)
+
+
+SHAPE = st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple)
+OPERATION = st.sampled_from(
+    ["q @ k", "q + k", "torch.matmul(q, k)", "torch.cat([q, k], dim=-1)", "torch.where(q > 0, q, k)", "q.bmm(k)",
+     "q.view(k.shape)", "q.masked_fill(k > 0, 1.0)", "torch.stack([q, k])", "q.softmax(3)", "q.transpose(1, 2)",
+     "q[3]", "q.permute(0, 1)", "torch.einsum('ab,bc->ac', q, k)", "F.linear(q, k)"]
+)  # fmt: skip
+
+
+@given(SHAPE, SHAPE, OPERATION)
+@settings(max_examples=150, deadline=None)
+def test_the_shapes_that_are_told_are_the_tensors_own(
+    first: tuple[int, ...], second: tuple[int, ...], code: str
+) -> None:
+    tensors: dict[str, Tensor] = {"q": torch.ones(first), "k": torch.ones(second)}
+    source = function(f"return {code}")
+    file = f"<cell {hash(source)}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    exec(PRELUDE, namespace)
+    exec(compile(source, file, "exec"), namespace)
+    found = probe.run(namespace["f"], Call(dict(tensors)), namespace=namespace).failure
+    if found is None or found.step is None:
+        return
+    for operand in found.step.operands:
+        value = eval(operand.text, {**namespace, **tensors})
+        assert tuple(value.shape) == operand.shape
+    # "5 and 4 are not the same" is said of two sizes that are not, and that are sizes of these tensors.
+    pair = re.search(r"(\d+) and (\d+)(?: \(dimension \d+\))? are not", found.step.why)
+    if pair is not None and "dimensions" not in found.step.why:
+        one, other = map(int, pair.groups())
+        assert one != other
+        assert one in first
+        assert other in second
+
+
+def test_a_size_has_a_name_only_where_all_cases_agree_in_it() -> None:
+    source = function("return q[:, :2] @ k")
+    trials = [
+        Trial("one", SIZES, Call({}), Answer(), {}),
+        Trial("another", {**SIZES, "batch": 6}, Call({}), Answer(), {}),
+    ]
+    exam = Exam("f", ("scores",), tuple(trials), {})
+    answers = [
+        Answer(failure=failure(source, {"q": torch.ones(batch, 3, 5), "k": torch.ones(batch, 4, 5)}))
+        if batch > 2
+        else Answer(failure=failure(source))
+        for batch in (2, 6)
+    ]
+    assert "`q[:, :2]` is (2, 2, 5) = (batch, 2, d_head)" in told_of(exam, answers, trials[0])
