@@ -10,6 +10,7 @@ import html
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.axes import Axes
@@ -34,12 +35,14 @@ class Run:
         num_heads: as many dots, in the heads' colours, stand beside the title.
         steps: after how many steps accuracy was measured, ascending.
         accuracies: what it was then, 0 … 1.
+        guess: what somebody expected it to be in the end, 0 … 1; None if they did not say.
     """
 
     title: str
     num_heads: int
     steps: list[int] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
+    guess: float | None = None
 
 
 def draw_runs(runs: Sequence[Run], last_step: int) -> Figure:
@@ -67,6 +70,17 @@ def _draw_panel(axes: Axes, left: float, run: Run, last_step: int) -> None:
         axes.plot([left + 0.035 + 0.075 * head], [1.12], "o", color=style.head_colour(head), markersize=8)
     style.write(axes, left, -0.14, "0", color=style.QUIET)
     style.write(axes, left + 1, -0.14, f"{last_step} steps", color=style.QUIET, ha="right")
+    if run.guess is not None:
+        axes.plot([left, left + 1], [run.guess] * 2, color=style.WRONG, linewidth=1.5, linestyle=(0, (4, 3)))
+        above = run.guess < 0.85
+        style.write(
+            axes,
+            left + 0.02,
+            run.guess + (0.02 if above else -0.02),
+            f"your guess: {percent(run.guess)}",
+            va="bottom" if above else "top",
+            color=style.WRONG,
+        )
     if run.steps:
         across = [left + step / last_step for step in run.steps]
         axes.fill_between(across, run.accuracies, color=style.GRID, alpha=0.6, linewidth=0)
@@ -135,6 +149,7 @@ class OneOrMany(widgets.VBox):
     def _in_words(self) -> str:
         said = [
             f"{_one_line(run.title)}: <b>{percent(run.accuracies[-1])}</b> after {run.steps[-1]} steps"
+            + (f" (your guess: {percent(run.guess)})" if run.guess is not None else "")
             for run in self.runs.values()
             if run.steps
         ]
@@ -145,13 +160,30 @@ def _one_line(title: str) -> str:
     return html.escape(" ".join(title.split()))
 
 
-def one_or_many(runs: Sequence[int] | Mapping[str, int], steps: int) -> OneOrMany:
+def one_or_many(
+    runs: Sequence[int] | Mapping[str, int], steps: int, guesses: Mapping[Any, float | None] | None = None
+) -> OneOrMany:
     """Return the figure, empty.
 
     Args:
         runs: the numbers of heads to compare; or titles, each with its number of heads. `watch` takes the same.
         steps: how many steps each of them trains.
+        guesses: what somebody expects of a run, in percent, under the name that `watch` takes; None: nothing.
+
+    Raises:
+        ValueError: if a guess is not a number between 0 and 100.
     """
     if isinstance(runs, Mapping):
-        return OneOrMany({title: Run(title, num_heads) for title, num_heads in runs.items()}, steps)
-    return OneOrMany({n: Run(f"{n} head" if n == 1 else f"{n} heads", n) for n in runs}, steps)
+        named: dict[Hashable, Run] = {title: Run(title, num_heads) for title, num_heads in runs.items()}
+    else:
+        named = {n: Run(f"{n} head" if n == 1 else f"{n} heads", n) for n in runs}
+    for name, guess in (guesses or {}).items():
+        if name in named and guess is not None:
+            named[name].guess = _share(guess)
+    return OneOrMany(named, steps)
+
+
+def _share(guess: object) -> float:
+    if not isinstance(guess, (int, float)) or not 0 <= guess <= 100:
+        raise ValueError(f"a guess is a number of percent between 0 and 100, and this is {guess!r}")
+    return guess / 100

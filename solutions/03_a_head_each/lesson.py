@@ -820,6 +820,66 @@ projection_explorer(head_width, ParallelHeads)
 
 # %% [markdown]
 """
+## 9 · Does it learn?   <sub>6 min</sub>
+
+In chapter 2 you trained a layer that was ready made. Now train your own: the same toy language, the same sentences in
+the same order, the same game in which *sat* asks all three questions. Only the layer is another one, your
+`ParallelHeads`. The third model does without `w_o`, as the ready-made layer did.
+
+In how many of the test sentences will all three answers be right? Type your guesses into the first lines, and run the
+cell.
+"""
+
+# %%
+from manyheads.models import toy_model
+from manyheads.models.toy_grammar import ONE_ASKS, QUESTIONS
+from manyheads.widgets import one_or_many
+
+NOT_MIXED = "4 heads,\nwithout w_o"
+my_guesses = {"1 head": None, "4 heads": None, NOT_MIXED: None}  # in percent, for example "1 head": 50
+
+race = one_or_many({"1 head": 1, "4 heads": 4, NOT_MIXED: 4}, toy_model.STEPS, my_guesses)
+display(race)
+with try_it():
+    for name in race.runs:
+        torch.manual_seed(1)
+        layer = ParallelHeads(toy_model.D_MODEL, race.runs[name].num_heads)
+        if name == NOT_MIXED:
+            layer.w_o = nn.Identity()  # hands on what it is given
+        toy_model.train(toy_model.ToyModel(layer), ONE_ASKS, race.watch(name))
+
+# %% [markdown]
+"""
+**Your layer learns**, and it tells the same story as in chapter 2: one head gets about one sentence in ten right, four
+heads get nearly all.
+
+And `w_o` brings nothing here. Why does every transformer have it? In this little model, an `nn.Linear` for each
+question reads the output, and can mix the heads by itself. In a transformer, the output is **added** to the vectors
+that came in: entry 5 of what the layer says to entry 5 of the word's vector. (The sum is called the *residual stream*.)
+Without `w_o`, head 0 could change the first 12 entries of a word's vector and no others, head 1 the next 12, and so on.
+With it, each head can write to any of them.
+
+Are two heads enough, as they were in chapter 2? Look at each answer by itself:
+"""
+
+# %%
+with try_it():
+    print("seed" + "".join(f"{question:>20}" for question in QUESTIONS))
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        model = toy_model.ToyModel(ParallelHeads(toy_model.D_MODEL, 2))
+        toy_model.train(model, ONE_ASKS, watch=lambda step, accuracy: None)
+        shares = toy_model.right_answers(model, ONE_ASKS).float().mean(dim=0).tolist()
+        print(f"{seed:4}" + "".join(f"{share:20.0%}" for share in shares))
+
+# %% [markdown]
+"""
+Two answers are nearly always right, and one hardly ever. (Not so with yours? It makes its weights in another order, so
+it starts with other numbers. Try more seeds.) Two heads *can* give all three: you saw it. But training
+starts somewhere and goes downhill from there, and from here it goes to a place where two questions are answered and the
+third is not. With more steps some of these models still find a way out, others do not; which ones depends on the
+weights that they start with. More heads than are strictly needed make it easier to find a way.
+
 ## Quiz   <sub>3 min</sub>
 
 Not graded. Each answer explains itself; try the wrong ones too.

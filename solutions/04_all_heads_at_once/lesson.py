@@ -898,6 +898,69 @@ with try_it():
 
 # %% [markdown]
 """
+## 7 · Train it   <sub>5 min</sub>
+
+Two layers that are the same function, gradients included, must also learn the same. Take chapter 2's toy language once
+more, with the game in which *sat* asks all three questions. Torch's layer and yours start with the same weights and
+read the same sentences. How far apart will the two curves be?
+"""
+
+# %%
+from manyheads.models import toy_model
+from manyheads.models.toy_grammar import ONE_ASKS
+from manyheads.widgets import one_or_many
+
+D_MODEL = toy_model.D_MODEL
+
+
+class Theirs(nn.Module):
+    """Torch's layer, called as yours is."""
+
+    def __init__(self, layer: nn.MultiheadAttention) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        blocked = ~mask[:, 0, 0]  # (batch, 1, 1, seq) -> (batch, seq); True means blocked here
+        return self.layer(x, x, x, key_padding_mask=blocked, average_attn_weights=False)
+
+
+race = one_or_many({"nn.MultiheadAttention": 4, "yours": 4}, toy_model.STEPS)
+display(race)
+models = {}
+with try_it():
+    torch.manual_seed(1)
+    theirs = nn.MultiheadAttention(D_MODEL, 4, batch_first=True)
+    for name, layer in {"yours": from_torch(theirs), "nn.MultiheadAttention": Theirs(theirs)}.items():
+        torch.manual_seed(2)  # both get the same vectors for the words
+        models[name] = toy_model.ToyModel(layer, heads_in_mask=True)
+        toy_model.train(models[name], ONE_ASKS, race.watch(name))
+
+# %% [markdown]
+"""
+The same curve twice: what torch's layer learns, yours learns. (Each step rounds a little differently, and after many
+steps you may see it.)
+
+Now you have a layer that was trained, and it is your own. Which head of it looks at what? From *sat*, with your
+`head_specialisation` of chapter 2:
+"""
+
+# %%
+from manyheads.earlier import head_specialisation
+from manyheads.pictures import style
+from manyheads.pictures.relation_map import describe_relation_maps, draw_relation_maps
+
+with try_it():
+    test = toy_model.test_sentences()
+    with torch.no_grad():
+        _, weights = models["yours"](test, ONE_ASKS)
+    found = {4: head_specialisation(weights, test.asking_positions(ONE_ASKS), test.answer_positions)}
+    relations = ("black", "cat", "mat")
+    words = describe_relation_maps(found, relations)
+    display(style.picture(draw_relation_maps(found, relations), alt=words))
+
+# %% [markdown]
+"""
 ## Quiz   <sub>3 min</sub>
 
 Not graded. Each answer explains itself; try the wrong ones too.

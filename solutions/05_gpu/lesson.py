@@ -1231,8 +1231,8 @@ quiz(
 
 ## What this leaves open   <sub>1 min</sub>
 
-Your layer is right, and it is fast. But all its weights were random numbers. What would it do with weights that
-somebody trained on a thousand million pairs of sentences? Would they even fit?
+Your layer is right, and it is fast. But its weights were random numbers, or had learned a toy language. What would it
+do with weights that somebody trained on a billion pairs of sentences? Would they even fit?
 
 They do. In the next chapter **your layer runs inside a real model**, and you look at what its 72 heads are for.
 """

@@ -73,6 +73,21 @@ class TestOneOrMany:
         assert live.bar.max == 250
         assert live.bar.value == 0
 
+    def test_a_guess_is_drawn_and_said_beside_the_result(self) -> None:
+        live = one_or_many([1, 2, 4], steps=100, guesses={1: 50, 2: None, 4: 100.0})
+
+        live.watch(1)(100, 0.2)
+        figure = draw_runs(list(live.runs.values()), 100)
+
+        assert_readable(figure)
+        assert [text for text in said(figure) if "guess" in text] == ["your guess: 50.0%", "your guess: 100.0%"]
+        assert "1 head: <b>20.0%</b> after 100 steps (your guess: 50.0%)" in live.words.value
+
+    @pytest.mark.parametrize("guess", [101, -1, "half", float("nan")])
+    def test_what_is_no_share_is_not_taken_for_a_guess(self, guess: object) -> None:
+        with pytest.raises(ValueError, match="a guess is a number of percent between 0 and 100"):
+            one_or_many([1], steps=100, guesses={1: guess})  # type: ignore[dict-item]
+
     def test_bar_picture_and_words_follow_the_training(self) -> None:
         live = one_or_many([1, 2], steps=100)
         before, watch = live.image.value, live.watch(2)
