@@ -31,7 +31,7 @@ from manyheads.calling import probe
 from manyheads.calling.call import Answer
 from manyheads.checking import diagnosis, exam_files
 from manyheads.checking.diagnosis import Finding
-from manyheads.checking.exam import OUTPUTS, Exam
+from manyheads.checking.exam import Check, Exam
 
 _LONGEST = 10  # seconds that the code of one attempt may run
 _SEEDS = ("a judge's seed", "another judge's seed")
@@ -88,11 +88,11 @@ def checked(chapter: Chapter, exam: Exam, source: str, edit: str) -> Attempt:
     """Put one attempt through the learner's check of outputs, which goes as far as that of shapes, and on."""
     given = answers(chapter, exam, source)
     begun = time.process_time()
-    finding = diagnosis.forbidden_in(exam, source) or diagnosis.examine(exam, given, OUTPUTS, source)
+    finding = diagnosis.forbidden_in(exam, source) or diagnosis.examine(exam, given, Check.OUTPUTS, source)
     seconds = time.process_time() - begun
     cause = any(answer.failure is not None and bool(answer.failure.cause) for answer in given)
     equivalent = finding is None and all(
-        diagnosis.examine(other, answers(chapter, other, source), OUTPUTS) is None
+        diagnosis.examine(other, answers(chapter, other, source), Check.OUTPUTS) is None
         for other in (set_exams(chapter, seed)[exam.exercise] for seed in _SEEDS)
     )
     return Attempt(chapter.name, exam.exercise, edit, source, finding, cause, equivalent, seconds)

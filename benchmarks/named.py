@@ -18,7 +18,7 @@ import torch
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapters
 from manyheads.calling import probe
 from manyheads.checking import diagnosis, exam_files
-from manyheads.checking.exam import CHECKS
+from manyheads.checking.exam import Check
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
             source, exam = chapter.mistaken(exercise.name, mistake), exams[exercise.name]
             target = chapter.namespace({exercise.name: source})[exercise.name]
             answers = [probe.run(target, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
-            found = (diagnosis.examine(exam, answers, check, source) for check in CHECKS)
+            found = (diagnosis.examine(exam, answers, check, source) for check in Check)
             made += 1
             if mistake.name not in {finding.misconception for finding in found if finding}:
                 unnamed.append(f"{exercise.name}: {mistake.name}")

@@ -17,7 +17,8 @@ from enum import StrEnum
 from .checking import wording
 from .checking.diagnosis import Finding
 from .checking.divergence import Excerpt
-from .checking.exam import Exam
+from .checking.exam import Check, Exam
+from .checking.stage import Stage
 from .checking.wording import Message
 
 
@@ -74,7 +75,7 @@ class Card:
         return f"<div>{symbol} <strong>{html.escape(self.title)}</strong></div>"
 
 
-def result_card(exam: Exam, check: str, finding: Finding | None, carried: Sequence[str] = ()) -> Card:
+def result_card(exam: Exam, check: Check, finding: Finding | None, carried: Sequence[str] = ()) -> Card:
     """Return the card of one check.
 
     Args:
@@ -87,7 +88,7 @@ def result_card(exam: Exam, check: str, finding: Finding | None, carried: Sequen
         points = f" · {worth:g} {'point' if worth == 1 else 'points'}" if worth else ""
         title = f"{wording.passed_title(exam, check)}{points}"
         return Card(State.PASSED, title, text, remark=wording.carried_sentence(exam, carried) if carried else "")
-    state = State.UNWRITTEN if finding.stage == "unsolved" else State.WRONG
+    state = State.UNWRITTEN if finding.stage == Stage.UNSOLVED else State.WRONG
     title = f"{exam.exercise}.{check}"
     return Card(state, title, f"{_SYMBOLS[state]} {title}\n\n{finding.message}", finding.message)
 

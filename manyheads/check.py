@@ -23,8 +23,9 @@ from .calling import probe
 from .calling.call import Answer
 from .card import result_card
 from .checking import diagnosis, wording
-from .checking.exam import OUTPUTS, SHAPES, Exam
+from .checking.exam import Check, Exam
 from .checking.exam_files import all_exams
+from .checking.stage import Stage
 from .source.reached import reached
 
 threads.take_share()  # every lesson begins with importing its checks
@@ -54,7 +55,7 @@ def shapes(target: Any) -> None:
         CheckFailed: with the first thing that is not right.
         TypeError: if `target` is no exercise of this course.
     """
-    _check(target, SHAPES, sys._getframe(1).f_globals)
+    _check(target, Check.SHAPES, sys._getframe(1).f_globals)
 
 
 def outputs(target: Any) -> None:
@@ -64,7 +65,7 @@ def outputs(target: Any) -> None:
         CheckFailed: with the first thing that is not right and, where it is a known one, the mistake behind it.
         TypeError: if `target` is no exercise of this course.
     """
-    _check(target, OUTPUTS, sys._getframe(1).f_globals)
+    _check(target, Check.OUTPUTS, sys._getframe(1).f_globals)
 
 
 def progress() -> None:
@@ -82,7 +83,7 @@ def progress() -> None:
         display(counted)
 
 
-def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None:
+def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> None:
     exams = all_exams()
     if not exams:  # the learners' files are not there
         print("Your work is being graded: the checks are made by the grader, not here.")
@@ -106,9 +107,9 @@ def _check(target: Any, check: str, namespace: MutableMapping[str, Any]) -> None
     person = _run_by_a_person()
     if finding is None or person:
         display(result_card(exam, check, finding, carried))
-    if finding is not None and not (finding.stage == "unsolved" and person):
+    if finding is not None and not (finding.stage == Stage.UNSOLVED and person):
         raise CheckFailed(wording.failed_title(exam.exercise, check), str(finding.message), told=person)
-    if finding is None and check == OUTPUTS and not carried:
+    if finding is None and check == Check.OUTPUTS and not carried:
         earlier.keep(exam.exercise, source)
 
 

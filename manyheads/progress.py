@@ -9,27 +9,34 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from . import earlier
 from .calling import probe
 from .checking.diagnosis import Finding
-from .checking.exam import CHECKS, OUTPUTS, Exam
+from .checking.exam import Check, Exam
 from .checking.exam_files import all_exams, exams_by_chapter
+from .checking.stage import Stage
 
-DONE, PARTLY, WRONG, UNWRITTEN, UNCHECKED = (
-    "done",
-    "partly right",
-    "not right yet",
-    "not written yet",
-    "not checked yet",
-)
-_SYMBOLS = {DONE: "✓", PARTLY: "◐", WRONG: "✗", UNWRITTEN: "·", UNCHECKED: "·"}
+_BAR = "#0072B2"  # 3 : 1 or more on a white page and on a black one
 _ON_THE_GRADE = (
     "This is what your checks have said, on cases that you can see. Your grade is decided by other cases of the same "
     "kind, which stay hidden: code that fits only the visible ones earns nothing there."
 )
-_BAR = "#0072B2"  # 3 : 1 or more on a white page and on a black one
+
+
+class State(StrEnum):
+    """How far one exercise is, in the words of the table."""
+
+    DONE = "done"
+    PARTLY = "partly right"
+    WRONG = "not right yet"
+    UNWRITTEN = "not written yet"
+    UNCHECKED = "not checked yet"
+
+
+_SYMBOLS = {State.DONE: "✓", State.PARTLY: "◐", State.WRONG: "✗", State.UNWRITTEN: "·", State.UNCHECKED: "·"}
 
 
 @dataclass(frozen=True)
@@ -46,14 +53,13 @@ class Row:
     """How far one exercise is.
 
     Args:
-        state: DONE, …
         earned: points of the checks that passed.
         worth: points of all its checks.
         remark: what there is to know or to do, in a sentence; or "".
     """
 
     exercise: str
-    state: str
+    state: State
     earned: float
     worth: float
     remark: str = ""
@@ -74,14 +80,14 @@ class Progress:
     @property
     def summary(self) -> str:
         """The points and the exercises in a line."""
-        done = sum(row.state == DONE for row in self.rows)
+        done = sum(row.state == State.DONE for row in self.rows)
         earned, worth = sum(row.earned for row in self.rows), sum(row.worth for row in self.rows)
         return f"{earned:g} of {worth:g} points so far, {done} of {len(self.rows)} exercises done"
 
     @property
     def closing(self) -> str:
         """What is open, in a line."""
-        still = [row.exercise for row in self.rows if row.state != DONE]
+        still = [row.exercise for row in self.rows if row.state != State.DONE]
         here = f"Still open: {', '.join(still)}." if still else "All of this chapter's exercises are done."
         return f"{here} In the whole course, {self.kept[0]} of {self.kept[1]} exercises have passed on this machine."
 
@@ -124,16 +130,16 @@ class Progress:
         )
 
 
-_said: dict[tuple[str, str], Said] = {}
+_said: dict[tuple[str, Check], Said] = {}
 _last_named: dict[str, str] = {}  # the mistake that a check last named, by exercise
 
 
-def note(exercise: str, check: str, source: str, finding: Finding | None, carried: tuple[str, ...] = ()) -> None:
+def note(exercise: str, check: Check, source: str, finding: Finding | None, carried: tuple[str, ...] = ()) -> None:
     """Remember what a check has said."""
     _said[exercise, check] = Said(finding, carried, source)
     if finding is not None and finding.misconception is not None:
         _last_named[exercise] = finding.misconception
-    elif finding is None and check == OUTPUTS:
+    elif finding is None and check == Check.OUTPUTS:
         _last_named.pop(exercise, None)
 
 
@@ -180,25 +186,25 @@ def _row(exam: Exam, source: str | None) -> Row:
         source: of the cell in which it stands now; None where it is not defined in this session.
     """
     worth = sum(exam.points.values())
-    known = {check: said for check in CHECKS if (said := _said.get((exam.exercise, check))) is not None}
+    known = {check: said for check in Check if (said := _said.get((exam.exercise, check))) is not None}
     said = {check: one for check, one in known.items() if source is None or one.source == source}
     failed = [one.finding for one in said.values() if one.finding is not None]
     kept = earlier.kept_source(exam.exercise)
     if not failed and kept is not None and (source is None or source.strip() == kept.strip()):
-        before = "" if OUTPUTS in said else "It passed before, in another session."
-        return Row(exam.exercise, DONE, worth, worth, before)
+        before = "" if Check.OUTPUTS in said else "It passed before, in another session."
+        return Row(exam.exercise, State.DONE, worth, worth, before)
     passed = [check for check, one in said.items() if one.finding is None]
     earned = sum(exam.points.get(check, 0) for check in passed)
-    if len(passed) == len(CHECKS):
+    if len(passed) == len(Check):
         carried = ", ".join(dict.fromkeys(name for one in said.values() for name in one.carried))
-        return Row(exam.exercise, DONE, earned, worth, f"Right with a working {carried}." if carried else "")
-    state = PARTLY if passed else WRONG
+        return Row(exam.exercise, State.DONE, earned, worth, f"Right with a working {carried}." if carried else "")
+    state = State.PARTLY if passed else State.WRONG
     if not failed:
         if not passed:
-            state = UNCHECKED
+            state = State.UNCHECKED
         changed = (known or kept is not None) and not said
         return Row(exam.exercise, state, earned, worth, "Its code has changed: run its checks." if changed else "")
-    if any(finding.stage == "unsolved" for finding in failed):
-        return Row(exam.exercise, UNWRITTEN, earned, worth)
+    if any(finding.stage == Stage.UNSOLVED for finding in failed):
+        return Row(exam.exercise, State.UNWRITTEN, earned, worth)
     mistake = _last_named.get(exam.exercise)
     return Row(exam.exercise, state, earned, worth, f"The mistake last named: you {mistake}." if mistake else "")

@@ -18,7 +18,7 @@ from ..outcomes import Outcome
 from ..realign.repairs import Repair, from_json
 from ..whole_file import whole_file
 from .graded_points import GradedPoints
-from .history import FIRST, Grading, noticed, total, why
+from .history import Grading, Why, noticed, total, why
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Record:
         """The history; if the record has none, its own grading as the only entry."""
         if self.history:
             return self.history
-        return (Grading(self.graded_at, total(self.verdicts, {}), self.outcome, FIRST),)
+        return (Grading(self.graded_at, total(self.verdicts, {}), self.outcome, Why.FIRST),)
 
     @classmethod
     def of(
@@ -110,7 +110,7 @@ class Record:
     def _after(self, before: Record | None, points: Mapping[str, GradedPoints]) -> Record:
         score = total(self.verdicts, points)
         if before is None:
-            return replace(self, history=(Grading(self.graded_at, score, self.outcome, FIRST),))
+            return replace(self, history=(Grading(self.graded_at, score, self.outcome, Why.FIRST),))
         # Manual scores survive regrading, so the old verdicts plus `points` give the score until now.
         gradings = before.gradings
         if self.verdicts:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from manyheads.checking.stage import Stage
 
 from ..course.chapter import Chapter
-from ..judge.verdict import PASSED, Verdict
+from ..judge.verdict import Verdict
 from ..outcomes import Outcome
 from ..realign.repairs import sentences
 from .class_folder import ClassFolder
@@ -18,14 +21,21 @@ from .history import Grading, noticed
 from .record import Record, read_record
 
 NOT_GRADED = "not graded yet"
-CLEAN, CARRIED, PARTLY, FAILED, UNSOLVED, UNKNOWN = (
-    "right",
-    "carried",
-    "partly",
-    "wrong",
-    "not written",
-    "none",
-)
+
+
+class State(StrEnum):
+    """The state of one exercise.
+
+    `CARRIED` is right, judged with stand-ins for the exercises it builds on. `PARTLY` passed some of its checks.
+    `UNKNOWN` was not judged.
+    """
+
+    RIGHT = "right"
+    CARRIED = "carried"
+    PARTLY = "partly"
+    WRONG = "wrong"
+    UNWRITTEN = "not written"
+    UNKNOWN = "none"
 
 
 @dataclass(frozen=True)
@@ -35,8 +45,7 @@ class ExerciseResult:
     Args:
         earned: points in the gradebook, including an instructor's changes.
         points: the exercise's maximum points.
-        state: "right"; "carried" (right, judged with stand-ins for the exercises it builds on); "partly" (some checks
-            passed); "wrong"; "not written"; "none" if nothing was judged.
+        state: how far it is right.
         misconceptions: the known mistakes named in its verdicts, each once.
         messages: the messages to the learner, one for each check that did not pass.
         group: what its wrong answers have in common with others, if no known mistake was named; "" if unknown.
@@ -44,7 +53,7 @@ class ExerciseResult:
 
     earned: float
     points: float
-    state: str
+    state: State
     misconceptions: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
     group: str = ""
@@ -230,7 +239,7 @@ def _learner(
 
 def _exercise(record: Record, exercise: str, points: float, earned: float) -> ExerciseResult:
     verdicts = [verdict for verdict in record.verdicts if verdict.exercise == exercise]
-    failed = [verdict for verdict in verdicts if verdict.stage != PASSED]
+    failed = [verdict for verdict in verdicts if verdict.stage != Stage.PASSED]
     return ExerciseResult(
         earned=earned,
         points=points,
@@ -241,11 +250,11 @@ def _exercise(record: Record, exercise: str, points: float, earned: float) -> Ex
     )
 
 
-def _state(verdicts: list[Verdict], failed: list[Verdict]) -> str:
+def _state(verdicts: list[Verdict], failed: list[Verdict]) -> State:
     if not verdicts:
-        return UNKNOWN
+        return State.UNKNOWN
     if not failed:
-        return CARRIED if any(verdict.carried for verdict in verdicts) else CLEAN
-    if any(verdict.stage == "unsolved" for verdict in failed):
-        return UNSOLVED
-    return PARTLY if len(failed) < len(verdicts) else FAILED
+        return State.CARRIED if any(verdict.carried for verdict in verdicts) else State.RIGHT
+    if any(verdict.stage == Stage.UNSOLVED for verdict in failed):
+        return State.UNWRITTEN
+    return State.PARTLY if len(failed) < len(verdicts) else State.WRONG

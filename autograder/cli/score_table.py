@@ -8,16 +8,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..classroom.results import CARRIED, CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, ExerciseResult
+from ..classroom.results import ClassResults, ExerciseResult, State
 from ..safe_text import clean
 
 LEGEND = "✓ right   ✓* right, judged with a working version of what it builds on   ◐ partly   ✗ wrong   · not written"
 _SYMBOLS = {
-    CLEAN: ("✓", "green"),
-    CARRIED: ("✓*", "green"),
-    PARTLY: ("◐", "yellow"),
-    FAILED: ("✗", "red"),
-    UNSOLVED: ("·", "dim"),
+    State.RIGHT: ("✓", "green"),
+    State.CARRIED: ("✓*", "green"),
+    State.PARTLY: ("◐", "yellow"),
+    State.WRONG: ("✗", "red"),
+    State.UNWRITTEN: ("·", "dim"),
 }
 
 

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manyheads.checking.exam import CHECKS
+from manyheads.checking.exam import Check
 
 from ..problems import Problem
 from .exercise_files import PACKAGE, exercise_files, read_exercises
@@ -40,12 +40,12 @@ class GradedCell:
 
     Args:
         exercise: the exercise that it checks.
-        check: "shapes" or "outputs".
+        check: which of its checks.
         points: its maximum points.
     """
 
     exercise: str
-    check: str
+    check: Check
     points: float
 
     @property
@@ -100,10 +100,11 @@ class Chapter:
     @cached_property
     def graded_cells(self) -> tuple[GradedCell, ...]:
         """The graded cells in the lesson's order."""
+        cells = [cell.metadata for cell in self.cells if "check" in cell.metadata]
+        names = [metadata["check"].split(".") for metadata in cells]
         return tuple(
-            GradedCell(*cell.metadata["check"].split("."), points=cell.metadata["points"])
-            for cell in self.cells
-            if "check" in cell.metadata
+            GradedCell(exercise, Check(check), metadata["points"])
+            for metadata, (exercise, check) in zip(cells, names, strict=True)
         )
 
     def cells_of(self, exercise: str) -> list[GradedCell]:
@@ -221,10 +222,14 @@ def _faults(chapter: Chapter) -> Iterator[str]:
             f"{PACKAGE} declares {', '.join(chapter.exercises)}"
         )
         return
-    checks = [(cell.exercise, cell.check) for cell in chapter.graded_cells]
-    for wanted in ((name, check) for name in chapter.exercises for check in CHECKS):
-        if checks.count(wanted) != 1:
-            yield f"{'.'.join(wanted)}: there must be exactly one check cell with this name"
+    checks = [cell.metadata["check"] for cell in chapter.cells if "check" in cell.metadata]
+    wanted = [f"{name}.{check}" for name in chapter.exercises for check in Check]
+    for name in wanted:
+        if checks.count(name) != 1:
+            yield f"{name}: there must be exactly one check cell with this name"
+    for name in checks:
+        if name not in wanted:
+            yield f"{name}: no exercise has a check of this name"
     for exercise, misconception in chapter.misconceptions():
         found = chapter.reference[exercise.name].count(misconception.replace)
         if found != 1:

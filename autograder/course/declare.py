@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from manyheads.calling.call import Call
-from manyheads.checking.exam import OUTPUTS
+from manyheads.checking.exam import Check
 
 from .draw import Draw
 
@@ -44,7 +44,7 @@ class Misconception:
     replace: str
     by: str
     hint: str
-    check: str = OUTPUTS
+    check: str = Check.OUTPUTS
     shown_by: tuple[str, ...] = ()
 
 

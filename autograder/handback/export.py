@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..classroom.class_folder import ClassFolder
 from ..classroom.csv_table import Table, number, read_table, write_table
+from ..classroom.layouts import Layout
 from ..classroom.receipts import Receipt, read_receipts
 from ..classroom.roster_rows import POINTS_POSSIBLE, people_by_row
 from ..problems import Problem
@@ -138,7 +139,7 @@ def _moodle(grades: Grades, receipts: Mapping[str, Receipt], exported: Exported)
     rows = []
     for student, grade in grades.grades.items():
         receipt, person = receipts.get(student), grade.person
-        participant = receipt.number if receipt is not None and receipt.layout == "moodle" else ""
+        participant = receipt.number if receipt is not None and receipt.layout == Layout.MOODLE else ""
         if not (participant or person.sis_id or person.email):
             exported.not_found += [grade] if grade.score is not None else []
             continue

@@ -9,13 +9,14 @@ from __future__ import annotations
 from manyheads.calling.call import missing
 from manyheads.checking import diagnosis, wording
 from manyheads.checking.diagnosis import Ask, Finding
-from manyheads.checking.exam import CHECKS, Exam, foundations
+from manyheads.checking.exam import Check, Exam, foundations
+from manyheads.checking.stage import Stage
 
 from ..course.chapter import Chapter, GradedCell
 from ..course.exams import set_exams
 from ..safe_text import clean
 from .learner_source import ready_made
-from .verdict import PASSED, Verdict
+from .verdict import Verdict
 
 
 class Judge:
@@ -43,8 +44,8 @@ class Judge:
 
         def failing(other: Exam) -> bool:
             judged = [v for v in self.verdicts if v.exercise == other.exercise]
-            if len(judged) == len(CHECKS):
-                return any(verdict.stage != PASSED or verdict.carried for verdict in judged)
+            if len(judged) == len(Check):
+                return any(verdict.stage != Stage.PASSED or verdict.carried for verdict in judged)
             # Its checks come after this one, but are decided now, before a stand-in is given: the learner's code could
             # store the stand-in and return it as its own solution later.
             answers = ask(other, {})
@@ -54,7 +55,7 @@ class Judge:
             # code could return that part as its own solution.
             if any(self._is_to_come(name, ask) for name in foundations(self.exams, other.exercise)):
                 return False
-            for check in CHECKS:
+            for check in Check:
                 if (other.exercise, check) not in self._settled:
                     decided = diagnosis.decide(self.exams, other, check, "", ask, failing)
                     self._settled[other.exercise, check] = decided
@@ -66,7 +67,7 @@ class Judge:
                 f"Your code uses {taken}, the course's ready-made solution.",
                 further=(f"Write {cell.exercise} yourself.",),
             )
-            return self._remember(cell, Finding(why, "forbidden"), ())
+            return self._remember(cell, Finding(why, Stage.FORBIDDEN), ())
         settled = self._settled.get((cell.exercise, cell.check))
         if settled and diagnosis.forbidden_in(exam, source) is None:
             return self._remember(cell, *settled)
@@ -79,7 +80,7 @@ class Judge:
             return False
         return all(answer.failure == missing(exercise) for answer in ask(self.exams[exercise], {}))
 
-    def give_up(self, cell: GradedCell, stage: str, reason: str) -> Verdict:
+    def give_up(self, cell: GradedCell, stage: Stage, reason: str) -> Verdict:
         """Store a verdict without points for a cell that could not be judged because of the learner's code."""
         return self._remember(cell, Finding(wording.Message(reason), stage), ())
 
@@ -90,7 +91,7 @@ class Judge:
             grade_id=cell.grade_id,
             points=cell.points,
             earned=cell.points if finding is None else 0,
-            stage=PASSED if finding is None else finding.stage,
+            stage=Stage.PASSED if finding is None else finding.stage,
             message=wording.passed_line(self.exams[cell.exercise], cell.check, carried)
             if finding is None
             else clean(str(finding.message)),

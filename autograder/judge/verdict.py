@@ -10,9 +10,10 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from ..outcomes import Outcome
+from manyheads.checking.exam import Check
+from manyheads.checking.stage import Stage
 
-PASSED = "passed"
+from ..outcomes import Outcome
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,11 @@ class Verdict:
 
     Args:
         exercise: the exercise.
-        check: "shapes" or "outputs".
+        check: its check.
         grade_id: nbgrader's id of the cell.
         points: the check's maximum points.
         earned: the points earned: 0 or all.
-        stage: "passed", or the comparison that failed: "unsolved", "ran", "shape", "values", …
+        stage: what decided it.
         message: the message to the learner in the feedback.
         misconception: the known mistake that the answers show, or None.
         carried: exercises replaced by stand-ins, because the learner's own versions lost their points already.
@@ -33,11 +34,11 @@ class Verdict:
     """
 
     exercise: str
-    check: str
+    check: Check
     grade_id: str
     points: float
     earned: float
-    stage: str
+    stage: Stage
     message: str
     misconception: str | None = None
     carried: tuple[str, ...] = ()
@@ -50,12 +51,17 @@ class Verdict:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Verdict:
         """Return the verdict that `to_json` converted to `data`."""
-        fields: dict[str, Any] = {**data, "carried": tuple(data["carried"])}
+        fields: dict[str, Any] = {
+            **data,
+            "check": Check(data["check"]),
+            "stage": Stage(data["stage"]),
+            "carried": tuple(data["carried"]),
+        }
         return cls(**fields)
 
     def outputs(self) -> list[NotebookNode]:
         """Return the graded cell's outputs: what nbgrader scores and the feedback shows."""
-        if self.stage == PASSED:
+        if self.stage == Stage.PASSED:
             return [NotebookNode(output_type="stream", name="stdout", text=self.message + "\n")]
         from manyheads.checking import wording  # imports torch, which is only needed here
 

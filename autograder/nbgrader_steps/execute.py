@@ -19,6 +19,7 @@ from traitlets import Bool, List, Unicode
 
 from manyheads.calling.call import Answer
 from manyheads.checking.exam import Exam
+from manyheads.checking.stage import Stage
 
 from ..course.chapter import Chapter, GradedCell, read_chapter
 from ..course.notebooks import grade_id
@@ -88,11 +89,11 @@ class Execute(RunCells):
             nb, _ = super().preprocess(nb, resources)
         except DeadKernelError:
             outcome, reason = self.why_it_ended()
-            self._give_up_the_rest(nb, outcome, f"a cell above, or this one, ended the kernel: {reason}")
+            self._give_up_the_rest(nb, Stage(outcome), f"a cell above, or this one, ended the kernel: {reason}")
         except CellTimeoutError:
             outcome = Outcome.TIMEOUT
             reason = "a cell exceeded its time limit, or sent too large a message, and did not react to the interrupt"
-            self._give_up_the_rest(nb, Outcome.TIMEOUT, f"{reason}: a cell above, or this one")
+            self._give_up_the_rest(nb, Stage.TIMEOUT, f"{reason}: a cell above, or this one")
         finally:
             self.close_kernel()
         if outcome == Outcome.GRADED and self._timed_out_cell is not None:
@@ -203,7 +204,7 @@ class Execute(RunCells):
             self._timed_out_cell = index
         return timed_out
 
-    def _give_up_the_rest(self, nb: NotebookNode, stage: str, why: str) -> None:
+    def _give_up_the_rest(self, nb: NotebookNode, stage: Stage, why: str) -> None:
         """Give verdicts for the graded cells that were not reached. Earlier verdicts stay."""
         judged = {verdict.grade_id for verdict in self._judge.verdicts}
         for cell in nb.cells:

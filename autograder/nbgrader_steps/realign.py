@@ -13,7 +13,7 @@ from ..course.chapter import read_chapter
 from ..realign.read_submission import refuse_missing_modules, refuse_newer_python, refuse_other_chapters
 from ..realign.realign import realign
 from ..realign.release import Release, release_in_class
-from ..realign.repairs import FILE, Repair, repairs_cell, store_repairs, stored_repairs
+from ..realign.repairs import Kind, Repair, repairs_cell, store_repairs, stored_repairs
 from ..realign.schema import repaired
 
 READ = "read"  # the resource set if `autograder.nbgrader_steps.untrusted` has realigned the submission already
@@ -31,7 +31,7 @@ class Realign(NbGraderPreprocessor):
         chapter = read_chapter(Path(self.solutions) / resources["nbgrader"]["assignment"])
         release = release_in_class(chapter)
         nb, faults = repaired(nb)
-        store_repairs(nb, [Repair(FILE, what) for what in faults])
+        store_repairs(nb, [Repair(Kind.FILE, what) for what in faults])
         refuse_other_chapters(nb, release, chapter.name)
         return realigned(nb, release), resources
 

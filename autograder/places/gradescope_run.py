@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..classroom.class_folder import ClassFolder, new_class
-from ..classroom.results import CARRIED, CLEAN, UNSOLVED, ClassResults, ExerciseResult, LearnerResult, class_results
+from ..classroom.results import ClassResults, ExerciseResult, LearnerResult, State, class_results
 from ..intake.choose_file import choose
 from ..intake.read_names import read_names
 from ..intake.source_files import Damaged, handed_in
@@ -139,16 +139,16 @@ def as_gradescope(results: ClassResults, learner: LearnerResult | None, missing:
 def _in_words(name: str, result: ExerciseResult | None, hints: dict[tuple[str, str], str]) -> str:
     if result is None:
         return "This exercise was not judged."
-    if result.state == CLEAN:
+    if result.state == State.RIGHT:
         return "Right."
-    if result.state == CARRIED:
+    if result.state == State.CARRIED:
         return "Right, judged with a working version of what it builds on, which is not right yet."
     messages = list(result.messages)
     for mistake in result.misconceptions:
         hint = hints.get((name, mistake), "")
         if hint and not any(hint in message for message in messages):
             messages.append(hint)
-    default = "This exercise is not written yet." if result.state == UNSOLVED else "This is not right."
+    default = "This exercise is not written yet." if result.state == State.UNWRITTEN else "This is not right."
     return "\n\n".join(messages) or default
 
 

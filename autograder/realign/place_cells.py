@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from ..notebook.outline import outline
-from . import repairs as repair
 from .pieces import Piece
 from .release import Release, Slot
-from .repairs import Repair
+from .repairs import Kind, Repair
 
 
 @dataclass(eq=False)
@@ -47,7 +46,7 @@ def put_back(items: Sequence[Item], release: Release, repairs: list[Repair]) -> 
         before = [index for index, item in enumerate(items) if item.slot and item.slot.index < slot.index]
         items.insert(before[-1] + 1 if before else 0, _released(slot))
         present.add(slot)
-        repairs.append(Repair(repair.MISSING, slot.name or "imports"))
+        repairs.append(Repair(Kind.MISSING, slot.name or "imports"))
     return items
 
 
@@ -58,7 +57,7 @@ def raise_imports(items: Sequence[Item], repairs: list[Repair]) -> list[Item]:
     late = [item for item in items[first:] if item.slot and item.slot.imports and _from_above(item, items)]
     for item in late:
         items.remove(item)
-        repairs.append(Repair(repair.MOVED, "imports"))
+        repairs.append(Repair(Kind.MOVED, "imports"))
     return items[:first] + late + items[first:]
 
 
@@ -82,10 +81,10 @@ def place_checks(items: Sequence[Item], release: Release, repairs: list[Repair])
             continue
         if item is not None:
             items.remove(item)
-            repairs.append(Repair(repair.MOVED, slot.name))
+            repairs.append(Repair(Kind.MOVED, slot.name))
             bottom -= 1  # the removed check was above that cell
         else:
-            repairs.append(Repair(repair.MISSING, slot.name))
+            repairs.append(Repair(Kind.MISSING, slot.name))
         earlier = [index for index, other in enumerate(items) if _same_exercise_before(other, slot)]
         items.insert(max([bottom, *earlier]) + 1, item or _released(slot))
     return items

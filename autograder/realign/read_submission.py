@@ -22,7 +22,7 @@ from .decoding import NotJson, decode
 from .missing_modules import missing_module
 from .newer_python import newer_syntax
 from .release import Release, marker, release_of
-from .repairs import FILE, Repair, presentable, store_repairs
+from .repairs import Kind, Repair, presentable, store_repairs
 from .schema import NoNotebook, repaired
 
 _WHAT_TO_DO = "submit the notebook alone, with its outputs cleared"
@@ -72,7 +72,7 @@ def understood(content: bytes) -> tuple[NotebookNode, list[Repair]]:
         notebook, more = repaired(data)
     except (NotJson, NoNotebook) as error:
         raise Unreadable(str(error)) from None
-    return notebook, [Repair(FILE, what) for what in (*faults, *more)]
+    return notebook, [Repair(Kind.FILE, what) for what in (*faults, *more)]
 
 
 def _refuse_names(path: Path) -> None:

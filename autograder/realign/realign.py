@@ -23,13 +23,12 @@ from rapidfuzz import fuzz
 
 from ..course.notebooks import grade_id
 from ..notebook.lines import lines_of
-from . import repairs as repair
 from .pieces import Piece, piece_of, set_type
 from .place_cells import Item, place_checks, put_back, raise_imports
 from .rejoin_split import join
 from .release import Release, Slot, marker
 from .released_imports import restore
-from .repairs import Repair, presentable
+from .repairs import NOTE_ID, Kind, Repair, presentable
 from .separate_merged import cut_at_definitions, cut_at_released_text
 
 _ALIKE = 75  # of 100: the similarity to a stub from which a cell counts as its exercise
@@ -74,7 +73,7 @@ def realign(submission: NotebookNode, release: Release) -> Realigned:
 
 def _pass(submission: NotebookNode, release: Release) -> tuple[NotebookNode, list[Repair]]:
     repairs: list[Repair] = []
-    pieces = [piece_of(cell, release) for cell in submission.cells if cell.get("id") != repair.NOTE_ID]
+    pieces = [piece_of(cell, release) for cell in submission.cells if cell.get("id") != NOTE_ID]
     pieces = cut_at_released_text(pieces, release, repairs)
     pieces = join(pieces, release, repairs)
     pieces = cut_at_definitions(pieces, release, repairs)
@@ -148,25 +147,25 @@ def _own(piece: Piece, release: Release, repairs: list[Repair]) -> list[Item]:
         lost if lost and lost.checks and not _others_text(piece.source, lost) else None
     )
     if copy_of is not None:
-        repairs.append(Repair(repair.DUPLICATE, copy_of.name))
+        repairs.append(Repair(Kind.DUPLICATE, copy_of.name))
         return []
     if lost and not lost.checks and piece.is_code and not piece.is_blank:
         twice = lost.exercise in piece.outline.binds
-        repairs.append(Repair(repair.DUPLICATE if twice else repair.SPLIT, lost.name))
+        repairs.append(Repair(Kind.DUPLICATE if twice else Kind.SPLIT, lost.name))
     if grade_id(piece.cell) in release.questions:
         return [Item(piece.cell, None, piece)]
     unknown = "" if lost else grade_id(piece.cell) or _foreign_name(piece.source, release)
     if unknown:
-        repairs.append(Repair(repair.UNKNOWN, presentable(unknown)))
+        repairs.append(Repair(Kind.UNKNOWN, presentable(unknown)))
     return [Item(piece.cell, None, piece)]
 
 
 def _released(piece: Piece, slot: Slot, repairs: list[Repair]) -> list[Item]:
     """Give a piece its released cell's type and, for a check, its text. Other code in a check gets its own cell."""
     if slot.name and grade_id(piece.cell) != slot.name:
-        repairs.append(Repair(repair.RECOGNISED, slot.name))
+        repairs.append(Repair(Kind.RECOGNISED, slot.name))
     if (slot.name or slot.imports) and not piece.is_code:
-        repairs.append(Repair(repair.CELL_TYPE, slot.name or "imports"))
+        repairs.append(Repair(Kind.CELL_TYPE, slot.name or "imports"))
         set_type(piece.cell, "code")
     item = Item(piece.cell, slot, piece)
     if slot.imports and not slot.exercise and piece.source.strip() != slot.cell.source.strip():
@@ -175,7 +174,7 @@ def _released(piece: Piece, slot: Slot, repairs: list[Repair]) -> list[Item]:
         return [item]
     beside = [Item(_extra(piece), None, None)] if _others_text(piece.source, slot) else []
     if piece.source.strip() not in (slot.cell.source.strip(), slot.body):
-        repairs.append(Repair(repair.CHECK_EDITED, slot.name))
+        repairs.append(Repair(Kind.CHECK_EDITED, slot.name))
     piece.cell.source = slot.cell.source
     return [*beside, item]
 
@@ -216,7 +215,7 @@ def _notebook(submission: NotebookNode, items: Sequence[Item], release: Release,
         if item.slot is None or item.piece is not None:
             expected = item.slot.cell.metadata if item.slot else {}
             if unknown - set(expected):
-                repairs.append(Repair(repair.METADATA, item.slot.name if item.slot and item.slot.name else "a cell"))
+                repairs.append(Repair(Kind.METADATA, item.slot.name if item.slot and item.slot.name else "a cell"))
             cell.metadata = nbformat.from_dict(item.slot.cell.metadata if item.slot else {})  # a copy, of all of it
         wanted = item.slot.cell.id if item.slot else cell.get("id") or ""
         if item.slot is None and (
@@ -231,9 +230,9 @@ def _notebook(submission: NotebookNode, items: Sequence[Item], release: Release,
             if cell.cell_type != question.cell_type:
                 set_type(cell, question.cell_type)
     if submission.metadata.get("kernelspec", {}).get("name") != release.notebook.metadata.kernelspec.name:
-        repairs.append(Repair(repair.KERNEL))
+        repairs.append(Repair(Kind.KERNEL))
     if (submission.nbformat, submission.nbformat_minor) < (release.notebook.nbformat, release.notebook.nbformat_minor):
-        repairs.append(Repair(repair.FORMAT))
+        repairs.append(Repair(Kind.FORMAT))
     return NotebookNode(
         nbformat=release.notebook.nbformat,
         nbformat_minor=release.notebook.nbformat_minor,

@@ -9,7 +9,7 @@ from ..notebook.lines import lines_of
 from ..notebook.outline import outline, starts_indented
 from .pieces import DEFINITION, Piece
 from .release import Release
-from .repairs import SPLIT, Repair
+from .repairs import Kind, Repair
 
 _MOST_PARTS = 5  # per join
 _MOST_JOINS = 50  # per cell
@@ -28,7 +28,7 @@ def join(pieces: list[Piece], release: Release, repairs: list[Repair]) -> list[P
                 break
             piece.cell.source = "\n".join(part.source for part in pieces[index : last + 1] if part.source.strip())
             piece.slot = release.exercises[exercise]
-            repairs.append(Repair(SPLIT, exercise))
+            repairs.append(Repair(Kind.SPLIT, exercise))
             del pieces[index + 1 : last + 1]
     return pieces
 

@@ -15,7 +15,7 @@ from ..notebook.lines import lines_of
 from ..notebook.outline import outline, parse
 from .pieces import Piece
 from .release import Slot
-from .repairs import CHECK_EDITED, Repair
+from .repairs import Kind, Repair
 
 
 def restore(piece: Piece, slot: Slot, repairs: list[Repair]) -> list[NotebookNode]:
@@ -25,7 +25,7 @@ def restore(piece: Piece, slot: Slot, repairs: list[Repair]) -> list[NotebookNod
     """
     source = piece.source
     if not _only_adds(source, slot.cell.source):
-        repairs.append(Repair(CHECK_EDITED, "imports"))
+        repairs.append(Repair(Kind.CHECK_EDITED, "imports"))
     piece.cell.source = slot.cell.source
     known = {line.strip() for line in ("", *lines_of(slot.cell.source))}
     others = [line for line in lines_of(source) if line.strip() not in known]

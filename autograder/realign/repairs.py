@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from nbformat import NotebookNode
@@ -18,34 +19,44 @@ METADATA_KEY = "manyheads"
 NOTE_ID = "repairs"
 _MOST_NAMES = 30  # in one sentence
 
+
+class Kind(StrEnum):
+    """A kind of repair."""
+
+    RECOGNISED = "recognised"
+    DUPLICATE = "duplicate"
+    SPLIT = "split"
+    MERGED = "merged"
+    MISSING = "missing"
+    MOVED = "moved"
+    CELL_TYPE = "cell type"
+    CHECK_EDITED = "check edited"
+    UNKNOWN = "unknown cell"
+    METADATA = "metadata"
+    KERNEL = "kernel"
+    FORMAT = "format"
+    FILE = "file"
+
+
 # The sentence for each kind of repair. {cells} are the affected cells.
-RECOGNISED = "recognised"
-DUPLICATE = "duplicate"
-SPLIT = "split"
-MERGED = "merged"
-MISSING = "missing"
-MOVED = "moved"
-CELL_TYPE = "cell type"
-CHECK_EDITED = "check edited"
-UNKNOWN = "unknown cell"
-METADATA = "metadata"
-KERNEL = "kernel"
-FORMAT = "format"
-FILE = "file"
-SENTENCES: Mapping[str, str] = {
-    RECOGNISED: "These cells had lost nbgrader's id and were recognised by cell id, marker comment or code: {cells}.",
-    DUPLICATE: "These cells occurred more than once; the last one with a solution counts: {cells}.",
-    SPLIT: "These exercises were split over several cells, which all count: {cells}.",
-    MERGED: "These cells were merged with others and have been separated: {cells}.",
-    MISSING: "These cells were missing and have been restored from the release: {cells}.",
-    MOVED: "These cells came before code that they need and have been moved below it: {cells}.",
-    CELL_TYPE: "These cells were not code cells any more and have been changed back: {cells}.",
-    CHECK_EDITED: "These cells were changed and have been restored from the release: {cells}.",
-    UNKNOWN: "These are not graded cells of this chapter (perhaps of an older release); they are not graded: {cells}.",
-    METADATA: "In these cells, metadata that could affect how they run, such as tags, was removed: {cells}.",
-    KERNEL: "The notebook named another kernel than the course's; it was run with the course's.",
-    FORMAT: "The notebook was saved in an older notebook format, as Colab does, and has been converted.",
-    FILE: "The file violates the notebook format in these points, but could be read: {cells}.",
+SENTENCES: Mapping[Kind, str] = {
+    Kind.RECOGNISED: (
+        "These cells had lost nbgrader's id and were recognised by cell id, marker comment or code: {cells}."
+    ),
+    Kind.DUPLICATE: "These cells occurred more than once; the last one with a solution counts: {cells}.",
+    Kind.SPLIT: "These exercises were split over several cells, which all count: {cells}.",
+    Kind.MERGED: "These cells were merged with others and have been separated: {cells}.",
+    Kind.MISSING: "These cells were missing and have been restored from the release: {cells}.",
+    Kind.MOVED: "These cells came before code that they need and have been moved below it: {cells}.",
+    Kind.CELL_TYPE: "These cells were not code cells any more and have been changed back: {cells}.",
+    Kind.CHECK_EDITED: "These cells were changed and have been restored from the release: {cells}.",
+    Kind.UNKNOWN: (
+        "These are not graded cells of this chapter (perhaps of an older release); they are not graded: {cells}."
+    ),
+    Kind.METADATA: "In these cells, metadata that could affect how they run, such as tags, was removed: {cells}.",
+    Kind.KERNEL: "The notebook named another kernel than the course's; it was run with the course's.",
+    Kind.FORMAT: "The notebook was saved in an older notebook format, as Colab does, and has been converted.",
+    Kind.FILE: "The file violates the notebook format in these points, but could be read: {cells}.",
 }
 
 
@@ -54,17 +65,16 @@ class Repair:
     """One repair.
 
     Args:
-        kind: a key of `SENTENCES`.
-        cell: nbgrader's id of the released cell; "" for the whole notebook; for `FILE`, the fault in words.
+        cell: nbgrader's id of the released cell; "" for the whole notebook; for `Kind.FILE`, the fault in words.
     """
 
-    kind: str
+    kind: Kind
     cell: str = ""
 
 
 def sentences(repairs: Iterable[Repair]) -> list[str]:
     """Return a sentence for each kind of repair, with the affected cells."""
-    by_kind: dict[str, list[str]] = {}
+    by_kind: dict[Kind, list[str]] = {}
     for repair in repairs:
         cells = by_kind.setdefault(repair.kind, [])
         if repair.cell and repair.cell not in cells:
@@ -91,7 +101,7 @@ def stored_repairs(notebook: NotebookNode) -> tuple[Repair, ...]:
 
 def from_json(data: Iterable[Mapping[str, Any]]) -> tuple[Repair, ...]:
     """Return the repairs that were stored as `data`, without kinds that this version does not know."""
-    return tuple(Repair(item["kind"], item["cell"]) for item in data if item["kind"] in SENTENCES)
+    return tuple(Repair(Kind(item["kind"]), item["cell"]) for item in data if item["kind"] in SENTENCES)
 
 
 def presentable(name: str) -> str:

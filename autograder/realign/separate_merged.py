@@ -14,7 +14,7 @@ from ..notebook.lines import lines_of
 from ..notebook.outline import outline
 from .pieces import DEFINITION, Piece, piece_of, set_type
 from .release import Release, Slot
-from .repairs import MERGED, Repair
+from .repairs import Kind, Repair
 
 _MOST_CUTS = 300  # per cell; a whole chapter merged into one cell needs fewer
 _MOST_IN_PROSE = 20  # definitions per text cell; for each, the rest of the cell is parsed
@@ -67,7 +67,7 @@ def _cut(
         if piece.slot and (heir.marked is None or heir.marked is piece.slot):
             heir.slot, heir.cell.metadata = piece.slot, piece.cell.metadata
             heir.cell.update({key: piece.cell[key] for key in ("id",) if key in piece.cell})
-        repairs += [Repair(MERGED, name) for part in cut if (name := _name(part, release))]
+        repairs += [Repair(Kind.MERGED, name) for part in cut if (name := _name(part, release))]
         done += cut
     return done
 

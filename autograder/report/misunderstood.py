@@ -10,20 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from ..classroom.results import (
-    CARRIED,
-    CLEAN,
-    FAILED,
-    PARTLY,
-    UNKNOWN,
-    UNSOLVED,
-    ClassResults,
-    ExerciseResult,
-    LearnerResult,
-)
+from ..classroom.results import ClassResults, ExerciseResult, LearnerResult, State
 
 _MOST_PAIRS = 8
-_UNSOLVED_STATES = (PARTLY, FAILED, UNSOLVED, UNKNOWN, CLEAN, CARRIED)  # the last two if a manual score took points
+_UNSOLVED_STATES = (
+    State.PARTLY,
+    State.WRONG,
+    State.UNWRITTEN,
+    State.UNKNOWN,
+    State.RIGHT,  # this and the next if a manual score took points
+    State.CARRIED,
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class ExerciseShare:
     judged: int
     rate: float | None
     carried: int
-    rest: tuple[tuple[str, int], ...]
+    rest: tuple[tuple[State, int], ...]
     unsolved_by: tuple[str, ...]
     stuck: tuple[str, ...]
 
@@ -108,7 +105,7 @@ def exercise_shares(results: ClassResults) -> list[ExerciseShare]:
                 solved=len(judged) - len(others),
                 judged=len(judged),
                 rate=results.pass_rate(exercise),
-                carried=sum(result.state == CARRIED and solved(result) for result in judged.values()),
+                carried=sum(result.state == State.CARRIED and solved(result) for result in judged.values()),
                 rest=tuple((state, states[state]) for state in _UNSOLVED_STATES if states[state]),
                 unsolved_by=tuple(others),
                 stuck=tuple(student for student in others if stopped[student] == exercise),

@@ -26,19 +26,8 @@ from pygments.lexers import PythonLexer
 
 from ..classroom.class_folder import ClassFolder
 from ..classroom.csv_table import number
-from ..classroom.history import BY_HAND, RESUBMITTED
-from ..classroom.results import (
-    CARRIED,
-    CLEAN,
-    FAILED,
-    PARTLY,
-    UNKNOWN,
-    UNSOLVED,
-    ClassResults,
-    ExerciseResult,
-    LearnerResult,
-    class_results,
-)
+from ..classroom.history import Why
+from ..classroom.results import ClassResults, ExerciseResult, LearnerResult, State, class_results
 from ..safe_text import clean
 from ..whole_file import whole_file
 from .aliases import aliases
@@ -54,7 +43,7 @@ Samples = Mapping[tuple[str, str], CodeSample]
 
 
 @dataclass(frozen=True)
-class State:
+class Badge:
     """How the report shows one state of an exercise: never by colour alone.
 
     Args:
@@ -73,12 +62,12 @@ class State:
 
 
 STATES = {
-    CLEAN: State("✓", "right", "every check passed"),
-    CARRIED: State("✓*", "carried", "right, judged with a working version of what it builds on"),
-    PARTLY: State("◐", "partly", "some checks passed"),
-    FAILED: State("✗", "wrong", "no check passed"),
-    UNSOLVED: State("○", "not written", "unchanged from the released notebook"),
-    UNKNOWN: State("–", "none", "not judged"),
+    State.RIGHT: Badge("✓", "right", "every check passed"),
+    State.CARRIED: Badge("✓*", "carried", "right, judged with a working version of what it builds on"),
+    State.PARTLY: Badge("◐", "partly", "some checks passed"),
+    State.WRONG: Badge("✗", "wrong", "no check passed"),
+    State.UNWRITTEN: Badge("○", "not written", "unchanged from the released notebook"),
+    State.UNKNOWN: Badge("–", "none", "not judged"),
 }
 
 
@@ -183,8 +172,8 @@ def _environment() -> Environment:
     environment.filters.update(filters)
     names: dict[str, Any] = {
         "STATES": STATES,
-        "BY_HAND": BY_HAND,
-        "RESUBMITTED": RESUBMITTED,
+        "BY_HAND": Why.BY_HAND,
+        "RESUBMITTED": Why.RESUBMITTED,
         "axis": axis,
         "concerns": concerns,
         "crossings": crossings,
@@ -199,7 +188,7 @@ def _environment() -> Environment:
         "mistake_numbers": _mistake_numbers,
         "full_marks": _full_marks,
         "has_manual_points": _has_manual_points,
-        "nothing": ExerciseResult(0, 0, UNKNOWN),
+        "nothing": ExerciseResult(0, 0, State.UNKNOWN),
     }
     environment.globals.update(names)
     return environment
@@ -238,6 +227,6 @@ def _full_marks(learner: LearnerResult, results: ClassResults) -> bool:
 
 def _has_manual_points(result: ExerciseResult) -> bool:
     """Whether the points do not fit the judge's state, so that a person must have changed them."""
-    if result.state in (CLEAN, CARRIED):
+    if result.state in (State.RIGHT, State.CARRIED):
         return not solved(result)
-    return result.earned > 0 if result.state != PARTLY else solved(result) or result.earned <= 0
+    return result.earned > 0 if result.state != State.PARTLY else solved(result) or result.earned <= 0

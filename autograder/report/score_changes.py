@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import mean
 
-from ..classroom.history import BY_HAND, REGRADED, RESUBMITTED, Grading
+from ..classroom.history import Grading, Why
 from ..classroom.results import ClassResults
 
 
@@ -28,12 +28,12 @@ class Cause:
     """The effect of all score changes with the same cause.
 
     Args:
-        why: "resubmitted", "regraded" or "by hand".
+        why: the cause.
         rose, same, fell: how many scores rose, stayed the same or fell.
         mean: the mean change in points.
     """
 
-    why: str
+    why: Why
     rose: int
     same: int
     fell: int
@@ -61,7 +61,7 @@ def movement(results: ClassResults) -> Movement:
             for grading, before, after in zip(scored[1:], scores, scores[1:], strict=False)
         ]
     causes = []
-    for why in (RESUBMITTED, REGRADED, BY_HAND):
+    for why in (Why.RESUBMITTED, Why.REGRADED, Why.BY_HAND):
         changes = [change for cause, change in steps if cause == why]
         if changes:
             rose, fell = sum(change > 0 for change in changes), sum(change < 0 for change in changes)

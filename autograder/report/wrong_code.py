@@ -22,7 +22,7 @@ from itertools import count
 from pathlib import Path
 
 from ..classroom.class_folder import ClassFolder
-from ..classroom.results import FAILED, PARTLY, ClassResults
+from ..classroom.results import ClassResults, State
 from ..course.chapter import Chapter, read_chapter
 from ..course.notebooks import EXERCISE_PREFIX
 from ..notebook.lines import lines_of
@@ -82,7 +82,7 @@ def code_samples(folder: ClassFolder, results: ClassResults) -> dict[tuple[str, 
             wrong = {
                 exercise: result.misconceptions or (result.group,)
                 for exercise, result in learner.exercises.items()
-                if result.state in (FAILED, PARTLY)
+                if result.state in (State.WRONG, State.PARTLY)
             }
             path, codes = folder.autograded(learner.student, results.assignment), dict[str, str]()
             if wrong:
@@ -264,7 +264,7 @@ def unrecognised(results: ClassResults) -> list[Unrecognised]:
     found: dict[tuple[str, str], list[str]] = {}
     for learner in results.learners:
         for exercise, result in learner.exercises.items():
-            if result.state in (FAILED, PARTLY) and not result.misconceptions:
+            if result.state in (State.WRONG, State.PARTLY) and not result.misconceptions:
                 found.setdefault((exercise, result.group), []).append(learner.student)
     groups = [Unrecognised(exercise, group, tuple(students)) for (exercise, group), students in found.items()]
     return sorted(groups, key=lambda one: -len(one.students))

@@ -23,7 +23,7 @@ from autograder.course.exams import VISIBLE_SEED, set_exams
 from manyheads.calling import probe
 from manyheads.calling.call import Answer, Call
 from manyheads.checking import diagnosis
-from manyheads.checking.exam import CHECKS, SHAPES, Exam
+from manyheads.checking.exam import Check, Exam
 
 from .findings import Findings
 
@@ -119,12 +119,12 @@ def judge(exam: Exam, candidate: Candidate, answers: list[Answer], moved: bool) 
         moved: whether the inputs were on a GPU. A mistake about devices then stops with torch's own error, which is as
             good as a name.
     """
-    found = {check: diagnosis.examine(exam, answers, check, candidate.source) for check in CHECKS}
+    found = {check: diagnosis.examine(exam, answers, check, candidate.source) for check in Check}
     if candidate.mistake is None:
         wrong = next((finding for finding in found.values() if finding), None)
         return wrong is None, "" if wrong is None else _one_line(str(wrong.message))
     for check, finding in found.items():
-        if check == SHAPES and candidate.caught_by != SHAPES:
+        if check == Check.SHAPES and candidate.caught_by != Check.SHAPES:
             if finding is not None and not moved:
                 return False, f"caught by {check} already: {_one_line(str(finding.message))}"
         elif finding is None:

@@ -17,11 +17,12 @@ from torch import Tensor
 from ..calling.call import NOT_AN_ANSWER, Answer, Failure, Opaque, Value
 from ..calling.cause import agree
 from .divergence import Divergence, excerpt
-from .exam import SHAPES, Exam, Trial
+from .exam import Check, Exam, Trial
 from .gradients import wrong_gradients
+from .stage import Stage
 
 
-def first_divergence(exam: Exam, trial: Trial, given: Answer, check: str) -> Divergence | None:
+def first_divergence(exam: Exam, trial: Trial, given: Answer, check: Check) -> Divergence | None:
     """Return where `given` first departs from `trial.right` as far as `check` looks, or None."""
     return next(_divergences(exam, trial, trial.right, given, check), None)
 
@@ -42,7 +43,7 @@ def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
     if one.failure or other.failure:
         return _same_failure(one.failure, other.failure, by_kind=trial.right.failure is not None)
     return (
-        next(_divergences(exam, trial, one, other, "outputs"), None) is None
+        next(_divergences(exam, trial, one, other, Check.OUTPUTS), None) is None
         and one.changed == other.changed
         and _same_gradients(exam, one, other)
     )
@@ -87,7 +88,7 @@ def _same_failure(one: Failure | None, other: Failure | None, *, by_kind: bool) 
     return by_kind or one == other or agree(one.cause, other.cause)
 
 
-def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: str) -> Iterator[Divergence]:
+def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: Check) -> Iterator[Divergence]:
     if given.failure is not None and right.failure is None:
         yield _did_not_run(given.failure)
         return
@@ -96,7 +97,7 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
         return
     if right.failure is not None:
         if given.failure is None:
-            yield Divergence("ran", f"This call should raise {right.failure.kind}, and it returns a value.")
+            yield Divergence(Stage.RAN, f"This call should raise {right.failure.kind}, and it returns a value.")
         elif given.failure.kind != right.failure.kind:
             yield _did_not_run(given.failure)
         return
@@ -108,11 +109,11 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
     assert isinstance(rights, tuple)
     if not isinstance(givens, (tuple, list)):
         came = "Nothing came back." if givens is None else "One value came back."
-        yield Divergence("type", came, f"{len(asked)} values: {', '.join(asked)}", _describe(givens))
+        yield Divergence(Stage.TYPE, came, f"{len(asked)} values: {', '.join(asked)}", _describe(givens))
         return
     if len(givens) != len(rights):
         yield Divergence(
-            "count",
+            Stage.COUNT,
             "The number of values is not right.",
             f"{len(asked)}: {', '.join(asked)}",
             str(len(givens)),
@@ -128,18 +129,18 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
         yield from _wrong_dtype(exam, name, expected, got)
     for name, expected, got in outputs:
         yield from _wrong_device(name, expected, got)
-    if check == SHAPES and not exam.conceals:  # a letter has no shape: any would do
+    if check == Check.SHAPES and not exam.conceals:  # a letter has no shape: any would do
         return
     if given.changed and not right.changed:
         changed = ", ".join(given.changed)
         yield Divergence(
-            "untouched",
+            Stage.UNTOUCHED,
             f"Your code changes its input {changed} in place.",
             "the caller's tensors stay as they are",
             f"{changed} holds other numbers after the call",
         )
     if exam.conceals and given.value not in (choices := _choices(trial)):
-        yield Divergence("type", f"There is no answer {given.value!r:.40}: choose one of {', '.join(choices)}.")
+        yield Divergence(Stage.TYPE, f"There is no answer {given.value!r:.40}: choose one of {', '.join(choices)}.")
         return
     for name, expected, got in outputs:
         yield from _not_finite(name, expected, got)
@@ -156,13 +157,13 @@ def _choices(trial: Trial) -> list[str]:
 
 def _did_not_run(failure: Failure) -> Divergence:
     if failure.kind == NOT_AN_ANSWER:
-        return Divergence("type", failure.message)
+        return Divergence(Stage.TYPE, failure.message)
     # torch raises the same exception for calls that it does not know: only the stub's own line means "unwritten".
     stub = "raise NotImplementedError" in failure.line or not failure.line
     if failure.kind == "NotImplementedError" and not failure.message and stub:
-        return Divergence("unsolved", "This one is not written yet: raise NotImplementedError() is still there.")
+        return Divergence(Stage.UNSOLVED, "This one is not written yet: raise NotImplementedError() is still there.")
     where = f"  in your line  {failure.line}" if failure.line else ""
-    return Divergence("ran", "Your code stopped with an error.", "", f"{failure.kind}: {failure.message}", where)
+    return Divergence(Stage.RAN, "Your code stopped with an error.", "", f"{failure.kind}: {failure.message}", where)
 
 
 def _wrong_parameters(
@@ -170,32 +171,32 @@ def _wrong_parameters(
 ) -> Divergence:
     for name, shape in right.items():
         if name not in given:
-            return Divergence("parameters", f"The layer has no parameter {name}.", f"{name} {shape}", _list(given))
+            return Divergence(Stage.PARAMETERS, f"The layer has no parameter {name}.", f"{name} {shape}", _list(given))
         if given[name] != shape:
             return Divergence(
-                "parameters",
+                Stage.PARAMETERS,
                 f"The parameter {name} has the wrong shape.",
                 _shape(shape, sizes),
                 _shape(given[name], sizes),
             )
     extra = [name for name in given if name not in right]
-    return Divergence("parameters", f"The layer has parameters too many: {', '.join(extra)}.", _list(right))
+    return Divergence(Stage.PARAMETERS, f"The layer has parameters too many: {', '.join(extra)}.", _list(right))
 
 
 def _wrong_type(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:
     # A whole number is as good as a float, but a float is no whole number: 512 / 8 is 64.0.
     if _kind(expected) != _kind(got) and not (_kind(expected) == "float" and _kind(got) == "int"):
         article = "an" if _kind(expected)[0] in "aeiou" else "a"
-        yield Divergence("type", f"{name} is not {article} {_kind(expected)}.", _kind(expected), _describe(got))
+        yield Divergence(Stage.TYPE, f"{name} is not {article} {_kind(expected)}.", _kind(expected), _describe(got))
     elif isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
         if len(expected) != len(got):
-            yield Divergence("count", f"{name} has the wrong length.", str(len(expected)), str(len(got)))
+            yield Divergence(Stage.COUNT, f"{name} has the wrong length.", str(len(expected)), str(len(got)))
             return
         for index, (one, other) in enumerate(zip(expected, got, strict=True)):
             yield from _wrong_type(f"{name}[{index}]", one, other, sizes)
     elif isinstance(expected, dict) and isinstance(got, dict):
         if expected.keys() != got.keys():
-            yield Divergence("count", f"{name} has the wrong keys.", _list(expected), _list(got))
+            yield Divergence(Stage.COUNT, f"{name} has the wrong keys.", _list(expected), _list(got))
             return
         for key in expected:
             yield from _wrong_type(f"{name}[{key!r}]", expected[key], got[key], sizes)
@@ -205,7 +206,7 @@ def _wrong_shape(name: str, expected: Value, got: Value, sizes: Mapping[str, int
     for label, one, other in _tensor_pairs(name, expected, got):
         if one.shape != other.shape:
             yield Divergence(
-                "shape",
+                Stage.SHAPE,
                 f"{label} has the wrong shape.",
                 _shape(tuple(one.shape), sizes),
                 _shape(tuple(other.shape), sizes),
@@ -216,13 +217,13 @@ def _wrong_dtype(exam: Exam, name: str, expected: Value, got: Value) -> Iterator
     for label, one, other in _tensor_pairs(name, expected, got):
         both_fractions = one.is_floating_point() and other.is_floating_point()
         if one.dtype != other.dtype and (exam.keeps_dtype or not both_fractions):
-            yield Divergence("dtype", f"{label} has the wrong dtype.", str(one.dtype), str(other.dtype))
+            yield Divergence(Stage.DTYPE, f"{label} has the wrong dtype.", str(one.dtype), str(other.dtype))
 
 
 def _wrong_device(name: str, expected: Value, got: Value) -> Iterator[Divergence]:
     for label, one, other in _tensor_pairs(name, expected, got):
         if one.device.type != other.device.type:
-            yield Divergence("device", f"{label} is on the wrong device.", str(one.device), str(other.device))
+            yield Divergence(Stage.DEVICE, f"{label} is on the wrong device.", str(one.device), str(other.device))
 
 
 def _not_finite(name: str, expected: Value, got: Value) -> Iterator[Divergence]:
@@ -231,7 +232,7 @@ def _not_finite(name: str, expected: Value, got: Value) -> Iterator[Divergence]:
             nans, infs = int(other.isnan().sum()), int(other.isinf().sum())
             kinds = [f"{count} {kind}" for count, kind in ((nans, "NaN"), (infs, "infinite")) if count]
             yield Divergence(
-                "finite", f"{label} is not finite.", "finite numbers only",
+                Stage.FINITE, f"{label} is not finite.", "finite numbers only",
                 f"{' and '.join(kinds)} of {other.numel()} entries",
             )  # fmt: skip
 
@@ -244,9 +245,9 @@ def _wrong_values(exam: Exam, name: str, expected: Value, got: Value) -> Iterato
             near = abs(other - one) <= exam.atol + exam.rtol * abs(one) if abs(other) < 1e300 else other == one
             both_nan = other != other and one != one
             if not near and not both_nan:
-                yield Divergence("values", f"{label} is not right.", f"{one:.6g}", _brief(other))
+                yield Divergence(Stage.VALUES, f"{label} is not right.", f"{one:.6g}", _brief(other))
         elif one != other:
-            yield Divergence("values", f"{label} is not right.", repr(one), repr(other))
+            yield Divergence(Stage.VALUES, f"{label} is not right.", repr(one), repr(other))
 
 
 def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iterator[Divergence]:
@@ -266,7 +267,7 @@ def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iter
     blocked = exam.exact_zeros and expected[index] == 0
     rounded = f", and they are {got.dtype}, not {expected.dtype}" if got.dtype != expected.dtype else ""
     yield Divergence(
-        "values",
+        Stage.VALUES,
         f"{name} has the right shape and the wrong {'entries' if expected.dtype == torch.bool else 'numbers'}.",
         f"{place} = {_number(expected[index])}" + (" exactly" if blocked else ""),
         f"{place} = {_number(got[index])}",

@@ -14,18 +14,21 @@ from ..calling.forbidden_calls import FORBIDDEN, TAKEN_AWAY
 from ..source.forbidden_names import forbidden_name
 from ..source.presumed import shows
 from . import wording
-from .comparison import Divergence, first_divergence, same
-from .exam import CHECKS, OUTPUTS, SHAPES, Exam, Trial, foundations
+from .comparison import first_divergence, same
+from .divergence import Divergence
+from .exam import Check, Exam, Trial, foundations
 from .failed_steps import failed_step
 from .nothing_computed import depends_on_nothing, nothing_computed
 from .relations import explain
+from .stage import Stage
 from .wording import Message
 
 # Carries out an exam's calls next to the learner's code, with stand-ins (source by name) in place, and returns the
 # answers: one a trial, whatever happens there.
 Ask = Callable[[Exam, Mapping[str, str]], Sequence[Answer]]
 
-_EXPLAINED = ("type", "count", "shape", "finite", "values")  # stages at which there is something to look at
+# Stages at which there is something to look at.
+_EXPLAINED = (Stage.TYPE, Stage.COUNT, Stage.SHAPE, Stage.FINITE, Stage.VALUES)
 _LONGEST_NAME = 100  # characters
 
 
@@ -35,16 +38,16 @@ class Finding:
 
     Args:
         message: what the learner reads; `str` of it is several lines of plain text.
-        stage: which comparison failed, "unsolved", "ran", "shape", … or "forbidden".
+        stage: what decided it.
         misconception: the name of the known mistake that gives exactly these answers, or None.
     """
 
     message: Message
-    stage: str
+    stage: Stage
     misconception: str | None = None
 
 
-def examine(exam: Exam, answers: Sequence[Answer], check: str, source: str = "") -> Finding | None:
+def examine(exam: Exam, answers: Sequence[Answer], check: Check, source: str = "") -> Finding | None:
     """Return why `answers`, one for each of the exam's trials, fail `check`; None where they pass.
 
     Args:
@@ -54,13 +57,13 @@ def examine(exam: Exam, answers: Sequence[Answer], check: str, source: str = "")
     return None if wrong is None else _finding(exam, answers, *wrong, source)
 
 
-def _first_wrong(exam: Exam, answers: Sequence[Answer], check: str) -> tuple[Trial, Divergence] | None:
+def _first_wrong(exam: Exam, answers: Sequence[Answer], check: Check) -> tuple[Trial, Divergence] | None:
     """Return the first case that fails `check`, and where it departs."""
     for trial, given in zip(exam.trials, answers, strict=True):
         divergence = first_divergence(exam, trial, given, check)
         if divergence is not None:
             return trial, divergence
-    return nothing_computed(exam, answers) if check == SHAPES else None
+    return nothing_computed(exam, answers) if check == Check.SHAPES else None
 
 
 def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Divergence, source: str) -> Finding:
@@ -75,7 +78,7 @@ def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Di
 
 
 def decide(
-    exams: Mapping[str, Exam], exam: Exam, check: str, source: str, ask: Ask, failing: Callable[[Exam], bool]
+    exams: Mapping[str, Exam], exam: Exam, check: Check, source: str, ask: Ask, failing: Callable[[Exam], bool]
 ) -> tuple[Finding | None, tuple[str, ...]]:
     """Decide about one check: as the code stands and, if it fails, once more with what it builds on made to work.
 
@@ -95,13 +98,13 @@ def decide(
         if used:
             return _forbidden(exam, used)
         finding = examine(exam, answers, check, source)
-        if finding is None and check == SHAPES and _first_wrong(exam, answers, OUTPUTS) is not None:
+        if finding is None and check == Check.SHAPES and _first_wrong(exam, answers, Check.OUTPUTS) is not None:
             nothing = depends_on_nothing(exam, answers, lambda again: ask(again, stand_ins))
             finding = None if nothing is None else _finding(exam, answers, *nothing, source)
         return finding
 
     finding = forbidden_in(exam, source) or find({})
-    if finding is None or finding.stage == "forbidden":
+    if finding is None or finding.stage == Stage.FORBIDDEN:
         return finding, ()
     stand_ins = {
         name: exams[name].stand_in
@@ -111,7 +114,7 @@ def decide(
     if not stand_ins:
         return finding, ()
     finding = find(stand_ins)
-    if finding is not None and finding.stage == "forbidden":
+    if finding is not None and finding.stage == Stage.FORBIDDEN:
         return finding, ()
     if finding is not None:
         note = wording.checked_with(exam, tuple(stand_ins))
@@ -121,7 +124,7 @@ def decide(
 
 def fails(exam: Exam, answers: Sequence[Answer]) -> bool:
     """Return whether `answers` fail any of the exercise's checks."""
-    return any(_first_wrong(exam, answers, check) is not None for check in CHECKS)
+    return any(_first_wrong(exam, answers, check) is not None for check in Check)
 
 
 def forbidden_in(exam: Exam, source: str) -> Finding | None:
@@ -138,7 +141,7 @@ def _forbidden_call(answers: Sequence[Answer]) -> str:
 
 def _forbidden(exam: Exam, name: str) -> Finding:
     """Return the finding for source that uses the forbidden `name`."""
-    return Finding(wording.forbidden(exam, name, hidden=name == TAKEN_AWAY), "forbidden")
+    return Finding(wording.forbidden(exam, name, hidden=name == TAKEN_AWAY), Stage.FORBIDDEN)
 
 
 def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source: str) -> str | None:

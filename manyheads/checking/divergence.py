@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .stage import Stage
+
 _MOST = 6  # rows and columns of an excerpt
 
 
@@ -62,7 +64,7 @@ class Divergence:
     """The first place where an answer departs from the right one.
 
     Args:
-        stage: which comparison found it, "ran" … "values".
+        stage: which comparison found it.
         sentence: what is wrong, with the output's name.
         expected: what should have come, "" where the sentence says it all.
         got: what came.
@@ -70,7 +72,7 @@ class Divergence:
         excerpt: cuts out numbers of both to draw, where there are any. Most divergences are only counted.
     """
 
-    stage: str
+    stage: Stage
     sentence: str
     expected: str = ""
     got: str = ""

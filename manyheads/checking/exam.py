@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from ..calling.call import Answer, Call
 
-SHAPES, OUTPUTS = "shapes", "outputs"
-CHECKS = (SHAPES, OUTPUTS)
+
+class Check(StrEnum):
+    """A check of an exercise. Each is worth points of its own."""
+
+    SHAPES = "shapes"
+    OUTPUTS = "outputs"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..calling.call import Failure, Gradients
 from .divergence import Divergence
+from .stage import Stage
 
 _LOOSER = 10  # times the tolerance of values: rounding adds up on the way back
 _CUT = "one that is cut off: detach, .data, .item(), numpy, no_grad and torch.tensor do that"
@@ -30,7 +31,7 @@ def wrong_gradients(
     if right.failure is not None:
         return
     if given is None:
-        yield Divergence("gradient", "No gradients came back.")
+        yield Divergence(Stage.GRADIENT, "No gradients came back.")
         return
     if given.failure is not None:
         yield _fails(given.failure)
@@ -45,7 +46,7 @@ def wrong_gradients(
     if pairs and not followed:
         outputs = " and ".join(name for name, _, _ in pairs)
         yield Divergence(
-            "gradient", f"No gradient flows back from {outputs}: nothing could learn through it.",
+            Stage.GRADIENT, f"No gradient flows back from {outputs}: nothing could learn through it.",
             "a result that torch can follow back", _CUT,
         )  # fmt: skip
         return
@@ -66,7 +67,7 @@ def _fails(failure: Failure) -> Divergence:
     if "inplace operation" in failure.message:
         where = "  a tensor that torch needs on the way back was changed in place, as by a method that ends in _"
     return Divergence(
-        "gradient",
+        Stage.GRADIENT,
         "The numbers are right, but nothing could learn from them: an error came when torch computed gradients.",
         "",
         f"{failure.kind}: {failure.message}",
@@ -77,7 +78,7 @@ def _fails(failure: Failure) -> Divergence:
 def _lost(leaf: str, output: str = "") -> Divergence:
     back = f" from {output}" if output else ""
     return Divergence(
-        "gradient", f"No gradient gets back{back} to {leaf}: it could not be learned.",
+        Stage.GRADIENT, f"No gradient gets back{back} to {leaf}: it could not be learned.",
         "a result that torch can follow back to it", _CUT,
     )  # fmt: skip
 
@@ -93,7 +94,7 @@ def _wrong_leaves(
 def _wrong_numbers(leaf: str, expected: Tensor, got: Tensor, rtol: float, atol: float) -> Iterator[Divergence]:
     if got.shape != expected.shape:
         yield Divergence(
-            "gradient",
+            Stage.GRADIENT,
             f"The gradient of {leaf} has the wrong shape.",
             str(tuple(expected.shape)),
             str(tuple(got.shape)),
@@ -102,7 +103,7 @@ def _wrong_numbers(leaf: str, expected: Tensor, got: Tensor, rtol: float, atol: 
     if expected.isfinite().all() and not got.isfinite().all():
         broken = int((~got.isfinite()).sum())
         yield Divergence(
-            "gradient", f"The numbers are right, but the gradient of {leaf} is not finite.", "finite numbers only",
+            Stage.GRADIENT, f"The numbers are right, but the gradient of {leaf} is not finite.", "finite numbers only",
             f"{broken} of {got.numel()} entries are NaN or infinite",
         )  # fmt: skip
         return
@@ -113,7 +114,7 @@ def _wrong_numbers(leaf: str, expected: Tensor, got: Tensor, rtol: float, atol: 
     index = tuple(far.nonzero()[0].tolist())
     place = f"gradient of {leaf}[{', '.join(map(str, index))}]" if index else f"gradient of {leaf}"
     yield Divergence(
-        "gradient",
+        Stage.GRADIENT,
         f"The numbers are right, but the gradient of {leaf} is not: part of the way back is cut off or changed.",
         f"{place} = {expected[index].item():.6g}",
         f"{place} = {got[index].item():.6g}",

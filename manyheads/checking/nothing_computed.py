@@ -16,6 +16,7 @@ from torch import Tensor
 from ..calling.call import Answer, Call, Value
 from .divergence import Divergence
 from .exam import Exam, Trial
+from .stage import Stage
 
 
 def nothing_computed(exam: Exam, answers: Sequence[Answer]) -> tuple[Trial, Divergence] | None:
@@ -123,7 +124,7 @@ def _other(value: Value) -> Value:
 
 
 def _nothing(whats: Sequence[str]) -> Divergence:
-    return Divergence("values", f"The shapes are right, but nothing is computed yet: {' and '.join(whats)}.")
+    return Divergence(Stage.VALUES, f"The shapes are right, but nothing is computed yet: {' and '.join(whats)}.")
 
 
 def _inside(name: str) -> str:

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ..calling.call import Call
 from .divergence import Divergence, Excerpt
-from .exam import Exam, Trial
+from .exam import Check, Exam, Trial
+from .stage import Stage
 
 _WIDTH = 84  # characters of a line in a message
 _LONG_NUMBER = re.compile(r"\d(?:[\d.,]*\d){4,}")
@@ -66,8 +67,8 @@ class Message:
 
 def message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | None) -> Message:
     """Return what to say of the first divergence, and of the known mistake behind it."""
-    unsolved = divergence.stage == "unsolved"
-    conceals = exam.conceals and divergence.stage == "values"
+    unsolved = divergence.stage == Stage.UNSOLVED
+    conceals = exam.conceals and divergence.stage == Stage.VALUES
     asked = _describe_call(trial.call)
     return Message(
         divergence.sentence,
@@ -107,7 +108,7 @@ def checked_with(exam: Exam, stand_ins: Sequence[str]) -> str:
     return f"(Checked with a working {_and(stand_ins)}: what is wrong here is in {exam.exercise} itself.)"
 
 
-def failed_title(exercise: str, check: str) -> str:
+def failed_title(exercise: str, check: Check) -> str:
     """Return the first line of a failed check."""
     return f"✗ {exercise}.{check}"
 
@@ -120,13 +121,13 @@ def failed_lines(title: str, message: str) -> list[str]:
     return [f"\x1b[1m{title}\x1b[0m", "", *message.splitlines()]
 
 
-def passed_title(exam: Exam, check: str) -> str:
+def passed_title(exam: Exam, check: Check) -> str:
     """Return what passed, and in how many cases: "attention.outputs · 4 cases"."""
     cases = "1 case" if len(exam.trials) == 1 else f"{len(exam.trials)} cases"
     return f"{exam.exercise}.{check} · {cases}"
 
 
-def passed_line(exam: Exam, check: str, carried: Sequence[str] = ()) -> str:
+def passed_line(exam: Exam, check: Check, carried: Sequence[str] = ()) -> str:
     """Return the one line of a passed check.
 
     Args:

@@ -16,7 +16,7 @@ from autograder.course.chapter import Chapter
 from autograder.course.notebooks import cell_metadata, grade_id, read_text, to_text
 from autograder.realign.realign import realign
 from autograder.realign.release import release_in_class
-from autograder.realign.repairs import UNKNOWN
+from autograder.realign.repairs import Kind
 from tests.support.toy import TOY
 
 
@@ -61,4 +61,4 @@ def test_the_answer_to_a_question_stays_where_it_is_graded(changed: ClassFolder)
     notebook.cells.append(nbformat.from_dict({**question, "id": "copy"}))
     done = realign(notebook, release)
     assert [cell.source for cell in done.notebook.cells if grade_id(cell) == "explain"] == ["Because."]
-    assert UNKNOWN not in {found.kind for found in done.repairs}
+    assert Kind.UNKNOWN not in {found.kind for found in done.repairs}

@@ -14,20 +14,43 @@ from nbgrader.api import Gradebook
 
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.graded_points import GradedPoints, graded_points
-from autograder.classroom.history import BY_HAND, FIRST, REGRADED, RESUBMITTED, Grading, noticed, why
+from autograder.classroom.history import Grading, Why, noticed, why
 from autograder.classroom.record import Record, read_record
 from autograder.classroom.results import class_results
 from autograder.course.chapter import Chapter
 from autograder.judge.verdict import Verdict
 from autograder.outcomes import Outcome
+from autograder.realign.repairs import Kind
 from autograder.run.grade import grade
+from manyheads.checking.exam import Check
+from manyheads.checking.stage import Stage
 from tests.support.toy import TOY, HandIn
 
 WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
 
+# Written when outcome, check, stage, kind and why were plain strings.
+OLD_RECORD = """{
+"student": "ada",
+"assignment": "00_rows",
+"outcome": "timeout",
+"reason": "cell 3 ran longer than 30 s and was stopped",
+"fingerprint": "1f-2e",
+"graded_at": "2026-09-01T10:00:00+00:00",
+"seconds": 1.25,
+"verdicts": [{"exercise": "scale_rows", "check": "shapes", "grade_id": "scale_rows-shapes", "points": 1.0, \
+"earned": 1.0, "stage": "passed", "message": "✓ scale_rows.shapes · 2 cases", "misconception": null, \
+"carried": [], "group": ""}, {"exercise": "scale_rows", "check": "outputs", "grade_id": "scale_rows-outputs", \
+"points": 2.0, "earned": 0, "stage": "values", "message": "scale_rows is not right.", \
+"misconception": "added the factors", "carried": ["row_sums"], "group": "one apart"}],
+"repairs": [{"kind": "moved", "cell": "scale_rows"}, {"kind": "kernel", "cell": ""}],
+"sealed": true,
+"history": [{"graded_at": "2026-09-01T10:00:00+00:00", "score": 1.0, "outcome": "timeout", "why": "first graded"}]
+}
+"""
+
 
 def verdict(earned: float, cell: str = "scale_rows-outputs") -> Verdict:
-    return Verdict("scale_rows", "outputs", cell, 2.0, earned, "passed" if earned else "values", "")
+    return Verdict("scale_rows", Check.OUTPUTS, cell, 2.0, earned, Stage.PASSED if earned else Stage.VALUES, "")
 
 
 def record(fingerprint: str, *verdicts: Verdict, outcome: Outcome = Outcome.GRADED) -> Record:
@@ -51,7 +74,13 @@ def test_each_grading_is_kept_with_its_reason(tmp_path: Path) -> None:
     record("file2-judge2", verdict(0)).write(path)
     record("file3-judge2", outcome=Outcome.UNREADABLE).write(path)
     record("file4-judge2", verdict(2)).write(path)
-    assert told(path) == [(0, FIRST), (2, RESUBMITTED), (0, REGRADED), (None, RESUBMITTED), (2, RESUBMITTED)]
+    assert told(path) == [
+        (0, Why.FIRST),
+        (2, Why.RESUBMITTED),
+        (0, Why.REGRADED),
+        (None, Why.RESUBMITTED),
+        (2, Why.RESUBMITTED),
+    ]
     kept = read_record(path)
     assert kept
     assert [grading.outcome for grading in kept.history] == [
@@ -68,11 +97,11 @@ def test_a_change_by_hand_stands_between_the_gradings_that_it_came_between(tmp_p
     path = tmp_path / "ada.json"
     record("file1-judge1", verdict(0)).write(path)
     record("file1-judge1", verdict(2)).write(path, by_hand(1.5))
-    assert told(path) == [(0, FIRST), (1.5, BY_HAND), (1.5, REGRADED)]
+    assert told(path) == [(0, Why.FIRST), (1.5, Why.BY_HAND), (1.5, Why.REGRADED)]
     record("file1-judge1", verdict(2)).write(path, by_hand(1.5))
-    assert told(path)[-2:] == [(1.5, REGRADED), (1.5, REGRADED)], "a change is noticed once"
+    assert told(path)[-2:] == [(1.5, Why.REGRADED), (1.5, Why.REGRADED)], "a change is noticed once"
     record("file1-judge1", verdict(2)).write(path, {})
-    assert told(path)[-2:] == [(2, BY_HAND), (2, REGRADED)], "taking it back is a change too"
+    assert told(path)[-2:] == [(2, Why.BY_HAND), (2, Why.REGRADED)], "taking it back is a change too"
 
 
 def test_a_record_written_before_there_was_a_history_is_read_and_begins_it(tmp_path: Path) -> None:
@@ -83,23 +112,39 @@ def test_a_record_written_before_there_was_a_history_is_read_and_begins_it(tmp_p
     path.write_text(json.dumps(old))
     found = read_record(path)
     assert found is not None
-    assert found.gradings == (Grading(found.graded_at, 2.0, Outcome.GRADED, FIRST),)
+    assert found.gradings == (Grading(found.graded_at, 2.0, Outcome.GRADED, Why.FIRST),)
     record("file1-judge1", verdict(0)).write(path)
-    assert told(path) == [(2, FIRST), (0, REGRADED)]
+    assert told(path) == [(2, Why.FIRST), (0, Why.REGRADED)]
+
+
+def test_an_old_record_is_read_and_written_again_as_the_same_bytes(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text(OLD_RECORD, encoding="utf-8")
+    found = read_record(old)
+    assert found is not None
+    assert found.outcome is Outcome.TIMEOUT
+    assert [(verdict.check, verdict.stage) for verdict in found.verdicts] == [
+        (Check.SHAPES, Stage.PASSED),
+        (Check.OUTPUTS, Stage.VALUES),
+    ]
+    assert [type(repair.kind) for repair in found.repairs] == [Kind, Kind]
+    assert found.history[0].why is Why.FIRST
+    found.write(new)
+    assert new.read_bytes() == old.read_bytes()
 
 
 def test_what_changed_tells_why() -> None:
-    assert why("a-x", "b-x") == RESUBMITTED
-    assert why("a-x", "a-y") == REGRADED
-    assert why("a-x", "b-y") == RESUBMITTED
+    assert why("a-x", "b-x") == Why.RESUBMITTED
+    assert why("a-x", "a-y") == Why.REGRADED
+    assert why("a-x", "b-y") == Why.RESUBMITTED
 
 
 def test_the_gradebooks_score_is_noticed_only_where_it_differs() -> None:
-    history = (Grading("t", 2.0, Outcome.GRADED, FIRST),)
+    history = (Grading("t", 2.0, Outcome.GRADED, Why.FIRST),)
     assert noticed(history, 2.0, "") == history
     assert noticed(history, None, "") == history
     assert noticed((), 1.0, "") == ()
-    assert noticed(history, 3.0, "")[1:] == (Grading("", 3.0, Outcome.GRADED, BY_HAND),)
+    assert noticed(history, 3.0, "")[1:] == (Grading("", 3.0, Outcome.GRADED, Why.BY_HAND),)
 
 
 @pytest.mark.slow
@@ -116,7 +161,7 @@ def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
     grade(toy_class, TOY, workers=1, progress=False)
     [ada] = class_results(toy_class, TOY).learners
     first, second = ada.history
-    assert (first.why, second.why) == (FIRST, RESUBMITTED)
+    assert (first.why, second.why) == (Why.FIRST, Why.RESUBMITTED)
     assert second.score == ada.score
 
     with Gradebook(toy_class.gradebook_url) as gradebook:
@@ -127,12 +172,12 @@ def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
     [ada] = class_results(toy_class, TOY).learners
     with Gradebook(toy_class.gradebook_url) as gradebook:
         assert ada.score == gradebook.find_submission(TOY, "ada").score
-    assert ada.history == (first, second, Grading("", ada.score, Outcome.GRADED, BY_HAND))
+    assert ada.history == (first, second, Grading("", ada.score, Outcome.GRADED, Why.BY_HAND))
     assert ada.manual_scores_to_check == ()
 
     grade(toy_class, TOY, workers=1, regrade=True, progress=False)
     [ada] = class_results(toy_class, TOY).learners
-    assert [grading.why for grading in ada.history] == [FIRST, RESUBMITTED, BY_HAND, REGRADED]
+    assert [grading.why for grading in ada.history] == [Why.FIRST, Why.RESUBMITTED, Why.BY_HAND, Why.REGRADED]
     assert ada.history[-1].score == ada.history[-2].score == ada.score
     assert ada.manual_scores_to_check == ("row_sums",), (
         "nbgrader asks for a look at a hand's score after each judgement"
@@ -144,7 +189,7 @@ def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
     autograde = [sys.executable, "-m", "nbgrader", "autograde", TOY, "--force"]
     subprocess.run(autograde, cwd=toy_class.root, env={**os.environ, "PATH": commands}, check=True, timeout=300)
     [ada] = class_results(toy_class, TOY).learners
-    assert [grading.why for grading in ada.history][3:] == [REGRADED, REGRADED]
+    assert [grading.why for grading in ada.history][3:] == [Why.REGRADED, Why.REGRADED]
 
 
 @pytest.mark.slow

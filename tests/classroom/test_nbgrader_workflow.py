@@ -19,8 +19,8 @@ from nbgrader.api import Gradebook
 from playwright.sync_api import Page, expect
 
 from autograder.classroom.class_folder import ClassFolder
-from autograder.classroom.history import BY_HAND, FIRST, REGRADED
-from autograder.classroom.results import CARRIED, class_results
+from autograder.classroom.history import Why
+from autograder.classroom.results import State, class_results
 from autograder.course.chapter import Chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.run.grade import grade
@@ -174,12 +174,12 @@ def test_from_release_to_the_feedback_that_a_learner_fetches(
     assert scores(toy_class) == {**by_nbgrader, "scale_rows-outputs": 1.5}
     [ada] = class_results(toy_class, TOY).learners
     assert ada.changed_by_hand
-    assert ada.exercises["row_sums"].state == CARRIED
+    assert ada.exercises["row_sums"].state == State.CARRIED
     assert [(step.why, step.score) for step in ada.history] == [
-        (FIRST, 7),
-        (REGRADED, 7),
-        (BY_HAND, 8.5),
-        (REGRADED, 8.5),
+        (Why.FIRST, 7),
+        (Why.REGRADED, 7),
+        (Why.BY_HAND, 8.5),
+        (Why.REGRADED, 8.5),
     ]
     with Gradebook(toy_class.gradebook_url) as gradebook:
         assert gradebook.find_comment("scale_rows", TOY, TOY, "ada").comment == COMMENT

@@ -20,7 +20,7 @@ from manyheads import earlier
 from manyheads.calling import probe, wire
 from manyheads.calling.call import Answer, Call
 from manyheads.checking import comparison, diagnosis, exam_files
-from manyheads.checking.exam import CHECKS, SHAPES, Exam
+from manyheads.checking.exam import Check, Exam
 from manyheads.checking.nothing_computed import depends_on_nothing
 from manyheads.source.forbidden_names import forbidden_name
 from tests.support.real_course import CHAPTERS, SECRET, chapters
@@ -44,10 +44,10 @@ def test_every_misconception_is_named_and_caught_where_it_should_be(chapter: Cha
     for exercise, mistake in chapter.misconceptions():
         source = chapter.mistaken(exercise.name, mistake)
         given = answers(exams[exercise.name], chapter.namespace({exercise.name: source})[exercise.name])
-        for check in CHECKS:
+        for check in Check:
             label = f"{exercise.name}, {mistake.name}, {check}"
             finding = diagnosis.examine(exams[exercise.name], given, check, source)
-            if check == SHAPES and mistake.check != SHAPES:
+            if check == Check.SHAPES and mistake.check != Check.SHAPES:
                 assert finding is None, label
             else:
                 assert finding is not None, label
@@ -61,7 +61,7 @@ def test_a_mistake_in_the_numbers_keeps_the_points_for_the_shapes(chapter: Chapt
     names = chapter.namespace()
     written = [(exercise.name, "the reference", names[exercise.name]) for exercise in chapter.exercises.values()]
     for exercise, mistake in chapter.misconceptions():
-        if mistake.check != SHAPES:
+        if mistake.check != Check.SHAPES:
             source = chapter.mistaken(exercise.name, mistake)
             written.append((exercise.name, mistake.name, chapter.namespace({exercise.name: source})[exercise.name]))
     for name, label, target in written:
@@ -79,7 +79,7 @@ def test_every_valid_alternative_keeps_full_marks(chapter: Chapter, seed: str) -
         target = chapter.namespace({exercise.name: alternative.code})[exercise.name]
         given = answers(exam, target)
         assert forbidden_name(alternative.code, exam.forbids, exercise.name) is None, alternative.name
-        for check in CHECKS:
+        for check in Check:
             finding = diagnosis.examine(exam, given, check)
             assert finding is None, f"{exercise.name}, {alternative.name}: {finding and str(finding.message)}"
 
@@ -95,7 +95,7 @@ def test_valid_alternatives_keep_full_marks_together(chapter: Chapter) -> None:
         written = chapter.namespace({name: alternative.code for name, alternative in chosen.items()})
         for name, exam in exams.items():
             given = answers(exam, written[name])
-            for check in CHECKS:
+            for check in Check:
                 finding = diagnosis.examine(exam, given, check)
                 of = {other: alternative.name for other, alternative in chosen.items()}
                 assert finding is None, f"{name}, {of}: {finding and str(finding.message)}"
@@ -137,7 +137,7 @@ def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapte
             if exercise.name in other.builds_on and exams[exercise.name].stand_in:
                 with probe.standing_in(names, {exercise.name: exams[exercise.name].stand_in}):
                     given = answers(other, names[other.exercise])
-                for check in CHECKS:
+                for check in Check:
                     assert diagnosis.examine(other, given, check) is None, f"{mistake.name} → {other.exercise}"
 
 
@@ -171,7 +171,7 @@ def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
         assert list(learners[name].hints.items()) == list(exam.hints.items())  # of two that explain all, the first wins
         assert [trial.name for trial in learners[name].trials] == [trial.name for trial in exam.trials]
         given = answers(learners[name], chapter.namespace()[name])
-        assert diagnosis.examine(learners[name], given, "outputs") is None
+        assert diagnosis.examine(learners[name], given, Check.OUTPUTS) is None
 
 
 @pytest.mark.slow

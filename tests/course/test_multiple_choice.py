@@ -13,6 +13,7 @@ from manyheads.calling import probe
 from manyheads.calling.call import Call
 from manyheads.checking import diagnosis
 from manyheads.checking.diagnosis import Finding
+from manyheads.checking.exam import Check
 from tests.support.toy import TOY_COURSE
 
 QUESTION = '''
@@ -57,7 +58,7 @@ def chapter(tmp_path_factory: pytest.TempPathFactory) -> Chapter:
     return read_chapter(folder)
 
 
-def examined(chapter: Chapter, answer: object, check: str) -> Finding | None:
+def examined(chapter: Chapter, answer: object, check: Check) -> Finding | None:
     exam = set_exams(chapter, "seed")["answer_rows"]
     answers = [probe.run(lambda: answer, trial.call, exam.probe) for trial in exam.trials]
     return diagnosis.examine(exam, answers, check)
@@ -65,12 +66,12 @@ def examined(chapter: Chapter, answer: object, check: str) -> Finding | None:
 
 @pytest.mark.parametrize("answer", ["b", "B", " b) ", "(b)", "b."])
 def test_the_right_letter_passes_however_it_is_written(chapter: Chapter, answer: str) -> None:
-    assert examined(chapter, answer, "shapes") is None
-    assert examined(chapter, answer, "outputs") is None
+    assert examined(chapter, answer, Check.SHAPES) is None
+    assert examined(chapter, answer, Check.OUTPUTS) is None
 
 
 def test_a_wrong_letter_names_the_thought_behind_it_and_not_the_right_letter(chapter: Chapter) -> None:
-    finding = examined(chapter, "a", "outputs")
+    finding = examined(chapter, "a", Check.OUTPUTS)
     assert finding is not None
     assert finding.misconception == "took a row for a column"
     assert "if you took a row for a column" in str(finding.message)
@@ -81,7 +82,7 @@ def test_a_wrong_letter_names_the_thought_behind_it_and_not_the_right_letter(cha
 
 @pytest.mark.parametrize("answer", ["", "across", "b: across", "a good question", "bb"])
 def test_who_gives_no_letter_is_told_to(chapter: Chapter, answer: str) -> None:
-    finding = examined(chapter, answer, "shapes")
+    finding = examined(chapter, answer, Check.SHAPES)
     assert finding is not None
     assert str(finding.message).startswith("Answer with the letter alone, in quotes")
 
@@ -89,13 +90,13 @@ def test_who_gives_no_letter_is_told_to(chapter: Chapter, answer: str) -> None:
 def test_a_letter_without_quotes_is_told_so(chapter: Chapter) -> None:
     exam = set_exams(chapter, "seed")["answer_rows"]
     answers = [probe.run(lambda: b, Call({}), exam.probe)]  # type: ignore[name-defined]  # noqa: F821
-    finding = diagnosis.examine(exam, answers, "shapes")
+    finding = diagnosis.examine(exam, answers, Check.SHAPES)
     assert finding is not None
     assert str(finding.message).startswith('Put the letter in quotes: "b".')
 
 
-@pytest.mark.parametrize("check", ["shapes", "outputs"])
-def test_a_letter_that_is_no_choice_is_told_which_there_are(chapter: Chapter, check: str) -> None:
+@pytest.mark.parametrize("check", Check)
+def test_a_letter_that_is_no_choice_is_told_which_there_are(chapter: Chapter, check: Check) -> None:
     finding = examined(chapter, "x", check)
     assert finding is not None
     assert finding.misconception is None
@@ -104,7 +105,7 @@ def test_a_letter_that_is_no_choice_is_told_which_there_are(chapter: Chapter, ch
 
 @pytest.mark.parametrize("answer", [None, 2, ["b"]])
 def test_something_else_than_a_letter_fails_both_checks(chapter: Chapter, answer: object) -> None:
-    for check in ("shapes", "outputs"):
+    for check in Check:
         finding = examined(chapter, answer, check)
         assert finding is not None
         assert "'b'" not in str(finding.message)

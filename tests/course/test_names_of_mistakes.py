@@ -8,7 +8,7 @@ import pytest
 
 from manyheads.calling import probe
 from manyheads.checking import diagnosis, exam_files
-from manyheads.checking.exam import CHECKS
+from manyheads.checking.exam import Check
 from tests.support.real_course import CHAPTERS
 
 WIDTH = "took the root of the notebook's width, which a loop further up has left at 1024"
@@ -83,6 +83,6 @@ def test_a_mistake_is_named_where_the_code_is_as_the_name_says(signature: str, b
     exam = exam_files.all_exams()[exercise]
     written = chapter.namespace({exercise: source})[exercise]
     given = [probe.run(written, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
-    findings = [diagnosis.examine(exam, given, check, source) for check in CHECKS]
+    findings = [diagnosis.examine(exam, given, check, source) for check in Check]
     names = {finding.misconception for finding in findings if finding is not None}
     assert names == {name}

@@ -10,10 +10,11 @@ import torch
 from autograder.course import exams as examiner
 from autograder.course.chapter import Chapter, GradedCell
 from autograder.judge.judge import Judge
-from autograder.judge.verdict import PASSED, Verdict
+from autograder.judge.verdict import Verdict
 from manyheads.calling import probe
 from manyheads.calling.call import Answer, missing
-from manyheads.checking.exam import Exam
+from manyheads.checking.exam import Check, Exam
+from manyheads.checking.stage import Stage
 from tests.support.judging import asking, judge_all
 
 
@@ -34,7 +35,7 @@ ALL = {
 def test_the_reference_earns_every_point(toy: Chapter) -> None:
     verdicts = judge_all(toy)
     assert points(verdicts) == ALL
-    assert all(verdict.stage == PASSED and not verdict.carried for verdict in verdicts.values())
+    assert all(verdict.stage == Stage.PASSED and not verdict.carried for verdict in verdicts.values())
 
 
 def test_a_mistake_loses_its_check_and_carries_no_further(toy: Chapter) -> None:
@@ -128,7 +129,7 @@ def test_a_wrong_answer_with_something_of_the_question_keeps_the_points_for_its_
 
 @pytest.mark.parametrize("value", [torch.full((3, 3), float("nan")), None, "ok", 1.0, [1, 2]])
 def test_answers_of_nonsense_earn_nothing(toy: Chapter, value: object) -> None:
-    cell = GradedCell("scale_rows", "outputs", 2)
+    cell = GradedCell("scale_rows", Check.OUTPUTS, 2)
     judge = Judge(toy, "secret")
     verdict = judge.verdict_for(cell, lambda exam, stand_ins: [Answer(value)] * len(exam.trials), "")
     assert verdict.earned == 0

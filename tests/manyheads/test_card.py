@@ -19,7 +19,8 @@ from manyheads import check
 from manyheads.card import Card, State, result_card
 from manyheads.checking.diagnosis import Finding, examine
 from manyheads.checking.divergence import excerpt
-from manyheads.checking.exam import Exam
+from manyheads.checking.exam import Check, Exam
+from manyheads.checking.stage import Stage
 from manyheads.checking.wording import Message
 from tests.support.judging import asking
 
@@ -38,13 +39,13 @@ def words(card: Card) -> str:
 def wrong_card(toy: Chapter, exam: Exam, source: str) -> Card:
     names: dict[str, Any] = dict(toy.namespace())
     exec(source, names)
-    finding = examine(exam, asking(names)(exam, {}), "outputs")
+    finding = examine(exam, asking(names)(exam, {}), Check.OUTPUTS)
     assert finding is not None
-    return result_card(exam, "outputs", finding)
+    return result_card(exam, Check.OUTPUTS, finding)
 
 
 def test_a_passed_check_is_green_with_its_points(exam: Exam) -> None:
-    card = result_card(exam, "outputs", None)
+    card = result_card(exam, Check.OUTPUTS, None)
     assert (card.state, repr(card)) == (State.PASSED, "✓ scale_rows.outputs · 2 cases")
     assert words(card) == "✓ scale_rows.outputs · 2 cases · 2 points"
 
@@ -86,7 +87,7 @@ def test_an_excerpt_holds_the_first_difference_and_is_small(shape: tuple[int, ..
 
 def test_whatever_a_message_says_is_text_on_the_card(exam: Exam) -> None:
     message = Message(*[HOSTILE] * 7, further=(HOSTILE,), note=HOSTILE)
-    page = BeautifulSoup(result_card(exam, "outputs", Finding(message, "values"))._repr_html_(), "html.parser")
+    page = BeautifulSoup(result_card(exam, Check.OUTPUTS, Finding(message, Stage.VALUES))._repr_html_(), "html.parser")
     assert page.find(["script", "img", "style", "link", "iframe"]) is None
     assert not [name for tag in page.find_all() for name in tag.attrs if name.startswith("on")]
     assert page.get_text().count(HOSTILE) == 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -17,7 +18,8 @@ from autograder.course.notebooks import set_solution
 from manyheads import check, earlier, progress
 from manyheads.calling import probe
 from manyheads.checking import exam_files
-from manyheads.progress import DONE, PARTLY, UNCHECKED, UNWRITTEN, WRONG, Row
+from manyheads.checking.exam import Check
+from manyheads.progress import Row, State
 from tests.support.lab import browser_page, jupyter_lab
 from tests.support.real_course import CHAPTERS, chapters
 
@@ -39,7 +41,7 @@ class Session:
         self.shell = InteractiveShell()
         self.shell.run_cell(FIRST.imports).raise_error()
 
-    def write(self, exercise: str, source: str = "", checks: tuple[str, ...] = ("shapes", "outputs")) -> None:
+    def write(self, exercise: str, source: str = "", checks: Sequence[Check] = tuple(Check)) -> None:
         """Run an exercise's cell, the reference's by default, and its checks."""
         self.shell.run_cell(source or FIRST.reference[exercise]).raise_error()
         for name in checks:
@@ -62,19 +64,19 @@ def test_what_is_done_wrong_unwritten_and_unchecked_is_told_apart(capsys: pytest
     session.write("project")
     source, name = mistaken("attention_scores")
     session.write("attention_scores", source)
-    session.write("causal_mask", checks=("shapes",))
+    session.write("causal_mask", checks=(Check.SHAPES,))
     session.write("attention_weights", UNWRITTEN_CODE)
     session.write("attention", WRONG_SHAPE)
 
     rows = session.rows()
 
     assert {exercise: (row.state, row.earned) for exercise, row in rows.items()} == {
-        "project": (DONE, 3),
-        "attention_scores": (PARTLY, 1),
-        "causal_mask": (PARTLY, 1),
-        "attention_weights": (UNWRITTEN, 0),
-        "attention": (WRONG, 0),
-        "SingleHeadAttention": (UNCHECKED, 0),
+        "project": (State.DONE, 3),
+        "attention_scores": (State.PARTLY, 1),
+        "causal_mask": (State.PARTLY, 1),
+        "attention_weights": (State.UNWRITTEN, 0),
+        "attention": (State.WRONG, 0),
+        "SingleHeadAttention": (State.UNCHECKED, 0),
     }
     assert rows["attention_scores"].remark == f"The mistake last named: you {name}."
     assert {row.worth for row in rows.values()} == {2, 3, 4}
@@ -91,7 +93,7 @@ def test_a_mistake_that_was_mended_is_not_held_against_anybody() -> None:
     session = Session()
     session.write("attention_scores", mistaken("attention_scores")[0])
     session.write("attention_scores")
-    assert session.rows()["attention_scores"] == Row("attention_scores", DONE, 3, 3)
+    assert session.rows()["attention_scores"] == Row("attention_scores", State.DONE, 3, 3)
     session.write("attention_scores", "def attention_scores(q, k):\n    return q @ k.transpose(-2, -1) * 17")
     assert session.rows()["attention_scores"].remark == ""
 
@@ -101,10 +103,10 @@ def test_code_that_changed_after_its_check_has_to_be_checked_again() -> None:
     session.write("project")
     session.write("project", FIRST.reference["project"].replace("x @ w_v", "(x @ w_v)"), checks=())
     row = session.rows()["project"]
-    assert (row.state, row.earned) == (UNCHECKED, 0)
+    assert (row.state, row.earned) == (State.UNCHECKED, 0)
     assert row.remark == "Its code has changed: run its checks."
     session.write("project", checks=())  # as it was
-    assert session.rows()["project"].state == DONE
+    assert session.rows()["project"].state == State.DONE
 
 
 def test_what_is_right_but_for_its_foundation_counts_and_says_so() -> None:
@@ -115,7 +117,7 @@ def test_what_is_right_but_for_its_foundation_counts_and_says_so() -> None:
     session.write("attention_weights")
     session.write("attention")
     row = session.rows()["attention"]
-    assert (row.state, row.earned) == (DONE, row.worth)
+    assert (row.state, row.earned) == (State.DONE, row.worth)
     assert row.remark == "Right with a working attention_scores."
 
 
@@ -130,11 +132,11 @@ def test_what_passed_in_another_session_counts_if_it_still_stands_here() -> None
     now.write("causal_mask", "def causal_mask(seq, device=None): ...", checks=())
     rows = now.rows()
 
-    assert (rows["project"].state, rows["project"].earned) == (DONE, 3)
+    assert (rows["project"].state, rows["project"].earned) == (State.DONE, 3)
     assert rows["project"].remark == "It passed before, in another session."
-    assert (rows["causal_mask"].state, rows["causal_mask"].earned) == (UNCHECKED, 0)
+    assert (rows["causal_mask"].state, rows["causal_mask"].earned) == (State.UNCHECKED, 0)
     now.write("project", mistaken("project")[0])
-    assert now.rows()["project"].state != DONE  # what the check says now counts more
+    assert now.rows()["project"].state != State.DONE  # what the check says now counts more
 
 
 def test_exercises_that_an_earlier_chapter_lends_do_not_make_it_that_chapter() -> None:
@@ -165,14 +167,14 @@ def test_where_a_grader_asks_nothing_is_counted_or_shown(
 
 
 def test_what_a_mistake_is_called_cannot_become_markup() -> None:
-    row = Row("project", PARTLY, 1, 3, "The mistake last named: you wrote <script>alert(1)</script>.")
+    row = Row("project", State.PARTLY, 1, 3, "The mistake last named: you wrote <script>alert(1)</script>.")
     shown = progress.Progress((row,), (0, 36))._repr_html_()
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
 
 
 def test_the_table_can_be_read_aloud() -> None:
-    shown = progress.Progress((Row("project", DONE, 3, 3),), (1, 36))._repr_html_()
+    shown = progress.Progress((Row("project", State.DONE, 3, 3),), (1, 36))._repr_html_()
     assert "<caption" in shown
     assert shown.count('scope="col"') == 4
     assert shown.count('scope="row"') == 1

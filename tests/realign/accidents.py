@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
 from autograder.course.chapter import Chapter
 from autograder.course.notebooks import exercise_cell, set_solution
-from autograder.realign import repairs as repair
+from autograder.realign.repairs import Kind
 
 
 @dataclass(frozen=True)
@@ -241,36 +241,36 @@ def _mends(*kinds: str) -> frozenset[str]:
 
 ACCIDENTS = {
     "nothing": Accident(_nothing, _mends()),
-    "exercise-copied-below": Accident(_exercise_copied_below, _mends(repair.DUPLICATE, repair.MOVED)),
-    "stub-pasted-again": Accident(_stub_pasted_again, _mends(repair.DUPLICATE)),
-    "section-copied": Accident(_whole_section_copied, _mends(repair.DUPLICATE)),
-    "checks-deleted": Accident(_checks_deleted, _mends(repair.MISSING)),
-    "exercise-deleted": Accident(_exercise_deleted, _mends(repair.MISSING), lost=(-1,)),
-    "imports-deleted": Accident(_imports_deleted, _mends(repair.MISSING)),
-    "moved-to-the-end": Accident(_exercise_moved_to_the_end, _mends(repair.MOVED)),
-    "moved-to-the-top": Accident(_exercise_moved_to_the_top, _mends(repair.MOVED)),
-    "split-in-the-middle": Accident(_split_in_the_middle, _mends(repair.SPLIT)),
-    "helper-split-off": Accident(_helper_split_off, _mends(repair.SPLIT)),
-    "merged-with-its-checks": Accident(_merged_with_its_checks, _mends(repair.MERGED, repair.RECOGNISED)),
-    "merged-with-prose": Accident(_merged_with_the_prose_below, _mends(repair.MERGED, repair.RECOGNISED)),
+    "exercise-copied-below": Accident(_exercise_copied_below, _mends(Kind.DUPLICATE, Kind.MOVED)),
+    "stub-pasted-again": Accident(_stub_pasted_again, _mends(Kind.DUPLICATE)),
+    "section-copied": Accident(_whole_section_copied, _mends(Kind.DUPLICATE)),
+    "checks-deleted": Accident(_checks_deleted, _mends(Kind.MISSING)),
+    "exercise-deleted": Accident(_exercise_deleted, _mends(Kind.MISSING), lost=(-1,)),
+    "imports-deleted": Accident(_imports_deleted, _mends(Kind.MISSING)),
+    "moved-to-the-end": Accident(_exercise_moved_to_the_end, _mends(Kind.MOVED)),
+    "moved-to-the-top": Accident(_exercise_moved_to_the_top, _mends(Kind.MOVED)),
+    "split-in-the-middle": Accident(_split_in_the_middle, _mends(Kind.SPLIT)),
+    "helper-split-off": Accident(_helper_split_off, _mends(Kind.SPLIT)),
+    "merged-with-its-checks": Accident(_merged_with_its_checks, _mends(Kind.MERGED, Kind.RECOGNISED)),
+    "merged-with-prose": Accident(_merged_with_the_prose_below, _mends(Kind.MERGED, Kind.RECOGNISED)),
     "all-in-one-cell": Accident(
-        _all_exercises_in_one_cell, _mends(repair.MERGED, repair.DUPLICATE, repair.RECOGNISED)
+        _all_exercises_in_one_cell, _mends(Kind.MERGED, Kind.DUPLICATE, Kind.RECOGNISED)
     ),
-    "only-definitions": Accident(_only_the_definitions, _mends(repair.MISSING, repair.RECOGNISED)),
-    "metadata-gone": Accident(_metadata_gone, _mends(repair.RECOGNISED)),
-    "ids-gone": Accident(_ids_gone, _mends(repair.FORMAT)),
+    "only-definitions": Accident(_only_the_definitions, _mends(Kind.MISSING, Kind.RECOGNISED)),
+    "metadata-gone": Accident(_metadata_gone, _mends(Kind.RECOGNISED)),
+    "ids-gone": Accident(_ids_gone, _mends(Kind.FORMAT)),
     "metadata-and-markers-gone": Accident(
-        _metadata_and_markers_gone, _mends(repair.RECOGNISED)
+        _metadata_and_markers_gone, _mends(Kind.RECOGNISED)
     ),
-    "markers-damaged": Accident(_markers_damaged, _mends(repair.RECOGNISED, repair.CHECK_EDITED)),
-    "types-changed": Accident(_types_changed, _mends(repair.CELL_TYPE)),
-    "checks-edited": Accident(_checks_edited, _mends(repair.CHECK_EDITED)),
-    "kernel-renamed": Accident(_kernel_renamed, _mends(repair.KERNEL)),
-    "saved-by-colab": Accident(_saved_by_colab, _mends(repair.FORMAT, repair.RECOGNISED)),
-    "saved-by-vs-code": Accident(_saved_by_vs_code, _mends(repair.FORMAT, repair.RECOGNISED)),
-    "tagged": Accident(_tagged, _mends(repair.METADATA)),
+    "markers-damaged": Accident(_markers_damaged, _mends(Kind.RECOGNISED, Kind.CHECK_EDITED)),
+    "types-changed": Accident(_types_changed, _mends(Kind.CELL_TYPE)),
+    "checks-edited": Accident(_checks_edited, _mends(Kind.CHECK_EDITED)),
+    "kernel-renamed": Accident(_kernel_renamed, _mends(Kind.KERNEL)),
+    "saved-by-colab": Accident(_saved_by_colab, _mends(Kind.FORMAT, Kind.RECOGNISED)),
+    "saved-by-vs-code": Accident(_saved_by_vs_code, _mends(Kind.FORMAT, Kind.RECOGNISED)),
+    "tagged": Accident(_tagged, _mends(Kind.METADATA)),
     "older-release": Accident(
-        _an_older_release, _mends(repair.CHECK_EDITED, repair.UNKNOWN, repair.MISSING)
+        _an_older_release, _mends(Kind.CHECK_EDITED, Kind.UNKNOWN, Kind.MISSING)
     ),
     "empty-cells": Accident(_empty_cells_between, _mends()),
 }  # fmt: skip

@@ -17,7 +17,6 @@ from autograder.course.chapter import Chapter
 from autograder.course.notebooks import exercise_cell, released_notebook, set_solution, solved_notebook
 from autograder.notebook.lines import lines_of
 from autograder.notebook.outline import outline
-from autograder.realign import repairs as repair
 from autograder.realign.decoding import NotJson, decode, whole_characters
 from autograder.realign.missing_modules import missing_module
 from autograder.realign.newer_python import newer_syntax
@@ -30,7 +29,7 @@ from autograder.realign.read_submission import (
 )
 from autograder.realign.realign import realign
 from autograder.realign.release import release_of
-from autograder.realign.repairs import Repair, sentences, stored_repairs
+from autograder.realign.repairs import Kind, Repair, sentences, stored_repairs
 from autograder.realign.schema import NoNotebook, repaired
 from tests.support.toy import TOY
 
@@ -166,7 +165,7 @@ def test_a_notebook_of_format_3_is_read_as_jupyter_reads_it(data: Data, toy: Cha
     assert "## A heading" in [cell.source for cell in notebook.cells]
     assert set(overlooked) <= {"missing fields"}
     done = realign(notebook, release_of(toy))
-    assert repair.FORMAT in {found.kind for found in done.repairs}
+    assert Kind.FORMAT in {found.kind for found in done.repairs}
     assert outline(exercise_cell(done.notebook, "scale_rows").source).code == outline(RIGHT["scale_rows"]).code
 
 
@@ -307,7 +306,7 @@ def test_damaged_imports_are_put_back_and_told(damage: str, toy: Chapter) -> Non
     done = realign(notebook, release)
     sources = [cell.source for cell in done.notebook.cells]
     assert slot.cell.source in sources
-    assert Repair(repair.CHECK_EDITED, "imports") in done.repairs
+    assert Repair(Kind.CHECK_EDITED, "imports") in done.repairs
     assert any(outline(source).parses and "import statistics as mine" in source for source in sources)
     assert realign(done.notebook, release).notebook == done.notebook
 
@@ -384,5 +383,5 @@ def test_a_module_that_a_solution_needs_and_that_is_not_here_is_found(cells: lis
 
 
 def test_every_repair_has_a_sentence() -> None:
-    told = sentences([Repair(repair.FILE, "a cell's id"), Repair(repair.FILE, "outputs")])
+    told = sentences([Repair(Kind.FILE, "a cell's id"), Repair(Kind.FILE, "outputs")])
     assert told == ["The file violates the notebook format in these points, but could be read: a cell's id, outputs."]

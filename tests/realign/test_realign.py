@@ -22,10 +22,18 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from autograder.course.notebooks import cell_metadata, grade_id, set_solution
-from autograder.realign import repairs as repair
 from autograder.realign.realign import Realigned, realign
 from autograder.realign.release import read_release
-from autograder.realign.repairs import Repair, from_json, repairs_cell, sentences, store_repairs, stored_repairs
+from autograder.realign.repairs import (
+    SENTENCES,
+    Kind,
+    Repair,
+    from_json,
+    repairs_cell,
+    sentences,
+    store_repairs,
+    stored_repairs,
+)
 
 _EMPTY = "    # YOUR CODE HERE\n    raise NotImplementedError()"
 STUBS = {
@@ -102,7 +110,7 @@ def mend(notebook: NotebookNode) -> Realigned:
             assert cell.source == slot.cell.source
     again = realign(done.notebook, RELEASE)
     assert again.notebook == done.notebook
-    assert all(known.kind in repair.SENTENCES for known in done.repairs)
+    assert all(known.kind in SENTENCES for known in done.repairs)
     return done
 
 
@@ -365,7 +373,7 @@ def test_of_two_solutions_the_later_wins_as_it_does_in_the_learners_own_notebook
     done = mend(notebook)
     assert judged(done.notebook)["alpha-outputs"] == "the later"
     assert done.notebook.cells[at(done.notebook, "alpha")].source == again.source
-    assert {Repair(repair.DUPLICATE, "alpha"), Repair(repair.MOVED, "alpha-outputs")} <= set(done.repairs)
+    assert {Repair(Kind.DUPLICATE, "alpha"), Repair(Kind.MOVED, "alpha-outputs")} <= set(done.repairs)
 
 
 def test_a_stub_pasted_below_a_solution_never_wins_and_is_taken_away() -> None:
@@ -374,7 +382,7 @@ def test_a_stub_pasted_below_a_solution_never_wins_and_is_taken_away() -> None:
     done = mend(notebook)
     assert judged(done.notebook) == FULL
     assert sum("NotImplementedError" in cell.source for cell in done.notebook.cells) == 0
-    assert done.repairs == (Repair(repair.DUPLICATE, "alpha"),)
+    assert done.repairs == (Repair(Kind.DUPLICATE, "alpha"),)
 
 
 def test_a_later_copy_that_does_not_run_does_not_win() -> None:
@@ -402,7 +410,7 @@ def test_what_is_missing_comes_back_where_it_stood() -> None:
         del notebook.cells[at(notebook, name)]
         done = mend(notebook)
         assert done.notebook == released()
-        assert kinds(done) == {repair.MISSING}
+        assert kinds(done) == {Kind.MISSING}
 
 
 def test_what_imports_the_same_is_enough_and_prose_about_it_is_not() -> None:
@@ -413,7 +421,7 @@ def test_what_imports_the_same_is_enough_and_prose_about_it_is_not() -> None:
     notebook.cells[place] = new_markdown_cell("from string import ascii_letters\n\nimport math", id="mine")
     done = mend(notebook)
     assert judged(done.notebook) == FULL
-    assert done.repairs == (Repair(repair.MISSING, "imports"),)
+    assert done.repairs == (Repair(Kind.MISSING, "imports"),)
 
 
 def test_another_exercise_is_never_taken_for_a_missing_one_that_it_looks_like() -> None:
@@ -437,7 +445,7 @@ def test_a_split_exercise_that_has_lost_every_name_is_whole_again() -> None:
         ]
         done = mend(notebook)
         assert judged(done.notebook) == FULL
-        assert repair.SPLIT in kinds(done)
+        assert Kind.SPLIT in kinds(done)
 
 
 def halves(name: str, cut: int) -> tuple[str, str]:
@@ -457,7 +465,7 @@ def test_an_exercise_that_begins_in_prose_and_ends_in_the_next_cell_is_whole_aga
     ]
     done = mend(notebook)
     assert judged(done.notebook) == FULL
-    assert repair.SPLIT in kinds(done)
+    assert Kind.SPLIT in kinds(done)
 
 
 def test_a_half_that_is_merged_with_the_next_exercise_leaves_each_a_cell_of_its_own() -> None:
@@ -472,7 +480,7 @@ def test_a_half_that_is_merged_with_the_next_exercise_leaves_each_a_cell_of_its_
     done = mend(notebook)
     assert judged(done.notebook) == FULL
     assert 'return ("alpha", low)' in done.notebook.cells[at(done.notebook, "alpha")].source
-    assert Repair(repair.MISSING, "alpha") not in done.repairs
+    assert Repair(Kind.MISSING, "alpha") not in done.repairs
 
 
 def test_what_stands_above_a_definition_is_cut_off_with_it() -> None:
@@ -535,7 +543,7 @@ def test_what_a_learner_wrote_into_a_check_cell_stays_beside_it() -> None:
     notebook.cells[at(notebook, "alpha-shapes")].source += "\nprint('what is', alpha(1))"
     done = mend(notebook)
     assert any("what is" in cell.source and not grade_id(cell) for cell in done.notebook.cells)
-    assert done.repairs == (Repair(repair.CHECK_EDITED, "alpha-shapes"),)
+    assert done.repairs == (Repair(Kind.CHECK_EDITED, "alpha-shapes"),)
 
 
 def test_a_comment_in_a_check_makes_no_cell_of_the_learners() -> None:
@@ -543,7 +551,7 @@ def test_a_comment_in_a_check_makes_no_cell_of_the_learners() -> None:
     notebook.cells[at(notebook, "alpha-shapes")].source = "# my own title\ncheck.shapes(alpha)  \n\n# passed!"
     done = mend(notebook)
     assert [cell.id for cell in done.notebook.cells] == [cell.id for cell in notebook.cells]
-    assert done.repairs == (Repair(repair.CHECK_EDITED, "alpha-shapes"),)
+    assert done.repairs == (Repair(Kind.CHECK_EDITED, "alpha-shapes"),)
 
 
 def test_a_solution_typed_into_a_check_cell_is_the_learners_all_the_same() -> None:
@@ -570,13 +578,13 @@ def test_a_question_of_the_instructors_is_graded_once_and_in_the_form_it_was_set
 def test_repairs_travel_in_the_notebook_and_a_learners_own_are_overwritten() -> None:
     notebook = solved()
     notebook.metadata.manyheads = {"repairs": [{"kind": "forged", "cell": "<script>"}]}
-    repairs = (Repair(repair.KERNEL), Repair(repair.MISSING, "alpha"), Repair(repair.MISSING, "beta"))
+    repairs = (Repair(Kind.KERNEL), Repair(Kind.MISSING, "alpha"), Repair(Kind.MISSING, "beta"))
     store_repairs(notebook, repairs)
     assert stored_repairs(nbformat.reads(nbformat.writes(notebook), as_version=4)) == repairs
     assert stored_repairs(solved()) == ()
     assert from_json([{"kind": "of a later version", "cell": ""}]) == ()
     assert sentences(repairs)[1].endswith("restored from the release: alpha, beta.")
-    assert sentences(Repair(repair.UNKNOWN, f"c{n}") for n in range(40))[0].endswith("c28, c29 and 10 more.")
+    assert sentences(Repair(Kind.UNKNOWN, f"c{n}") for n in range(40))[0].endswith("c28, c29 and 10 more.")
     assert all(sentence in repairs_cell(repairs).source for sentence in sentences(repairs))
 
 
@@ -584,7 +592,7 @@ def test_names_of_a_learners_file_are_not_shown_as_markup() -> None:
     notebook = solved()
     notebook.cells.append(new_code_cell("1", id="x", metadata={"nbgrader": {"grade_id": "<script>alert(1)</script>"}}))
     done = mend(notebook)
-    assert kinds(done) == {repair.UNKNOWN}
+    assert kinds(done) == {Kind.UNKNOWN}
     assert "<" not in repairs_cell(done.repairs).source
 
 

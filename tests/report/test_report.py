@@ -15,18 +15,14 @@ from bs4 import BeautifulSoup, Tag
 
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.csv_table import number
+from autograder.classroom.history import Why
 from autograder.classroom.results import (
-    CARRIED,
-    CLEAN,
-    FAILED,
     NOT_GRADED,
-    PARTLY,
-    UNKNOWN,
-    UNSOLVED,
     ClassResults,
     ExerciseResult,
     LearnerResult,
     MisconceptionCount,
+    State,
 )
 from autograder.outcomes import Outcome
 from autograder.report import report
@@ -136,7 +132,9 @@ def test_the_axis_counts_whole_learners_up_to_the_tallest_bar(most: int, ticks: 
 
 
 def test_the_drawn_bars_are_as_tall_as_their_counts(small_class: ClassResults) -> None:
-    doubled = replace(small_class, learners=(*small_class.learners, learner("hal", CLEAN, CLEAN, CLEAN)))
+    doubled = replace(
+        small_class, learners=(*small_class.learners, learner("hal", State.RIGHT, State.RIGHT, State.RIGHT))
+    )
     heights = [float(str(bar["height"])) for bar in page(doubled).select("svg .bar")]
     counts = [bar.count for bar in histogram(doubled)]
     assert counts[-1] == 2
@@ -201,9 +199,12 @@ def test_each_learner_s_row_has_score_and_the_state_of_each_exercise_in_words(sm
 
 
 def test_points_that_an_instructor_changed_are_shown_where_the_state_does_not_tell_them() -> None:
-    right, wrong = learner("ada", CLEAN, CLEAN, CLEAN, hand=True), learner("bo", FAILED, CLEAN, CLEAN, hand=True)
-    lowered = replace(right, exercises={**right.exercises, "causal_mask": ExerciseResult(1.5, 3.0, CLEAN)})
-    raised = replace(wrong, exercises={**wrong.exercises, "attention_scores": ExerciseResult(1.0, 2.0, FAILED)})
+    right, wrong = (
+        learner("ada", State.RIGHT, State.RIGHT, State.RIGHT, hand=True),
+        learner("bo", State.WRONG, State.RIGHT, State.RIGHT, hand=True),
+    )
+    lowered = replace(right, exercises={**right.exercises, "causal_mask": ExerciseResult(1.5, 3.0, State.RIGHT)})
+    raised = replace(wrong, exercises={**wrong.exercises, "attention_scores": ExerciseResult(1.0, 2.0, State.WRONG)})
     soup = page(results(lowered, raised))
     assert "✓ right 1.5 of 3 ✎" in words(row(soup, "ada"))
     assert "✗ wrong 1 of 2 ✎" in words(row(soup, "bo"))
@@ -236,7 +237,7 @@ def test_every_symbol_is_explained(small_class: ClassResults) -> None:
 
 
 def test_no_two_states_share_their_symbol_or_their_words() -> None:
-    assert set(report.STATES) == {CLEAN, CARRIED, PARTLY, FAILED, UNSOLVED, UNKNOWN}
+    assert set(report.STATES) == {State.RIGHT, State.CARRIED, State.PARTLY, State.WRONG, State.UNWRITTEN, State.UNKNOWN}
     assert len({state.symbol for state in report.STATES.values()}) == len(report.STATES)
     assert len({state.words for state in report.STATES.values()}) == len(report.STATES)
 
@@ -292,13 +293,19 @@ def test_an_outcome_unknown_to_the_page_is_shown_first_not_dropped() -> None:
 
 
 def test_a_class_in_which_all_went_well_reads_a_calm_none() -> None:
-    soup = page(results(learner("ada", CLEAN, CLEAN, CLEAN), learner("bo", CLEAN, CLEAN, PARTLY)))
+    soup = page(
+        results(
+            learner("ada", State.RIGHT, State.RIGHT, State.RIGHT), learner("bo", State.RIGHT, State.RIGHT, State.PARTLY)
+        )
+    )
     text = words(section(soup, "Submissions that need a look"))
     assert "None. All 2 submissions were run to the end and graded." in text
 
 
 def test_every_concern_says_what_to_do(small_class: ClassResults) -> None:
-    with_hand = replace(learner("hal", CLEAN, CLEAN, CLEAN, hand=True), manual_scores_to_check=("causal_mask",))
+    with_hand = replace(
+        learner("hal", State.RIGHT, State.RIGHT, State.RIGHT, hand=True), manual_scores_to_check=("causal_mask",)
+    )
     shown = replace(small_class, learners=(*small_class.learners, with_hand))
     text = words(section(page(shown), "Submissions that need a look"))
     assert text.startswith("Submissions that need a look 1 needs review, 1 timeout, 1 unreadable, 1 score by hand:")
@@ -327,7 +334,7 @@ def test_a_learner_is_a_number_and_the_name_stands_beside_it_hidden_by_the_style
 
 
 def test_numbers_are_shuffled_by_the_secret_the_same_in_each_chapter_and_the_table_follows_them() -> None:
-    crowd = results(*(learner(f"s{place:02}", CLEAN, CLEAN, CLEAN) for place in range(30)))
+    crowd = results(*(learner(f"s{place:02}", State.RIGHT, State.RIGHT, State.RIGHT) for place in range(30)))
 
     def order(secret: str, chapter: int) -> list[str]:
         html = render([crowd, crowd], "class", NOON, secret=secret)
@@ -397,8 +404,8 @@ def test_a_mistake_made_in_several_chapters_is_named_with_its_places(small_class
 def test_mistakes_made_together_need_two_learners() -> None:
     def both(student: str) -> LearnerResult:
         exercises = {
-            "attention_scores": ExerciseResult(0, 2, FAILED, ("forgot to scale",)),
-            "causal_mask": ExerciseResult(0, 3, FAILED, ("off by one",)),
+            "attention_scores": ExerciseResult(0, 2, State.WRONG, ("forgot to scale",)),
+            "causal_mask": ExerciseResult(0, 3, State.WRONG, ("off by one",)),
         }
         return LearnerResult(student, Outcome.GRADED, "", 0.0, exercises)
 
@@ -427,7 +434,7 @@ def test_who_has_handed_in_nothing_is_listed(small_class: ClassResults) -> None:
 
 def test_each_step_is_counted_by_its_cause_and_each_learner_from_first_to_now() -> None:
     shown = results(
-        moving("ada", 4, 7, 10), moving("bo", 10, 8, why="regraded"), moving("chen", 10), moving("dora", 5, None, 5)
+        moving("ada", 4, 7, 10), moving("bo", 10, 8, why=Why.REGRADED), moving("chen", 10), moving("dora", 5, None, 5)
     )
     found = movement(shown)
     assert [(move.student, move.first, move.now) for move in found.moves] == [
@@ -494,7 +501,7 @@ def test_several_assignments_have_a_contents_list_whose_links_arrive(small_class
 
 
 def test_300_learners_have_300_rows_and_one_table_of_their_own_height() -> None:
-    soup = page(results(*(learner(f"s{place:03}", CLEAN, PARTLY, FAILED) for place in range(300))))
+    soup = page(results(*(learner(f"s{place:03}", State.RIGHT, State.PARTLY, State.WRONG) for place in range(300))))
     assert len(soup.select(".grid-table tbody th[scope=row]")) == 300
     assert "long" in only(soup, ".scroller")["class"]
 
@@ -576,7 +583,7 @@ def test_a_message_without_end_is_cut_and_says_so() -> None:
 
 
 def test_an_id_with_half_a_character_does_not_stop_the_page() -> None:
-    html = render([results(learner("ad\ud800a", CLEAN, CLEAN, CLEAN))], "class", NOON)
+    html = render([results(learner("ad\ud800a", State.RIGHT, State.RIGHT, State.RIGHT))], "class", NOON)
     assert "ad\ufffda" in html.encode("utf-8").decode("utf-8")
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from autograder.classroom.results import CLEAN, FAILED, PARTLY, UNSOLVED, ClassResults, LearnerResult
+from autograder.classroom.history import Why
+from autograder.classroom.results import ClassResults, LearnerResult, State
 from autograder.report.report import render
 from autograder.report.wrong_code import CodeSample
 from tests.support.class_results import HOSTILE, NOON, hostile_class, learner, moving, results
@@ -44,7 +45,12 @@ def small_with_mistakes(small_class: ClassResults) -> ClassResults:
 @pytest.fixture
 def opened(page: Page, tmp_path: Path, small_with_mistakes: ClassResults) -> Iterator[Page]:
     """The report of three classes, the second of them hostile, the third of 60. Whatever it says or asks for fails."""
-    crowd = results(*(learner(f"s{place:03}-{'x' * (place % 9) * 20}", CLEAN, UNSOLVED, FAILED) for place in range(60)))
+    crowd = results(
+        *(
+            learner(f"s{place:03}-{'x' * (place % 9) * 20}", State.RIGHT, State.UNWRITTEN, State.WRONG)
+            for place in range(60)
+        )
+    )
     path = tmp_path / "report.html"
     samples = [{("attention_scores", "forgot to scale"): SAMPLE}, {(HOSTILE, HOSTILE): SAMPLE}, {}]
     shown = [small_with_mistakes, hostile_class(), crowd]
@@ -221,7 +227,7 @@ def test_on_paper_every_row_is_there_nothing_is_cut_and_the_filters_are_not(open
 
 def test_scores_that_moved_are_drawn_within_their_frame(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    shown = results(moving("ada", 4, 7, 10), moving("bo", 10, 8, why="by hand"), moving("cy", -1, 12))
+    shown = results(moving("ada", 4, 7, 10), moving("bo", 10, 8, why=Why.BY_HAND), moving("cy", -1, 12))
     path.write_text(render([shown], "class", NOON), encoding="utf-8")
     page.goto(path.as_uri())
     frame = page.locator(".slopes").bounding_box()
@@ -234,7 +240,7 @@ def test_scores_that_moved_are_drawn_within_their_frame(page: Page, tmp_path: Pa
 
 
 def test_a_thousand_learners_are_filtered_at_once(page: Page, tmp_path: Path) -> None:
-    states = (CLEAN, PARTLY, FAILED, UNSOLVED)
+    states = (State.RIGHT, State.PARTLY, State.WRONG, State.UNWRITTEN)
     crowd = results(
         *(learner(f"s{place:04}", *(states[(place + shift) % 4] for shift in range(3))) for place in range(1000))
     )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.classroom.class_folder import ClassFolder
-from autograder.classroom.results import CLEAN, FAILED, UNSOLVED, ClassResults, ExerciseResult, LearnerResult
+from autograder.classroom.results import ClassResults, ExerciseResult, LearnerResult, State
 from autograder.course.chapter import Chapter
 from autograder.outcomes import Outcome
 from autograder.report.wrong_code import _vocabulary, anonymous, code_samples
@@ -119,7 +119,7 @@ def graded(tmp_path: Path) -> ClassFolder:
     return ClassFolder(root)
 
 
-def submit(folder: ClassFolder, student: str, code: str, state: str = FAILED, *mistakes: str) -> LearnerResult:
+def submit(folder: ClassFolder, student: str, code: str, state: State = State.WRONG, *mistakes: str) -> LearnerResult:
     path = folder.autograded(student, TOY)
     path.parent.mkdir(parents=True)
     cell = {
@@ -138,13 +138,13 @@ def test_the_commonest_way_is_shown_with_how_many_wrote_it(graded: ClassFolder) 
         "def scale_rows(x, f): return x - f",
     )
     learners = (
-        submit(graded, "ada", plus.format("a"), FAILED, "added the factors"),
-        submit(graded, "bo", minus, FAILED, "added the factors"),
-        submit(graded, "cy", plus.format("c"), FAILED, "added the factors"),
-        submit(graded, "di", minus, FAILED),
-        submit(graded, "ed", "def scale_rows(", FAILED),
-        submit(graded, "flo", plus.format("f"), CLEAN),
-        submit(graded, "gus", "def scale_rows(x, factors): raise NotImplementedError", UNSOLVED),
+        submit(graded, "ada", plus.format("a"), State.WRONG, "added the factors"),
+        submit(graded, "bo", minus, State.WRONG, "added the factors"),
+        submit(graded, "cy", plus.format("c"), State.WRONG, "added the factors"),
+        submit(graded, "di", minus, State.WRONG),
+        submit(graded, "ed", "def scale_rows(", State.WRONG),
+        submit(graded, "flo", plus.format("f"), State.RIGHT),
+        submit(graded, "gus", "def scale_rows(x, factors): raise NotImplementedError", State.UNWRITTEN),
     )
     results = ClassResults(TOY, "Rows", {"scale_rows": 3.0}, learners, ())
     samples = code_samples(graded, results)
@@ -157,8 +157,8 @@ def test_the_commonest_way_is_shown_with_how_many_wrote_it(graded: ClassFolder) 
 
 def test_the_lines_that_the_reference_does_not_have_are_marked_where_most_are_the_same(graded: ClassFolder) -> None:
     near = "def scale_rows(x: Tensor, factors: Tensor) -> Tensor:\n    return x + factors[:, None]"
-    one = submit(graded, "ada", near, FAILED, "added the factors")
-    far = submit(graded, "bo", "def scale_rows(a, b):\n    c = a + b\n    return c", FAILED, "other")
+    one = submit(graded, "ada", near, State.WRONG, "added the factors")
+    far = submit(graded, "bo", "def scale_rows(a, b):\n    c = a + b\n    return c", State.WRONG, "other")
     samples = code_samples(graded, ClassResults(TOY, "Rows", {"scale_rows": 3.0}, (one, far), ()))
     assert samples["scale_rows", "added the factors"].differs == (False, True)
     assert samples["scale_rows", "other"].differs == (False, False, False)
@@ -166,14 +166,14 @@ def test_the_lines_that_the_reference_does_not_have_are_marked_where_most_are_th
 
 def test_long_code_is_cut_and_says_so(graded: ClassFolder) -> None:
     body = "".join(f"    x = x + {number}\n" for number in range(60))
-    one = submit(graded, "ada", f"def scale_rows(x, factors):\n{body}    return x", FAILED, "m")
+    one = submit(graded, "ada", f"def scale_rows(x, factors):\n{body}    return x", State.WRONG, "m")
     [sample] = code_samples(graded, ClassResults(TOY, "Rows", {"scale_rows": 3.0}, (one,), ())).values()
     assert len(sample.lines) == len(sample.differs) == 30
     assert sample.cut == 32
 
 
 def test_a_notebook_that_is_gone_or_broken_costs_nobody_the_report(graded: ClassFolder) -> None:
-    one = submit(graded, "ada", "x", FAILED, "m")
+    one = submit(graded, "ada", "x", State.WRONG, "m")
     for content in ("", "[]", '{"cells": [{"cell_type": "code", "metadata": {"nbgrader": null}, "source": null}, 3]}'):
         graded.autograded("ada", TOY).write_text(content)
         assert code_samples(graded, ClassResults(TOY, "Rows", {"scale_rows": 3.0}, (one,), ())) == {}

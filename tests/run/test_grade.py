@@ -16,7 +16,7 @@ from nbgrader.api import Gradebook
 
 from autograder.classroom.class_folder import ClassFolder, new_class
 from autograder.classroom.record import read_record
-from autograder.classroom.results import CARRIED, CLEAN, NOT_GRADED, class_results
+from autograder.classroom.results import NOT_GRADED, State, class_results
 from autograder.course.chapter import Chapter
 from autograder.course.notebooks import read_text, to_text
 from autograder.outcomes import Outcome
@@ -58,7 +58,7 @@ def test_nbgraders_own_commands_work_in_a_class_and_give_the_same_grades(
     assert by_nbgrader["bo"] == {**by_nbgrader["ada"], "scale_rows-outputs": 0}
     results = class_results(toy_class, TOY)
     assert [learner.outcome for learner in results.learners] == [Outcome.GRADED, Outcome.GRADED]
-    assert results.learners[1].exercises["row_sums"].state == CARRIED
+    assert results.learners[1].exercises["row_sums"].state == State.CARRIED
 
     grade(toy_class, TOY, workers=2, regrade=True, progress=False)
     assert scores(toy_class) == by_nbgrader
@@ -387,7 +387,7 @@ def test_a_fault_of_the_graders_is_never_a_zero(
     assert "the disk is on fire" in ada.reason
     monkeypatch.undo()
     assert grade(toy_class, TOY, workers=1, progress=False).outcomes == {Outcome.GRADED: 1}
-    assert class_results(toy_class, TOY).learners[0].exercises["scale_rows"].state == CLEAN
+    assert class_results(toy_class, TOY).learners[0].exercises["scale_rows"].state == State.RIGHT
 
 
 def _broken(job: object) -> None:

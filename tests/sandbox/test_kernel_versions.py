@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from autograder.classroom.results import ClassResults, ExerciseResult, LearnerResult
+from autograder.classroom.results import ClassResults, ExerciseResult, LearnerResult, State
 from autograder.cli import doctor
 from autograder.cli.demo import surprises
 from autograder.course.chapter import REPOSITORY_ROOT
@@ -86,7 +86,7 @@ def test_the_demo_is_surprised_by_any_grade_that_is_not_as_it_must_be() -> None:
     assert alternatives
 
     def results(**changed: LearnerResult) -> ClassResults:
-        full = {name: ExerciseResult(2.0, 2.0, "right") for name in points}
+        full = {name: ExerciseResult(2.0, 2.0, State.RIGHT) for name in points}
         learners = {"ada": LearnerResult("ada", Outcome.GRADED, "", 2.0 * len(points), full)}
         learners["oscar"] = LearnerResult("oscar", Outcome.UNREADABLE, "not JSON", None)
         return ClassResults(chapter.name, "", points, tuple({**learners, **changed}.values()), ())
@@ -96,7 +96,10 @@ def test_the_demo_is_surprised_by_any_grade_that_is_not_as_it_must_be() -> None:
     assert not any(told.startswith(("ada", "oscar")) for told in others)
 
     first = next(iter(points))
-    less = {**{name: ExerciseResult(2.0, 2.0, "right") for name in points}, first: ExerciseResult(1.0, 2.0, "partly")}
+    less = {
+        **{name: ExerciseResult(2.0, 2.0, State.RIGHT) for name in points},
+        first: ExerciseResult(1.0, 2.0, State.PARTLY),
+    }
     review = LearnerResult("ada", Outcome.NEEDS_REVIEW, "the kernel did not start", None)
     for ada, words in (
         (review, "needs review: the kernel did not start"),
@@ -104,7 +107,7 @@ def test_the_demo_is_surprised_by_any_grade_that_is_not_as_it_must_be() -> None:
     ):
         assert any(words in told for told in surprises(results(ada=ada), chapter))
     # The fourth learner makes the first exercise's first mistake: full marks would be wrong there.
-    full = {name: ExerciseResult(2.0, 2.0, "right") for name in points}
+    full = {name: ExerciseResult(2.0, 2.0, State.RIGHT) for name in points}
     sofia = LearnerResult("sofia", Outcome.GRADED, "", 0, full)
     assert any("sofia got 2 of 2 points" in told for told in surprises(results(sofia=sofia), chapter))
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from autograder.classroom.history import Grading
-from autograder.classroom.results import (
-    CARRIED,
-    CLEAN,
-    PARTLY,
-    ClassResults,
-    ExerciseResult,
-    LearnerResult,
-    MisconceptionCount,
-)
+from autograder.classroom.history import Grading, Why
+from autograder.classroom.results import ClassResults, ExerciseResult, LearnerResult, MisconceptionCount, State
 from autograder.outcomes import Outcome
 
 NOON = datetime(2026, 9, 28, 12, 5, tzinfo=UTC)
@@ -30,13 +22,13 @@ POINTS = {"attention_scores": 2.0, "causal_mask": 3.0, "MultiHeadAttention": 5.0
 
 
 def learner(
-    student: str, *states: str, hand: bool = False, outcome: str = Outcome.GRADED, reason: str = ""
+    student: str, *states: State, hand: bool = False, outcome: str = Outcome.GRADED, reason: str = ""
 ) -> LearnerResult:
     """Return a learner whose exercises ended in `states`, one message for each that is not right."""
     exercises = {}
     for (exercise, points), state in zip(POINTS.items(), states, strict=True):
-        earned = {CLEAN: points, CARRIED: points, PARTLY: points / 2}.get(state, 0.0)
-        right = state in (CLEAN, CARRIED)
+        earned = {State.RIGHT: points, State.CARRIED: points, State.PARTLY: points / 2}.get(state, 0.0)
+        right = state in (State.RIGHT, State.CARRIED)
         exercises[exercise] = ExerciseResult(
             earned, points, state, messages=() if right else (f"{exercise}: what came\nis not what was expected",)
         )
@@ -54,7 +46,7 @@ def results(*learners: LearnerResult, mistakes: tuple[MisconceptionCount, ...] =
 
 def hostile_class() -> ClassResults:
     """A class in which every text is an attack."""
-    exercise = ExerciseResult(1.0, 2.0, PARTLY, (HOSTILE,), (HOSTILE, f"again {HOSTILE}"))
+    exercise = ExerciseResult(1.0, 2.0, State.PARTLY, (HOSTILE,), (HOSTILE, f"again {HOSTILE}"))
     return ClassResults(
         HOSTILE,
         HOSTILE,
@@ -68,10 +60,10 @@ def hostile_class() -> ClassResults:
     )
 
 
-def moving(student: str, *scores: float | None, why: str = "resubmitted") -> LearnerResult:
-    whys = ("first graded", *[why] * len(scores))
+def moving(student: str, *scores: float | None, why: Why = Why.RESUBMITTED) -> LearnerResult:
+    whys = (Why.FIRST, *[why] * len(scores))
     history = tuple(
         Grading(f"2026-09-{day:02}T10:00:00+00:00", score, Outcome.GRADED, why)
         for day, (score, why) in enumerate(zip(scores, whys, strict=False), 1)
     )
-    return replace(learner(student, CLEAN, CLEAN, CLEAN), history=history)
+    return replace(learner(student, State.RIGHT, State.RIGHT, State.RIGHT), history=history)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ...calling.call import Answer
 from ..comparison import first_divergence
-from ..exam import OUTPUTS, Exam, Trial
+from ..exam import Check, Exam, Trial
 from . import arrangements, counts, factors, parts, reductions, shapes, terms
 from .compared import Compared, Fact, compared, departs
 from .named_parts import what_is_held
@@ -99,7 +99,7 @@ def _of_cases(exam: Exam, trials: Sequence[tuple[Trial, Answer]]) -> str:
     wrong: list[Trial] = []
     right: list[Trial] = []
     for trial, given in trials:
-        if first_divergence(exam, trial, given, OUTPUTS) is None:
+        if first_divergence(exam, trial, given, Check.OUTPUTS) is None:
             right.append(trial)
         elif given.failure is not None:
             return ""

@@ -17,7 +17,7 @@ from manyheads.calling import probe
 from manyheads.calling.call import Answer, Call, Failure
 from manyheads.calling.cause import Operations, agree
 from manyheads.checking.diagnosis import examine
-from manyheads.checking.exam import Exam, Trial
+from manyheads.checking.exam import Check, Exam, Trial
 
 Q, K = torch.ones(2, 3, 5), torch.ones(2, 4, 5)
 PRELUDE = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
@@ -155,9 +155,9 @@ def test_a_mistake_keeps_its_name_whatever_this_versions_words_are(words: str) -
     )
     exam = Exam("f", ("scores",), (trial,), {"left the keys": "Turn them."})
 
-    named = examine(exam, [Answer(failure=Failure(given.kind, words, given.line, given.cause))], "outputs")
+    named = examine(exam, [Answer(failure=Failure(given.kind, words, given.line, given.cause))], Check.OUTPUTS)
     elsewhere = learner(function("return k @ q"))
-    another = examine(exam, [Answer(failure=elsewhere)], "outputs")
+    another = examine(exam, [Answer(failure=elsewhere)], Check.OUTPUTS)
 
     assert named is not None
     assert named.misconception == "left the keys"

@@ -14,7 +14,7 @@ from manyheads.calling.call import Answer, Call, Failure, Gradients, Opaque
 from manyheads.calling.forbidden_calls import FORBIDDEN
 from manyheads.checking.comparison import first_divergence
 from manyheads.checking.diagnosis import Finding, decide, examine
-from manyheads.checking.exam import CHECKS, Exam, Trial, foundations
+from manyheads.checking.exam import Check, Exam, Trial, foundations
 
 RIGHT = torch.arange(12.0).reshape(3, 4) + 1
 
@@ -33,16 +33,16 @@ def exam(right: object = RIGHT, exact_zeros: bool = False, **wrong: object) -> E
 
 def outputs(given: object, of: Exam | None = None) -> Finding | None:
     answer = given if isinstance(given, Answer) else Answer(given)
-    return examine(of or exam(), [answer], "outputs")
+    return examine(of or exam(), [answer], Check.OUTPUTS)
 
 
 def shapes(given: object, of: Exam | None = None) -> Finding | None:
     answer = given if isinstance(given, Answer) else Answer(given)
-    return examine(of or exam(), [answer], "shapes")
+    return examine(of or exam(), [answer], Check.SHAPES)
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_the_right_answer_passes(check: str) -> None:
+@pytest.mark.parametrize("check", Check)
+def test_the_right_answer_passes(check: Check) -> None:
     assert examine(exam(), [Answer(RIGHT.clone())], check) is None
 
 
@@ -86,8 +86,8 @@ def test_whoever_computes_something_has_the_points_for_the_shapes() -> None:
 def test_one_case_that_holds_something_is_enough() -> None:
     trials = tuple(replace(exam().trials[0], name=name) for name in ("first", "second"))
     both = replace(exam(), trials=trials)
-    assert examine(both, [Answer(torch.zeros(3, 4)), Answer(RIGHT + 1)], "shapes") is None
-    assert examine(both, [Answer(torch.zeros(3, 4)), Answer(torch.ones(3, 4))], "shapes") is not None
+    assert examine(both, [Answer(torch.zeros(3, 4)), Answer(RIGHT + 1)], Check.SHAPES) is None
+    assert examine(both, [Answer(torch.zeros(3, 4)), Answer(torch.ones(3, 4))], Check.SHAPES) is not None
 
 
 def test_a_shape_is_read_back_in_names() -> None:
@@ -216,7 +216,7 @@ def test_a_mistake_that_another_case_contradicts_is_not_named() -> None:
         (RIGHT * 0, RIGHT, "forgot"),
         (RIGHT * 0, RIGHT * 7, "forgot"),  # and another mistake, where this one does not show
     ):
-        finding = examine(three, [Answer(RIGHT * 0), Answer(second), Answer(also)], "outputs")
+        finding = examine(three, [Answer(RIGHT * 0), Answer(second), Answer(also)], Check.OUTPUTS)
         assert finding is not None
         assert finding.misconception == name
 
@@ -224,7 +224,7 @@ def test_a_mistake_that_another_case_contradicts_is_not_named() -> None:
 def test_of_two_mistakes_with_the_same_answers_the_code_decides() -> None:
     def known(source: str) -> str | None:
         exam = Exam("f", ("scores",), (trial,), dict.fromkeys(trial.wrong, ""), shown_by=conditions)
-        finding = examine(exam, [Answer(RIGHT * 2)], "outputs", source)
+        finding = examine(exam, [Answer(RIGHT * 2)], Check.OUTPUTS, source)
         assert finding is not None
         return finding.misconception
 
@@ -261,7 +261,7 @@ def test_an_error_that_several_mistakes_end_in_names_none_unless_all_cases_fit()
 
     two = Exam("f", ("scores",), (trial("first", failure), trial("second", Answer(RIGHT * 0))), {"forgot": ""})
     for second, name in ((RIGHT * 0, "forgot"), (RIGHT * 7, None)):
-        finding = examine(two, [failure, Answer(second)], "outputs")
+        finding = examine(two, [failure, Answer(second)], Check.OUTPUTS)
         assert finding is not None
         assert finding.misconception == name
 
@@ -273,11 +273,11 @@ def test_where_an_error_is_right_its_message_is_the_authors_own() -> None:
     both = Exam("f", ("scores",), (first, second), {"forgot": "Think again."})
     in_other_words = Answer(failure=Failure("ValueError", "no"))
 
-    assert examine(both, [Answer(RIGHT), in_other_words], "outputs") is None
-    finding = examine(both, [Answer(RIGHT + 1), in_other_words], "outputs")
+    assert examine(both, [Answer(RIGHT), in_other_words], Check.OUTPUTS) is None
+    finding = examine(both, [Answer(RIGHT + 1), in_other_words], Check.OUTPUTS)
     assert finding is not None
     assert finding.misconception == "forgot"
-    another = examine(both, [Answer(RIGHT), Answer(failure=Failure("KeyError", "no"))], "outputs")
+    another = examine(both, [Answer(RIGHT), Answer(failure=Failure("KeyError", "no"))], Check.OUTPUTS)
     assert another is not None
 
 
@@ -288,7 +288,7 @@ def test_a_mistake_that_explains_every_case_wins_over_one_that_explains_the_firs
 
     first, second = trial("first", a=RIGHT + 1, b=RIGHT + 1), trial("second", a=RIGHT + 5, b=RIGHT + 2)
     both = Exam("f", ("scores",), (first, second), {"a": "", "b": ""})
-    finding = examine(both, [Answer(RIGHT + 1), Answer(RIGHT + 2)], "outputs")
+    finding = examine(both, [Answer(RIGHT + 1), Answer(RIGHT + 2)], Check.OUTPUTS)
     assert finding is not None
     assert finding.misconception == "b"
 
@@ -302,7 +302,7 @@ def test_missing_and_misshapen_parameters_are_named() -> None:
         ({"w_q.weight": (4, 3), "w_q.bias": (3,)}, "(columns, rows)"),
         ({"w_q.weight": (3, 4), "w_q.bias": (3,), "extra": (1,)}, "too many: extra"),
     ]:
-        finding = examine(layer, [Answer(parameters=parameters)], "shapes")
+        finding = examine(layer, [Answer(parameters=parameters)], Check.SHAPES)
         assert finding is not None
         assert words in str(finding.message)
 
@@ -310,8 +310,8 @@ def test_missing_and_misshapen_parameters_are_named() -> None:
 def test_half_precision_is_compared_as_half_precision() -> None:
     right = RIGHT.bfloat16()
     of = exam(right)
-    assert first_divergence(of, of.trials[0], Answer(right * 1.005), "outputs") is None
-    assert first_divergence(of, of.trials[0], Answer(right * 1.1), "outputs") is not None
+    assert first_divergence(of, of.trials[0], Answer(right * 1.005), Check.OUTPUTS) is None
+    assert first_divergence(of, of.trials[0], Answer(right * 1.1), Check.OUTPUTS) is not None
 
 
 def test_what_is_forbidden_is_refused_where_only_a_working_foundation_leads_to_it() -> None:
@@ -321,7 +321,7 @@ def test_what_is_forbidden_is_refused_where_only_a_working_foundation_leads_to_i
         kind, message = (FORBIDDEN, "softmax") if stand_ins else ("TypeError", "base gave None")
         return [Answer(failure=Failure(kind, message))]
 
-    finding, carried = decide({"base": base, "f": of}, of, "outputs", "", ask, failing=lambda other: True)
+    finding, carried = decide({"base": base, "f": of}, of, Check.OUTPUTS, "", ask, failing=lambda other: True)
     assert finding is not None
     assert (finding.stage, carried) == ("forbidden", ())
     assert "softmax" in str(finding.message)
@@ -404,7 +404,7 @@ values = st.recursive(
 @settings(max_examples=400)
 @given(right=values, given_value=values)
 def test_any_two_values_can_be_compared_and_equal_ones_agree(right: object, given_value: object) -> None:
-    for check in CHECKS:
+    for check in Check:
         examine(exam(right), [Answer(given_value)], check)
         assert examine(exam(right), [Answer(right)], check) is None
 

@@ -7,7 +7,7 @@ import pytest
 from autograder.course.exams import VISIBLE_SEED, set_exams
 from manyheads.calling import probe
 from manyheads.checking.comparison import first_divergence
-from manyheads.checking.exam import OUTPUTS
+from manyheads.checking.exam import Check
 from manyheads.checking.relations import explain
 from tests.support.real_course import CHAPTERS
 
@@ -23,7 +23,7 @@ def explained(exercise: str, replaced: str, by: str) -> tuple[str, ...]:
     wrong = [
         trial
         for trial, answer in zip(exam.trials, answers, strict=True)
-        if first_divergence(exam, trial, answer, OUTPUTS) is not None
+        if first_divergence(exam, trial, answer, Check.OUTPUTS) is not None
     ]
     assert wrong
     return explain(exam, answers, wrong[0])
@@ -78,4 +78,4 @@ def test_other_parameters_with_the_same_outputs_are_right() -> None:
     target = CHAPTER.namespace({"fuse_heads": source})["fuse_heads"]
     for trial in exam.trials:
         given = probe.run(target, trial.call, exam.probe, exam.forbids)
-        assert first_divergence(exam, trial, given, OUTPUTS) is None
+        assert first_divergence(exam, trial, given, Check.OUTPUTS) is None

@@ -19,6 +19,7 @@ from benchmarks import attention as benchmark
 from manyheads import threads
 from manyheads.calling import pretend_hardware, probe
 from manyheads.checking import diagnosis
+from manyheads.checking.exam import Check
 from manyheads.checking.exam_files import all_exams
 from manyheads.measuring import contestants, measure, memory, recorded
 from manyheads.measuring.contestants import COMPILED, FAST, FUSED, LOOP, TORCH, VARIANTS, Layers
@@ -511,7 +512,7 @@ def test_times_that_no_clock_has_shown_are_not_measured(found: str) -> None:
     rights: list[Any] = [trial.right for trial in exam.trials]
     seconds = [(answer.value[0], right.value[0]) for answer, right in zip(answers, rights, strict=True)]
     assert all(found == pytest.approx(right, rel=1e-3) for found, right in seconds), "the numbers are the right ones"
-    finding = diagnosis.examine(exam, answers, "outputs")
+    finding = diagnosis.examine(exam, answers, Check.OUTPUTS)
     assert finding is not None
     assert "measured by the clock is not right" in str(finding.message)
 
@@ -544,6 +545,6 @@ def test_who_times_each_call_and_adds_up_has_not_timed_all_of_them_together() ->
     scope: dict[str, Any] = {}
     exec(source, scope)
     answers = [probe.run(scope["time_on_device"], trial.call, exam.probe) for trial in exam.trials]
-    finding = diagnosis.examine(exam, answers, "outputs", source)
+    finding = diagnosis.examine(exam, answers, Check.OUTPUTS, source)
     assert finding is not None
     assert finding.misconception == "took the mean"
