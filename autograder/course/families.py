@@ -20,7 +20,7 @@ def mask_forgotten(call: str, then: str) -> Misconception:
         "forgot to pass the mask on",
         replace=call,
         by=_last_argument(call, "mask", ""),
-        hint=f"Blocked words are looked at all the same. {then}",
+        hint=f"Blocked words are still looked at. {then}",
     )
 
 
@@ -60,7 +60,7 @@ def output_and_weights(returned: str, output: str, turned: str) -> tuple[Misconc
             "returned only the output",
             replace=returned,
             by=output,
-            hint="Two tensors are asked for: the output, and the weights that made it.",
+            hint="Return two tensors: the output, and the weights that made it.",
             check="shapes",
         ),
         Misconception(

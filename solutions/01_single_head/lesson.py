@@ -21,9 +21,9 @@ of a transformer, the kind of network behind today's language models. It takes s
 | 5 | `attention` | What comes out? |
 | 6 | `SingleHeadAttention` | How can all this be learned? |
 
-After each exercise stand two check cells. Run them as often as you like. A failing check tells you what came out,
-what was expected and, if it knows your mistake, which one it is. Code that has passed its checks is kept on this
-machine, in the folder `.manyheads` of your home, and later chapters go on with it.
+Each exercise is followed by two check cells. Run them as often as you like. A failing check tells you what it
+expected, what your code returned and, if it knows your mistake, which one it is. Code that has passed its checks is
+saved on this machine, in the folder `.manyheads` of your home directory, and later chapters use it.
 
 Nothing in this chapter needs a GPU. "Run all cells" stops at the first check that fails: run cell by cell instead.
 """
@@ -66,7 +66,7 @@ print("same vector for 'sat' in both sentences?", torch.equal(with_cat[3], with_
 
 # %% [markdown]
 """
-The same vector, whoever sat. A table cannot know about the neighbours. So how could they get in?
+The same vector, whether a cat sat or a man. A table cannot know about the neighbours. So how could they get in?
 
 **Mix them in.** Make a new vector for *sat*: a bit of *black*, much of *cat*, a bit of *sat* itself. Say how much of
 each in a row of **weights**. The weights are never negative and sum to 1, so the result is a **weighted average**
@@ -129,7 +129,7 @@ offers. When they fit, you take home the **value**: what is inside. Each word ge
 Each is made from `x` by a matrix product with a weight matrix of its own. That is called a **projection**. The
 matrices have the shape `(d_model, d_head)`, so the new vectors have the length `d_head`. Papers write d_k for
 `d_head`; we keep one name. Mind the words: a *weight matrix* holds numbers that are learned; the *weights* above are
-shares, made anew for each sentence.
+shares, computed for each sentence.
 
 This picture leaves out one dimension: sentences come in batches, so `x` has the shape `(batch, seq, d_model)`.
 You need not do anything about it. If the left side of `@` has more than two dimensions, the product is taken for
@@ -283,7 +283,7 @@ the last one, `-2` the one before. (`k.T` would reverse *all* dimensions, the ba
 <details>
 <summary>Hint 2</summary>
 
-Three steps: `d_head` is the last number in `q.shape`; multiply `q` with the turned keys; divide by
+Three steps: `d_head` is the last number in `q.shape`; multiply `q` with the transposed keys; divide by
 `math.sqrt(d_head)`. The operator `@` treats all dimensions in front as a batch.
 
 </details>
@@ -319,7 +319,7 @@ check.outputs(attention_scores)
 
 Some words must not be looked at. A model that writes text learns to guess the next word. If *sat* could look at
 *on*, guessing the word after *sat* would be no work at all, and nothing would be learned. So each word may look at
-itself and at what stands before it, **never at the future**. That rule is called **causal**.
+itself and at the words before it, **never at the future**. That rule is called **causal**.
 
 A **mask** writes down who may look at whom. In this course a mask holds `True` and `False`, and **True means "may
 attend"**:
@@ -329,8 +329,9 @@ attend"**:
 Look at the row of *sat*, then at its column. Which one says what *sat* may look at? The row. The column says who may
 look at *sat*.
 
-**Your turn.** Build this mask for any `seq`. It must be boolean. Create it on the `device` you are given, so that it
-lies where the scores lie; you can hand `device` on to the torch function that makes your tensor, `None` included.
+**Your turn.** Build this mask for any `seq`. It must be boolean. Create it on the `device` you are given, so that
+it is on the same device as the scores; you can pass `device` to the torch function that makes your tensor, even if it
+is `None`.
 Useful here: `torch.ones(…, dtype=torch.bool)` is all True, and a matrix's methods `tril()` and `triu()` keep the
 triangle below or above the diagonal, diagonal included.
 
@@ -345,7 +346,7 @@ triangle out of it.
 <details>
 <summary>Hint 2</summary>
 
-`torch.ones(seq, seq, dtype=torch.bool, device=device)` is all True and lies in the right place. Which of `tril()` and
+`torch.ones(seq, seq, dtype=torch.bool, device=device)` is all True and on the right device. Which of `tril()` and
 `triu()` leaves row 0 with a single True?
 
 </details>
@@ -430,8 +431,8 @@ print("torch.softmax:", large.softmax(dim=-1))
 `softmax` subtracts the largest score of the row first. That changes nothing in theory and everything in practice.
 So use it, rather than writing it yourself.
 
-Such scores are also why "minus infinity" should be the real one, `-math.inf`. A stand-in like −10000 is no smaller
-than the last score above.
+Such scores are also why "minus infinity" should be the real one, `-math.inf`. A replacement like −10000 is not
+smaller than the last score above.
 
 *What happens to the tensor you were given?* In torch, a method whose name ends in an underscore, such as
 `masked_fill_`, works **in place**, and so do `x += …` and `x[mask] = …`: they change the caller's tensor. Somebody
@@ -453,7 +454,7 @@ For rows without any True, softmax gives NaN. After the softmax you know which e
 <summary>Hint 2</summary>
 
 With a mask there are three steps: put −∞ where the mask is False; softmax over the last dimension; put 0 where the
-mask is False. The third step changes nothing in an ordinary row and mends a row that is all NaN. Without a mask
+mask is False. The third step changes nothing in an ordinary row and repairs a row that is all NaN. Without a mask
 only the second step is left.
 
 </details>
@@ -526,7 +527,7 @@ Two of your functions do all but the last step. Which one takes the mask?
 <summary>Hint 2</summary>
 
 The weights have the shape `(..., seq_q, seq_k)`, the values `(..., seq_k, d_head)`. They are in the right order for
-`@` as they stand. Nothing needs to be turned round.
+`@` already. Nothing needs to be transposed.
 
 </details>
 """
@@ -582,7 +583,7 @@ The second line must be 0.00 everywhere but at the end. Is it not? Run the check
 ## 6 · A head that can learn   <sub>9 min · difficulty 2/5</sub>
 
 So far the projections came from outside. A real head **owns** them and learns them. In torch that is an
-`nn.Module`: what it owns is made in `__init__`, what it does stands in `forward`.
+`nn.Module`: what it owns is made in `__init__`, what it does is written in `forward`.
 
 For a projection torch has `nn.Linear(d_model, d_head)`. It holds a weight matrix and a **bias**, a vector that is
 added at the end, and you call it like a function: `layer(x)`. It works on the last dimension and leaves all others
@@ -596,7 +597,7 @@ print("(2, 7, 16) ->", tuple(layer(torch.randn(2, 7, 16)).shape))
 
 # %% [markdown]
 """
-The weight lies the other way round, `(d_head, d_model)`; `nn.Linear` takes care of that when you call it.
+The weight is stored transposed, `(d_head, d_model)`; `nn.Linear` takes care of that when you call it.
 
 **Your turn.** Write the module. It needs three layers with the names `w_q`, `w_k` and `w_v`. In `forward`, queries,
 keys and values all come from the same `x`. That is called **self-attention**: the words of a sentence look at each
@@ -668,7 +669,7 @@ far off its output is.
 # %%
 from manyheads.threads import one_thread
 
-with try_it(), one_thread():  # so small a model is slower where several threads wait for each other
+with try_it(), one_thread():  # such a small model is slower with several threads, which wait for each other
     torch.manual_seed(0)
     head = SingleHeadAttention(d_model=8, d_head=4)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
@@ -722,7 +723,7 @@ shows where one word looks.
 <details>
 <summary>Answers</summary>
 
-*sat* looks at *cat*, its subject. With "causal", every row that looked to the right changes; *The* stands first and
+*sat* looks at *cat*, its subject. With "causal", every row that looked to the right changes; *The* comes first and
 has no choice left but itself. At sharpness 0 all scores are 0, so softmax gives every word the same share, 1/8.
 
 </details>

@@ -93,7 +93,7 @@ The model has one layer of attention and nothing clever around it:
    the cat* would be the same to it.
 2. **The heads.** `ReadyHeads` is a layer with several heads, ready made for this chapter. You will write one
    yourself in chapters 3 and 4. All you need for now: each head has its own queries, keys and values and is
-   `d_model / num_heads` wide. The outputs of the heads are laid side by side, so the result is `d_model` long again.
+   `d_model / num_heads` wide. The outputs of the heads are placed side by side, so the result is `d_model` long again.
 3. **The answers.** For each question, one `nn.Linear` takes the asking word's new vector and gives each word in the
    vocabulary a score. The highest score is the answer.
 """
@@ -122,7 +122,7 @@ class ToyModel(nn.Module):
         # (batch, seq, d_model) -> (batch, seq, d_model) and (batch, num_heads, seq, seq)
         output, weights = self.heads(x, batch.mask, values_from)
         each, scores = torch.arange(len(batch)), []
-        # question by question; askers, (batch), says where the word stands that asks it
+        # for each question; askers, (batch), is the position of the word that asks it
         for answer, askers in zip(self.answer, batch.asking_positions(game).T, strict=True):
             # (batch, seq, d_model) -> (batch, d_model) -> (batch, vocabulary)
             scores.append(answer(output[each, askers]))
@@ -153,7 +153,7 @@ If that is below 0.000001, it is rounding. `ReadyHeads` with one head **is** you
 
 ## 1 · What do more heads cost?   <sub>3 min · difficulty 1/5</sub>
 
-If four heads do better than one, somebody will say: of course, four heads are more to learn with. So count.
+If four heads do better than one, people will say: of course, four heads have more to learn with. So count.
 """
 
 # %%
@@ -168,7 +168,7 @@ for num_heads in HEAD_COUNTS:
 # %% [markdown]
 """
 **Your turn.** Some exercises of this chapter are questions. The answer is a letter: write `return "a"`, for example.
-The question stands in the docstring.
+The question is in the docstring.
 
 <details>
 <summary>Hint 1</summary>
@@ -212,7 +212,7 @@ check.outputs(answer_parameters)
 
 # %% [markdown]
 """
-So whatever several heads gain, they do not gain it by size. That makes it a fair race.
+So whatever several heads gain, size is not the reason. That makes it a fair race.
 
 ## 2 · Three words ask   <sub>6 min</sub>
 
@@ -299,16 +299,16 @@ Each column shows where one word looks. There is one head, and each word has **a
 puts its weight on *black*, *sat* puts its on *cat*, *on* puts its on *mat*. One average for each word, and here no
 word needs more than one.
 
-So the textbook line is wrong as it stands. The number of relations in a sentence is not what matters.
+So the textbook line is wrong as written. The number of relations in a sentence is not what matters.
 
 ## 3 · One word asks three times   <sub>8 min · difficulty 2/5</sub>
 
 Now the second game. The sentences are the same, the answers are the same, but all three must come out at *sat*. Does
 one head still do? And if not: two, three, four? You wrote down a guess.
 
-**Your turn.** First the function that makes the comparison. `train` is a function that somebody gives you: it takes a
+**Your turn.** First the function that makes the comparison. `train` is a function that the caller passes in: it takes a
 number of heads, trains a model, and returns its accuracy. Call it once for each number in `head_counts`, in that
-order, and return a `dict` in which one can look up the accuracy by the number of heads.
+order, and return a `dict` from the number of heads to the accuracy.
 
 <details>
 <summary>Hint 1</summary>
@@ -527,7 +527,7 @@ nothing. (And the smaller *w* gets, the closer *w* log *w* gets to 0.)
 <details>
 <summary>Hint 1</summary>
 
-Mend the single terms, before you add them up. After the sum it is too late. You know a method from chapter 1 that
+Repair the single terms before you add them up. After the sum it is too late. You know a method from chapter 1 that
 returns a copy with some entries replaced.
 
 </details>
@@ -536,7 +536,7 @@ returns a copy with some entries replaced.
 <summary>Hint 2</summary>
 
 `weights.log()` has −∞ exactly where `weights == 0`. Replace these entries with 0, multiply by the weights, add up over
-the last dimension, and mind the minus sign.
+the last dimension, and do not forget the minus sign.
 
 </details>
 """
@@ -591,10 +591,10 @@ some can afford to look sharply. How many words a head looks at, we now know. At
 A **relation** has two ends: the word that asks (the query) and the word that is the answer (the target). For every
 sentence and every relation you get both positions:
 
-- `query_index`, of shape `(batch, relations)`: where the asking word stands,
-- `target_index`, of the same shape: where its target stands.
+- `query_index`, of shape `(batch, relations)`: the position of the asking word,
+- `target_index`, of the same shape: the position of its target.
 
-Wanted is a table with a row for each head and a column for each relation: **how much weight does this head put on
+Make a table with a row for each head and a column for each relation: **how much weight does this head put on
 the target of this relation, on average over the sentences?**
 
 So for each sentence you have to pick one entry out of each head's weights, and it is another entry in each sentence.
@@ -614,8 +614,8 @@ Three index tensors are read **together**, entry by entry: matrix 0 at row 0, co
 With a colon, *every* matrix is read at *every* pair of places, and that is not what we want.
 
 The index tensors need not have the same shape, as long as they broadcast: `(batch, 1)` for the sentence and
-`(batch, relations)` for row and column pick `(batch, relations)` entries. A dimension that stands *behind* all index
-tensors comes along as it is. Your weights have the heads in the second place; `weights.movedim(1, -1)` moves them to
+`(batch, relations)` for row and column pick `(batch, relations)` entries. A dimension *behind* all index
+tensors is left as it is. Your weights have the heads in the second place; `weights.movedim(1, -1)` moves them to
 the end: `(batch, seq_q, seq_k, heads)`.
 
 **Your turn.** If you would rather write a loop over the relations, do. It is just as right.
@@ -624,7 +624,7 @@ the end: `(batch, seq_q, seq_k, heads)`.
 <summary>Hint 1</summary>
 
 Two steps. First pick, for all sentences at once, what each head puts on each target: `(batch, relations, heads)`.
-Then take the mean over the sentences, and turn the table so that it has a row for each head.
+Then take the mean over the sentences, and transpose the table so that it has a row for each head.
 
 </details>
 
@@ -633,7 +633,7 @@ Then take the mean over the sentences, and turn the table so that it has a row f
 
 The index of the sentence is `torch.arange(len(weights))`, and `.unsqueeze(1)` makes it `(batch, 1)`. Put it, the
 `query_index` and the `target_index` into the brackets behind `weights.movedim(1, -1)`. For the second step,
-`mean(dim=0)` gives `(relations, heads)`, and `.T` turns it.
+`mean(dim=0)` gives `(relations, heads)`, and `.T` transposes it.
 
 </details>
 """
@@ -667,7 +667,7 @@ check.outputs(head_specialisation)
 
 # %% [markdown]
 """
-Your function, on all test sentences and all four models. The columns carry the names of our sentence: *black* stands
+Your function, on all test sentences and all four models. The columns are named after our sentence: *black* stands
 for the adjective, *cat* for the subject, *mat* for the place. The rows are the heads.
 """
 
@@ -768,7 +768,7 @@ finds it hard.** How does it do it?
 
 It has learned a trick. It looks *unevenly*: at some nouns harder than at others. How hard *cat* was looked at says
 nothing by itself. But the values are made of words **and positions**. So the average also says how much of it came
-from the front of the sentence. If most of it did, the noun that is always looked at harder must have stood in front.
+from the front of the sentence. If most of it did, the noun that is always looked at harder must have come first.
 
 If that is the trick, two things must follow. Sentences whose nouns are looked at unevenly should come out right, and
 those whose nouns are looked at alike should not:

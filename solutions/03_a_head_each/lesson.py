@@ -83,7 +83,7 @@ for num_heads in (8, 7):
 # %% [markdown]
 """
 With 7 heads the joined answers are 511 numbers long. Nothing complains yet. The error comes later and somewhere
-else, when 511 numbers meet a layer that wants 512, and its message knows nothing of heads. An error is most useful
+else, when 511 numbers meet a layer that expects 512, and its message does not mention heads. An error is most useful
 where the mistake is. So say it at once:
 
 `raise ValueError("…")` stops with a message of your own. A good one holds **the numbers that do not fit**.
@@ -168,7 +168,7 @@ with try_it():
 ## 2 · Make the heads   <sub>8 min · difficulty 2/5</sub>
 
 Eight heads are eight modules. The obvious thing is a list of them. Here are two modules that own eight layers each,
-one in a list of Python, one in an `nn.ModuleList`. **How many parameters does torch find?**
+one in a Python list, one in an `nn.ModuleList`. **How many parameters does torch find?**
 """
 
 # %%
@@ -198,7 +198,7 @@ different, so each must be made by itself.
 
 The last question: **what goes into a head?** One often reads that "the vector is split among the heads". Look at the
 picture at the top. Each head reads **all 512 numbers** of `x`. Narrow is only what it makes of them: its queries, keys
-and values, 64 numbers each. What a head needs may stand anywhere in `x`, and it is the head's own layers that pick
+and values, 64 numbers each. What a head needs may be anywhere in `x`, and the head's own layers pick
 it out.
 
 **Your turn.** Make the heads. Ask your `head_width` how wide they are, so that numbers that do not fit are refused
@@ -265,16 +265,16 @@ print("torch.stack(parts, dim=0):", tuple(torch.stack(parts, dim=0).shape))
 # %% [markdown]
 """
 `cat` makes an existing dimension longer: 8 × 7 = 56 "words", and which head said what is hard to tell. `stack` makes
-a **new** dimension, and `dim` says where it stands in the result.
+a **new** dimension, and `dim` says where it goes in the result.
 
-Where should the heads stand? In this course, right behind the batch:
+Where should the heads go? In this course, right behind the batch:
 
 | | shape |
 |---|---|
 | outputs | `(batch, num_heads, seq, d_head)` |
 | weights | `(batch, num_heads, seq, seq)` |
 
-`batch` stays in front, so that everything about one sentence lies together. The last two dimensions stay as they are,
+`batch` stays in front, so that everything about one sentence is together. The last two dimensions stay as they are,
 so that each head's own matrix can be taken out with `weights[sentence, head]`.
 
 **Your turn.** `heads` is what `make_heads` returns. The mask may be None, and every head gets it as it is.
@@ -371,9 +371,9 @@ print(tell_tale.reshape(1, 3, 4)[0])
 Each row of the last matrix should be one word. What should the row of word 0 hold, and what does it hold?
 
 It should hold 0, 1 from head 0 and 100, 101 from head 1. It holds 0, 1, **10, 11**: the second half belongs to word 1.
-`reshape` takes the numbers in the order in which they stand and cuts them anew. Here all words of head 0 stand before
-the first word of head 1, so it cuts in the wrong places. Nothing stops and nothing warns: the shape is right. (The
-next chapter draws where each number goes.)
+`reshape` goes through the numbers in their old order, row by row, and cuts them into new rows. Here all words of head 0
+come before the first word of head 1, so it cuts in the wrong places. There is no error and no warning: the shape is
+right. (The next chapter draws where each number goes.)
 
 You know a function that makes an *existing* dimension longer, whatever the order in memory.
 
@@ -422,7 +422,7 @@ check.outputs(concat_heads)
 
 # %% [markdown]
 """
-Now the numbers that tell where they come from should stand in the right rows:
+Now each number should be in the row of the word that it names:
 """
 
 # %%
@@ -459,7 +459,7 @@ Only features 128 to 191 change. **The heads do not talk to each other.** Say th
 head 1 *where*. Then the two facts lie side by side in the same vector, but no single number knows of both. And each
 head can write only into its own 64 places.
 
-One more layer mends both: an `nn.Linear(d_model, d_model)` after the concatenation, called `w_o`, the **output
+One more layer fixes both: an `nn.Linear(d_model, d_model)` after the concatenation, called `w_o`, the **output
 projection**. Each of its 512 outputs is a weighted sum of all 512 inputs, so each can draw on all heads. This is the
 whole layer, **multi-head attention**:
 
@@ -468,7 +468,7 @@ $$\operatorname{head}_h = \operatorname{attention}(x W^Q_h,\; x W^K_h,\; x W^V_h
 
 (Biases are not shown.)
 
-**Your turn.** Write the module. Its heads stand in `self.heads`, the output projection in `self.w_o`, with a bias as
+**Your turn.** Write the module. Its heads are in `self.heads`, the output projection in `self.w_o`, with a bias as
 `nn.Linear` makes it. Return the output and all heads' weights.
 
 <details>
@@ -769,7 +769,7 @@ Parameters: the same. FLOPs: the same. So why not take 64 heads? Three things *d
 closes the chapter.
 
 **Narrow heads see less.** A score is a dot product of `d_head` numbers. What is left of it if `d_head` is 1? Take a
-sentence of 64 words and ask for each word where it looks most. How many *different* words are somebody's favourite?
+sentence of 64 words and ask for each word where it looks most. How many *different* words are some word's favourite?
 """
 
 # %%
@@ -805,9 +805,9 @@ features. Before you move `num_heads`, say what will happen to each part of the 
 <summary>Answers</summary>
 
 1. The heads get narrower: queries, keys, values and outputs. The squares of scores and weights stay as large as
-   they were, there are only more of them. What stands at both ends does not change at all.
+   they were, there are only more of them. What is at both ends does not change at all.
 2. The parameters take 1,050,624 · 4 bytes, 4.2 MB. The scores take 3.28 MB at `seq` 320 and 13.1 MB at 640.
-4. Every head is as tall as `x`, and side by side they are eight times as tall. `w_o` wants 512 numbers and gets
+4. Every head is as tall as `x`, and side by side they are eight times as tall. `w_o` expects 512 numbers and gets
    4096, so the layer stops there.
 
 </details>
@@ -902,7 +902,7 @@ quiz(
         ),
         (
             "What the head before it has left over",
-            "Heads do not stand one behind the other. All get the same x, and none knows of the others.",
+            "The heads do not come one after the other. All get the same x, and none knows of the others.",
         ),
     ),
     multiple_choice(
@@ -939,7 +939,7 @@ quiz(
     multiple_choice(
         "Someone writes self.heads = [SingleHeadAttention(512, 64) for _ in range(8)]. What happens in training?",
         (
-            "The heads stay as they are, since no optimizer gets to know of them",
+            "The heads stay as they are, since no optimizer is told about them",
             "Yes. forward works and w_o learns, so the loss may even fall, but the heads stay as random as they were.",
         ),
         (
@@ -974,7 +974,7 @@ import time
 
 
 def milliseconds(function, *inputs) -> float:
-    """The shortest of 20 runs: the one that least else came in between."""
+    """The shortest of 20 runs: the one that was disturbed least."""
     taken = []
     for _ in range(20):
         start = time.perf_counter()
@@ -990,8 +990,8 @@ with try_it(), torch.no_grad():
 
 # %% [markdown]
 """
-It is not even close. Your layer goes through its heads one after the other, in a loop of Python, and asks the machine
-for many small products in place of a few large ones. Each request costs time of its own, however little there is to
+It is not even close. Your layer goes through its heads one after the other, in a Python loop, and asks the machine
+for many small products instead of a few large ones. Each request costs time of its own, however little there is to
 compute. (Chapter 5 measures this on a GPU.)
 
 But look at the strips in section 6 once more. Eight small matrices hold exactly the numbers of one large one. So why

@@ -10,7 +10,7 @@ values alone are 24 small matrix products.
 
 **Can all heads run at once, without a loop, and give the very same numbers?**
 
-They can. At the end of this chapter you have the layer as it stands in transformers, and you show that it equals two
+They can. At the end of this chapter you have the layer that transformers use, and you show that it equals two
 others: your own heads from chapter 3, and torch's `nn.MultiheadAttention`.
 
 | | you write | it answers |
@@ -49,7 +49,7 @@ earlier.whose("attention_scores", "attention_weights", "attention", "causal_mask
 
 ![Three heads' weights below each other make one, and its product with x has all queries.](pictures/fused.svg)
 
-Look at the queries only. Every head multiplies the same `x`, each with a small matrix of its own. `nn.Linear` keeps
+Look at the queries only. Every head multiplies the same `x`, each with a small matrix of its own. `nn.Linear` stores
 that matrix as `(d_head, d_model)`: one row for each entry of the query.
 
 What comes out if you put the rows of all heads below each other and multiply once?
@@ -83,8 +83,8 @@ What is missing is the step after it: each head must get *its* slice.
 
 ## 1 · Split the heads   <sub>13 min · difficulty 3/5</sub>
 
-Your `attention` works on the last two dimensions, `(seq, d_head)`. Whatever stands in front, it treats as a batch.
-So if the heads are a dimension *in front*, all of them run at once and there is no loop:
+Your `attention` works on the last two dimensions, `(seq, d_head)`. It treats all dimensions in front of these as a
+batch. So if the heads are a dimension *in front*, all of them run at once and there is no loop:
 
 `(batch, seq, d_model) -> (batch, num_heads, seq, d_head)`
 
@@ -114,7 +114,7 @@ number_grids(
     },
     head_of,
     words,
-    alt="Numbers of x, blue for head 0, orange for head 1. After a view alone both colours stand in each head, and "
+    alt="Numbers of x, blue for head 0, orange for head 1. After a view alone each head has both colours, and "
     "head 0 holds 'the' and 'cat' only. After view and transpose each head has one colour and all four words.",
 )
 
@@ -127,7 +127,7 @@ none of them.** It reads the same line in the same order and only cuts it in oth
   features. Then the half is cut into four rows. The row that head 0 takes for *cat* is 03 04 05, the second half of
   *the*.
 - **`view`, then `transpose`** (right) first cuts each *word* in two, where it lies: `(batch, seq, num_heads, d_head)`.
-  Now every number stands in the right group, but the words come before the heads. `transpose(1, 2)` swaps these two
+  Now every number is in the right group, but the words come before the heads. `transpose(1, 2)` swaps these two
   dimensions. Each head has one colour and all four words.
 
 So: **cut with `view`, move with `transpose`.** No view can do both, because it cannot change the order.
@@ -224,7 +224,7 @@ with try_it():
 
 Each head has computed its answer, `(batch, num_heads, seq, d_head)`. The rest of the network wants one vector a word
 again, with the answer of head 0 first: `(batch, seq, d_model)`. In chapter 3 you took the tensor apart for that, head
-by head, and joined the parts. Now go the way back of `split_heads`. There are two traps on it.
+by head, and joined the parts. Now undo `split_heads`. There are two traps on the way.
 
 **The first trap: to forget the transpose.** Here are the split numbers again and two ways to join them.
 """
@@ -338,7 +338,8 @@ So the checks look at the numbers themselves.
 ![Sentences of 7, 4 and 2 words, filled up to 7 places: the mask is True for words.](pictures/padding.svg)
 
 A batch is a rectangle, and sentences are not all of one length. So short ones are filled up with **padding**, a
-meaningless token. Nobody may look at it. Who may be looked at, then? In a sentence of length 4, places 0 to 3.
+meaningless token. No word may look at it. Which places may be looked at, then? In a sentence of length 4, places 0 to
+3.
 
 The scores have the shape `(batch, num_heads, seq_q, seq_k)`. On which of these four does the padding depend? On the
 sentence, since each has a length of its own. And on the key, since it is padding that must not be looked *at*. It
@@ -368,7 +369,7 @@ sentences as words it would not, and then word 0 of *every* sentence would be ma
 Two masks are combined by **`&`**: a word may be looked at where both say so. `padding & causal` is
 `(batch, 1, 1, seq) & (seq, seq) -> (batch, 1, seq, seq)`.
 
-**Your turn.** Make the padding mask from the lengths of the sentences. It must lie on the device of `lengths`, so
+**Your turn.** Make the padding mask from the lengths of the sentences. It must be on the device of `lengths`, so
 that it can be combined with the scores there. `torch.arange(seq, device=…)` gives the places 0, 1, 2 and so on.
 
 <details>
@@ -391,7 +392,7 @@ once: shapes are lined up from the right, so what shape must the lengths have?
 
 # %% exercise="padding_mask"
 def padding_mask(lengths: Tensor, seq: int) -> Tensor:
-    """Say for each sentence of a batch which places hold words. The words stand first, the padding after them.
+    """Say for each sentence of a batch which places hold words. The words come first, the padding after them.
 
     Args:
         lengths: integers (batch,), each 0 … seq
@@ -425,8 +426,8 @@ with try_it():
 
 # %% [markdown]
 """
-The last three rows are padding that looks. It may: it sees the four words, and its output is thrown away. A network's
-loss simply leaves these places out.
+The last three rows are padding that looks at words. That is allowed: it sees the four words, and its output is thrown
+away. A network's loss simply leaves these places out.
 
 ## 4 · The whole layer   <sub>20 min · difficulty 4/5</sub>
 
@@ -582,8 +583,9 @@ One output for each word that asks, and for each head a row of 4 weights for eac
 
 ## See what a mask lets through   <sub>4 min</sub>
 
-Your layer at work on one sentence, with your masks. On the left stand the scores of one head, as far as they survive;
-on the right its weights. Nothing has been trained, so the numbers are random: look only at *where* there are any.
+Your layer at work on one sentence, with your masks. On the left are the scores of one head, as far as the mask lets
+them through; on the right are its weights. Nothing has been trained, so the numbers are random: look only at *where*
+there are any.
 
 - Tick "causal". What can *cat* still see, and what do its weights sum to?
 - Untick it and move "words" to 6, so that two places become padding. What goes: rows, columns or a triangle?
@@ -614,7 +616,7 @@ mask_painter(MultiHeadAttention, padding_mask, causal_mask)
 Your layer once more, with as many heads as you like. A line runs from each word that looks to the words it looks at;
 the thicker, the more weight. The numbers are random again.
 
-- Move "num_heads". d_model stays 48. What becomes of each head's width?
+- Move "num_heads". d_model stays 48. What happens to each head's width?
 - Look from *sat*. Do two heads look at the same words?
 - Choose "maps", all heads. What is a row, and what does it sum to?
 
@@ -662,7 +664,7 @@ print("3. the old layer's weight:", old.weight.tolist())
 """
 1. A parameter is not just a tensor, so a tensor cannot take its place.
 2. Changing it in place is refused, since torch keeps track of what happens to parameters.
-3. Handing the parameter over makes *one* parameter with two owners. When one layer learns, the other changes.
+3. Assigning the parameter itself makes *one* parameter with two owners. When one layer learns, the other changes.
 
 What does work: `with torch.no_grad():` and in it `layer.weight.copy_(numbers)`. It copies numbers and leaves no trace.
 
@@ -759,8 +761,8 @@ The same function, up to rounding: 25 calls, or 4. How much faster that is, you 
 
 ## 6 · The same as torch's layer?   <sub>12 min · difficulty 3/5</sub>
 
-torch brings a layer of its own, `nn.MultiheadAttention`. You will meet it in other people's code, so it is worth
-knowing how it names things. It goes one step further than you and keeps queries, keys and values in a *single* matrix:
+torch has a layer of its own, `nn.MultiheadAttention`. You will meet it in other people's code, so it is worth
+knowing how it names things. It goes one step further than you and stores queries, keys and values in a *single* matrix:
 
 | | in `nn.MultiheadAttention` | in yours |
 |---|---|---|
@@ -777,8 +779,8 @@ have a bias. Which one changes nothing?
 <details>
 <summary>Hint 1</summary>
 
-`tensor.chunk(3)` cuts a tensor into three equal parts along its first dimension. Both layers keep their weights as
-(out, in), so nothing needs to be turned round.
+`tensor.chunk(3)` cuts a tensor into three equal parts along its first dimension. Both layers store their weights as
+(out, in), so nothing needs to be transposed.
 
 </details>
 
@@ -851,7 +853,7 @@ with try_it():
 
 # %% [markdown]
 """
-**Now with a mask, and here lies a trap.** Hand torch's layer our causal mask, once as it is and once inverted:
+**Now with a mask, and here is a trap.** Give torch's layer our causal mask, once as it is and once inverted:
 """
 
 # %%
@@ -1050,8 +1052,8 @@ quiz(
 ## What you can now do
 
 - compute the queries, keys and values of all heads in three products, and say why nothing changes by it
-- explain why heads are split with `view` and then `transpose`, and what goes wrong without
-- say when `view` fails, and what to take instead
+- explain why heads are split with `view` and then `transpose`, and what goes wrong otherwise
+- say when `view` fails, and what to use instead
 - mask padding and future at once, for a batch, without copying masks
 - write the attention layer of a transformer, for self- and cross-attention, with dropout
 - test whether two layers are the same function, gradients included, and move weights from one to the other

@@ -8,7 +8,7 @@ Your layer of chapter 4 is right. Is it fast?
 
 Look at what lies in between. A text of 4096 words with d_model 512 goes in as 2 million numbers and comes out as
 2 million numbers. On the way your layer writes down, for each of 8 heads, how well each word fits each other word:
-134 million scores, and then as many weights. Whoever uses the layer wants the output alone. **Must all this be
+134 million scores, and then as many weights. Yet only the output is used. **Must all this be
 written down?**
 
 In this chapter you make the layer run on a GPU, measure it honestly, and then find out what becomes faster, what does
@@ -43,7 +43,7 @@ from manyheads.earlier import MultiHeadAttention, ParallelHeads, attention, caus
 
 # %% [markdown]
 """
-This chapter builds on what you wrote before. Where yours has passed its checks on this machine, you go on with it.
+This chapter builds on what you wrote before. Where your code has passed its checks on this machine, it is used here.
 """
 
 # %%
@@ -74,8 +74,8 @@ There are three kinds that matter here:
 | `torch.device("mps")` | the GPU of an Apple computer |
 | `torch.device("cpu")` | the processor; it is always there |
 
-Mind the last line of the output. Many a torch is *built* for CUDA on a computer that has no NVIDIA card. What you want
-to know is whether a GPU is *available* now.
+Look at the last line of the output. A torch that is *built* for CUDA often runs on a computer without an NVIDIA card.
+What you want to know is whether a GPU is *available* now.
 
 **Your turn.** Return the best device of the machine that the code runs on: CUDA if it is available, else Apple's GPU,
 else the CPU. The check pretends to be all kinds of machines.
@@ -83,7 +83,7 @@ else the CPU. The check pretends to be all kinds of machines.
 <details>
 <summary>Hint 1</summary>
 
-The two questions you need stand in the cell above. Ask them in the right order, and return as soon as one says yes.
+The two questions you need are in the cell above. Ask them in the right order, and return as soon as one says yes.
 
 </details>
 
@@ -127,7 +127,7 @@ A layer and its input move with `.to(device)`. Then the output comes out there, 
 # %%
 with try_it():
     device = best_device()
-    layer = MultiHeadAttention(d_model=16, num_heads=4).to(device)  # a layer moves as it stands
+    layer = MultiHeadAttention(d_model=16, num_heads=4).to(device)  # a layer moves as a whole
     output, weights = layer(x.to(device))  # a tensor is copied: x itself stays where it is
     print("output lies on", output.device)
 
@@ -136,7 +136,7 @@ with try_it():
 ## 2 · Code that runs anywhere   <sub>8 min · difficulty 2/5</sub>
 
 `layer.to(device)` moves what the layer owns. It cannot move what your code makes on the way. A tensor that you make
-lies **on the CPU, in float32**, unless you say otherwise. On a CPU nobody notices. On a GPU it stops the program.
+is **on the CPU, in float32**, unless you say otherwise. On a CPU you do not notice. On a GPU it stops the program.
 
 How do you test such a thing without a GPU? torch has a pretend device named `meta`. Tensors there have a shape, a dtype
 and a device, and no numbers. It is picky in the same way:
@@ -248,7 +248,7 @@ print(f"clock stopped after the call:     {1000 * (time.perf_counter() - start):
 wait([job])  # wait until the work is done
 print(f"clock stopped after the waiting:  {1000 * (time.perf_counter() - start):6.2f} ms")
 
-jobs = [pretend_gpu.submit(time.sleep, 0.03) for _ in range(3)]  # three jobs for warm-up, nobody waits
+jobs = [pretend_gpu.submit(time.sleep, 0.03) for _ in range(3)]  # three jobs for warm-up, without waiting
 start = time.perf_counter()
 wait([pretend_gpu.submit(time.sleep, 0.03)])  # one job, and we do wait
 print(f"clock started while it was busy:  {1000 * (time.perf_counter() - start):6.2f} ms")
@@ -256,7 +256,7 @@ pretend_gpu.shutdown()
 
 # %% [markdown]
 """
-The first number is a lie, and so is the last: the timed job stood in the queue behind three others. So: **wait before
+The first number is a lie, and so is the last: the timed job was in the queue behind three others. So: **wait before
 you start the clock, and wait before you stop it.** The call that waits is `torch.cuda.synchronize()`, and on Apple's
 GPU `torch.mps.synchronize()`. On a machine without CUDA the first one fails, so call it only if the device's `type` is
 `"cuda"`.
@@ -265,7 +265,7 @@ GPU `torch.mps.synchronize()`. On a machine without CUDA the first one fails, so
 that waits for a busy core holds up all the others. So from here on one thread computes. (Where you have set
 `OMP_NUM_THREADS`, it is as many as you said.)
 
-**No call takes as long as the next.** Here are 40 calls of one layer, on this machine:
+**No two calls take equally long.** Here are 40 calls of one layer, on this machine:
 """
 
 # %%
@@ -377,8 +377,8 @@ with try_it():
 
 # %% [markdown]
 """
-Look at the last column: of a small product, most of the time goes into everything but multiplying. Keep that in mind
-when you think of a loop over heads.
+Look at the last column: of a small product, most of the time is spent on everything except multiplying. Keep that in
+mind when you think of a loop over heads.
 
 ## 4 · The matrix of all scores   <sub>7 min · difficulty 1/5</sub>
 
@@ -655,7 +655,7 @@ You need not write that one yourself. torch has it, in one function, for each ki
 It is called **SDPA** for short. What you should know about it:
 
 - Its fifth argument is `dropout_p`. A call with `(q, k, v, mask, is_causal)` makes `is_causal` the dropout, without a
-  complaint. So give whatever comes after `value` by its name.
+  complaint. So pass everything after `value` by name.
 - It divides by √d_head itself.
 - A boolean `attn_mask` means what it means in this course: True is "may attend". (torch's layer
   `nn.MultiheadAttention` has it the other way round.)
@@ -683,7 +683,7 @@ except RuntimeError as error:
 The documentation says that this is an error. Some of the programs behind the function refuse, others apply both; which
 one you get depends on the device and the dtype. So never rely on it: put both into one mask, as `both` above.
 
-**Your turn.** Write `attention` once more, by this function. Hand on what the caller gave you. The check compares it
+**Your turn.** Write `attention` once more, with this function. Pass on what the caller gave you. The check compares it
 with your `attention` of chapter 1, in several dtypes, and watches whether SDPA is really called.
 
 <details>
@@ -997,8 +997,8 @@ Now all of them side by side, with the same weights:
 | SDPA | your `FastMultiHeadAttention` |
 
 **Compare first, then measure.** A wrong answer can be as fast as you like. So the measuring module compares outputs,
-and gradients of the input, with those of torch's own layer with its score matrix written out. Whoever is too far off
-is not timed.
+and gradients of the input, with those of torch's own layer with its score matrix written out. A layer that is too far
+off is not timed.
 
 *forward* is the layer in use: no gradients. *forward + backward* is a step of training. All are causal. Sizes are small
 on a CPU and larger on a GPU, and a CPU skips the compiled training step, since compiling it takes
@@ -1108,7 +1108,7 @@ with try_it():
 Read your own figures:
 
 - At the longest `seq`, how many times less memory does SDPA need than the fused layer?
-- With more heads the multiplications stay the same. Which lines rise all the same, and what do they have to write more
+- With more heads the multiplications stay the same. Which lines rise nevertheless, and what do they have to write more
   of?
 - Where do two lines cross, so that the "slow" way is faster? For how many words?
 - Is bfloat16 faster on your device, or only smaller?
@@ -1120,16 +1120,16 @@ Read your own figures:
 loop can get by with less than the fused layer: it has the scores of one head at a time, the fused layer those of all
 heads at once, and more than one copy of them, since each step on them writes a new one.
 
-*More heads.* There are more score matrices, `num_heads · seq²` numbers. Those who write them down take longer, the loop
-and the fused layer alike. SDPA has none to write.
+*More heads.* There are more score matrices, `num_heads · seq²` numbers. The layers that write them down take longer,
+the loop and the fused layer alike. SDPA has none to write.
 
 *Fused or loop?* The loop has `3 · num_heads` small products where the fused layer has three large ones, and small
 products use a device badly, as you saw in section 3. For short texts that counts. The longer the text, the more of the
 time goes into the scores, and both write those down. On one thread of the CPU on which this was written, the loop took
-twice as long as the fused layer for 64 words, and for 512 words no longer than it. SDPA was three times as fast as both
-by then. On a CPU it is not the fusing that makes a long text fast, but the scores that nobody writes.
+twice as long as the fused layer for 64 words, and for 512 words no longer. SDPA was three times as fast as both
+by then. On a CPU it is not the fusing that makes a long text fast, but the scores that are never written.
 
-*bfloat16.* Whether it pays is a question to your hardware, not to the dtype.
+*bfloat16.* Whether it pays depends on your hardware, not on the dtype.
 
 torch's own layer has two paths inside. In training it uses SDPA, as you do. In use, without gradients, it takes a path
 of its own; whether that one writes the scores down, the memory tells you.
@@ -1184,14 +1184,14 @@ quiz(
         ),
         (
             "It computes in bfloat16 inside",
-            "It computes in the dtype that you give it, sums often in a wider one.",
+            "It computes in the dtype that you give it, and often sums in a wider one.",
         ),
     ),
     multiple_choice(
         "You call SDPA with dropout_p=0.1 in a layer that is in evaluation mode. What happens?",
         (
-            "It drops weights all the same: a function does not know the layer's mode",
-            "Yes. Hand 0.0 over unless self.training is True.",
+            "It still drops weights: a function does not know the layer's mode",
+            "Yes. Pass 0.0 unless self.training is True.",
         ),
         ("Nothing is dropped", "That is true of nn.Dropout, a module. SDPA is a function."),
         ("It raises an error", "It would be kind, but it cannot know. The results just change from call to call."),
@@ -1206,7 +1206,7 @@ quiz(
             'torch.zeros(seq, device="cuda")',
             "It fails on machines without CUDA, and is float32 whatever x is.",
         ),
-        ("torch.zeros(seq)", "It lies on the CPU and is float32, wherever and whatever x is."),
+        ("torch.zeros(seq)", "It is on the CPU and float32, wherever and whatever x is."),
     ),
     multiple_choice(
         "bfloat16 and float16 both take 2 bytes. What is the difference?",
@@ -1232,7 +1232,7 @@ quiz(
 ## What this leaves open   <sub>1 min</sub>
 
 Your layer is right, and it is fast. But its weights were random numbers, or had learned a toy language. What would it
-do with weights that somebody trained on a billion pairs of sentences? Would they even fit?
+do with weights that were trained on a billion pairs of sentences? Would they even fit?
 
 They do. In the next chapter **your layer runs inside a real model**, and you look at what its 72 heads are for.
 """

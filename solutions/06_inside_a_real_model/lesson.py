@@ -91,7 +91,7 @@ word by itself. `manyheads/models/minilm.py` holds all this, in some 40 lines, *
 ## From text to tokens   <sub>3 min</sub>
 
 A model does not read words. It has a fixed vocabulary of 30,522 **tokens**, and a word that is not among them is cut
-into pieces. A piece that goes on with a word begins with `##`.
+into pieces. A piece that continues a word begins with `##`.
 """
 
 # %%
@@ -105,7 +105,7 @@ for text in ("The black cat sat on the mat.", "Unbelievably, the kitten purred."
 
 # %% [markdown]
 """
-Each text stands between two tokens that are no words, `[CLS]` and `[SEP]`. Keep an eye on `[CLS]`.
+Each text is placed between two tokens that are not words, `[CLS]` and `[SEP]`. Keep an eye on `[CLS]`.
 
 ## 1 · Fill your layer with trained weights   <sub>11 min · difficulty 2/5</sub>
 
@@ -115,7 +115,8 @@ nothing complains if you mix them up.
 
 Two things to know first.
 
-*A parameter records what is done to it.* torch wants to learn it, so it does not let you overwrite it just like that:
+*A parameter records what is done to it.* torch keeps track of it for training, so it does not let you simply overwrite
+it:
 """
 
 # %%
@@ -229,9 +230,9 @@ with try_it():
 """
 ## Does the model notice?   <sub>3 min</sub>
 
-It must not. For two sentences we have kept what the published implementation computes (transformers by Hugging Face,
-on the same weights): the vectors of all words, after the embeddings and after each layer. How far are yours from
-theirs?
+It must not. For two sentences the course has saved what the published implementation computes (transformers by Hugging
+Face, with the same weights): the vectors of all words, after the embeddings and after each layer. How far are yours
+from theirs?
 """
 
 # %%
@@ -363,7 +364,7 @@ model_head_viewer(look, sentences=sentences_to_view, view="maps", layer=4)
 
 # %% [markdown]
 """
-In layers 1 to 4, most maps are one bright column: `[CLS]`, the first token, which is no word at all. You have met an
+In layers 1 to 4, most maps are one bright column: `[CLS]`, the first token, which is not a word at all. You have met an
 **attention sink**. Looking at it with the eye is good, a number is better.
 
 **Your turn.** For each head, say how much weight goes to the token at `position`: the **mean over all queries**, the
@@ -372,7 +373,8 @@ token itself among them.
 <details>
 <summary>Hint 1</summary>
 
-Who looks **at** a token stands in its column, the last dimension. Pick the column, and average over the queries.
+The weights of those that look **at** a token are in its column, the last dimension. Pick the column, and average over
+the queries.
 
 </details>
 
@@ -463,7 +465,7 @@ tokens to save memory: without their sink, the models fell apart (Xiao and other
 ## 3 · A head with a job   <sub>8 min · difficulty 2/5</sub>
 
 Go back to the viewer, layer 0, and look at head 2. Its bright line runs just below the diagonal: each token looks at
-the one **before** it. Are there more such heads? Nobody wants to check 72 maps by eye.
+the one **before** it. Are there more such heads? You would not want to check 72 maps by eye.
 
 **Your turn.** Score each head by how much it looks at the previous token: the mean over the positions 1, 2, 3 … of
 the weight on the position before. Position 0 has none before it, so it does not count.
@@ -589,15 +591,15 @@ with try_it():
 
 # %% [markdown]
 """
-It is the previous-token head. In all eight sentences the subject stands right before the verb. Move it away, and the
-subject finder is gone. The best that is left gives the subject about a quarter of its weight: a hint, and no rule.
+It is the previous-token head. In all eight sentences the subject comes right before the verb. Move it away, and the
+subject finder is gone. The best that is left gives the subject about a quarter of its weight: a hint, not a rule.
 
 So be careful with stories such as "this head finds the subject". **Name a head only after you have tried to prove the
 name wrong**, with sentences in which your story and a simpler one disagree.
 
 ## 4 · Silence a head   <sub>12 min · difficulty 3/5</sub>
 
-Where a head looks does not tell you whether anybody needs it. So switch it off, and see what happens.
+Where a head looks does not tell you whether the model needs it. So switch it off, and see what happens.
 
 What does *off* mean? Nothing of this head may arrive in the output, and all others stay as they are. Look at how the
 output is made:
@@ -615,7 +617,7 @@ One more thing: when the call is over, **the layer must be what it was before**.
 
 **Your turn.** Return the layer's output without some of its heads. The layer is a `MultiHeadAttention` as in chapter
 4: it has `w_q`, `w_k`, `w_v` and `w_o`, and `layer(x, mask=mask)` returns (output, weights). You can read the number of
-heads off the weights, whatever name the class keeps it under: (batch, num_heads, seq, seq).
+heads off the weights, whatever the class calls it: (batch, num_heads, seq, seq).
 
 <details>
 <summary>Hint 1</summary>
@@ -743,7 +745,7 @@ check.outputs(head_importance)
 
 # %% [markdown]
 """
-Now for the real one. `embed_without` puts your `attention_without` in the place of the layers' own attention, and
+Now for the real one. `embed_without` replaces the layers' own attention with your `attention_without`, and
 embeds the ten sentences of the five pairs.
 """
 
@@ -784,8 +786,8 @@ with try_it():
 
 # %% [markdown]
 """
-Read the map, and mind the scale: **most heads hardly matter, one at a time.** The last layer matters most. That makes
-sense: what it says goes straight into the mean, and no later layer can make up for what is missing.
+Read the map, and look at the scale: **most heads hardly matter, one at a time.** The last layer matters most. That
+makes sense: what it says goes straight into the mean, and no later layer can make up for what is missing.
 
 And the sinks? If a head that stares at `[CLS]` has turned itself down, silencing it should change little. Take the
 `sink_score` of the same ten sentences. In each layer, compare the six heads with the most weight on `[CLS]` with the

@@ -8,9 +8,9 @@ from autograder.declare import families
 
 
 def test_the_mask_that_is_handed_on_last_can_be_forgotten_and_inverted() -> None:
-    forgotten = families.mask_forgotten("run(heads, x, mask)", "Every head wants to know it.")
+    forgotten = families.mask_forgotten("run(heads, x, mask)", "Every head needs it.")
     assert (forgotten.replace, forgotten.by) == ("run(heads, x, mask)", "run(heads, x)")
-    assert forgotten.hint == "Blocked words are looked at all the same. Every head wants to know it."
+    assert forgotten.hint == "Blocked words are still looked at. Every head needs it."
     assert families.mask_inverted("run(x, mask)").by == "run(x, None if mask is None else ~mask)"
 
 

@@ -101,10 +101,10 @@ EXERCISE = Exercise(
             "scaled a second time",
             replace="attention_scores(q, k)",
             by="attention_scores(q, k) / math.sqrt(q.shape[-1])",
-            hint="Your weights are too even. The scores come divided by √d_head already.",
+            hint="Your weights are too even. The scores are divided by √d_head already.",
         ),
         Misconception(
-            "wrote the scores out anew and forgot to scale",
+            "computed the scores again and forgot to scale",
             replace="attention_scores(q, k)",
             by="q @ k.transpose(-2, -1)",
             hint="Your weights are too sharp. You have a function that computes the scores and divides them by "
@@ -120,22 +120,22 @@ EXERCISE = Exercise(
             "averaged with the scores instead of the weights",
             replace="output = weights @ v",
             by="output = scores @ v",
-            hint="The weights are right but not used. Scores can be negative and do not sum to 1, so that is no "
-            "average.",
+            hint="The weights are right but not used. Scores can be negative and do not sum to 1, so that is not "
+            "an average.",
         ),
         Misconception(
             "applied softmax a second time",
             replace="attention_weights(scores, mask)",
             by="attention_weights(scores, mask).softmax(dim=-1)",
-            hint="Your weights are nearly all the same, and blocked words are back. Weights are finished when they "
-            "come.",
+            hint="Your weights are nearly all the same, and blocked words are back. attention_weights has "
+            "applied softmax already.",
         ),
         Misconception(
             "transposed the weights",
             replace="weights @ v",
             by="weights.transpose(-2, -1) @ v",
             hint="A row of weights belongs to a query and is as long as there are values. It meets the values as it "
-            "stands.",
+            "is.",
             check="shapes",
         ),
         Misconception(
@@ -164,7 +164,7 @@ EXERCISE = Exercise(
             shown_by=("*|mul|multiply",),
             replace="weights @ v",
             by="weights * v",
-            hint="A product entry by entry wants two tensors of the same size. An average is a matrix product: each "
+            hint="A product entry by entry needs two tensors of the same size. An average is a matrix product: each "
             "row of weights meets all values.",
             check="shapes",
         ),
@@ -180,8 +180,8 @@ EXERCISE = Exercise(
             "applied softmax to the scores before they became weights",
             replace="attention_weights(scores, mask)",
             by="attention_weights(scores.softmax(dim=-1), mask)",
-            hint="Your weights are nearly all the same: softmax has run twice. attention_weights wants the scores as "
-            "they are.",
+            hint="Your weights are nearly all the same: softmax has run twice. attention_weights expects the scores "
+            "as they are.",
         ),
     ),
     alternatives=(

@@ -41,7 +41,7 @@ EXERCISE = Exercise(
             replace=" / math.sqrt(d_head)",
             by="",
             hint="Your scores are √d_head times too large. The wider the head, the more softmax gives all to one word. "
-            "(You do divide? Then keep the result: it is a new tensor.)",
+            "(You did divide? Then use the result: it is a new tensor.)",
         ),
         Misconception(
             "divided by d_head instead of its square root",
@@ -86,11 +86,11 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "left the keys as they stand",
+            "did not transpose the keys",
             replace="k.transpose(-2, -1)",
             by="k",
-            hint="A matrix product wants the last dimension of the left side to meet the last but one of the right "
-            "side. Here d_head meets the number of keys, and must meet d_head: turn the keys round.",
+            hint="In a matrix product the last dimension of the left side meets the last but one of the right side. "
+            "Here d_head meets the number of keys, and must meet d_head: transpose the keys.",
             check="shapes",
         ),
         Misconception(
@@ -117,7 +117,7 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "applied softmax already here",
+            "applied softmax here already",
             replace="return q @ k.transpose(-2, -1) / math.sqrt(d_head)",
             by="return (q @ k.transpose(-2, -1) / math.sqrt(d_head)).softmax(dim=-1)",
             hint="These are weights already. A mask must come between the scores and softmax, so softmax has an "
@@ -140,14 +140,14 @@ EXERCISE = Exercise(
             "scaled the queries in place",
             replace="return q @ k.transpose(-2, -1) / math.sqrt(d_head)",
             by="return q.div_(math.sqrt(d_head)) @ k.transpose(-2, -1)",
-            hint="The scores are right, but whoever called you now holds smaller queries than before. x /= … and "
+            hint="The scores are right, but the caller's queries are now smaller than before. x /= … and "
             "methods that end in an underscore change the tensor itself; x / … makes a new one.",
         ),
         Misconception(
             "reversed all dimensions of the keys with .T",
             replace="k.transpose(-2, -1)",
             by="k.T",
-            hint="That turns the batch round too. Swap the last two dimensions only.",
+            hint="That reverses the batch too. Swap the last two dimensions only.",
             check="shapes",
         ),
         Misconception(
@@ -181,7 +181,7 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "took for granted that there is exactly one dimension in front",
+            "assumed that there is exactly one dimension in front",
             replace="d_head = q.shape[-1]",
             by="batch, seq_q, d_head = q.shape",
             hint="A single sentence has no dimension in front, and there may also be several. d_head is the last "
@@ -207,8 +207,8 @@ EXERCISE = Exercise(
             "took torch.sqrt of a plain number",
             replace="math.sqrt(d_head)",
             by="torch.sqrt(q.shape[-1])",
-            hint="A size is a plain number of Python, and torch.sqrt wants a tensor. Python has a module of its own "
-            "for plain numbers.",
+            hint="A size is a plain Python number, and torch.sqrt takes a tensor. Python has a module of its own for "
+            "plain numbers.",
             check="shapes",
         ),
         Misconception(

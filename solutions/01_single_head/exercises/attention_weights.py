@@ -55,8 +55,8 @@ MASKED_SOFTMAX = """if mask is not None:
         weights = weights.masked_fill(~mask, 0.0)
     return weights"""
 PICKED_OUT = (
-    "An index picks entries out and lays them in a row: nobody knows any more whose scores they were. All scores stay "
-    "where they are, and those that are blocked become −∞."
+    "An index picks entries out and puts them in one row: which query and key they belong to is lost. Leave all scores "
+    "where they are, and set the blocked ones to −∞."
 )
 
 
@@ -110,7 +110,7 @@ EXERCISE = Exercise(
             replace=MASKED_SOFTMAX,
             by="return scores.softmax(dim=-1)",
             hint="Blocked words still get weight. What softmax makes of a score depends on the score only, so the "
-            "mask must change the scores first. (You do fill them? Then keep the result: it is a new tensor.)",
+            "mask must change the scores first. (You did fill them? Then use the result: it is a new tensor.)",
         ),
         Misconception(
             "applied the mask after softmax",
@@ -191,7 +191,7 @@ EXERCISE = Exercise(
             "used a sigmoid",
             replace="scores.softmax(dim=-1)",
             by="scores.sigmoid()",
-            hint="Each weight lies between 0 and 1, but a row does not sum to 1: this is no average. The words of "
+            hint="Each weight lies between 0 and 1, but a row does not sum to 1: this is not an average. The words of "
             "a row must share out one weight of 1.",
         ),
         Misconception(
@@ -218,7 +218,7 @@ EXERCISE = Exercise(
             "changed the caller's scores in place",
             replace="scores.masked_fill(~mask, -math.inf)",
             by="scores.masked_fill_(~mask, -math.inf)",
-            hint="The weights are right, but whoever called you now holds scores full of −∞. x[…] = … and methods that "
+            hint="The weights are right, but the caller's scores are now full of −∞. x[…] = … and methods that "
             "end in an underscore change the tensor itself; masked_fill makes a new one.",
         ),
         Misconception(
@@ -302,7 +302,7 @@ EXERCISE = Exercise(
         weights[~mask] = 0.0
     return weights""",
             hint="An index has to be as large as what it picks from, and a mask may be smaller: one for the whole "
-            "batch, or one for all queries. Besides, what is written there is written into the caller's scores. "
+            "batch, or one for all queries. It also writes into the caller's scores. "
             "masked_fill repeats the mask where that is needed, and makes a new tensor.",
             check="shapes",
         ),
@@ -337,11 +337,11 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "asked for the opposite of the whole mask instead of each of its entries",
+            "negated the whole mask instead of each of its entries",
             replace="scores.masked_fill(~mask, -math.inf)",
             by="scores.masked_fill(not mask, -math.inf)",
-            hint="not makes one True or False of a thing, and a mask of many entries is neither. Every entry of the "
-            "mask has to be turned round by itself.",
+            hint="not turns an object into a single True or False, and a mask has many entries. Each entry has to be "
+            "inverted by itself.",
             check="shapes",
             shown_by=("not",),
         ),
@@ -373,14 +373,14 @@ EXERCISE = Exercise(
             "more. Count from the end: the keys are the last dimension.",
         ),
         Misconception(
-            "added −∞ and mended the NaN afterwards",
+            "added −∞ and replaced the NaN afterwards",
             replace=MASKED_SOFTMAX,
             by="""if mask is not None:
         scores = scores + torch.zeros(mask.shape, dtype=scores.dtype).masked_fill(~mask, -math.inf)
     return scores.softmax(dim=-1).nan_to_num(0.0)""",
-            hint="The weights are right, and their gradient is NaN where all is blocked: what was mended after softmax "
-            "comes back through softmax. Filling scores stops it there, as nothing flows back to an entry that was "
-            "filled. Adding does not.",
+            hint="The weights are right, and their gradient is NaN where all is blocked: what you replace after "
+            "softmax still flows back through softmax. Filling scores stops it, as nothing flows back to a filled "
+            "entry. Adding does not.",
         ),
         Misconception(
             "applied the mask after softmax and rescaled the rows, with a small number against dividing by 0",

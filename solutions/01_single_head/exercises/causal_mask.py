@@ -61,14 +61,14 @@ EXERCISE = Exercise(
             "allowed everything",
             replace=".tril()",
             by="",
-            hint="Nothing is blocked: each word sees the whole future. A triangle must be cut out. (You do cut it? "
-            "Then keep the result: it is a new tensor.)",
+            hint="Nothing is blocked: each word sees the whole future. A triangle must be cut out. (You did cut it? "
+            "Then use the result: it is a new tensor.)",
         ),
         Misconception(
             "allowed each word only itself",
             replace=".tril()",
             by=".tril().triu()",
-            hint="Only the diagonal is True: no word can look at any other. What stands before it is allowed too.",
+            hint="Only the diagonal is True: no word can look at any other. The words before it are allowed too.",
         ),
         Misconception(
             "left the mask as ones and zeros",
@@ -97,8 +97,8 @@ EXERCISE = Exercise(
             "ignored the device",
             replace=", device=device",
             by="",
-            hint="On a GPU the scores lie there, and your mask would lie on the CPU: torch refuses to combine them. "
-            "Hand device on to the function that makes the tensor.",
+            hint="On a GPU the scores are there, and your mask would be on the CPU: torch refuses to combine them. "
+            "Pass device to the function that makes the tensor.",
             check="shapes",
         ),
     ),

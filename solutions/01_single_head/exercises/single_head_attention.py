@@ -60,8 +60,7 @@ EXERCISE = Exercise(
             "swapped the sizes of the layers",
             replace=LAYERS,
             by=LAYERS.replace("d_model, d_head", "d_head, d_model"),
-            hint="nn.Linear wants to know first how long the vectors are that go in, then how long those are that "
-            "come out.",
+            hint="nn.Linear takes the length of the vectors that go in first, then the length of those that come out.",
             check="shapes",
         ),
         Misconception(
@@ -83,7 +82,7 @@ EXERCISE = Exercise(
             "made one layer for queries, keys and values together",
             replace=LAYERS,
             by="self.w_qkv = nn.Linear(d_model, 3 * d_head)",
-            hint="Real libraries do this, and it computes the same. But here three layers are asked for: "
+            hint="Real libraries do this, and it computes the same. But this exercise asks for three layers: "
             "w_q, w_k and w_v.",
             check="shapes",
         ),
@@ -101,13 +100,13 @@ EXERCISE = Exercise(
             hint="That layer comes when several heads are put together. A single head has three layers.",
             check="shapes",
         ),
-        families.mask_forgotten(ATTENDED, "Hand the mask on to the function that knows what to do."),
+        families.mask_forgotten(ATTENDED, "Pass the mask to the function that applies it."),
         families.mask_inverted(ATTENDED),
         Misconception(
             "always blocked the future",
             replace="self.w_v(x), mask)",
             by="self.w_v(x), causal_mask(x.shape[1], x.device) if mask is None else mask)",
-            hint="Whether a head is causal is up to the one who calls it. Without a mask nothing is blocked.",
+            hint="Whether a head is causal is up to the caller. Without a mask nothing is blocked.",
         ),
         families.layer_never_used("values", "used the keys as values", "self.w_v(x)", "self.w_k(x)"),
         families.layer_never_used("values", "used the queries as values", "self.w_v(x)", "self.w_q(x)"),
@@ -129,7 +128,7 @@ EXERCISE = Exercise(
             "multiplied by the layers' weights and left out their biases",
             replace=ATTENDED,
             by="attention(x @ self.w_q.weight.T, x @ self.w_k.weight.T, x @ self.w_v.weight.T, mask)",
-            hint="A layer of nn.Linear is a weight and a bias. Call the layer, and it applies both.",
+            hint="An nn.Linear layer is a weight and a bias. Call the layer, and it applies both.",
         ),
         Misconception(
             "scaled a second time",
@@ -146,7 +145,7 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "made the layers in __init__ and kept them nowhere",
+            "made the layers in __init__ and stored them nowhere",
             replace=LAYERS,
             by="w_q = nn.Linear(d_model, d_head)\n        w_k = nn.Linear(d_model, d_head)\n"
             "        w_v = nn.Linear(d_model, d_head)",
@@ -156,7 +155,7 @@ EXERCISE = Exercise(
         ),
         families.gradient_cut_off(f"return {ATTENDED}", f"with torch.no_grad():\n            return {ATTENDED}"),
         Misconception(
-            "made the layers in forward, anew at each call",
+            "made new layers in forward at each call",
             replace=LAYERS,
             by="""pass
 
@@ -185,11 +184,11 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "gave project the layers' weights the way nn.Linear keeps them",
+            "gave project the layers' weights the way nn.Linear stores them",
             replace=ATTENDED,
             by="attention(*project(x, self.w_q.weight, self.w_k.weight, self.w_v.weight), mask)",
-            hint="nn.Linear keeps its weight as (out, in), and project wants (d_model, d_head). Besides, the biases "
-            "would be missing: call the layers.",
+            hint="nn.Linear stores its weight as (out, in), and project expects (d_model, d_head). The biases would "
+            "be missing too: call the layers.",
             check="shapes",
         ),
     ),

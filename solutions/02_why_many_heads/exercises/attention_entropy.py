@@ -46,21 +46,21 @@ EXERCISE = Exercise(
             replace=".masked_fill(weights == 0, 0.0)",
             by="",
             hint="The logarithm of 0 is −∞, and 0 times −∞ is NaN. A word that is not looked at adds nothing to the "
-            "sum. (You do fill them? Then keep the result: it is a new tensor.)",
+            "sum. (You did fill them? Then use the result: it is a new tensor.)",
         ),
         Misconception(
             "blanked the NaN only after the sum",
             replace=SUM,
             by="return -(weights * weights.log()).sum(dim=-1).nan_to_num(0.0)",
-            hint="One NaN has spoiled its whole row by then, so each row with a 0 in it comes out as 0. Mend the "
-            "single terms, before they are added up.",
+            hint="One NaN has spoiled its whole row by then, so each row with a 0 in it comes out as 0. Repair the "
+            "single terms before you add them up.",
         ),
         Misconception(
             "forgot the minus sign",
             replace="return -(weights",
             by="return (weights",
-            hint="Your entropies are negative. The logarithm of a number between 0 and 1 is negative, and the minus in "
-            "front of the sum turns that round.",
+            hint="Your entropies are negative. The logarithm of a number between 0 and 1 is negative, and the minus "
+            "in front of the sum changes that.",
         ),
         Misconception(
             "took the logarithm to the base 2",
@@ -106,8 +106,8 @@ EXERCISE = Exercise(
             "averaged over the words that look",
             replace=".sum(dim=-1)",
             by=".sum(dim=-1).mean(dim=-1)",
-            hint="One number for each word that looks is wanted, since some look sharply and others do not. The "
-            "shape to return is (batch, heads, seq_q).",
+            hint="Return one number for each word that looks, since some look sharply and others do not. The shape "
+            "to return is (batch, heads, seq_q).",
             check="shapes",
         ),
         Misconception(
@@ -122,14 +122,14 @@ EXERCISE = Exercise(
             "kept the dimension that was added up",
             replace=".sum(dim=-1)",
             by=".sum(dim=-1, keepdim=True)",
-            hint="A last dimension of 1 is left over. There is one number for each query: (batch, heads, seq_q).",
+            hint="A last dimension of 1 is left over. Return one number for each query: (batch, heads, seq_q).",
             check="shapes",
         ),
         Misconception(
             "counted words instead of nats",
             replace=SUM,
             by="return (-(weights * logarithms).sum(dim=-1)).exp()",
-            hint="exp(entropy) is the number of words a head looks at. What is asked for is the entropy itself.",
+            hint="exp(entropy) is the number of words a head looks at. Return the entropy itself.",
         ),
         Misconception(
             "divided by the largest entropy that is possible",
@@ -142,8 +142,8 @@ EXERCISE = Exercise(
             "applied softmax once more",
             replace="logarithms = weights",
             by="weights = weights.softmax(dim=-1)\n    logarithms = weights",
-            hint="These are weights already: their rows sum to 1. Softmax takes scores, and makes weights that are "
-            "nearly all alike of other weights.",
+            hint="These are weights already: their rows sum to 1. Softmax takes scores, and makes other weights "
+            "nearly all alike.",
         ),
         Misconception(
             "took log_softmax for the logarithm",
@@ -156,14 +156,14 @@ EXERCISE = Exercise(
             replace=SUM,
             by="return 1 - weights.amax(dim=-1)",
             hint="That says how unsure a head is about its first word, and nothing about the others. The entropy "
-            "takes all weights in.",
+            "depends on all weights.",
         ),
         Misconception(
             "changed the caller's weights in place",
             replace="weights.log().masked_fill(weights == 0, 0.0)",
             by="weights.masked_fill_(weights == 0, 1.0).log()\n    weights = weights.masked_fill(weights == 1, 0.0)",
-            hint="x[…] = … and methods that end in an underscore change the tensor itself: whoever called you now "
-            "holds weights of 1 where there were 0. Make a new tensor.",
+            hint="x[…] = … and methods that end in an underscore change the tensor itself: the caller's weights are "
+            "now 1 where they were 0. Make a new tensor.",
         ),
         Misconception(
             "added everything up to a single number",
@@ -177,7 +177,7 @@ EXERCISE = Exercise(
             "took torch's Categorical, which refuses a row of zeros",
             replace=SUM,
             by="return torch.distributions.Categorical(probs=weights).entropy()",
-            hint="Categorical wants rows that sum to 1. A word that may look at nothing has a row of zeros, and its "
+            hint="Categorical takes rows that sum to 1. A word that may look at nothing has a row of zeros, and its "
             "entropy is 0.",
             check="shapes",
         ),

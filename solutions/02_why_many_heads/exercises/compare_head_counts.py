@@ -46,22 +46,22 @@ EXERCISE = Exercise(
             "returned the accuracies without saying whose they are",
             replace="{num_heads: train(num_heads) for num_heads in head_counts}",
             by="[train(num_heads) for num_heads in head_counts]",
-            hint="The numbers are right, but nobody can tell which model reached which. A dict keeps each number "
-            "under its number of heads.",
+            hint="The numbers are right, but there is no telling which model reached which. A dict keeps each "
+            "number under its number of heads.",
             check="shapes",
         ),
         Misconception(
             "numbered the models 0, 1, 2 and so on",
             replace="{num_heads: train(num_heads) for num_heads in head_counts}",
             by="{place: train(num_heads) for place, num_heads in enumerate(head_counts)}",
-            hint="The keys say where a model stands in the list. They should say how many heads it has.",
+            hint="The keys give a model's position in the list. They should say how many heads it has.",
             check="shapes",
         ),
         Misconception(
             "swapped keys and values",
             replace="num_heads: train(num_heads)",
             by="train(num_heads): num_heads",
-            hint="One looks a dict up by its keys, and what one knows here is the number of heads.",
+            hint="A dict is looked up by its keys, and what is known here is the number of heads.",
             check="shapes",
         ),
         Misconception(
@@ -90,8 +90,8 @@ EXERCISE = Exercise(
             "stopped after the first model",
             replace="return {num_heads: train(num_heads) for num_heads in head_counts}",
             by="for num_heads in head_counts:\n        return {num_heads: train(num_heads)}",
-            hint="Only one model was trained. (Does your return stand inside the loop? It ends the function at once, "
-            "in the first round. Collect first, return at the end.)",
+            hint="Only one model was trained. (Is your return inside the loop? It ends the function at once, in the "
+            "first round. Collect first, return at the end.)",
             check="shapes",
         ),
         Misconception(
@@ -121,27 +121,27 @@ EXERCISE = Exercise(
             "put the numbers in order first",
             replace="for num_heads in head_counts",
             by="for num_heads in sorted(head_counts)",
-            hint="The models are all there, but not trained in the order that was asked for. Whoever watches them "
-            "train expects that order. (list.sort() would even change the caller's list.)",
+            hint="The models are all there, but not trained in the order that was asked for. The caller relies on "
+            "that order. (list.sort() would even change the caller's list.)",
         ),
         Misconception(
             "returned percentages",
             replace=": train(num_heads)",
             by=": 100 * train(num_heads)",
-            hint="Hand on what train returned as it is. How it is shown is for those to decide who show it.",
+            hint="Return what train returned, unchanged. How to show it is up to the caller.",
         ),
         Misconception(
             "returned only the best",
             replace="return {num_heads: train(num_heads) for num_heads in head_counts}",
             by="return max(train(num_heads) for num_heads in head_counts)",
-            hint="To compare, one needs them all, each with its number of heads.",
+            hint="To compare, you need them all, each with its number of heads.",
             check="shapes",
         ),
         Misconception(
             "numbered the models 1, 2, 3 and so on",
             replace="{num_heads: train(num_heads) for num_heads in head_counts}",
             by="{place: train(num_heads) for place, num_heads in enumerate(head_counts, 1)}",
-            hint="The keys say where a model stands in the list. They should say how many heads it has.",
+            hint="The keys give a model's position in the list. They should say how many heads it has.",
             check="shapes",
         ),
         Misconception(

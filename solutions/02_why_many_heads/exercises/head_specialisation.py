@@ -61,19 +61,19 @@ EXERCISE = Exercise(
             replace="[sentence, query_index, target_index]",
             by="[:, query_index, target_index].mean(dim=1)",
             hint="A colon in front of index tensors means all sentences, for each pair of indices. Sentence 3 needs "
-            "row 3 of the indices and no other: let an index tensor stand in the first place too.",
+            "row 3 of the indices and no other: use an index tensor in the first place too.",
         ),
         Misconception(
             "used the indices of the first sentence for all",
             replace="query_index, target_index]",
             by="query_index[:1], target_index[:1]]",
-            hint="The words stand in other positions in each sentence. Every sentence has indices of its own.",
+            hint="The words are in other positions in each sentence. Every sentence has indices of its own.",
         ),
         Misconception(
             "returned relations by heads",
             replace=".T",
             by="",
-            hint="The numbers are there and the table lies on its side: a row for each head is wanted, a column for "
+            hint="The numbers are right and the table is transposed: return a row for each head and a column for "
             "each relation.",
             check="shapes",
         ),
@@ -81,7 +81,7 @@ EXERCISE = Exercise(
             "kept the sentences apart",
             replace=MEAN,
             by="return picked.transpose(1, 2)",
-            hint="There is a table for each sentence. What is wanted is their mean, over the batch.",
+            hint="There is a table for each sentence. Return their mean, over the batch.",
             check="shapes",
         ),
         Misconception(
@@ -108,8 +108,8 @@ EXERCISE = Exercise(
             "took the largest weight of all sentences",
             replace="mean(dim=0)",
             by="amax(dim=0)",
-            hint="One sentence in which the head looks at the target is enough for a large number then. The mean says "
-            "what it does as a rule.",
+            hint="One sentence in which the head looks at the target is enough for a large number then. The mean "
+            "says what it usually does.",
         ),
         Misconception(
             "took the largest weight of the row, whichever word has it",
@@ -122,13 +122,13 @@ EXERCISE = Exercise(
             replace=PICKED,
             by="(weights.movedim(1, -1)[sentence, query_index].argmax(dim=2) == target_index.unsqueeze(-1))"
             ".to(weights.dtype)",
-            hint="That is a fine thing to know, but what is asked for is the mean of the weight itself.",
+            hint="That is worth knowing, but return the mean of the weight itself.",
         ),
         Misconception(
             "averaged over all words that look, not only the one that asks",
             replace=PICKED,
             by="weights.movedim(1, -1).mean(dim=1)[sentence, target_index]",
-            hint="Only one row of each relation counts: that of the word which asks.",
+            hint="Only one row of each relation counts: that of the word that asks.",
         ),
         Misconception(
             "measured how much the asking word looks at itself",
@@ -162,8 +162,8 @@ EXERCISE = Exercise(
             "numbered the sentences in a row instead of a column",
             replace=".unsqueeze(1)",
             by="",
-            hint="The three indices must fit together, and query_index is (batch, relations). Numbers of sentences "
-            "that are (batch,) are lined up with the relations; they need a second dimension of 1.",
+            hint="The three indices must fit together, and query_index is (batch, relations). Sentence numbers of "
+            "shape (batch,) are lined up with the relations; they need a second dimension of 1.",
             check="shapes",
         ),
         Misconception(

@@ -89,7 +89,7 @@ EXERCISE = Exercise(
             "forgot the batch in w_o",
             replace=SUM,
             by="batch * num_heads * (projections + scores + average) + w_o",
-            hint="The heads' work is counted for all sentences and w_o's for one. Brackets may have gone astray.",
+            hint="The heads' work is counted for all sentences and w_o's for one. Check the brackets.",
         ),
         Misconception(
             "let all words of the batch attend to each other",
@@ -169,7 +169,7 @@ EXERCISE = Exercise(
             replace="return batch * (num_heads * (projections + scores + average) + w_o)",
             by="biases = num_heads * 3 * seq * d_head + seq * d_model\n"
             "    return batch * (num_heads * (projections + scores + average) + w_o + biases)",
-            hint="Adding a bias is no matrix product. Only those are counted here.",
+            hint="Adding a bias is not a matrix product. Only those are counted here.",
         ),
     ),
     alternatives=(

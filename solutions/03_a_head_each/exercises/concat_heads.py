@@ -38,9 +38,9 @@ EXERCISE = Exercise(
             replace=JOINED,
             by="batch, num_heads, seq, d_head = outputs.shape\n"
             "    return outputs.reshape(batch, seq, num_heads * d_head)",
-            hint="The shape is right, but the row of a word holds numbers of other words. Reshaping cuts the numbers "
-            "anew in their old order, in which all words of a head stand before the next head. (You do move them? "
-            "Then keep the result: it is a new tensor.)",
+            hint="The shape is right, but the row of a word holds numbers of other words. Reshaping cuts the "
+            "numbers in their old order, in which all words of a head come before the next head. (You did move them? "
+            "Then use the result: it is a new tensor.)",
         ),
         Misconception(
             "interleaved the heads",
@@ -52,18 +52,18 @@ EXERCISE = Exercise(
             "swapped words and features, then reshaped",
             replace=JOINED,
             by="return outputs.transpose(2, 3).reshape(outputs.shape[0], outputs.shape[2], -1)",
-            hint="The shape is right, but the numbers stand in the wrong places. To become one dimension, heads and "
-            "features must stand next to each other, heads first.",
+            hint="The shape is right, but the numbers are in the wrong places. To become one dimension, heads and "
+            "features must be next to each other, heads first.",
         ),
         Misconception(
             "swapped heads and features, then reshaped",
             replace=JOINED,
             by="return outputs.transpose(1, 3).reshape(outputs.shape[0], outputs.shape[2], -1)",
-            hint="The shape is right, but the numbers stand in the wrong places. To become one dimension, heads and "
-            "features must stand next to each other, heads first.",
+            hint="The shape is right, but the numbers are in the wrong places. To become one dimension, heads and "
+            "features must be next to each other, heads first.",
         ),
         Misconception(
-            "handed cat the whole tensor",
+            "gave cat the whole tensor",
             replace="torch.cat(parts, dim=-1)",
             by="torch.cat(outputs, dim=-1)",
             hint="cat joins several tensors, given as a list or a tuple. Take yours apart into its heads first.",
@@ -109,7 +109,8 @@ EXERCISE = Exercise(
             "took the sentences apart instead of the heads",
             replace="outputs.unbind(dim=1)",
             by="outputs.unbind(dim=0)",
-            hint="Dimension 0 is the batch, and sentences are no business of each other. The heads are dimension 1.",
+            hint="Dimension 0 is the batch, and sentences have nothing to do with each other. The heads are "
+            "dimension 1.",
             check="shapes",
         ),
         Misconception(
@@ -130,16 +131,16 @@ EXERCISE = Exercise(
             "added the heads up",
             replace="torch.cat(parts, dim=-1)",
             by="sum(parts)",
-            hint="In a sum nobody can tell which head said what, and the vector stays d_head long. Put the heads "
-            "behind each other.",
+            hint="In a sum there is no telling which head said what, and the vector stays d_head long. Put the "
+            "heads behind each other.",
             check="shapes",
         ),
         Misconception(
             "averaged the heads",
             replace="torch.cat(parts, dim=-1)",
             by="torch.stack(parts).mean(dim=0)",
-            hint="In an average nobody can tell which head said what, and the vector stays d_head long. Put the heads "
-            "behind each other.",
+            hint="In an average there is no telling which head said what, and the vector stays d_head long. Put the "
+            "heads behind each other.",
             check="shapes",
         ),
         Misconception(
@@ -147,7 +148,7 @@ EXERCISE = Exercise(
             replace=JOINED,
             by="batch, num_heads, seq, d_head = outputs.shape\n"
             "    return outputs.transpose(1, 2).view(batch, seq, num_heads * d_head)",
-            hint="view never moves a number, and after the transpose they stand in the wrong order for it. reshape "
+            hint="view never moves a number, and after the transpose they are in the wrong order for it. reshape "
             "moves them where it must.",
             check="shapes",
         ),

@@ -76,7 +76,7 @@ EXERCISE = Exercise(
             "divided with /, which makes a float",
             replace="return d_model // num_heads",
             by="return d_model / num_heads",
-            hint="512 / 8 is 64.0, and nn.Linear wants a whole number. Another sign divides whole numbers.",
+            hint="512 / 8 is 64.0, and nn.Linear takes a whole number. Another operator divides whole numbers.",
             check="shapes",
             shown_by=("/",),
         ),
@@ -90,7 +90,7 @@ EXERCISE = Exercise(
             "returned what is left over",
             replace="return d_model // num_heads",
             by="return d_model % num_heads",
-            hint="For numbers that divide evenly, the remainder is always 0. Asked for is how often it goes.",
+            hint="For numbers that divide evenly, the remainder is always 0. Return how often it goes.",
         ),
         Misconception(
             "took the number of heads for their width",
@@ -102,8 +102,8 @@ EXERCISE = Exercise(
             "refused only numbers that break all the rules at once",
             replace="d_model <= 0 or num_heads <= 0 or d_model % num_heads != 0",
             by="d_model <= 0 and num_heads <= 0 and d_model % num_heads != 0",
-            hint="With `and` between the questions, all of them must be answered with yes. One broken rule is enough "
-            "to refuse the numbers.",
+            hint="With `and` between the questions, the answer to all of them must be yes. One broken rule is "
+            "enough to refuse the numbers.",
             shown_by=("and", "raise"),
         ),
         Misconception(
@@ -125,14 +125,14 @@ EXERCISE = Exercise(
             "raised a plain Exception",
             replace="raise ValueError(f",
             by="raise Exception(f",
-            hint="Whoever wants to catch your error would have to catch all errors there are. A wrong value has a kind "
+            hint="To catch your error, a caller would have to catch all errors there are. A wrong value has a kind "
             "of its own: ValueError.",
         ),
         Misconception(
             "returned the message instead of raising it",
             replace="raise ValueError(f",
             by="return str(f",
-            hint="Whoever calls you takes what you return for a width. An error is raised.",
+            hint="The caller takes what you return for a width. An error must be raised.",
         ),
         Misconception(
             "returned None for numbers that do not fit",
@@ -145,8 +145,8 @@ EXERCISE = Exercise(
             "raised an error that names no number",
             replace='f"d_model {d_model} cannot be shared out evenly among {num_heads} heads"',
             by='"d_model must be divisible by num_heads"',
-            hint="The rule is known to whoever reads the message. What helps is the two numbers that broke it. (They "
-            "are in your message? Then an f is missing before its quotes.)",
+            hint="The reader of the message knows the rule. What helps is the two numbers that broke it. (They are "
+            "in your message? Then an f is missing before its quotes.)",
         ),
         Misconception(
             "named only d_model in the message",
@@ -184,8 +184,8 @@ EXERCISE = Exercise(
             "refused 0 heads, but not negative numbers of heads",
             replace="num_heads <= 0",
             by="num_heads == 0",
-            hint="−3 divides 12 evenly, so the remainder does not give it away. Zero is not the only number that is "
-            "not positive.",
+            hint="−3 divides 12 evenly, so the remainder does not show it. Zero is not the only number that is not "
+            "positive.",
         ),
         Misconception(
             "did not ask whether d_model is positive",
@@ -204,7 +204,7 @@ EXERCISE = Exercise(
             "returned the error instead of raising it",
             replace="raise ValueError(f",
             by="return ValueError(f",
-            hint="An error that is returned stops nobody: the caller takes it for a width. It has to be raised.",
+            hint="An error that is returned stops nothing: the caller takes it for a width. It has to be raised.",
         ),
     ),
     alternatives=(

@@ -56,7 +56,7 @@ EXERCISE = Exercise(
     ),
     misconceptions=(
         Misconception(
-            "put the heads into a list of Python",
+            "put the heads into a Python list",
             replace=ALL_HEADS,
             by=ALL_HEADS.replace("nn.ModuleList", "list"),
             hint="torch does not look into lists: an optimizer would train none of these heads, and no error would "
@@ -102,7 +102,7 @@ EXERCISE = Exercise(
             "swapped the two sizes of a head",
             replace="SingleHeadAttention(d_model, d_head)",
             by="SingleHeadAttention(d_head, d_model)",
-            hint="A head wants to know first how long the vectors are that go in, then how long those that come out.",
+            hint="A head takes the length of the vectors that go in first, then the length of those that come out.",
             check="shapes",
         ),
         Misconception(
@@ -130,29 +130,29 @@ EXERCISE = Exercise(
             "stopped after the first head",
             replace=ALL_HEADS,
             by="nn.ModuleList([SingleHeadAttention(d_model, d_head)])",
-            hint="There is one head where num_heads were asked for. Does your return stand inside the loop?",
+            hint="There is one head where there should be num_heads. Is your return inside the loop?",
             check="shapes",
         ),
         Misconception(
             "returned a single head",
             replace=f"return {ALL_HEADS}",
             by="return SingleHeadAttention(d_model, d_head)",
-            hint="One head is there. Asked for are num_heads of them, in an nn.ModuleList.",
+            hint="There is one head. Return num_heads of them, in an nn.ModuleList.",
             check="shapes",
         ),
         Misconception(
             "divided without asking whether it divides evenly",
             replace="head_width(d_model, num_heads)",
             by="d_model // num_heads",
-            hint="// drops what is left over, and a layer of 511 numbers is made in silence. You have a function that "
-            "refuses such numbers.",
+            hint="// drops what is left over, and a layer of 511 numbers is made without an error. You have a "
+            "function that refuses such numbers.",
             check="shapes",
         ),
         Misconception(
             "made plain layers instead of heads",
             replace="SingleHeadAttention(d_model, d_head)",
             by="nn.Linear(d_model, d_head)",
-            hint="A layer of nn.Linear projects and does not attend. A head is a SingleHeadAttention, which has three "
+            hint="An nn.Linear layer projects and does not attend. A head is a SingleHeadAttention, which has three "
             "such layers.",
             check="shapes",
         ),

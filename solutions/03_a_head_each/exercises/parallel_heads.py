@@ -50,7 +50,7 @@ EXERCISE = Exercise(
             "made w_o and did not use it",
             replace="return self.w_o(joined), weights",
             by="return joined, weights",
-            hint="The shape is right all the same, so nothing gives it away: the heads' answers lie side by side and "
+            hint="The shape is right nevertheless, so no error shows it: the heads' answers lie side by side and "
             "never meet.",
         ),
         Misconception(
@@ -104,7 +104,7 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "made the heads in forward, anew at each call",
+            "made new heads in forward at each call",
             replace="self.heads = make_heads(d_model, num_heads)",
             by="""self.w_o = nn.Linear(d_model, d_model)
 
@@ -118,24 +118,22 @@ EXERCISE = Exercise(
             shown_by=("forward: make_heads|SingleHeadAttention", "no __init__: make_heads|SingleHeadAttention"),
         ),
         Misconception(
-            "kept the heads where torch does not find them",
+            "stored the heads where torch does not find them",
             shown_by=("__init__: make_heads|SingleHeadAttention",),
             replace="self.heads = make_heads(d_model, num_heads)",
             by="self.heads = list(make_heads(d_model, num_heads))",
-            hint="An optimizer would train none of them. torch finds modules in what begins with self, and it does not "
-            "look into lists of Python.",
+            hint="An optimizer would train none of them. torch finds modules in what begins with self, and it does "
+            "not look into Python lists.",
             check="shapes",
         ),
         Misconception(
             "made a single head as wide as the layer",
             replace="make_heads(d_model, num_heads)",
             by="make_heads(d_model, 1)",
-            hint="There is one head where num_heads were asked for. Hand the number on.",
+            hint="There is one head where there should be num_heads. Pass the number on.",
             check="shapes",
         ),
-        families.mask_forgotten(
-            "run_heads(self.heads, x, mask)", "The function that runs the heads wants to know the mask."
-        ),
+        families.mask_forgotten("run_heads(self.heads, x, mask)", "The function that runs the heads needs the mask."),
         families.mask_inverted("run_heads(self.heads, x, mask)"),
         Misconception(
             "reshaped the outputs instead of joining them",
@@ -148,34 +146,34 @@ EXERCISE = Exercise(
             "gave the heads' outputs to w_o without joining them",
             replace="self.w_o(joined)",
             by="self.w_o(outputs)",
-            hint="Each of them is d_head long, and w_o wants d_model numbers: all heads of a word side by side.",
+            hint="Each of them is d_head long, and w_o expects d_model numbers: all heads of a word side by side.",
             check="shapes",
         ),
         Misconception(
             "mixed x before the heads instead of their answers behind them",
             replace="run_heads(self.heads, x, mask)",
             by="run_heads(self.heads, self.w_o(x), mask)",
-            hint="w_o is used twice now, or in the wrong place. It is the output projection: it stands at the end.",
+            hint="w_o is used twice now, or in the wrong place. It is the output projection: it comes last.",
         ),
         families.added_back("x", "self.w_o(joined), weights", "x + self.w_o(joined), weights", around="this layer"),
         Misconception(
             "multiplied by the weight of w_o and left out its bias",
             replace="self.w_o(joined)",
             by="joined @ self.w_o.weight.T",
-            hint="A layer of nn.Linear is a weight and a bias. Call the layer, and it applies both.",
+            hint="An nn.Linear layer is a weight and a bias. Call the layer, and it applies both.",
         ),
         Misconception(
             "multiplied by the weight of w_o the wrong way round",
             replace="self.w_o(joined)",
             by="joined @ self.w_o.weight + self.w_o.bias",
-            hint="nn.Linear keeps its weight as (out, in). The matrix is square, so no error says that it must be "
-            "turned. Call the layer, and it does so.",
+            hint="nn.Linear stores its weight as (out, in). The matrix is square, so no error says that it must be "
+            "transposed. Call the layer, and it does so.",
         ),
         Misconception(
             "averaged the weights over the heads",
             replace="self.w_o(joined), weights",
             by="self.w_o(joined), weights.mean(dim=1)",
-            hint="nn.MultiheadAttention of torch does this by default, but it hides what each head looks at. Return "
+            hint="torch's nn.MultiheadAttention does this by default, but it hides what each head looks at. Return "
             "the weights of each head.",
             check="shapes",
         ),
@@ -183,7 +181,7 @@ EXERCISE = Exercise(
             "returned only the output",
             replace="return self.w_o(joined), weights",
             by="return self.w_o(joined)",
-            hint="Two tensors are asked for: the output, and the weights of all heads.",
+            hint="Return two tensors: the output, and the weights of all heads.",
             check="shapes",
         ),
         Misconception(
@@ -198,7 +196,7 @@ EXERCISE = Exercise(
             "swapped the two sizes when making the heads",
             replace="make_heads(d_model, num_heads)",
             by="make_heads(num_heads, d_model)",
-            hint="make_heads wants the length of a word's vector first, then the number of heads.",
+            hint="make_heads takes the length of a word's vector first, then the number of heads.",
             check="shapes",
             shown_by=("make_heads",),
         ),

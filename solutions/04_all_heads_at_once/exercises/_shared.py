@@ -8,7 +8,7 @@ FORBIDS = (*FUNCTIONS, "MultiheadAttention")
 
 COPIED_WHILE_RECORDED = families.recorded_by_torch(
     "changed parameters in place while torch was keeping track",
-    "Copying numbers is no step that training should follow back. Say so with torch.no_grad().",
+    "Copying numbers is not a step that training should follow back. Say so with torch.no_grad().",
 )
 
 

@@ -84,8 +84,8 @@ EXERCISE = Exercise(
             "took every third row for the queries",
             replace=PARTS,
             by="layer.in_proj_weight.unflatten(0, (-1, 3)).unbind(1)",
-            hint="Some models keep their weights that way. In torch's layer the first d_model rows are the queries', "
-            "then come the keys', then the values'.",
+            hint="Some models store their weights that way. In torch's layer the first d_model rows are the "
+            "queries', then come the keys', then the values'.",
         ),
         Misconception(
             "cut the weights into columns",
@@ -99,13 +99,13 @@ EXERCISE = Exercise(
             "transposed the weights",
             replace="linear.weight.copy_(weight)",
             by="linear.weight.copy_(weight.T)",
-            hint="Both layers keep their weights as (out, in). Nothing needs to be turned round.",
+            hint="Both layers store their weights as (out, in). Nothing needs to be transposed.",
         ),
         Misconception(
             "transposed the output projection",
             replace="mine.w_o.weight.copy_(layer.out_proj.weight)",
             by="mine.w_o.weight.copy_(layer.out_proj.weight.T)",
-            hint="Both layers keep their weights as (out, in). Nothing needs to be turned round.",
+            hint="Both layers store their weights as (out, in). Nothing needs to be transposed.",
         ),
         Misconception(
             "forgot the output projection",
@@ -123,8 +123,8 @@ EXERCISE = Exercise(
             "forgot the biases of queries, keys and values",
             replace="linear.bias.copy_(bias)",
             by="pass",
-            hint="The biases of w_q, w_k and w_v are still those they were made with. torch's layer keeps all three "
-            "one after the other, like the weights.",
+            hint="The biases of w_q, w_k and w_v are still those they were made with. torch's layer stores all "
+            "three one after the other, like the weights.",
         ),
         Misconception(
             "gave queries, keys and values the same part of the biases",
@@ -133,14 +133,14 @@ EXERCISE = Exercise(
             hint="in_proj_bias is cut into three parts like in_proj_weight, in the same order.",
         ),
         Misconception(
-            "did not provide for a layer without biases",
+            "did not handle a layer without biases",
             replace="if layer.in_proj_bias is None:",
             by="if False:",
             hint="A layer that was made with bias=False has None in place of its biases, and None cannot be copied.",
             check="shapes",
         ),
         Misconception(
-            "left our biases as they were made, for a layer without any",
+            "left the biases as they were made, for a layer without any",
             replace=NO_BIASES,
             by="if layer.in_proj_bias is None:  # it was made with bias=False\n            pass",
             hint="nn.Linear starts with random biases. Where torch's layer adds nothing, ours must add 0.",
@@ -185,10 +185,10 @@ EXERCISE = Exercise(
         ),
         COPIED_WHILE_RECORDED,
         Misconception(
-            "handed torch's own layer back",
+            "returned torch's own layer",
             replace="return mine",
             by="return layer",
-            hint="A MultiHeadAttention is asked for, with w_q, w_k, w_v and w_o: your own layer, filled with torch's "
+            hint="Return a MultiHeadAttention, with w_q, w_k, w_v and w_o: your own layer, filled with torch's "
             "numbers.",
             check="shapes",
         ),
@@ -196,14 +196,14 @@ EXERCISE = Exercise(
             "returned nothing",
             replace="return mine",
             by="pass",
-            hint="The new layer is made and filled, and then nobody gets it.",
+            hint="The new layer is made and filled, and then not returned.",
             check="shapes",
         ),
         Misconception(
             "cut the weights head by head",
             replace=PARTS,
             by="[w.flatten(0, 1) for w in layer.in_proj_weight.unflatten(0, (layer.num_heads, 3, -1)).unbind(1)]",
-            hint="Some models keep their weights that way. In torch's layer all queries come first, those of every "
+            hint="Some models store their weights that way. In torch's layer all queries come first, those of every "
             "head, then all keys, then all values.",
         ),
         Misconception(
@@ -219,7 +219,7 @@ EXERCISE = Exercise(
         ),
         families.asked_whether_true("the biases are", "if layer.in_proj_bias is None:", "if not layer.in_proj_bias:"),
         Misconception(
-            "took over torch's output projection itself",
+            "used torch's output projection itself",
             replace="mine.w_o.weight.copy_(layer.out_proj.weight)",
             by="mine.w_o = layer.out_proj\n        if layer.in_proj_bias is None:\n            for linear in ours:\n"
             "                linear.bias.zero_()\n            return mine",

@@ -74,8 +74,8 @@ EXERCISE = Exercise(
             "put the heads' weights side by side instead of one below the other",
             replace=CAT_WEIGHTS,
             by="torch.cat([layer.weight for layer in narrow], dim=1)",
-            hint="nn.Linear keeps a weight as (out, in). All heads read the same d_model features and each adds d_head "
-            "results, so it is the rows that become more.",
+            hint="nn.Linear stores a weight as (out, in). All heads read the same d_model features and each adds "
+            "d_head results, so it is the rows that become more.",
             check="shapes",
         ),
         Misconception(
@@ -94,14 +94,14 @@ EXERCISE = Exercise(
             "gave every head the weights of the first",
             replace="getattr(head, name) for head in parallel.heads",
             by="getattr(parallel.heads[0], name) for head in parallel.heads",
-            hint="Your heads all look at the same. Each has weights of its own to bring.",
+            hint="Your heads all look at the same. Each has weights of its own.",
         ),
         Misconception(
             "forgot the heads' biases",
             replace=f"wide.bias.copy_({CAT_BIASES})",
             by="pass",
-            hint="A layer of nn.Linear is a weight and a bias. The biases of the new layer are still those it was made "
-            "with.",
+            hint="An nn.Linear layer is a weight and a bias. The biases of the new layer are still those it was "
+            "made with.",
         ),
         Misconception(
             "forgot the output projection",
@@ -127,7 +127,7 @@ EXERCISE = Exercise(
             "transposed the output projection",
             replace="fused.w_o.weight.copy_(parallel.w_o.weight)",
             by="fused.w_o.weight.copy_(parallel.w_o.weight.T)",
-            hint="Both are layers of nn.Linear and keep their weight the same way round.",
+            hint="Both are nn.Linear layers and store their weight the same way.",
         ),
         Misconception(
             "put the keys' weights into the values' layer",
@@ -150,17 +150,17 @@ EXERCISE = Exercise(
         ),
         COPIED_WHILE_RECORDED,
         Misconception(
-            "handed back the parallel heads themselves",
+            "returned the parallel heads themselves",
             replace="return fused",
             by="return parallel",
-            hint="It gives the same numbers, since it is the same layer. A MultiHeadAttention is asked for, with w_q, "
+            hint="It gives the same numbers, since it is the same layer. Return a MultiHeadAttention, with w_q, "
             "w_k, w_v and w_o.",
         ),
         Misconception(
             "returned nothing",
             replace="return fused",
             by="pass",
-            hint="The new layer is made and filled, and then nobody gets it.",
+            hint="The new layer is made and filled, and then not returned.",
             check="shapes",
         ),
         Misconception(
@@ -175,7 +175,7 @@ EXERCISE = Exercise(
             "gave every head the biases of the first",
             replace="layer.bias for layer in narrow",
             by="narrow[0].bias for layer in narrow",
-            hint="The weights are right. Each head has biases of its own to bring, too.",
+            hint="The weights are right. Each head has biases of its own, too.",
         ),
         Misconception(
             "filled the queries' layer only",
@@ -195,15 +195,15 @@ EXERCISE = Exercise(
             "put a tensor in the place of a parameter",
             replace="wide.weight.copy_(torch.cat([layer.weight for layer in narrow]))",
             by="wide.weight = torch.cat([layer.weight for layer in narrow])",
-            hint="A layer takes only parameters there. Leave the parameter where it is, and copy the numbers into it.",
+            hint="Only a parameter can be there. Leave the parameter where it is, and copy the numbers into it.",
             check="shapes",
         ),
         Misconception(
-            "asked the parallel heads for something that they need not keep",
+            "asked the parallel heads for something that they need not have",
             replace="d_model = parallel.w_o.in_features",
             by="d_model = parallel.d_model",
-            hint="ParallelHeads promises heads and w_o. What else it keeps is up to the one who wrote it, but its "
-            "layers know their sizes, and its list of heads knows its length.",
+            hint="ParallelHeads promises heads and w_o. What else it has is up to its author, but its layers know "
+            "their sizes, and its list of heads knows its length.",
             check="shapes",
         ),
     ),

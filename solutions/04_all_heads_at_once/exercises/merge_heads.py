@@ -36,8 +36,8 @@ EXERCISE = Exercise(
             replace=MERGE,
             by="x.reshape(batch, seq, num_heads * d_head)",
             hint="The shape is right and the numbers are in the wrong places: your first row holds several words of "
-            "head 0. Bring the words in front of the heads before you join the last two dimensions. (You do swap "
-            "them? Then keep the result: it is a new tensor.)",
+            "head 0. Bring the words in front of the heads before you join the last two dimensions. (You did swap "
+            "them? Then use the result: it is a new tensor.)",
         ),
         Misconception(
             "used view on a transposed tensor",
@@ -82,7 +82,7 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "stood the heads one below the other",
+            "put the heads one below the other",
             replace=MERGE,
             by="x.flatten(1, 2)",
             hint="Now a sentence looks num_heads times as long. A word's heads belong side by side in one row.",
@@ -99,15 +99,15 @@ EXERCISE = Exercise(
             "averaged the heads",
             replace=MERGE,
             by="x.mean(dim=1)",
-            hint="An average mixes what the heads found, and one could not tell any more who found what. They are "
-            "put side by side.",
+            hint="An average mixes what the heads found, and there is no telling which found what. They are put "
+            "side by side.",
             check="shapes",
         ),
         Misconception(
             "joined heads and features first and swapped with the words afterwards",
             replace=MERGE,
             by="x.reshape(batch, num_heads * d_head, seq).transpose(1, 2)",
-            hint="The words stand between the heads and the features, so joining these two reads the words as "
+            hint="The words are between the heads and the features, so joining these two reads the words as "
             "features. Move the words away first.",
         ),
         Misconception(

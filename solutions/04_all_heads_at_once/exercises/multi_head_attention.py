@@ -182,8 +182,8 @@ EXERCISE = Exercise(
             "made one layer for queries, keys and values together",
             replace=WIDE_LAYERS,
             by="self.w_qkv = nn.Linear(d_model, 3 * d_model)\n        self.w_o = nn.Linear(d_model, d_model)",
-            hint="torch's own layer does that, and it computes the same. But here three layers are asked for, so that "
-            "queries and keys may come from different sentences: w_q, w_k and w_v.",
+            hint="torch's own layer does that, and it computes the same. But this layer has three, so that queries "
+            "and keys may come from different sentences: w_q, w_k and w_v.",
             check="shapes",
         ),
         Misconception(
@@ -197,7 +197,7 @@ EXERCISE = Exercise(
             "made no output projection",
             replace=WIDE_LAYERS,
             by="\n        ".join(WIDE_LAYERS.split("\n        ")[:3]),
-            hint="Merged heads only stand side by side. A fourth layer, w_o, lets what they found be combined.",
+            hint="Merged heads are only side by side. A fourth layer, w_o, lets what they found be combined.",
             check="shapes",
         ),
         Misconception(
@@ -212,14 +212,14 @@ EXERCISE = Exercise(
             "raised no error for a d_model that num_heads does not divide",
             replace=SIZES_FIT,
             by="pass",
-            hint="Such a layer is made without a word and fails later, with a message about shapes. Say it where it "
-            "goes wrong: in __init__, with a ValueError.",
+            hint="Such a layer is made without an error and fails later, with a message about shapes. Raise the "
+            "error where the mistake is: a ValueError in __init__.",
         ),
         Misconception(
             "used assert for a d_model that num_heads does not divide",
             replace=SIZES_FIT,
             by="assert d_model % num_heads == 0",
-            hint="An assert raises AssertionError, and is left out when Python runs with -O. Who calls you expects a "
+            hint="An assert raises AssertionError, and is left out when Python runs with -O. The caller expects a "
             "ValueError: raise one.",
             shown_by=("assert",),
         ),
@@ -263,15 +263,15 @@ EXERCISE = Exercise(
             "split into d_head heads",
             replace=SPLITS,
             by=SPLITS.replace("self.num_heads", "self.w_q.in_features // self.num_heads"),
-            hint="Number and width of the heads have changed places. split_heads wants to know how many there are.",
+            hint="Number and width of the heads have changed places. split_heads takes the number of heads.",
             check="shapes",
         ),
         Misconception(
-            "gave a projection heads where it wants whole words",
+            "gave a projection heads where it needs whole words",
             replace="self.w_o(merge_heads(weights @ v))",
             by="merge_heads(self.w_o(weights @ v))",
-            hint="All four layers want whole words, d_model wide. So inputs are projected before they are split, and "
-            "heads are merged before w_o.",
+            hint="All four layers take whole words, d_model wide. So inputs are projected before they are split, "
+            "and heads are merged before w_o.",
             check="shapes",
         ),
         Misconception(
@@ -310,12 +310,12 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "did not provide for a key that is left out",
+            "did not handle a key that is left out",
             shown_by=("no key is None",),
             replace="if key is None:\n            key = query",
             by="pass",
-            hint="layer(x) is self-attention: key is None then, and the keys come from the query. It has to be settled "
-            "before anything is computed.",
+            hint="layer(x) is self-attention: key is None then, and the keys come from the query. Fill it in before "
+            "anything is computed.",
             check="shapes",
         ),
         Misconception(
@@ -368,7 +368,7 @@ EXERCISE = Exercise(
             "scaled a second time",
             replace=SCORES,
             by=f"{SCORES} / math.sqrt(q.shape[-1])",
-            hint="Your weights are too even. The scores come divided by √d_head already.",
+            hint="Your weights are too even. The scores are divided by √d_head already.",
         ),
         Misconception(
             "ran softmax over the queries",
@@ -392,7 +392,7 @@ EXERCISE = Exercise(
             "always blocked the future",
             replace=WEIGHTS,
             by=f"attention_weights({SCORES}, causal_mask(q.shape[2]) if mask is None and q.shape == k.shape else mask)",
-            hint="Whether a layer is causal is up to the one who calls it. Without a mask nothing is blocked.",
+            hint="Whether a layer is causal is up to the caller. Without a mask nothing is blocked.",
         ),
         Misconception(
             "applied the mask after softmax",
@@ -483,14 +483,14 @@ EXERCISE = Exercise(
             "kept the share that should be dropped",
             replace="nn.Dropout(dropout)",
             by="nn.Dropout(1 - dropout)",
-            hint="dropout is the share that is set to 0. nn.Dropout wants to know just that.",
+            hint="dropout is the share that is set to 0. nn.Dropout takes just that.",
         ),
         Misconception(
             "did not scale up the weights that are kept",
             replace=DROPPED,
             by=f"weights = {WEIGHTS}\n        if self.training:\n"
             "            weights = weights * (torch.rand_like(weights) >= self.dropout.p)",
-            hint="Setting weights to 0 makes them smaller on average. Those that are kept are divided by 1 − dropout "
+            hint="Setting weights to 0 makes them smaller on average. Those that remain are divided by 1 − dropout "
             "to make up for it; nn.Dropout does that by itself.",
         ),
         # from the heads to the output
@@ -513,15 +513,14 @@ EXERCISE = Exercise(
             replace="merge_heads(weights @ v)",
             by="merge_heads(weights.transpose(-2, -1) @ v)",
             hint="A row of weights belongs to a query and is as long as there are values. It meets the values as it "
-            "stands.",
+            "is.",
             check="shapes",
         ),
         Misconception(
             "made an output projection and did not use it",
             replace="self.w_o(merge_heads(weights @ v))",
             by="merge_heads(weights @ v)",
-            hint="The heads only stand side by side: nothing has combined what they found. w_o is there but never "
-            "used.",
+            hint="The heads are only side by side: nothing has combined what they found. w_o is there but never used.",
         ),
         Misconception(
             "averaged the heads instead of merging them",
@@ -535,8 +534,8 @@ EXERCISE = Exercise(
             "averaged the weights over the heads",
             replace="return output, weights",
             by="return output, weights.mean(dim=1)",
-            hint="torch's own layer does that unless it is told not to. Here each head's weights are asked for, so "
-            "that one can see what each looks at.",
+            hint="torch's own layer does that unless it is told not to. Return each head's weights, so that you can "
+            "see what each looks at.",
             check="shapes",
         ),
         *families.output_and_weights("return output, weights", "return output", "return weights, output"),
@@ -548,7 +547,7 @@ EXERCISE = Exercise(
         ),
         families.gradient_cut_off("return output, weights", "return output.detach(), weights.detach()"),
         Misconception(
-            "looked for the value before the key was settled",
+            "filled in the value before the key",
             replace="if key is None:\n            key = query\n        if value is None:\n            value = key",
             by="if value is None:\n            value = key\n        if key is None:\n            key = query",
             hint="In self-attention both are left out. Then the key is None when the value is taken from it. First "
@@ -566,10 +565,10 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "gave head_width the two numbers the wrong way round",
+            "gave head_width the two numbers in the wrong order",
             replace=SIZES_FIT,
             by="head_width(num_heads, d_model)",
-            hint="head_width wants the length of a word's vector first, then the number of heads.",
+            hint="head_width takes the length of a word's vector first, then the number of heads.",
             check="shapes",
             shown_by=("head_width",),
         ),
@@ -586,8 +585,8 @@ EXERCISE = Exercise(
             "made a new dropout layer at each call",
             replace=DROPPED,
             by=f"weights = nn.Dropout(self.dropout.p)({WEIGHTS})",
-            hint="A new module always starts in training mode, so this one drops weights in eval mode too. The one "
-            "that __init__ makes is told by eval() and train().",
+            hint="A new module always starts in training mode, so this one drops weights in eval mode too. Make it "
+            "in __init__: then eval() and train() set its mode.",
             shown_by=("forward: Dropout",),
         ),
     ),

@@ -85,8 +85,7 @@ EXERCISE = Exercise(
             "blocked the first words instead of the last ones",
             replace=REAL,
             by="positions >= seq - lengths[:, None, None, None]",
-            hint="That is right for padding that stands in front. Here the words stand first and the padding after "
-            "them.",
+            hint="That is right for padding in front. Here the words come first and the padding after them.",
         ),
         Misconception(
             "used the longest sentence's length for all",
@@ -114,8 +113,8 @@ EXERCISE = Exercise(
             "blocked queries instead of keys",
             replace="return " + REAL,
             by="return (" + REAL + ").transpose(-2, -1)",
-            hint="Scores are (batch, num_heads, seq_q, seq_k). The padding must not be looked at: it is the last "
-            "dimension, the keys, that the mask tells apart.",
+            hint="Scores are (batch, num_heads, seq_q, seq_k). The padding must not be looked at: the mask must "
+            "differ along the last dimension, the keys.",
             check="shapes",
         ),
         Misconception(
@@ -130,15 +129,15 @@ EXERCISE = Exercise(
             "blocked the padding as queries too",
             replace="return " + REAL,
             by="words = " + REAL + "\n    return words & words.transpose(-2, -1)",
-            hint="What padding looks at does no harm: nobody reads its output. And queries need not be the same "
-            "sentence as keys. Tell apart the keys only.",
+            hint="What padding looks at does no harm: its output is not used. And queries need not be the same "
+            "sentence as keys. Mask the keys only.",
             check="shapes",
         ),
         Misconception(
             "made the mask as long as the longest sentence",
             replace="torch.arange(seq, device=lengths.device)",
             by="torch.arange(int(lengths.max()), device=lengths.device)",
-            hint="A batch may be longer than its longest sentence. How long it is says seq.",
+            hint="A batch may be longer than its longest sentence. Its length is seq.",
             check="shapes",
         ),
         Misconception(
@@ -161,8 +160,8 @@ EXERCISE = Exercise(
             "ignored the device",
             replace=", device=lengths.device",
             by="",
-            hint="On a GPU the lengths lie there and your positions on the CPU: torch refuses to compare them. A "
-            "tensor knows its device; hand it on to the function that makes the positions.",
+            hint="On a GPU the lengths are there and your positions on the CPU: torch refuses to compare them. A "
+            "tensor knows its device; pass it to the function that makes the positions.",
         ),
         Misconception(
             "put the sentences where the queries belong",

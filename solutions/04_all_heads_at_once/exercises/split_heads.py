@@ -49,7 +49,7 @@ EXERCISE = Exercise(
             "transposed x and viewed it afterwards",
             replace=SPLIT,
             by="x.transpose(1, 2).reshape(batch, num_heads, seq, d_head)",
-            hint="After the transposition a feature of all words lies in a row, and the new shape cuts these rows as "
+            hint="After the transpose each row holds one feature of all words, and the new shape cuts these rows as "
             "if they were words. Cut the features first, while they are the last dimension, and swap afterwards.",
         ),
         Misconception(
@@ -57,8 +57,8 @@ EXERCISE = Exercise(
             replace=".transpose(1, 2)",
             by="",
             hint="Each word is cut in the right places. But attention works on the last two dimensions, and those "
-            "must be seq and d_head: the heads belong in front of the words. (You do swap them? Then keep the "
-            "result: it is a new tensor.)",
+            "must be seq and d_head: the heads belong in front of the words. (You did swap them? Then use the result: "
+            "it is a new tensor.)",
             check="shapes",
         ),
         Misconception(
@@ -93,17 +93,17 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "turned each head's words and features round",
+            "transposed each head's words and features",
             replace=".transpose(1, 2)",
             by=".permute(0, 2, 3, 1)",
-            hint="One row per word: seq comes before d_head. Keys are turned round later, inside the attention.",
+            hint="One row per word: seq comes before d_head. Keys are transposed later, inside the attention.",
             check="shapes",
         ),
         Misconception(
             "folded the heads into the batch",
             replace=".transpose(1, 2)",
             by=".transpose(1, 2).flatten(0, 1)",
-            hint="Some libraries do that. Here the heads keep a dimension of their own, so that masks of a sentence "
+            hint="Some libraries do that. Here the heads have a dimension of their own, so that masks of a sentence "
             "can be repeated for its heads.",
             check="shapes",
         ),
@@ -123,7 +123,7 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "stood the heads one below the other",
+            "put the heads one below the other",
             replace=SPLIT,
             by="torch.cat(x.chunk(num_heads, dim=-1), dim=1)",
             hint="The heads' slices are the right ones, but now a sentence looks num_heads times as long. They need a "

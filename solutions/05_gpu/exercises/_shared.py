@@ -53,7 +53,7 @@ def square_causal_mask(call: str) -> Misconception:
         replace=call,
         by=with_mask(call, "causal_mask(q.shape[-2], q.device)"),
         hint="A mask has a row for each query and a column for each key, and there may be more or fewer keys than "
-        "queries. is_causal needs no mask at all: hand it on.",
+        "queries. is_causal needs no mask at all: pass it on.",
         check="shapes",
     )
 
@@ -64,6 +64,6 @@ def causal_mask_on_the_cpu(call: str, where: str) -> Misconception:
         "built the causal mask on the CPU",
         replace=call,
         by=with_mask(call, f"{CAUSAL.replace(', device=q.device', '')}.tril()"),
-        hint=f"{where} is_causal needs no mask at all: hand it on.",
+        hint=f"{where} is_causal needs no mask at all: pass it on.",
         check="shapes",
     )

@@ -28,8 +28,8 @@ EXERCISE = Exercise(
             "took CUDA without asking whether it is there",
             replace="torch.cuda.is_available()",
             by="torch.cuda.is_available",
-            hint="On a machine without an NVIDIA GPU the first tensor that is made there fails. (You do ask? Then mind "
-            "the brackets: a function that is not called counts as True.)",
+            hint="On a machine without an NVIDIA GPU the first tensor that is made there fails. (You did ask? Then "
+            "check the brackets: a function that is not called counts as True.)",
         ),
         Misconception(
             "asked whether torch was built for CUDA",

@@ -47,8 +47,7 @@ EXERCISE = Exercise(
             "built the mask on the CPU",
             replace=", device=x.device",
             by="",
-            hint="On another device x lies there and the mask does not, and "
-            "torch refuses to combine them. Ask x where it lies.",
+            hint="If x is on another device, the mask is not, and torch refuses to combine them. Ask x for its device.",
             check="shapes",
         ),
         Misconception(
@@ -71,8 +70,8 @@ EXERCISE = Exercise(
             "gave the mask the dtype of x as well",
             replace="return causal_mask(x.shape[1], device=x.device)",
             by="return causal_mask(x.shape[1], device=x.device).to(x)",
-            hint="The device of x is wanted, its dtype is not: a mask holds True and False. "
-            "(.to(x), new_ones and ones_like take over both.)",
+            hint="Use the device of x, not its dtype: a mask holds True and False. (.to(x), new_ones and ones_like "
+            "take over both.)",
             check="shapes",
         ),
         Misconception(

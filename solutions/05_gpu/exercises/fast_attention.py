@@ -91,7 +91,7 @@ EXERCISE = Exercise(
             "ignored the mask",
             replace="attn_mask=mask, ",
             by="",
-            hint="Blocked words are looked at all the same. torch's function takes the mask as attn_mask.",
+            hint="Blocked words are still looked at. torch's function takes the mask as attn_mask.",
         ),
         Misconception(
             "inverted the mask",
@@ -104,8 +104,8 @@ EXERCISE = Exercise(
             "turned the mask into numbers",
             replace="attn_mask=mask",
             by="attn_mask=None if mask is None else mask.to(q.dtype)",
-            hint="A mask of numbers is added to the scores: allowed ones rise by 1 and nothing is blocked. Hand the "
-            "boolean mask over as it is.",
+            hint="A mask of numbers is added to the scores: allowed ones rise by 1 and nothing is blocked. Pass the "
+            "boolean mask as it is.",
         ),
         Misconception(
             "ignored is_causal",
@@ -187,8 +187,8 @@ EXERCISE = Exercise(
             "gave is_causal to dropout_p",
             replace="attn_mask=mask, is_causal=is_causal",
             by="attn_mask=mask, dropout_p=is_causal",
-            hint="The argument after the mask is dropout_p, and True counts as 1: every weight is dropped. Hand "
-            "is_causal over by its name.",
+            hint="The argument after the mask is dropout_p, and True counts as 1: every weight is dropped. Pass "
+            "is_causal by name.",
         ),
     ),
     alternatives=(

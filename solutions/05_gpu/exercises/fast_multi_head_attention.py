@@ -136,10 +136,10 @@ EXERCISE = Exercise(
             "forgot w_o",
             replace="self.w_o(merge_heads(heads))",
             by="merge_heads(heads)",
-            hint="The heads stand side by side and never meet. The last projection, w_o, mixes them.",
+            hint="The heads are side by side and never meet. The last projection, w_o, mixes them.",
         ),
         Misconception(
-            "kept dropout in evaluation mode",
+            "used dropout in evaluation mode",
             replace="self.dropout if self.training else 0.0",
             by="self.dropout",
             hint="The function drops weights whenever dropout_p is not 0: unlike nn.Dropout, it does not know about "
@@ -157,8 +157,8 @@ EXERCISE = Exercise(
             "left dropout out",
             replace="dropout_p=dropout, ",
             by="",
-            hint="In training mode a share of the weights is dropped. They never leave the function, so only it can do "
-            "that: dropout_p. (self.dropout must be a number there, no nn.Dropout.)",
+            hint="In training mode a share of the weights is dropped. They never leave the function, so only it can "
+            "do that: dropout_p. (self.dropout must be a number there, not an nn.Dropout.)",
         ),
         Misconception(
             "dropped only when not training",
@@ -176,7 +176,7 @@ EXERCISE = Exercise(
             "ignored the mask",
             replace="attn_mask=mask, ",
             by="",
-            hint="Padding is looked at all the same. Hand the mask on to the function that knows what to do.",
+            hint="Padding is still looked at. Pass the mask to the function that applies it.",
         ),
         Misconception(
             "inverted the mask",
@@ -189,7 +189,7 @@ EXERCISE = Exercise(
             "ignored is_causal",
             replace=", is_causal=is_causal",
             by="",
-            hint="Your words see the future though the caller said no. Hand is_causal on.",
+            hint="Your words see the future though the caller said no. Pass is_causal on.",
         ),
         ALWAYS_CAUSAL,
         Misconception(
@@ -224,8 +224,8 @@ EXERCISE = Exercise(
             "let the heads attend to each other instead of the words",
             replace=SPLIT,
             by=SPLIT.replace("split_heads(", "torch.transpose(split_heads(").replace("num_heads)", "num_heads), 1, 2)"),
-            hint="scaled_dot_product_attention wants (batch, num_heads, seq, d_head): the last two dimensions of q, k "
-            "and v are words and features. With (batch, seq, num_heads, d_head) it takes heads for words.",
+            hint="scaled_dot_product_attention takes (batch, num_heads, seq, d_head): the last two dimensions of q, "
+            "k and v are words and features. With (batch, seq, num_heads, d_head) it takes heads for words.",
             check="shapes",
         ),
         Misconception(
@@ -233,7 +233,7 @@ EXERCISE = Exercise(
             replace="merge_heads(heads)",
             by="heads.reshape(query.shape)",
             hint="The shape is right and the numbers are in the wrong places: a word's row holds pieces of other "
-            "words. The heads' dimension must stand beside d_head before the two become one.",
+            "words. The heads' dimension must be beside d_head before the two become one.",
         ),
         Misconception(
             "scaled the queries a second time",
@@ -302,7 +302,7 @@ EXERCISE = Exercise(
             "gave dropout_p a layer instead of a number",
             replace="self.dropout if self.training else 0.0",
             by="nn.Dropout(self.dropout) if self.training else 0.0",
-            hint="dropout_p is the share that is dropped, a number. A layer of nn.Dropout drops by itself, and the "
+            hint="dropout_p is the share that is dropped, a number. An nn.Dropout layer drops by itself, and the "
             "function cannot ask it.",
             check="shapes",
         ),
@@ -321,8 +321,8 @@ EXERCISE = Exercise(
             "            y.unflatten(-1, (self.num_heads, -1))\n"
             "            for y in (self.w_q(query), self.w_k(key), self.w_v(value))\n"
             "        )\n        merge_heads = lambda heads: heads.flatten(-2)",
-            hint="scaled_dot_product_attention wants (batch, num_heads, seq, d_head): the last two dimensions of q, k "
-            "and v are words and features. With (batch, seq, num_heads, d_head) the heads of a word attend to each "
+            hint="scaled_dot_product_attention takes (batch, num_heads, seq, d_head): the last two dimensions of q, "
+            "k and v are words and features. With (batch, seq, num_heads, d_head) the heads of a word attend to each "
             "other.",
             check="shapes",
         ),

@@ -82,7 +82,7 @@ EXERCISE = Exercise(
             "returned megabytes",
             replace=BYTES,
             by=f"{BYTES} / 2**20",
-            hint="Bytes are asked for, and their number is a whole one.",
+            hint="Return bytes, as a whole number.",
             check="shapes",
         ),
         Misconception(

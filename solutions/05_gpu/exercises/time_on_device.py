@@ -116,7 +116,7 @@ EXERCISE = Exercise(
             "started the clock while the GPU was still at work",
             replace="wait()\n        start",
             by="start",
-            hint="The warm-up calls have returned, but their work still stands in the GPU's queue, and the first timed "
+            hint="The warm-up calls have returned, but their work is still in the GPU's queue, and the first timed "
             "call waits behind it. Wait before the clock starts, too.",
         ),
         Misconception(
@@ -131,13 +131,13 @@ EXERCISE = Exercise(
             "added the times up",
             replace="statistics.median(taken)",
             by="sum(taken)",
-            hint="That is how long all timed calls took together. Asked for is the median of them.",
+            hint="That is how long all timed calls took together. Return their median.",
         ),
         Misconception(
             "took the fastest call",
             replace="statistics.median(taken)",
             by="min(taken)",
-            hint="There are good reasons to report the fastest call, but here the one in the middle is asked for.",
+            hint="There are good reasons to report the fastest call, but here it is the one in the middle.",
         ),
         Misconception(
             "took the last call only",
@@ -194,7 +194,7 @@ EXERCISE = Exercise(
             "returned milliseconds",
             replace="statistics.median(taken)",
             by="1000 * statistics.median(taken)",
-            hint="Seconds are asked for, and perf_counter counts in seconds.",
+            hint="Return seconds: perf_counter counts in seconds.",
         ),
         Misconception(
             "timed all calls together and divided",
@@ -234,11 +234,11 @@ EXERCISE = Exercise(
             "returned the list of all times",
             replace="statistics.median(taken)",
             by="taken",
-            hint="One number is asked for: the median of that list.",
+            hint="Return one number: the median of that list.",
             check="shapes",
         ),
         Misconception(
-            "took for granted that the device is a torch.device",
+            "assumed that the device is a torch.device",
             replace="kind = torch.device(device).type",
             by="kind = device.type",
             hint="A device may also be given by its name, as a text, and a text has no type. torch.device makes a "

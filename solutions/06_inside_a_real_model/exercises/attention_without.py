@@ -89,8 +89,8 @@ EXERCISE = Exercise(
             "zeroed rows of w_o instead of columns",
             replace="w_o.weight[:, head * d_head : (head + 1) * d_head]",
             by="w_o.weight[head * d_head : (head + 1) * d_head]",
-            hint="The weight of nn.Linear is (out, in): a row makes one entry of the output, from all heads. What "
-            "a head hands over comes in, so it meets columns.",
+            hint="The weight of nn.Linear is (out, in): a row makes one entry of the output, from all heads. What a "
+            "head hands over goes in, so it meets columns.",
         ),
         Misconception(
             "changed the layer itself",
@@ -179,7 +179,7 @@ EXERCISE = Exercise(
             "forgot the mask",
             replace="edited(x, mask=mask)",
             by="edited(x)",
-            hint="The other heads look at blocked words now. Hand the mask on.",
+            hint="The other heads look at blocked words now. Pass the mask on.",
         ),
         Misconception(
             "made up for the missing heads by enlarging the others",
@@ -191,19 +191,19 @@ EXERCISE = Exercise(
             "returned what the heads contribute, not what is left without them",
             replace="return output",
             by="return layer(x, mask=mask)[0] - output",
-            hint="That is the difference between the full output and the one that is wanted.",
+            hint="That is the full output minus the one to return.",
         ),
         Misconception(
             "added the input to the output",
             replace="return output",
             by="return x + output",
-            hint="The block does that afterwards, around the layer. Wanted is the layer's output alone.",
+            hint="The block does that afterwards, around the layer. Return the layer's output alone.",
         ),
         Misconception(
             "returned the weights as well",
             replace="return output",
             by="return output, weights",
-            hint="One tensor is asked for: the output. What a silenced head looked at is of no use to anybody.",
+            hint="Return one tensor: the output. What a silenced head looked at is of no use.",
             check="shapes",
         ),
         Misconception(
@@ -231,7 +231,7 @@ EXERCISE = Exercise(
             "took 12 for the number of heads",
             replace="d_head = x.shape[-1] // weights.shape[1]",
             by="d_head = x.shape[-1] // 12",
-            hint="MiniLM's layers have 12 heads, others have more or fewer. How many this one has, its weights tell.",
+            hint="MiniLM's layers have 12 heads, others have more or fewer. The weights show how many this one has.",
             shown_by=("12",),
         ),
         Misconception(
@@ -241,7 +241,7 @@ EXERCISE = Exercise(
             hint="The bias belongs to no head. With all heads silenced, it is what is left.",
         ),
         Misconception(
-            "put the mean of what they say in the place of the silenced heads",
+            "replaced what the silenced heads say with its mean",
             replace=EDIT,
             by="""def averaged(module, inputs):
         merged = inputs[0].clone()
@@ -253,8 +253,8 @@ EXERCISE = Exercise(
     edited = copy.deepcopy(layer)
     edited.w_o.register_forward_pre_hook(averaged)
     output, _ = edited(x, mask=mask)""",
-            hint="That is a fine experiment too, but here such a head still says something: the same for every word. "
-            "Silent means that nothing of it arrives.",
+            hint="That is an experiment of its own, but here such a head still says something: the same for every "
+            "word. Silent means that nothing of it arrives.",
         ),
     ),
     alternatives=(

@@ -124,7 +124,7 @@ EXERCISE = Exercise(
             hint="Each head is to be compared with the intact model. Is the intact embedding overwritten on the way?",
         ),
         Misconception(
-            "computed the intact embedding anew for each head",
+            "computed the intact embedding again for each head",
             replace="cosine_similarity(intact,",
             by="cosine_similarity(encode(),",
             hint="The numbers are right, but the model runs twice as often as it must. Nothing about the intact model "
@@ -169,7 +169,7 @@ EXERCISE = Exercise(
             "kept a number for each sentence",
             replace="torch.zeros(num_layers, num_heads)",
             by="torch.zeros(num_layers, num_heads, len(intact))",
-            hint="One number for each head is wanted: the mean over the batch.",
+            hint="Return one number for each head: the mean over the batch.",
             check="shapes",
         ),
         Misconception(
@@ -183,7 +183,7 @@ EXERCISE = Exercise(
             "put the pair into a list",
             replace="silenced=(layer, head)",
             by="silenced=[(layer, head)]",
-            hint="encode silences one head at a time, and wants its pair (layer, head) as it is.",
+            hint="encode silences one head at a time, and takes its pair (layer, head) as it is.",
             check="shapes",
         ),
     ),

@@ -112,13 +112,13 @@ EXERCISE = Exercise(
             "forgot the output projection",
             replace='        layer.w_o: f"{place}.output.dense",\n',
             by="",
-            hint="w_o still holds what it was made with, so that whatever the heads find is scrambled on its way out.",
+            hint="w_o still holds what it was made with, so whatever the heads find is scrambled on its way out.",
         ),
         Misconception(
             "always loaded the first layer",
             replace="encoder.layer.{index}",
             by="encoder.layer.0",
-            hint="All layers of the model would be copies of the first one. The index belongs into the name.",
+            hint="All layers of the model would be copies of the first one. The index belongs in the name.",
         ),
         Misconception(
             "counted the layers from 1",
@@ -142,14 +142,14 @@ EXERCISE = Exercise(
             "transposed the weights",
             replace="ours.copy_(theirs)",
             by="ours.copy_(theirs.T)",
-            hint="These models were saved from layers of nn.Linear, so their weights lie as yours do. That all are "
-            "square is why nothing complained.",
+            hint="These models were saved from nn.Linear layers, so their weights are stored as yours are. There is "
+            "no error because all of them are square.",
         ),
         Misconception(
-            "kept the file's own tensors instead of copying their numbers",
+            "used the file's own tensors instead of copying their numbers",
             replace="ours.copy_(theirs)",
             by="ours.data = theirs",
-            hint="Your layer and the file's tensors are the same memory now: who changes one changes both, and "
+            hint="Your layer and the file's tensors are the same memory now: changing one changes both, and "
             "training your layer would ruin what was loaded. Copy the numbers into the parameters that are there.",
         ),
         families.recorded_by_torch("let torch record the copying", OVERWRITTEN),
@@ -157,14 +157,14 @@ EXERCISE = Exercise(
             "put a plain tensor in the place of a parameter",
             replace="ours.copy_(theirs)",
             by="setattr(linear, kind, theirs)",
-            hint="A layer takes only parameters there. Leave the parameter where it is, and copy the numbers into it.",
+            hint="Only a parameter can be there. Leave the parameter where it is, and copy the numbers into it.",
             check="shapes",
         ),
         Misconception(
             "left “attention” out of the names",
             replace="encoder.layer.{index}.attention",
             by="encoder.layer.{index}",
-            hint="There is no such tensor. Look at the list of names once more: what stands between the layer's number "
+            hint="There is no such tensor. Look at the list of names once more: what is between the layer's number "
             "and “self”?",
             check="shapes",
         ),
@@ -180,15 +180,15 @@ EXERCISE = Exercise(
             "did not look at the shapes",
             replace=CHECK_SHAPE,
             by="pass",
-            hint="copy_ repeats a single number until it fits, without a word. The layer is wrong then, and nobody "
-            "knows. Compare the shapes before you copy.",
+            hint="copy_ repeats a single number until it fits, without an error. The layer is wrong then, and "
+            "nothing shows it. Compare the shapes before you copy.",
         ),
         Misconception(
-            "passed over a tensor that is missing",
+            "ignored a tensor that is missing",
             replace='tensors[f"{name}.{kind}"]',
             by='tensors.get(f"{name}.{kind}", getattr(linear, kind))',
-            hint="One parameter stays what it was made with, and nobody knows. What cannot be right should stop "
-            "with an error.",
+            hint="One parameter stays as it was made, and nothing shows it. What cannot be right should stop with "
+            "an error.",
         ),
         Misconception(
             "gave the tensor the parameter's name instead of copying its numbers",
@@ -214,7 +214,7 @@ EXERCISE = Exercise(
             "                ours.copy_(theirs)",
             by="ours.copy_(theirs.view_as(ours))",
             hint="A tensor of another shape is another thing, also where it has as many entries: read in the wrong "
-            "order it fits, and nobody knows. Compare the shapes themselves.",
+            "order it fits, and nothing shows it. Compare the shapes themselves.",
         ),
     ),
     alternatives=(

@@ -35,7 +35,7 @@ EXERCISE = Exercise(
             "looked at the token after it",
             replace="offset=-1",
             by="offset=1",
-            hint="That is the diagonal above the main one: query i on token i + 1. Wanted is query i on token i − 1, "
+            hint="That is the diagonal above the main one: query i on token i + 1. Take query i on token i − 1, "
             "below it.",
         ),
         Misconception(
@@ -48,7 +48,7 @@ EXERCISE = Exercise(
             "looked two tokens back",
             replace="offset=-1",
             by="offset=-2",
-            hint="One diagonal too far. Query i should be met with token i − 1.",
+            hint="One diagonal too far. Pair query i with token i − 1.",
         ),
         Misconception(
             "counted the first token among those that have one before them",
@@ -83,7 +83,7 @@ EXERCISE = Exercise(
             hint="Counting throws away how much they look. Take the mean of the weights themselves.",
         ),
         Misconception(
-            "took everything that stands before, not only the token right before",
+            "took everything before, not only the token right before",
             replace=f"{DIAGONAL}.mean(dim=-1)",
             by="weights.tril(-1).sum(dim=-1)[..., 1:].mean(dim=-1)",
             hint="A head that spreads its weight over the whole past gets a high score from you. Only one token is "
@@ -93,7 +93,7 @@ EXERCISE = Exercise(
             "met every row with every column",
             replace=f"{DIAGONAL}.mean(dim=-1)",
             by="weights[..., 1:, :-1].mean(dim=(-2, -1))",
-            hint="Two slices cut out a square: every later query with every earlier token. Wanted are its pairs, row 1 "
+            hint="Two slices cut out a square: every later query with every earlier token. Take single pairs, row 1 "
             "with column 0, row 2 with column 1 and so on.",
         ),
         Misconception(
@@ -108,7 +108,7 @@ EXERCISE = Exercise(
             "returned the weights one by one",
             replace=".mean(dim=-1)",
             by="",
-            hint="These are the right weights, one for each position. One number for each head is wanted: their mean.",
+            hint="These are the right weights, one for each position. Return one number for each head: their mean.",
             check="shapes",
         ),
         AVERAGED_OVER_HEADS,

@@ -30,8 +30,8 @@ EXERCISE = Exercise(
             "looked at the token's row instead of its column",
             replace="weights[..., position]",
             by="weights[..., position, :]",
-            hint="A row says where this token looks, and always sums to 1: your scores are all alike. Who looks at it "
-            "stands in its column.",
+            hint="A row says where this token looks, and always sums to 1: your scores are all alike. The weights "
+            "of those that look at it are in its column.",
         ),
         Misconception(
             "always looked at the first token",
@@ -87,7 +87,7 @@ EXERCISE = Exercise(
             "gave a score to every token",
             replace=SINK,
             by="weights.mean(dim=-2)",
-            hint="The mean over the queries is right. Of the tokens, only the one at the given position is wanted.",
+            hint="The mean over the queries is right. Return only the token at the given position.",
             check="shapes",
         ),
         Misconception(
