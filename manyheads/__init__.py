@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "check", "setup", "try_it"]
-__path__ = [*__path__, f"{__path__[0]}/former_names"]  # where modules are found by the names that they had before
+__path__ = [*__path__, f"{__path__[0]}/former_names"]  # modules are still found under their former names
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is: it takes torch, which most of the grader's commands do without."""
+    """Import a module when it is used: it imports torch, which most of the grader's commands do not need."""
     if name == "check":
         return importlib.import_module(".check", __name__)
     if name in ("setup", "try_it"):

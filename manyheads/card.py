@@ -42,9 +42,9 @@ class Card:
 
     Args:
         state: how the check ended.
-        title: the check and what is known of it in a line, without a symbol: "attention.outputs · 4 cases".
+        title: the check and how it went, in one line without a symbol: "attention.outputs · 4 cases".
         text: all of it as plain text.
-        message: why the check failed; None where it passed.
+        message: why the check failed; None if it passed.
         remark: a sentence for one that passed, "" for none.
     """
 
@@ -79,8 +79,8 @@ def result_card(exam: Exam, check: Check, finding: Finding | None, carried: Sequ
     """Return the card of one check.
 
     Args:
-        finding: why it failed, None where it passed.
-        carried: the exercises that stand-ins worked for.
+        finding: why it failed; None if it passed.
+        carried: the exercises replaced by stand-ins.
     """
     if finding is None:
         text = wording.passed_line(exam, check, carried)
@@ -130,7 +130,7 @@ def _prose(text: str) -> str:
 
 
 def _picture(excerpt: Excerpt, colour: str) -> str:
-    """Draw what was expected beside what came. The text of the card says the same without it."""
+    """Draw the expected numbers beside the learner's. The card's text says the same without the picture."""
     known = [abs(number) for rows in (excerpt.expected, excerpt.got) for row in rows for number in row]
     largest = max((number for number in known if math.isfinite(number)), default=1.0) or 1.0
     grids = (("Expected", excerpt.expected, False), ("Yours", excerpt.got, True))

@@ -1,8 +1,8 @@
 """The learner's checks, `check.shapes(f)` and `check.outputs(f)`, and `check.progress()`, which counts them.
 
-A check shows a card (`card.py`), and raises `CheckFailed` unless all is right. Where a person works in a notebook, an
-exercise that is not written yet raises nothing: it is not an error, and the cells below it run.
-Checks compare with stored answers (`manyheads/fixtures/`): no reference solution is needed, and none is here.
+A check shows a card (`card.py`), and raises `CheckFailed` unless all is right. When a person runs the notebook, an
+exercise that is not written yet raises nothing, so the cells below it run. Checks compare with stored answers
+(`manyheads/fixtures/`): no reference solution is needed, and none is here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CheckFailed(Exception):
     Args:
         title: which check.
         message: why.
-        told: whether a card has shown the message already: then the title is enough.
+        told: whether a card has already shown the message, so that the title is enough.
     """
 
     def __init__(self, title: str, message: str, *, told: bool = False) -> None:
@@ -62,14 +62,14 @@ def outputs(target: Any) -> None:
     """Check that the exercise `target` returns the right numbers.
 
     Raises:
-        CheckFailed: with the first thing that is not right and, where it is a known one, the mistake behind it.
+        CheckFailed: with the first thing that is not right and, if it is known, the mistake behind it.
         TypeError: if `target` is no exercise of this course.
     """
     _check(target, Check.OUTPUTS, sys._getframe(1).f_globals)
 
 
 def progress() -> None:
-    """Show what is done in this chapter, the points so far and what is open, by what the checks have said.
+    """Show the points so far and what is open in this chapter, according to the checks.
 
     It counts this session's checks and what has passed on this machine before. During grading it shows nothing.
     """
@@ -85,13 +85,13 @@ def progress() -> None:
 
 def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> None:
     exams = all_exams()
-    if not exams:  # the learners' files are not there
+    if not exams:  # the learners' fixtures are not there
         print("Your work is being graded: the checks are made by the grader, not here.")
         return
     exam = _exam_of(target, namespace)
 
     def ask(exam: Exam, stand_ins: Mapping[str, str], target: Any = target) -> list[Answer]:
-        again = exam is not exams[exam.exercise]  # what the code prints has been printed
+        again = exam is not exams[exam.exercise]  # the code's prints have been shown already
         with probe.standing_in(namespace, stand_ins), probe.nothing_shown() if again else contextlib.nullcontext():
             return [
                 probe.run(target, trial.call, exam.probe, exam.forbids, namespace=namespace) for trial in exam.trials
@@ -116,7 +116,7 @@ def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> No
 def _run_by_a_person() -> bool:
     """Return whether this cell's request allows input(). Programs that run notebooks and count errors do not.
 
-    nbgrader's Validate is one of these: it must find an error, with its message, where an exercise is not written.
+    nbgrader's Validate is one of these: it must find an error, with its message, if an exercise is not written.
     """
     parent = getattr(get_ipython(), "parent_header", None)  # the request, where IPython runs in a kernel
     return isinstance(parent, dict) and bool(parent.get("content", {}).get("allow_stdin"))
@@ -142,7 +142,7 @@ def sources_in(namespace: Mapping[str, Any]) -> Callable[[str], str]:
 def _source_of(exercise: str, target: Any, namespace: Mapping[str, Any]) -> str:
     """Return the source of `exercise` with all that it needs from other cells, "" where there is none.
 
-    Where no notebook remembers its cells, it is the whole file or cell that defines `target`.
+    Outside a notebook, it is the whole file that defines `target`.
     """
     cells = namespace.get("In")  # IPython's list of the cells that ran, in their order
     if isinstance(cells, list) and all(isinstance(cell, str) for cell in cells):

@@ -1,8 +1,8 @@
 """What earlier chapters built: `from manyheads.earlier import attention, SingleHeadAttention`.
 
-A chapter imports here what it builds on. The learner gets their own code back if it once passed its checks on this
-machine (`keep` wrote it down then) and still does; everybody else, the judge included, gets the course's stand-in,
-which computes the same.
+A chapter imports from here what it builds on. Learners get their own code if it once passed its checks on this machine
+(`keep` saved it then) and still does. All others, the judge included, get the course's stand-in, which computes the
+same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .calling.sealed import unsealed
 from .checking import diagnosis
 from .checking.exam_files import all_exams
 
-# What the chapters' first cells import: a kept exercise may rely on it.
+# What the chapters' first cells import: a saved exercise may rely on it.
 _PRELUDE = """
 import math
 import statistics
@@ -37,18 +37,18 @@ _given: Mapping[str, str] | None = None
 
 
 def kept_in() -> Path:
-    """Return the folder that holds the learner's own exercises: `$MANYHEADS_HOME`, or `.manyheads` at home."""
+    """Return the folder with the learner's own exercises: `$MANYHEADS_HOME`, or `~/.manyheads`."""
     return Path(os.environ.get("MANYHEADS_HOME") or Path.home() / ".manyheads")
 
 
 def keep(exercise: str, source: str) -> None:
-    """Write down the source of what passed its checks, so that later chapters can go on with it.
+    """Save the source of an exercise that passed its checks, for later chapters.
 
-    Where the folder cannot be written, nothing is kept, and later chapters use the course's stand-in.
+    If the folder is not writable, nothing is saved, and later chapters use the course's stand-in.
     """
     if not source:
         return
-    with contextlib.suppress(OSError):  # a read-only home is no reason to fail a check that has passed
+    with contextlib.suppress(OSError):  # a read-only home must not fail a check that has passed
         kept_in().mkdir(parents=True, exist_ok=True)
         unfinished = kept_in() / f".{exercise}.py.{os.getpid()}"
         unfinished.write_text(source, encoding="utf-8")
@@ -56,7 +56,7 @@ def keep(exercise: str, source: str) -> None:
 
 
 def kept_source(exercise: str) -> str | None:
-    """Return the source that was kept of `exercise`, None where there is none that can be read."""
+    """Return the saved source of `exercise`, None if there is none that can be read."""
     try:
         return (kept_in() / f"{exercise}.py").read_text(encoding="utf-8")
     except (OSError, UnicodeError):
@@ -65,13 +65,13 @@ def kept_source(exercise: str) -> str | None:
 
 @contextlib.contextmanager
 def given(sources: Mapping[str, str]) -> Generator[None]:
-    """Have names resolved from `sources` and nothing else, for as long as the block runs.
+    """Within the block, resolve names only from `sources`.
 
-    The grader reads chapters inside this: what it computes depends neither on this machine's fixtures nor on
-    anybody's kept code.
+    The grader reads chapters inside this: what it computes depends neither on this machine's fixtures nor on saved
+    code.
 
     Args:
-        sources: by exercise, sealed or not, as a stand-in is written.
+        sources: the stand-ins' sources by exercise, sealed or not.
     """
     global _given
     before, _given = _given, sources
@@ -82,7 +82,7 @@ def given(sources: Mapping[str, str]) -> Generator[None]:
 
 
 def grant(request: str) -> None:
-    """Have names resolved from the file `request` and nothing else from now on: what earlier chapters' stand-ins are.
+    """From now on, resolve names only from the file `request`, which holds earlier chapters' stand-ins.
 
     The grader calls it in a kernel before anything else runs there.
     """
@@ -91,7 +91,7 @@ def grant(request: str) -> None:
 
 
 def whose(*exercises: str) -> None:
-    """Print which of `exercises` are the learner's own code and which the course's."""
+    """Print which of `exercises` are the learner's own code and which are the course's."""
     own = [name for name in exercises if _own(name) is not None]
     others = [name for name in exercises if name not in own]
     if own:
@@ -108,7 +108,7 @@ def whose(*exercises: str) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """Return the exercise `name`: the learner's own if it is kept and right, else the course's stand-in."""
+    """Return the exercise `name`: the learner's own if it is saved and right, else the course's stand-in."""
     own = None if _given is not None else _own(name)
     if own is not None:
         return own
@@ -119,16 +119,16 @@ def __getattr__(name: str) -> Any:
 
 
 def _module(name: str) -> dict[str, Any]:
-    """Return the names of a new module. It can be imported: torch.compile looks up by it what a function uses.
+    """Return the names of a new module that can be imported: torch.compile looks up there what a function uses.
 
-    It must not lie below this module: `from manyheads.earlier import x` would find `manyheads.earlier.x` there.
+    It must not be a submodule of this one: `from manyheads.earlier import x` would find `manyheads.earlier.x`.
     """
     sys.modules[name] = ModuleType(name)
     return vars(sys.modules[name])
 
 
 def _stand_in(name: str, source: str) -> Any:
-    """Return what `source`, sealed or not, defines as `name`: in a module of its own, where it finds what it needs."""
+    """Run `source`, sealed or not, in a module of its own, and return what it defines as `name`."""
     scope = _module(f"manyheads.stand_in_for_{name}")
     code = compiled(unsealed(source), f"<stand-in for {name}>")
     is_the_courses(name, code)
@@ -141,23 +141,23 @@ def _stand_ins() -> dict[str, str]:
 
 
 def _own(name: str) -> Any:
-    """Return the learner's own exercise, None where it is not kept, does not load or is not right any more."""
+    """Return the learner's own exercise, None if it is not saved, does not load or is not right any more."""
     path, exams = kept_in() / f"{name}.py", all_exams()
     if name not in exams or not path.is_file():
         return None
-    with given(_stand_ins()):  # what a stand-in or a probe imports from here: not the learner's own once more
+    with given(_stand_ins()):  # so that stand-ins and probes import stand-ins from here, not the learner's code
         try:
             scope = _kept_scope(name)
             answers = [probe.run(scope[name], trial.call, exams[name].probe) for trial in exams[name].trials]
-        except Exception:  # whatever it is that does not work in a file of the learner's, the stand-in does
+        except Exception:  # anything can be wrong in a learner's file; the stand-in works
             return None
     return None if diagnosis.fails(exams[name], answers) else scope[name]
 
 
 def _kept_scope(name: str) -> dict[str, Any]:
-    """Return the names that the kept exercise `name` finds: stand-ins, and what is kept of the exercises before it.
+    """Return the names that the saved exercise `name` finds: stand-ins, and the saved exercises before it.
 
-    Each has a module of its own, since two may call different helpers by one name.
+    Each has a module of its own, since two may have different helpers of the same name.
     """
     known: dict[str, Any] = {}
     exec(_PRELUDE, known)
@@ -171,7 +171,7 @@ def _kept_scope(name: str) -> dict[str, Any]:
         scope = _module(f"{LEARNERS_OWN}{other}")
         scope.update({key: value for key, value in known.items() if not key.startswith("__")})
         file = f"{kept_in() / other}.py"
-        # what another exercise needs, such as an import of its own chapter, is no fault of this one
+        # another exercise may fail for its own reasons, such as a missing import of its chapter
         with contextlib.nullcontext() if other == name else contextlib.suppress(Exception):
             exec(compile(source, file, "exec"), scope)
             known[other] = scope[other]

@@ -25,7 +25,7 @@ def setup() -> None:
 
 @contextlib.contextmanager
 def try_it() -> Generator[None]:
-    """Run a demonstration that uses the learner's own code, and stay quiet about what is not written yet.
+    """Run a demonstration that uses the learner's own code, without complaining about exercises that are not written.
 
     Any error inside becomes one line: a demonstration is not a check.
     """

@@ -1,7 +1,7 @@
 """A learner's progress in one chapter: what their checks have said, and how it is shown.
 
-`manyheads.check` notes here what each check says, and `check.progress()` counts it. Nothing is checked anew. Where a
-grader asks for answers in this process, nobody looks, and nothing is counted.
+`manyheads.check` reports each check's result here, and `check.progress()` counts them. Nothing is checked again. While
+a grader asks for answers in this process, nothing is counted.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Row:
     Args:
         earned: points of the checks that passed.
         worth: points of all its checks.
-        remark: what there is to know or to do, in a sentence; or "".
+        remark: what to know or to do, in a sentence; or "".
     """
 
     exercise: str
@@ -150,7 +150,7 @@ def forget() -> None:
 
 
 def count(namespace: Mapping[str, Any], source_of: Callable[[str], str]) -> Progress | None:
-    """Return how far the learner is in the chapter whose exercises `namespace` holds; None where it holds none.
+    """Return how far the learner is in the chapter whose exercises `namespace` holds; None if it holds none.
 
     Args:
         source_of: gives the source of an exercise that `namespace` holds, by its name.
@@ -175,7 +175,7 @@ def count(namespace: Mapping[str, Any], source_of: Callable[[str], str]) -> Prog
 
 
 def graded_here() -> bool:
-    """Whether a grader has asked this process for answers: then a table of the learner's own checks is idle."""
+    """Whether a grader has asked this process for answers: then nobody reads a table of the learner's own checks."""
     return probe.has_responded()
 
 
@@ -183,7 +183,7 @@ def _row(exam: Exam, source: str | None) -> Row:
     """Return the row of one exercise.
 
     Args:
-        source: of the cell in which it stands now; None where it is not defined in this session.
+        source: the source of its cell; None if it is not defined in this session.
     """
     worth = sum(exam.points.values())
     known = {check: said for check in Check if (said := _said.get((exam.exercise, check))) is not None}

@@ -1,8 +1,8 @@
-"""How many threads torch may have here: no more than there are cores that nobody else is using.
+"""Limits torch's threads to the cores that are not in use.
 
-A thread that waits for a busy core holds up all the others of a product: the same call then takes hundreds of times as
-long. `manyheads.check` takes its share when it is imported, lessons train small models with one thread, and
-`autograder` runs as many submissions at once as there are cores. What a user has said goes before all of it.
+In a matrix product, one thread that waits for a busy core holds up all the others: the call can then take hundreds of
+times as long. `manyheads.check` takes its share when it is imported, lessons train small models with one thread, and
+`autograder` runs as many submissions at once as there are cores. A number that the user has set is never changed.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from pathlib import Path
 
 _SAID = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _CGROUPS = Path("/sys/fs/cgroup")
-_set: int | None = None  # what this module has told torch last
+_set: int | None = None  # the number that this module set last
 
 
 def cores() -> int:
-    """Return how many cores this process may use: those that it may run on, and no more than its quota pays for."""
+    """Return how many cores this process may use, by its CPU affinity and its quota."""
     return max(1, math.ceil(min(_allowed(), _quota())))
 
 
 def free_cores() -> int:
-    """Return how many of `cores()` are idle, by the load of the last minute; 1 where none is."""
+    """Return how many of `cores()` are idle, by the load of the last minute; at least 1."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    # The load is the whole machine's. Where this process has a part of it, its part of the load counts.
+    # The load is the whole machine's. If this process may use only some cores, their share of the load counts.
     busy = min(1.0, load / (os.cpu_count() or 1))
     return max(1, round(cores() * (1 - busy)))
 
 
 def limit(count: int) -> None:
-    """Have torch use at most `count` threads from now on, unless a user has said how many."""
+    """Have torch use at most `count` threads from now on, unless the user has set a number."""
     global _set
-    import torch  # the grader's commands ask for cores and do without torch
+    import torch  # the grader's commands use this module without torch
 
     if not _user_has_said(torch.get_num_threads()):
         _set = min(count, torch.get_num_threads())
@@ -42,7 +42,7 @@ def limit(count: int) -> None:
 
 
 def take_share() -> None:
-    """Have torch use no more threads than there are free cores, unless a user has said how many."""
+    """Have torch use no more threads than there are free cores, unless the user has set a number."""
     limit(free_cores())
 
 
@@ -50,7 +50,7 @@ def take_share() -> None:
 def one_thread() -> Generator[None]:
     """Have torch use one thread within the block: a small model gains nothing from more, and loses by waiting.
 
-    Where a user has said how many, it is that many. As a decorator, `@one_thread()`, the block is the function.
+    If the user has set a number, it stays. It is also a decorator: `@one_thread()`.
     """
     global _set
     import torch
@@ -60,14 +60,14 @@ def one_thread() -> Generator[None]:
     try:
         yield
     finally:
-        if torch.get_num_threads() == _set:  # nobody has said anything meanwhile
+        if torch.get_num_threads() == _set:  # nothing else has changed the number meanwhile
             torch.set_num_threads(before)
             _set = set_before
 
 
 def _user_has_said(threads: int) -> bool:
-    """Whether a user has chosen `threads`, torch's number: by an environment variable, or by another number than
-    torch's own, which is one for each core or for each pair of hyperthreads.
+    """Whether the user has set torch's number of threads: by an environment variable, or because it is not torch's
+    default, one for each core or for each pair of hyperthreads.
     """
     return any(os.environ.get(name) for name in _SAID) or threads not in (_set, _allowed(), math.ceil(_allowed() / 2))
 
@@ -77,7 +77,7 @@ def _allowed() -> int:
 
 
 def _quota() -> float:
-    """Return how many cores' time the control groups of this process allow, infinity where they set no limit."""
+    """Return how many cores' time the control groups of this process allow; infinity if they set no limit."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux

@@ -1,4 +1,4 @@
-"""Calls the learner's code, in the learner's own process, and writes down what came back.
+"""Calls the learner's code, in the learner's own process, and records the answers.
 
 `probe.run` carries out a `call.Call` and returns its `call.Answer`; `wire` carries both from one process to another.
 Nothing here knows a right answer.

@@ -1,7 +1,7 @@
 """Runs backward through what a learner's code returned, next to that code. Used by `probe.py` alone.
 
-Each output is followed back by itself, so that one that is handed out detached, such as weights for a picture, does
-not change what comes from the others. It decides nothing; `manyheads.checking.gradients` compares.
+Each output is followed back separately, so that a detached output, such as weights for a picture, does not change the
+gradients of the others. It decides nothing; `manyheads.checking.gradients` compares.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def can_be_followed(value: Value) -> bool:
 
 
 def leaves_of(inputs: Mapping[str, Value]) -> tuple[dict[str, Tensor], dict[str, Value]]:
-    """Return the leaves among copies of `inputs`, and the inputs that a call gets: made of them, not leaves themselves.
+    """Return copies of `inputs` as leaves, and the inputs for a call, which are computed from them.
 
-    A leaf must not be changed in place, which is another fault than a lost gradient.
+    A leaf must not be changed in place, and that would be another mistake than a lost gradient.
     """
     leaves = {
         name: value.detach().clone().requires_grad_()
@@ -37,7 +37,7 @@ def leaves_of(inputs: Mapping[str, Value]) -> tuple[dict[str, Tensor], dict[str,
 
 
 def parameters_of(target: object) -> dict[str, Tensor]:
-    """Return the parameters of a layer that can learn, {} of anything else."""
+    """Return the parameters of a layer that require a gradient, {} for anything else."""
     if not isinstance(target, nn.Module):
         return {}
     return {name: parameter for name, parameter in target.named_parameters() if parameter.requires_grad}
@@ -45,7 +45,7 @@ def parameters_of(target: object) -> dict[str, Tensor]:
 
 @contextlib.contextmanager
 def recording() -> Generator[None]:
-    """Have torch record what is computed in the block, whatever the notebook has set for itself."""
+    """Have torch record what is computed in the block, whatever the notebook has set."""
     with torch.inference_mode(mode=False), torch.enable_grad():
         yield
 
@@ -53,7 +53,7 @@ def recording() -> Generator[None]:
 def follow(call: Call, value: Value, leaves: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor] | None, ...]:
     """Return, for each output in `value`, the gradient of every leaf that it depends on, by the leaf's name.
 
-    None stands for an output that no gradient flows back from.
+    None for an output from which no gradient flows back.
     """
     outputs = value if isinstance(value, (tuple, list)) else (value,)
     return tuple(_followed(output, call.cotangent or 1.0, leaves) for output in outputs)
@@ -72,6 +72,6 @@ def _followed(output: Value, frequency: float, leaves: Mapping[str, Tensor]) -> 
 
 
 def _cotangent(output: Tensor, frequency: float) -> Tensor:
-    """Return what stands for the derivative of a loss by `output`: the same numbers with every version of torch."""
+    """Return a cotangent, in place of a loss's derivative by `output`: the same numbers with every version of torch."""
     wave = torch.arange(1, output.numel() + 1, dtype=torch.float64).mul_(frequency).cos_()
     return wave.to(output.device, output.dtype).reshape(output.shape)

@@ -1,6 +1,6 @@
-"""What is asked of a learner's code, and what came back, as plain data.
+"""Calls of a learner's code and their answers, as plain data.
 
-A `Call` is drawn by whoever checks: the builder for the cases a learner sees, the judge for its secret ones.
+The builder draws a `Call` for each case that a learner sees, the judge for its secret ones.
 `probe.py` carries it out next to the learner's code and returns an `Answer`; nothing here computes.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-# The exception by which a probe says, in its own sentence, that what came back cannot be an answer.
+# The exception that a probe raises, with its own sentence, for a value that cannot be an answer.
 NOT_AN_ANSWER = "NotAnAnswer"
 
 # Anything that `wire.py` can carry: None, bool, int, float, str, torch.dtype, torch.device,
@@ -23,7 +23,7 @@ Value = object
 
 @dataclass(frozen=True)
 class Opaque:
-    """Stands for a value that cannot travel as data, such as an object of the learner's own class.
+    """A placeholder for a value that cannot travel as data, such as an object of the learner's own class.
 
     Its `kind` is the type's name: enough to say "expected a tensor, got a generator".
     """
@@ -40,8 +40,7 @@ class Call:
         init: for an `nn.Module`: the arguments of its constructor, in order. None for a function.
         state: for an `nn.Module`: its parameters by name, copied in before the call.
         training: for an `nn.Module`: whether it is called in training mode.
-        cotangent: draws what stands for the derivative of a loss by each output, see `backward.py`. None: no
-            gradient is asked for.
+        cotangent: draws the cotangents of the outputs, see `backward.py`. None: no gradient is asked for.
     """
 
     inputs: Mapping[str, Value]
@@ -89,8 +88,8 @@ class Failure:
         kind: the exception's type, `"RuntimeError"`.
         message: its text, shortened.
         line: the learner's own line that was running, stripped; "" where there is none.
-        cause: what it was raised for, see `cause.py`; "" where that is not known.
-        step: the expression that raised it, with what it was given; None where there is nothing certain to say.
+        cause: what it was raised for, see `cause.py`; "" if unknown.
+        step: the expression that raised it, with its operands; None if that is uncertain.
     """
 
     kind: str
@@ -101,18 +100,18 @@ class Failure:
 
 
 def missing(exercise: str) -> Failure:
-    """Return the failure of a call where nothing of the exercise's name is there."""
+    """Return the failure of a call if no name like the exercise's is defined."""
     return Failure("NameError", f"there is no {exercise} here")
 
 
 @dataclass(frozen=True)
 class Gradients:
-    """What flows back from the outputs of one call.
+    """The gradients from the outputs of one call.
 
     Args:
-        by_output: for each output, the gradient of each input and parameter that it depends on, by name; None where
+        by_output: for each output, the gradient of each input and parameter that it depends on, by name; None if
             nothing flows back from it.
-        failure: what was raised on the way back, or when the call was made once more so that torch could record it.
+        failure: what was raised on the way back, or by the second call, which torch records.
     """
 
     by_output: tuple[Mapping[str, Tensor] | None, ...] = ()
@@ -121,14 +120,14 @@ class Gradients:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one call gave.
+    """The answer to one call.
 
     Args:
-        value: what was returned; None where `failure` is set or the parameters did not fit.
+        value: what was returned; None if `failure` is set or the parameters did not fit.
         failure: what was raised instead.
         parameters: an `nn.Module`'s parameters and their shapes, None for a function.
         changed: names of the inputs that the call changed in place.
-        gradients: what flows back from the outputs; None where nobody has asked.
+        gradients: the gradients from the outputs; None if they were not asked for.
     """
 
     value: Value = None

@@ -1,8 +1,8 @@
-"""What an exception was raised for: the operation that failed and what it was given, in no version's words.
+"""The cause of an exception: the operation that failed and its operands, in words that no version changes.
 
-torch and Python word their errors anew in every version, and many mistakes end in the same words. So a mistake is
-recognised by what failed: `probe.py` writes it down next to the learner's code, and `manyheads.checking.comparison`
-compares it. It names operations, inputs and sizes, and gives no source away.
+torch and Python change the text of their errors in every version, and many mistakes end in the same text. So a mistake
+is recognised by what failed: `probe.py` records it next to the learner's code, and `manyheads.checking.comparison`
+compares it. It names operations, inputs and sizes, and contains no source.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .frames import is_the_courses
 _UNKNOWN = "?"
 IN_PLACE = "in place"
 _ELEMENTWISE = "elementwise"
-# Ways of writing one thing: a product is a product, and what must broadcast must broadcast.
+# Different ways to write the same operation: products, and operations that broadcast.
 _PRODUCTS = ("matmul", "mm", "bmm", "mv", "linear")
 _ARITHMETIC = ("add", "sub", "subtract", "mul", "multiply", "div", "divide", "truediv", "true_divide")
 _CONDITIONS = ("where", "masked_fill", "and", "or", "logical_and", "logical_or", "eq", "ne", "lt", "le", "gt", "ge")
@@ -39,12 +39,12 @@ _ALIKE = {
 
 @dataclass(frozen=True)
 class Operation:
-    """One call of a function of torch's.
+    """One call of a torch function.
 
     Args:
         name: the function's name.
-        args: what it was given.
-        kwargs: what it was given by name.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
         words: what failed, see `cause`.
     """
 
@@ -55,16 +55,16 @@ class Operation:
 
 
 class Operations(TorchFunctionMode):
-    """Watches torch's functions, and remembers for the last exception which one failed."""
+    """Watches torch's functions, and stores which one raised the last exception."""
 
     def __init__(self) -> None:
         super().__init__()
         self._names: dict[int, str] = {}
-        self._kept: list[UntypedStorage] = []  # else another tensor may come to lie at the same address
+        self._kept: list[UntypedStorage] = []  # else another tensor may get the same address
         self._failed: tuple[BaseException, Operation] | None = None
 
     def name_tensors(self, values: Mapping[str, object]) -> None:
-        """Have the tensors among `values`, and all that are views of them, go by their names from here on."""
+        """From now on, call the tensors among `values`, and all views of them, by these names."""
         for name, value in values.items():
             for tensor in _tensors([value]):
                 if (storage := _storage(tensor)) is not None:
@@ -72,7 +72,7 @@ class Operations(TorchFunctionMode):
                     self._kept.append(storage)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Called by torch in place of each of its functions."""
+        """Called by torch instead of each of its functions."""
         try:
             return func(*args, **(kwargs or {}))
         except BaseException as error:
@@ -83,7 +83,7 @@ class Operations(TorchFunctionMode):
             raise
 
     def failed(self, error: BaseException) -> Operation | None:
-        """Return the operation that `error` was raised by, None where that was none of torch's."""
+        """Return torch's operation that raised `error`, None if it was not raised by one."""
         return self._failed[1] if self._failed is not None and self._failed[0] is error else None
 
     def _describe(self, function: Any, operands: Iterable[object]) -> str:
@@ -94,13 +94,13 @@ class Operations(TorchFunctionMode):
         tensors = list(_tensors(operands))
         if (called.endswith("_") or called == "__setitem__") and tensors and _is_a_leaf(tensors[0]):
             return f"{IN_PLACE} | what requires a gradient"
-        if len({tensor.device.type for tensor in tensors}) > 1:  # whatever the operation is
+        if len({tensor.device.type for tensor in tensors}) > 1:  # for any operation
             return _words("devices", [self._operand(tensor) for tensor in tensors if not tensor.is_meta])
         if operation == "linear" and len(tensors) > 1 and tensors[1].dim() > 1:
             tensors = [tensors[0], tensors[1].mT]
         alike = _ALIKE.get(operation, operation)
         if alike == _ELEMENTWISE:
-            tensors = [tensor for tensor in tensors if tensor.dim()]  # a number fits everything
+            tensors = [tensor for tensor in tensors if tensor.dim()]  # a number broadcasts with everything
         return _words(alike, map(self._operand, tensors))
 
     def _operand(self, tensor: Tensor) -> str:
@@ -111,7 +111,7 @@ class Operations(TorchFunctionMode):
 
 
 def cause(error: BaseException, failed: Operation | None, is_the_learners: Callable[[FrameType], bool]) -> str:
-    """Return what `error` was raised for, "" where that cannot be told.
+    """Return what `error` was raised for, "" if unknown.
 
     Args:
         failed: torch's operation that raised it, see `Operations.failed`.
@@ -126,7 +126,7 @@ def cause(error: BaseException, failed: Operation | None, is_the_learners: Calla
     by_course = is_the_courses(frame)
     instruction = instruction_at(frame, offset)
     if instruction is not None and instruction.opname == "RAISE_VARARGS" and not inner:
-        return f"raise: {error}" if by_course else "raise"  # the course's own words stay what they are
+        return f"raise: {error}" if by_course else "raise"  # the course's own messages do not change with versions
     operation, operands = _of_error(error) or _of_layer(frame, inner) or _of_instruction(frame, instruction)
     if by_course:  # where a mistake shows in what asks for answers, the learner's own code never stops like that
         operation = f"{frame.f_code.co_qualname}: {operation}".removesuffix(": ")
@@ -134,9 +134,10 @@ def cause(error: BaseException, failed: Operation | None, is_the_learners: Calla
 
 
 def agree(mistake: str, given: str) -> bool:
-    """Return whether an exception that was raised for `given` is the one that a mistake is known by.
+    """Return whether an exception with the cause `given` can be the one that a known mistake raises.
 
-    What the mistake does not know counts as anything. An operand that cannot be traced to an input may be any of them.
+    Parts that the mistake's cause leaves open match anything. An operand that cannot be traced to an input may be any
+    of them.
     """
     if not mistake or not given:
         return False
@@ -171,20 +172,20 @@ def _tensors(values: Iterable[object]) -> Iterator[Tensor]:
 
 
 def _storage(tensor: Tensor) -> UntypedStorage | None:
-    """Return what a tensor's numbers lie in, None where it has none in this memory."""
+    """Return a tensor's storage, None if it has none in this memory."""
     with torch._C.DisableTorchFunctionSubclass():
         storage = tensor.untyped_storage() if tensor.layout == torch.strided else None
         return storage if storage is not None and storage.data_ptr() else None
 
 
 def _is_a_leaf(tensor: Tensor) -> bool:
-    """Return whether `tensor` is one whose gradient is wanted, or a view of one, while torch keeps track."""
+    """Return whether `tensor` is a leaf that requires a gradient, or a view of one, while torch records."""
     whole = tensor if tensor._base is None else tensor._base
     return torch.is_grad_enabled() and whole.requires_grad and whole.is_leaf
 
 
 def _of_error(error: BaseException) -> tuple[str, list[str]] | None:
-    """Return what Python's own errors say beside their text."""
+    """Return what Python's own errors store besides their text."""
     if isinstance(error, KeyError) and error.args:
         return "key", [ascii(error.args[0])]
     if isinstance(error, AttributeError) and error.name:
@@ -195,7 +196,7 @@ def _of_error(error: BaseException) -> tuple[str, list[str]] | None:
 
 
 def _of_layer(frame: FrameType, inner: Sequence[FrameType]) -> tuple[str, list[str]] | None:
-    """Return which layer of torch's was called from `frame` and with what, None where none was."""
+    """Return which of torch's layers was called from `frame` and with what, None if none was."""
     layer = next((own for step in inner if isinstance(own := step.f_locals.get("self"), nn.Module)), None)
     if layer is None:
         return None
@@ -213,7 +214,7 @@ def _of_layer(frame: FrameType, inner: Sequence[FrameType]) -> tuple[str, list[s
 
 
 def _of_instruction(frame: FrameType, instruction: dis.Instruction | None) -> tuple[str, list[str]]:
-    """Return the kind of step that failed, and on what, as far as all versions of Python agree on it."""
+    """Return the kind of step that failed, and its operands, as far as all versions of Python agree."""
     name = "" if instruction is None else instruction.opname
     if instruction is not None and name.startswith("UNPACK"):
         return "unpack", [str(instruction.argval)]
@@ -240,7 +241,7 @@ def _of_node(frame: FrameType, node: ast.AST, name: str) -> tuple[str, list[str]
 
 
 def _kind(frame: FrameType, node: ast.expr) -> str:
-    """Return the type of what an expression stands for, as far as that can be told without evaluating it again."""
+    """Return the type of an expression's value, as far as it is known without evaluating it again."""
     match node:
         case ast.Constant():
             return type(node.value).__name__
@@ -258,7 +259,7 @@ def _kind(frame: FrameType, node: ast.expr) -> str:
 
 
 def _parts_of(layer: object) -> Mapping[str, Any]:
-    """Return the layers of a layer by name; none where its class left out super().__init__()."""
+    """Return the layers of a layer by name; none if its class left out super().__init__()."""
     return vars(layer).get("_modules", {}) if isinstance(layer, nn.Module) else {}
 
 

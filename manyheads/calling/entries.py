@@ -1,7 +1,7 @@
-"""Puts a watch where calls of torch arrive, whatever way they went: its dispatcher, and the code of its functions.
+"""Watches calls of torch where they arrive, on whatever path: in its dispatcher, and in the code of its functions.
 
-`forbidden_calls.py` uses it beside a mode of torch's, which each thread has to have and which code can leave. What is
-done here holds for all threads, for compiled and traced code, and for references that were taken before.
+`forbidden_calls.py` uses it besides a torch function mode, which is set per thread and which code can leave. The watch
+here works in all threads, for compiled and traced code, and for references that were taken before.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from torch.utils import flop_counter
 
 from .frames import code_of
 
-# Called with a name and with the frame of the call, None where no Python code made it. It may raise.
+# Called with a name and with the frame of the call, None if no Python code made it. It may raise.
 Decide = Callable[[str, FrameType | None], None]
 
-# An operator that is made of others is looked up at the first of these keys that its arguments have.
+# A composite operator is looked up at the first of these keys that its arguments have.
 _COMPOSITE = ("AutogradCPU", "CPU", "FuncTorchBatched", "FuncTorchVmapMode")
-_ALWAYS = "BackendSelect"  # every call that reaches a kernel comes past this key
-# What is in none of torch's best known modules. Importing the first takes no time; the other, who uses it imports.
+_ALWAYS = "BackendSelect"  # every call that reaches a kernel passes this key
+# Functions outside torch's best known modules. Importing the first is fast; the other is there if code has imported it.
 _ELSEWHERE = {"FlopCounterMode": flop_counter.__name__, "flex_attention": "torch.nn.attention.flex_attention"}
 _ENTRY = "what is called in a function's place"
 
 
 @contextlib.contextmanager
 def watched(names: Collection[str], decide: Decide) -> Generator[None]:
-    """Within the block, have `decide` called before each call of torch's operators, functions and layers so named."""
+    """Within the block, call `decide` before each call of torch's operators, functions and layers with these names."""
     with ready(names):
         for_now = _ready[frozenset(names)]
         for_now.append(decide)
@@ -47,7 +47,7 @@ def watched(names: Collection[str], decide: Decide) -> Generator[None]:
 
 @contextlib.contextmanager
 def ready(names: Collection[str]) -> Generator[None]:
-    """Within the block, `watched` takes these names in no time: by itself it takes half a millisecond."""
+    """Within the block, `watched` is prepared for these names; otherwise it takes half a millisecond."""
     if frozenset(names) in _ready:
         yield
         return
@@ -59,7 +59,7 @@ def ready(names: Collection[str]) -> Generator[None]:
 
     with contextlib.ExitStack() as stack:
         stack.callback(_ready.pop, frozenset(names))
-        # torch warns where it has a way of its own for a key. It is taken again afterwards.
+        # torch warns if it has an implementation for a key already. It is restored afterwards.
         with warnings.catch_warnings(action="ignore"):
             for name in names:
                 for operator in _operators(name):
@@ -84,7 +84,7 @@ def _operators(name: str) -> tuple[Any, ...]:
     packet = getattr(torch.ops.aten, name, None)
     if packet is None:
         return ()
-    # some are there for TorchScript alone, and have no kernel
+    # some exist for TorchScript only, and have no kernel
     return tuple(
         operator
         for operator in (getattr(packet, overload) for overload in packet.overloads())
@@ -115,7 +115,7 @@ def _before_operator(name: str, operator: Any, decide: Decide) -> Callable[..., 
 
 
 def _functions(name: str) -> Iterator[FunctionType]:
-    """Yield torch's Python functions of that name, and the way through the layer or class of that name."""
+    """Yield torch's Python functions of that name, and the entry of the layer or class of that name."""
     elsewhere = _ELSEWHERE.get(name, "")
     modules = [torch, torch.functional, nn.functional, nn, sys.modules.get(elsewhere)]
     functions = [way_in(vars(module).get(name)) for module in modules if module is not None]
@@ -125,7 +125,7 @@ def _functions(name: str) -> Iterator[FunctionType]:
 
 
 def way_in(called: object) -> FunctionType | None:
-    """Return the Python function that runs when `called` is used, None where that is not known."""
+    """Return the Python function that runs when `called` is used, None if unknown."""
     if isinstance(called, type):
         called = (
             called.forward if issubclass(called, nn.Module) and called.__module__[:5] == "torch" else called.__init__
@@ -135,7 +135,7 @@ def way_in(called: object) -> FunctionType | None:
 
 @contextlib.contextmanager
 def before(name: str, function: FunctionType, decide: Decide) -> Generator[None]:
-    """Exchange the function's code: who has kept a reference to it calls the new one, too."""
+    """Replace the function's code: references that were taken before call the new code, too."""
     code = function.__code__
     original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
     original.__kwdefaults__ = function.__kwdefaults__
@@ -160,13 +160,13 @@ def _pass_on(*args: Any, **kwargs: Any) -> Any:
 
 
 def _passing_on_to(function: Callable[..., Any], code: CodeType) -> CodeType:
-    """Return code that calls `function`, to stand in the place of `code`."""
+    """Return code that calls `function`, to replace `code`."""
     constants = tuple(function if constant == _ENTRY else constant for constant in _pass_on.__code__.co_consts)
     return _pass_on.__code__.replace(co_consts=constants, co_freevars=code.co_freevars)
 
 
 def _caller() -> FrameType | None:
-    """Return the frame that the call came from, None where it was none: in a thread of torch's own."""
+    """Return the frame that made the call, None in a thread of torch's own."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and (frame.f_code in _OWN or frame.f_code in _entries):
         frame = frame.f_back
@@ -174,4 +174,4 @@ def _caller() -> FrameType | None:
 
 
 _OWN = code_of(_before_operator.__code__) | code_of(inspect.unwrap(before).__code__)
-_entries = set[CodeType]()  # that stand in a function's place now
+_entries = set[CodeType]()  # code that replaces a function's now

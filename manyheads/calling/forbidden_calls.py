@@ -1,10 +1,10 @@
-"""Sees forbidden calls when they are made, under whatever name the code found them.
+"""Detects forbidden calls when they are made, by whatever name the code found the function.
 
 `probe.py` runs a learner's code under `watching`. It completes `manyheads.source.forbidden_names`, which reads the
-code before: a name made at run time, a reference kept from elsewhere. It watches twice: by a mode of torch's, which
-sees every function and method, and which code can leave; and by `entries.py`, which sees operators, functions and
-layers in every thread, and cannot be left. Both live in the learner's own process, where code that rewrites them can
-switch them off; so they prove a use, and never that there was none.
+source before: it also sees names made at run time and references stored elsewhere. It watches twice: with a torch
+function mode, which sees every function and method, and which code can leave; and with `entries.py`, which sees
+operators, functions and layers in every thread, and cannot be left. Both live in the learner's own process, where code
+that rewrites them can switch them off. So a hit proves a use; no hit proves nothing.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from torch.overrides import TorchFunctionMode
 from . import entries
 from .frames import code_of
 
-FORBIDDEN = "ForbiddenCall"  # the kind of failure that a forbidden call ends in
-TAKEN_AWAY = "_pop_torch_function_stack"  # what takes the watch away; it counts as a forbidden call
+FORBIDDEN = "ForbiddenCall"  # the kind of failure after a forbidden call
+TAKEN_AWAY = "_pop_torch_function_stack"  # what removes the watch; it counts as a forbidden call
 _TORCH = str(Path(torch.__file__).parent)
-_OPERATORS = str(Path(torch.__file__).parent / "_ops.py")  # what is called through torch.ops is called from here
-# Where torch calls what it was given, and not what it needs.
+_OPERATORS = str(Path(torch.__file__).parent / "_ops.py")  # calls through torch.ops come from here
+# Functions in which torch calls what it was given, not what it needs itself.
 _HANDS_ON = tuple(
     f"{_TORCH}/{place}"
     for place in (
@@ -43,7 +43,7 @@ _HANDS_ON = tuple(
         *("overrides.py", "func/", "nn/attention/"),
     )
 )
-# What torch runs behind a function, and can be called in its place.
+# What torch runs behind a function, and what can be called instead of it.
 _BEHIND = {
     "scaled_dot_product_attention": (
         "_scaled_dot_product_attention_math",
@@ -59,7 +59,7 @@ _BEHIND = {
 }
 
 
-# What runs in a thread that code starts, or in one that waits for work; and the way back, with its hooks.
+# Entries of threads that code starts or that wait for work; and the backward pass, with its hooks.
 _UNWATCHED: tuple[tuple[Any, str], ...] = (
     (threading.Thread, "_bootstrap_inner"),
     (_WorkItem, "run"),
@@ -81,11 +81,11 @@ def watching(
 
     Args:
         ours: code that may call them: a stand-in's, a probe's.
-        namespace: the names that the learner's cells see. What is called there as one that is forbidden is refused,
-            too, such as a layer of the learner's own.
+        namespace: the names that the learner's cells see. Anything there with a forbidden name is refused, too, such as
+            a layer of the learner's own.
 
     Yields:
-        the forbidden names that were called, in order; empty as long as there were none.
+        the forbidden names that were called, in order; empty until there is one.
     """
     called: list[str] = []
     if not forbids:
@@ -93,12 +93,12 @@ def watching(
         return
     names = _names(forbids)
     permitted = frozenset(ours) | _CARRIERS
-    seen: list[str] = []  # apart from `called`, which code finds among its callers' variables
+    seen: list[str] = []  # not only in `called`, which code can find among its callers' variables
 
     layers = {name for name in names if isinstance(getattr(nn, name, None), type)}
 
     def decide(name: str, frame: FrameType | None) -> None:
-        while name in layers and frame is not None and _is_torchs(frame):  # one layer of torch's holds another
+        while name in layers and frame is not None and _is_torchs(frame):  # one of torch's layers contains another
             frame = frame.f_back
         if _is_the_learners_doing(frame, permitted):
             seen.append(names[name])
@@ -112,7 +112,7 @@ def watching(
             own = entries.way_in((namespace or {}).get(name))
             if own is not None and not str(own.__module__).startswith("torch."):
                 stack.enter_context(entries.before(name, own, decide))
-        # What switches subclasses off, and modes with them: subclasses alone, as long as somebody watches.
+        # What disables subclasses, and modes with them: while a watch runs, it disables subclasses only.
         lesser = torch._C.DisableTorchFunctionSubclass
         stack.enter_context(mock.patch.object(torch._C, "DisableTorchFunction", lesser))
         for owner, name in _UNWATCHED:
@@ -131,7 +131,7 @@ def ready(forbids: Collection[str]) -> contextlib.AbstractContextManager[None]:
 
 
 def _names(forbids: Collection[str]) -> dict[str, str]:
-    """Return what is refused, with the forbidden name that it stands for."""
+    """Return the refused functions, each with its forbidden name."""
     return {other: name for name in forbids for other in (name, *_BEHIND.get(name, ()))}
 
 
@@ -141,15 +141,15 @@ class _Watch(TorchFunctionMode):
         self._names, self._decide, self._called = frozenset(names), decide, called
 
     def __exit__(self, *error: object) -> None:
-        """Leave the stack of modes, which code that switches the watch off has made it leave before."""
+        """Leave the stack of modes, unless code that switched the watch off has done so already."""
         if self not in overrides._get_current_function_mode_stack():
             self._called.append(TAKEN_AWAY)
             return
-        while overrides._pop_mode() is not self:  # one that code has entered and not left
+        while overrides._pop_mode() is not self:  # a mode that code has entered and not left
             pass
 
     def staying(self, pop: Any) -> Any:
-        """Return `pop` for those who put back what they take off: torch itself."""
+        """Return `pop` for code that restores what it removes: torch itself."""
 
         def popped() -> Any:
             mode = pop()
@@ -165,7 +165,7 @@ class _Watch(TorchFunctionMode):
         return popped
 
     def end(self) -> None:
-        """Refuse nothing any more: a thread that was started meanwhile may go on."""
+        """Refuse nothing any more: a thread that was started meanwhile may continue."""
         self._names = frozenset()
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -177,32 +177,32 @@ class _Watch(TorchFunctionMode):
 
     def over(self, runs: Any) -> Any:
         def watched(*args: Any, **kwargs: Any) -> Any:
-            with self:  # torch keeps a mode for each thread, and lifts it on the way back
+            with self:  # torch has a mode per thread, and disables it in the backward pass
                 return runs(*args, **kwargs)
 
         return watched
 
 
 def _is_the_learners_doing(frame: FrameType | None, permitted: Collection[CodeType]) -> bool:
-    """Return whether a call from `frame` is one that the learner's code has made, or has had torch make.
+    """Return whether the learner's code made the call from `frame`, directly or through torch.
 
     Args:
         permitted: code that may call what is forbidden.
     """
     while frame is not None and (frame.f_code is _ASKED or _runs_operators(frame) or _hands_on(frame)):
         frame = frame.f_back
-    if frame is None:  # a thread of torch's own, which runs what it was given
+    if frame is None:  # one of torch's own threads, which runs what it was given
         return True
-    # torch's own code may use what it likes: printing a tensor counts its entries.
+    # torch's own code may use anything: printing a tensor counts its entries.
     return not _is_torchs(frame) and frame.f_code not in permitted
 
 
 _ASKED = _Watch.__torch_function__.__code__
 _SUBCLASS = inspect.unwrap(
     torch.Tensor.__torch_function__.__func__
-).__code__  # what subclasses of Tensor pass calls on to
+).__code__  # where subclasses of Tensor pass calls on
 _LEAVE = _Watch.__exit__.__code__
-# Through these torch takes modes off, for itself and for others.
+# Through these torch removes modes, for itself and for others.
 _POPS = (
     overrides._pop_mode.__code__,
     inspect.unwrap(overrides._pop_mode_temporarily).__code__,
@@ -211,25 +211,25 @@ _POPS = (
 
 
 def is_the_courses(exercise: str, code: CodeType) -> None:
-    """Remember that `code` is the course's stand-in for an exercise: what it calls is no learner's doing."""
+    """Remember that `code` is the course's stand-in for an exercise: its calls are not the learner's."""
     _course.setdefault(exercise, set()).update(code_of(code))
 
 
 def the_courses(granted: Collection[str] | None) -> set[CodeType]:
-    """Return the code of the stand-ins that were given out for the exercises `granted`, for all where that is None."""
+    """Return the code of the stand-ins for the exercises `granted`; of all if that is None."""
     return {code for name, codes in _course.items() if granted is None or name in granted for code in codes}
 
 
 @lru_cache(maxsize=1024)
 def compiled(source: str, name: str) -> CodeType:
-    """Return the course's `source` compiled under a file's `name`, once: most of it is run many times over."""
+    """Return the course's `source`, compiled once under a file's `name`: most of it runs many times."""
     return compile(source, name, "exec")
 
 
 def _is_torchs(frame: FrameType) -> bool:
-    """Return whether torch's own code runs: what its own file holds, in its own module.
+    """Return whether torch's own code runs: code of its own file, in its own module.
 
-    Other code can be compiled under the file's name, and run among the module's names.
+    Other code can be compiled under the file's name, and run in the module's namespace.
     """
     file, name = frame.f_code.co_filename, str(frame.f_globals.get("__name__"))
     module = sys.modules.get(name)
@@ -240,21 +240,22 @@ def _is_torchs(frame: FrameType) -> bool:
 
 @lru_cache(maxsize=256)
 def _code_in(module: str, file: str) -> frozenset[CodeType]:
-    """Return all code that the file of a module holds. It is read from where Python has compiled it to."""
+    """Return all code of a module's file. It is read from Python's compiled file."""
     try:
         code = SourceFileLoader(module, file).get_code(module)
-    except (ImportError, OSError, SyntaxError):  # no file of Python's
+    except (ImportError, OSError, SyntaxError):  # not a Python file
         code = None
     return frozenset(code_of(code)) if code is not None else frozenset()
 
 
 def _runs_operators(frame: FrameType) -> bool:
-    """Return whether torch runs an operator there that was called through torch.ops."""
+    """Return whether torch is running an operator in this frame that was called through torch.ops."""
     return frame.f_code.co_filename == _OPERATORS and _is_torchs(frame)
 
 
 def _hands_on(frame: FrameType) -> bool:
-    """Return whether torch only calls there what it was given: within no_grad, by vmap, checkpoint or a tree map."""
+    """Return whether torch only calls a given function in this frame: within no_grad, vmap, checkpoint or a tree
+    map."""
     if frame.f_code is _SUBCLASS:
         return True
     return frame.f_code.co_filename.startswith(_HANDS_ON) and _is_torchs(frame)

@@ -1,7 +1,7 @@
-"""Whose code a frame runs: the learner's cells', the course's or a library's.
+"""Says whose code a frame runs: the learner's cells', the course's or a library's.
 
-Told by the names that the code sees, never by a file's path: libraries lie in `site-packages`, in `dist-packages`, in
-a zip, in a checkout or beside the notebook, and a cell lies nowhere at all.
+It goes by the names that the code sees, never by a file's path: libraries are in `site-packages`, in `dist-packages`,
+in a zip, in a checkout or beside the notebook, and a cell is not in a file at all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 _COURSE = __name__.partition(".")[0]
-LEARNERS_OWN = f"{_COURSE}.own_"  # how the modules are called that `manyheads.earlier` makes of what it has kept
+LEARNERS_OWN = f"{_COURSE}.own_"  # the names of the modules that `manyheads.earlier` makes of saved exercises
 
 
 def is_the_courses(frame: FrameType) -> bool:
@@ -30,7 +30,7 @@ def is_the_learners(frame: FrameType, namespace: Mapping[str, Any]) -> bool:
     """
     if frame.f_globals is namespace:
         return True
-    # What has a spec was imported, so it lies in a file of its own.
+    # A module with a spec was imported, so it has a file of its own.
     return not is_the_courses(frame) and frame.f_globals.get("__spec__") is None
 
 

@@ -1,7 +1,7 @@
 """Pretend hardware: a machine with or without GPUs, a clock that only jobs move, and a spy on torch's attention.
 
-Checks run a learner's code against it, so that code for a GPU can be judged without one. Everything that is put in
-the place of torch's and Python's own functions is taken away again when the `with` block is left.
+Checks run a learner's code against it, so that code for a GPU can be judged without one. All of torch's and Python's
+functions that it replaces are restored when the `with` block is left.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-# Pretend seconds that it takes to hand a job to the pretend GPU. They are lost in what the job takes, since they count
-# as its time with a clock, and not with events.
+# Pretend seconds that it takes to give a job to the pretend GPU. They are small beside the job's time: a clock counts
+# them, events do not.
 LAUNCH = 2e-5
-CORES = 2  # of the pretend processor: all of them work on a job
+CORES = 2  # of the pretend processor; all of them work on each job
 _WALL_CLOCKS = ("perf_counter", "monotonic", "time")
-_TIMEIT = (timeit.timeit, timeit.repeat, timeit.Timer.__init__)  # they hold a clock as a default argument
+_TIMEIT = (timeit.timeit, timeit.repeat, timeit.Timer.__init__)  # they have a clock as a default argument
 _PROCESSOR_CLOCKS = ("process_time", "thread_time")
 # What code asks of an NVIDIA GPU before it uses it.
 _ONE_GPU: list[tuple[Any, str, object]] = [
@@ -44,7 +44,7 @@ _ONE_GPU: list[tuple[Any, str, object]] = [
 def machine(cuda_gpus: int, *, mps: bool) -> Generator[None]:
     """Have torch answer as on a machine with `cuda_gpus` NVIDIA GPUs, and with Apple's GPU or without it.
 
-    Its build always knows both, as the builds that people install may: that does not mean that a GPU is there.
+    It is always a build for both, as installed builds may be: that does not mean that a GPU is there.
     """
     kind = "cuda" if cuda_gpus else "mps" if mps else None
     answers: list[tuple[Any, str, object]] = [
@@ -59,7 +59,7 @@ def machine(cuda_gpus: int, *, mps: bool) -> Generator[None]:
         (torch.accelerator, "current_accelerator", kind and torch.device(kind)),
         (torch.accelerator, "device_count", cuda_gpus or int(mps)),
     ]
-    if kind is not None:  # without a GPU there is no current one, and asking for it fails as ever
+    if kind is not None:  # without a GPU there is no current one, and asking for it fails as usual
         answers += _ONE_GPU if cuda_gpus else []
         answers += [(torch.accelerator, "current_device_index", 0), (torch.accelerator, "set_device_index", None)]
     with contextlib.ExitStack() as stack:
@@ -70,10 +70,10 @@ def machine(cuda_gpus: int, *, mps: bool) -> Generator[None]:
 
 
 class Clock:
-    """Pretend time, in seconds. It stands still but for jobs.
+    """Pretend time, in seconds. Only jobs advance it.
 
-    How long a job takes is asked for no sooner than the clock is read or the GPU is waited for. Before, no such number
-    is there: code that looks for it in memory must do what it was to do.
+    A job's duration is computed only when the clock is read or the GPU is waited for. Until then the number does not
+    exist: code cannot find it in memory without measuring.
 
     Args:
         gpu: whether jobs go into the queue of a pretend GPU, which works while the caller goes on.
@@ -85,10 +85,10 @@ class Clock:
         self._now = 100.0
         self._processor = 10.0
         self._gpu_free_at = 0.0
-        self._open: list[tuple[float, Callable[[], float]]] = []  # jobs by when they were handed over
+        self._open: list[tuple[float, Callable[[], float]]] = []  # jobs with the times at which they were given
 
     def job(self, seconds: Callable[[], float]) -> None:
-        """Do a job that takes as long as `seconds` then says: at once, or by handing it to the GPU."""
+        """Do a job that takes as long as `seconds` then returns: at once, or by giving it to the GPU."""
         self.jobs += 1
         if self.gpu:
             self._now += LAUNCH
@@ -97,26 +97,26 @@ class Clock:
 
     @property
     def now(self) -> float:
-        """What the clock on the wall shows."""
+        """The wall time."""
         if not self.gpu:
             self._finish()
         return self._now
 
     @property
     def processor(self) -> float:
-        """What the processor's cores have worked, together."""
+        """The CPU time of all cores together."""
         if not self.gpu:
             self._finish()
         return self._processor
 
     @property
     def gpu_free_at(self) -> float:
-        """When the GPU has nothing left to do."""
+        """The time at which the GPU has nothing left to do."""
         self._finish()
         return self._gpu_free_at
 
     def wait(self, until: float | None = None) -> None:
-        """Let time pass until then; None: until the GPU has nothing left to do."""
+        """Let time pass until then; with None, until the GPU has nothing left to do."""
         self._now = max(self.now, self.gpu_free_at if until is None else until)
 
     def _finish(self) -> None:
@@ -131,20 +131,22 @@ class Clock:
 
 
 class Readings:
-    """What was read from clocks and events, each with the number of jobs before it.
+    """The values read from clocks and events, each with the number of jobs before it.
 
-    A time that the code says it has measured lies between two of them. One that it has worked out need not.
+    A time that the code really measured is the difference of two of them. A time that it computed need not be.
     """
 
     def __init__(self) -> None:
-        self._times: dict[int, set[float]] = {}  # by jobs; between jobs a clock stands still, so there are few
+        self._times: dict[
+            int, set[float]
+        ] = {}  # by number of jobs; between jobs a clock does not move, so there are few
 
     def note(self, jobs: int, seconds: float) -> None:
         """Note that a clock showed `seconds` after so many jobs."""
         self._times.setdefault(jobs, set()).add(seconds)
 
     def hold(self, seconds: object) -> bool:
-        """Return whether just before one of the jobs and just after it the clock showed a difference of `seconds`."""
+        """Return whether readings just before and just after one of the jobs differ by `seconds`."""
         if not isinstance(seconds, (int, float)):
             return False
         return any(
@@ -156,9 +158,9 @@ class Readings:
 
 
 def number(key: int, *what: object) -> float:
-    """Return a number from 0 up to 1 that follows from a key and from what it is about.
+    """Return a number from 0 up to 1 that is determined by a key and by its purpose.
 
-    It is worked out anew each time: where many are needed, none of them lies in memory before it is asked for.
+    It is computed each time, so that no number is in memory before it is needed.
     """
     digest = hashlib.sha256(repr((key, *what)).encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
@@ -168,13 +170,13 @@ def number(key: int, *what: object) -> float:
 def clock(
     namespace: MutableMapping[str, Any] | None = None, readings: Readings | None = None, *, gpu: bool
 ) -> Generator[Clock]:
-    """Put a pretend clock in the place of the real ones, on a machine with one NVIDIA GPU or with none.
+    """Replace the real clocks with a pretend one, on a machine with one NVIDIA GPU or with none.
 
-    Without a GPU, synchronising raises what torch raises there.
+    Without a GPU, synchronising raises the same error as torch.
 
     Args:
-        namespace: where code may hold a real clock under a name of its own (`from time import perf_counter`).
-        readings: gets what is read from the clock on the wall, and from events.
+        namespace: where code may have a real clock under another name (`from time import perf_counter`).
+        readings: receives the readings of wall time and of events.
     """
     pretend = Clock(gpu=gpu)
     note = (readings or Readings()).note
@@ -216,10 +218,10 @@ def _clocks_by_default(
 
 
 class AttentionSpy(TorchFunctionMode):
-    """Notes each call of torch's scaled_dot_product_attention while its `with` block runs, however it is imported.
+    """Records each call of torch's scaled_dot_product_attention in its `with` block, however it was imported.
 
-    `dropouts` holds the dropout that each call was given. A call whose keys and values do not fit each other raises:
-    on the CPU torch does not look, and reads whatever lies in memory behind the last value.
+    `dropouts` holds the dropout of each call. A call whose keys and values do not fit each other raises: on the CPU
+    torch does not check, and reads memory behind the last value.
     """
 
     def __init__(self) -> None:
@@ -227,7 +229,7 @@ class AttentionSpy(TorchFunctionMode):
         self.dropouts: list[float] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Called by torch in place of each of its functions."""
+        """Called by torch instead of each of its functions."""
         if getattr(func, "__name__", "") == "scaled_dot_product_attention":
             given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p"), args, strict=False)) | (kwargs or {})
             self.dropouts.append(float(given.get("dropout_p", 0.0)))
@@ -236,7 +238,7 @@ class AttentionSpy(TorchFunctionMode):
 
 
 class _Event:
-    """Stands for torch.cuda.Event: the GPU notes the time when it gets there."""
+    """A pretend torch.cuda.Event: the GPU records the time when it reaches the event."""
 
     def __init__(self, clock: Clock, note: Callable[[int, float], None]) -> None:
         self._clock, self._note, self._at, self._jobs = clock, note, 0.0, 0
@@ -249,11 +251,11 @@ class _Event:
         self._clock.wait(until=self._at)
 
     def query(self) -> bool:
-        self.synchronize()  # whoever asks again and again lets time pass
+        self.synchronize()  # asking repeatedly lets time pass
         return True
 
     def wait(self, stream: object = None) -> None:
-        """Do nothing: there is one stream, and what comes later waits anyway."""
+        """Do nothing: there is one stream, and later work waits anyway."""
 
     def elapsed_time(self, end: _Event) -> float:
         for event in (self, end):
@@ -265,7 +267,7 @@ def _demand_that_they_fit(query: Tensor, key: Tensor, value: Tensor) -> None:
     in_front = [tuple(tensor.shape[:-2]) for tensor in (query, key, value)]
     try:
         torch.broadcast_shapes(*in_front)
-    except RuntimeError:  # in words that no version of torch or Python changes: a mistake may be known by them
+    except RuntimeError:  # a text that no version of torch or Python changes: known mistakes are recognised by it
         raise RuntimeError(
             f"query, key and value do not fit: their dimensions before the last two are {in_front}"
         ) from None

@@ -1,7 +1,7 @@
-"""Carries out calls next to the learner's code and reports what came back.
+"""Carries out calls next to the learner's code and reports the answers.
 
-The learner's own checks call `run` directly; the judge makes the learner's kernel call `respond`. It holds no
-expected values and never decides anything: it lives in the same process as code that nobody has read.
+The learner's own checks call `run` directly; the judge makes the learner's kernel call `respond`. It has no expected
+values and never decides anything: it runs in the same process as unknown code.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from .forbidden_calls import FORBIDDEN, compiled, ready, the_courses, watching
 from .frames import code_of, is_the_learners, namespace_of
 from .sealed import unsealed
 
-_lent: set[CodeType] = set()  # code of the stand-ins that are in place
-MESSAGE_LENGTH = 600  # characters kept of an exception's text
-_EXHAUSTED = ("MemoryError", "RecursionError", "SystemExit")  # kinds of failure that a second try only makes dearer
-_BEGUN = b"?"  # what stands in an answer while the calls are made
+_lent: set[CodeType] = set()  # code of the stand-ins in use
+MESSAGE_LENGTH = 600  # characters of an exception's text
+_EXHAUSTED = ("MemoryError", "RecursionError", "SystemExit")  # failures after which a second try would only cost more
+_BEGUN = b"?"  # the content of the answer's file while the calls are made
 _responded = False  # whether a judge has asked
 
 
@@ -46,24 +46,24 @@ def run(
     granted: Collection[str] | None = None,
     namespace: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Call the learner's `target` as `call` says and return what came.
+    """Call the learner's `target` as `call` says and return the answer.
 
     Args:
-        target: a function, or a class derived from `nn.Module` where `call.init` is given.
-        call: the inputs. They are copied first, so that the call cannot change them for anybody else.
-        probe: source of `probe(target, *inputs)` to call in place of the target itself.
+        target: a function, or a class derived from `nn.Module` if `call.init` is given.
+        call: the inputs. They are copied first, so that the call cannot change the originals.
+        probe: source of `probe(target, *inputs)` to call instead of the target itself.
         forbids: names of torch's that may not be called. The answer to such a call is the failure `FORBIDDEN`.
-        granted: exercises whose stand-ins may call them all the same: those of earlier chapters. None: all.
+        granted: exercises whose stand-ins may call them nevertheless: those of earlier chapters. None: all.
         namespace: the names that the learner's cells see; by default those that the target's code sees.
     """
     code = compiled(probe, "<probe>") if probe else None
     ours = _lent | the_courses(granted) | (code_of(code) if code else set())
     cells = namespace_of(target) if namespace is None else namespace
     given, called = _call(target, call, code, forbids, ours, cells)
-    if called:  # whatever was made of the exception
+    if called:  # even if the code caught the exception
         return Answer(failure=Failure(FORBIDDEN, called[0]), parameters=given.parameters)
     if given.failure is not None and given.failure.kind not in _EXHAUSTED:
-        # Once more, watched: what works runs as in any other cell, and only a call that fails is looked into.
+        # Once more, watched: working code runs as in any other cell, and only a failed call is examined.
         again, _ = _call(target, call, code, forbids, ours, cells, Operations())
         if again.failure is not None and again.failure.kind == given.failure.kind:
             step = again.failure.step if again.failure.message == given.failure.message else None
@@ -86,8 +86,8 @@ def _call(
     gradients = None
     called: list[str] = []
     try:
-        # fork_rng: a learner's own random numbers go on as if nobody had checked. Warnings would go to stderr, which
-        # nbgrader takes for a failure.
+        # fork_rng: the check must not change the learner's random numbers. Warnings would go to stderr, which nbgrader
+        # takes for a failure.
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
             _seed()
             with (
@@ -99,14 +99,14 @@ def _call(
                 if operations is not None:
                     operations.name_tensors(inputs)
                 if call.init is not None:
-                    with torch.inference_mode(mode=False):  # else its parameters could not learn
+                    with torch.inference_mode(mode=False):  # else its parameters would not require a gradient
                         target = target(*call.init.values())
                     if any(is_lazy(parameter) for parameter in target.parameters()):
                         _first_call(target, call, probe)
                     parameters = {
                         name: tuple(parameter.shape)
                         for name, parameter in target.named_parameters()
-                        if not is_lazy(parameter)  # still, so the call did not use it
+                        if not is_lazy(parameter)  # unchanged, so the call did not use it
                     }
                     if not _fits(parameters, call.state):
                         return Answer(parameters=parameters), called
@@ -115,7 +115,7 @@ def _call(
                         operations.name_tensors(dict(target.named_parameters()))
                     target.train(call.training)
                 function = _probe_function(probe, target) if probe else target
-                value = _as_data(function(*inputs.values()))  # what is asked for it may be the learner's code, too
+                value = _as_data(function(*inputs.values()))  # reading it may run the learner's code, too
                 if call.cotangent is not None:
                     gradients = _gradients(target, function, call, cells)
             changed = tuple(name for name, now in inputs.items() if not _same(now, call.inputs[name]))
@@ -131,9 +131,9 @@ def _call(
 
 
 def _gradients(target: Any, function: Callable[..., Value], call: Call, cells: Mapping[str, Any]) -> Gradients:
-    """Make the call once more, with inputs that could learn, and follow its outputs back.
+    """Make the call once more, with inputs that require a gradient, and follow its outputs back.
 
-    The first call is made as the notebook would: code that gives up the gradient may do with its inputs what it likes.
+    The first call is made as in the notebook, where code without a gradient may change its inputs freely.
     """
     _seed()
     try:
@@ -150,7 +150,7 @@ def _gradients(target: Any, function: Callable[..., Value], call: Call, cells: M
 
 @contextlib.contextmanager
 def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str]) -> Generator[None]:
-    """Put working objects in the place of the learner's own for a while.
+    """Within the block, replace the learner's own objects with working ones.
 
     Args:
         namespace: where the learner's code looks its names up.
@@ -178,8 +178,8 @@ def standing_in(namespace: MutableMapping[str, Any], stand_ins: Mapping[str, str
 def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | None = None) -> None:
     """Carry out the calls in the file `request` and write the answers to the file `answer`.
 
-    Called in the learner's kernel by the judge, which does not believe anything but the numbers in `answer`. There is
-    something in it as soon as the calls begin. What is printed meanwhile is shown nowhere.
+    The judge calls it in the learner's kernel, and trusts only the numbers in `answer`. One byte is written there
+    before the first call. Prints are discarded.
 
     Args:
         namespace: where the learner's names are looked up; the caller's own by default.
@@ -207,7 +207,7 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
 
 @contextlib.contextmanager
 def nothing_shown() -> Generator[None]:
-    """Show nothing that is printed within the block."""
+    """Discard what is printed within the block."""
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),
@@ -223,16 +223,16 @@ def has_responded() -> bool:
 
 @contextlib.contextmanager
 def _uncompiled() -> Generator[None]:
-    """Have torch.compile leave code as it is written, what was compiled before as well.
+    """Have torch.compile leave code as it is written, including code that was compiled before.
 
-    A compiler that traces what the learner calls meets the watch, and the stand-ins' own calls, and cannot tell them
-    from the learner's. And it may take minutes.
+    A compiler that traces the learner's calls also meets those of the watch and of stand-ins, and cannot tell them
+    apart. And it may take minutes.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_variable("TORCHDYNAMO_DISABLE", "1"))
-        if "torch._dynamo" in sys.modules:  # else nothing is compiled yet, and importing it takes seconds
+        if "torch._dynamo" in sys.modules:  # otherwise nothing has been compiled yet, and importing it takes seconds
             stack.enter_context(torch.compiler.set_stance("force_eager"))
-            # Once anything has been compiled, distributions take parameters that they otherwise refuse.
+            # Once anything has been compiled, distributions accept parameters that they otherwise refuse.
             stack.enter_context(mock.patch.object(torch.distributions.Distribution, "_validate_args", __debug__))
         yield
 
@@ -253,7 +253,7 @@ def _variable(name: str, value: str) -> Generator[None]:
 
 @contextlib.contextmanager
 def _filled() -> Generator[None]:
-    """Have torch.empty give NaN, and not what lay in memory before, which might be an answer.
+    """Have torch.empty return NaN, not old memory, which might contain an answer.
 
     That is torch's deterministic mode. Its own switch imports a compiler first, which takes a second.
     """
@@ -273,7 +273,7 @@ def _first_call(layer: nn.Module, call: Call, probe: CodeType | None) -> None:
 
 
 def _seed() -> None:
-    """Do what torch.manual_seed(0) does for devices in use. For all others it notes whence it was called: 2 ms."""
+    """Do what torch.manual_seed(0) does for devices in use. For all others it records its caller: 2 ms."""
     torch.default_generator.manual_seed(0)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(0)
@@ -286,7 +286,7 @@ def _probe_function(code: CodeType, target: Any) -> Callable[..., Value]:
 
 
 def _as_data(value: Value) -> Value:
-    """Return `value` as it arrives after travelling, so that a check here and one elsewhere compare the same thing."""
+    """Return `value` as it is after `wire`, so that a check here and one elsewhere compare the same thing."""
     packer = wire.Packer()
     packed = packer.value(value)
     return wire.Unpacker(packer.tensors).value(packed)
@@ -336,14 +336,14 @@ def _failure(
 
     own = [(frame, number) for frame, number in traceback.walk_tb(error.__traceback__) if is_own(frame)]
     rows = [linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip() for frame, number in own]
-    lines = [row for row in rows if row]  # code that was made by a library, for a dataclass of the learner's, has none
-    # The checked function's own line first; then, if it called another of the learner's, where it stopped.
+    lines = [row for row in rows if row]  # code that a library made, for a learner's dataclass, has none
+    # The checked function's own line first; then the line where it stopped, if that is in another of the learner's.
     line = f"{lines[0]}  →  {lines[-1]}" if lines and lines[-1] != lines[0] else "".join(lines[:1])
     try:
         message = str(error)
     except KeyboardInterrupt:
         raise
-    except BaseException:  # an exception class of the learner's own may fail even at this
+    except BaseException:  # a learner's own exception class may fail even here
         message = "(its message cannot be shown)"
     if len(message) > MESSAGE_LENGTH:
         message = message[:MESSAGE_LENGTH] + " …"

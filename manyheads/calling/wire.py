@@ -1,7 +1,8 @@
 """How values travel between processes and into fixtures: one safetensors file, never pickle.
 
 Tensors are stored as such; everything around them goes into the file's one metadata entry as JSON. Both sides of
-the judge use this module. Reading never runs code from the file and refuses what is too large or too deep.
+the judge use this module. Reading never runs code from the file and refuses values that are too large or nested too
+deeply.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor
 from .call import Answer, Call, FailedStep, Failure, Gradients, Opaque, Operand, Value
 
 MAX_BYTES = 256 * 2**20  # of one file
-MAX_DOCUMENT = 4 * 2**20  # of what is not a tensor in it: a few bytes of JSON can stand for a large object
+MAX_DOCUMENT = 4 * 2**20  # bytes of JSON: a few bytes can become a large object
 MAX_DEPTH = 8  # of nested tuples, lists and dicts
 MAX_ITEMS = 10_000  # of one tuple, list or dict
 MAX_TEXT = 4_000  # characters of one string
@@ -37,15 +38,15 @@ _DTYPES = {
 }
 _TEXTS = 4  # that a failure has always
 _DOCUMENT = "document"
-_SIZE = 8  # bytes that say how long what follows is, see safetensors' format
+_SIZE = 8  # bytes of the header's length, see safetensors' format
 
 
 class WireError(ValueError):
-    """A file that is not what this module writes: truncated, too large, or made by somebody else."""
+    """A file that this module did not write: truncated, too large, or made by other code."""
 
 
 class Packer:
-    """Turns values into JSON, and collects their tensors by name. Equal tensors are kept once."""
+    """Turns values into JSON, and collects their tensors by name. Equal tensors are stored once."""
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
@@ -78,13 +79,15 @@ class Packer:
         return {"opaque": value.kind if isinstance(value, Opaque) else type(value).__name__}
 
     def _tensor(self, tensor: Tensor) -> Any:
-        # A subclass may answer every question as it likes; its numbers are the answer.
+        # A subclass can override anything; its numbers are the answer.
         with torch._C.DisableTorchFunctionSubclass():
             if tensor.is_meta:
                 return {"meta": [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]}
             if tensor.layout != torch.strided or tensor.is_nested or tensor.dtype not in _DTYPES:
                 return {"opaque": f"tensor of {tensor.dtype}, {tensor.layout}"}
-            if tensor.numel() * tensor.element_size() > MAX_BYTES:  # before it is copied: it may be one number's view
+            if (
+                tensor.numel() * tensor.element_size() > MAX_BYTES
+            ):  # before it is copied: it may be an expanded view of one number
                 return {"opaque": f"tensor of shape {tuple(tensor.shape)}, which is too large to compare"}
             # clone: safetensors refuses tensors that share memory
             tensor = tensor.detach().as_subclass(Tensor).cpu().contiguous().clone()
@@ -123,16 +126,16 @@ class Packer:
 
 
 class Unpacker:
-    """The way back: JSON and tensors to values."""
+    """Turns JSON and tensors back into values."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self._tensors = tensors
 
     def value(self, packed: Any, depth: int = 0) -> Value:
-        """Return the value that `packed` stands for.
+        """Return the value packed as `packed`.
 
         Raises:
-            WireError: if `packed` is nothing that `Packer.value` returns.
+            WireError: if `packed` is not something that `Packer.value` returns.
         """
         if depth > MAX_DEPTH + 1:
             raise WireError("nested too deeply")
@@ -174,7 +177,7 @@ class Unpacker:
         raise WireError(f"unknown kind: {kind!r:.80}")
 
     def answer(self, packed: Any) -> Answer:
-        """Return the answer that `packed` stands for."""
+        """Return the answer packed as `packed`."""
         try:
             parameters = packed["parameters"]
             return Answer(
@@ -190,7 +193,7 @@ class Unpacker:
             raise WireError("not a packed answer") from error
 
     def call(self, packed: Any) -> Call:
-        """Return the call that `packed` stands for."""
+        """Return the call packed as `packed`."""
         parts: dict[str, Any] = {key: self.value(packed[key]) for key in ("inputs", "init", "state")}
         cotangent = self.value(packed["cotangent"])
         if cotangent is not None and not isinstance(cotangent, float):
@@ -254,7 +257,7 @@ def _shape(packed: Any) -> tuple[int, ...]:
 
 
 def _text(text: Any) -> str:
-    """Return `text` at a length and in characters that can be stored: half a surrogate pair cannot."""
+    """Return `text` shortened, and without characters that cannot be stored: half a surrogate pair."""
     return str(text)[:MAX_TEXT].encode("utf-8", "replace").decode()
 
 
@@ -266,12 +269,12 @@ def _dtype(name: Any) -> torch.dtype:
 
 
 def dumps(document: Any, tensors: Mapping[str, Tensor]) -> bytes:
-    """Return a file of `document` (JSON) and `tensors`, which lie on the CPU: the same bytes for the same content."""
+    """Return a file of `document` (JSON) and `tensors`, which are on the CPU: the same bytes for the same content."""
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    metadata = {_DOCUMENT: text}  # one entry: safetensors keeps several in no fixed order
+    metadata = {_DOCUMENT: text}  # one entry: safetensors writes several in no fixed order
     if any(tensor.dtype == torch.bfloat16 for tensor in tensors.values()):  # numpy has none
         return safetensors.torch.save(dict(tensors), metadata)
-    # The same bytes, in a third of the time: torch's way goes through ctypes, tensor by tensor.
+    # The same bytes in a third of the time: safetensors.torch uses ctypes, tensor by tensor.
     return safetensors.numpy.save({name: tensor.contiguous().numpy() for name, tensor in tensors.items()}, metadata)
 
 
@@ -298,7 +301,7 @@ def loads(data: bytes, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tenso
 
 
 def save(path: Path, document: Any, tensors: Mapping[str, Tensor]) -> None:
-    """Write what `dumps` returns into the file at `path`, which stays the same file where there is one."""
+    """Write what `dumps` returns into the file at `path`, which stays the same file if it exists."""
     path.write_bytes(dumps(document, tensors))
 
 
@@ -310,9 +313,9 @@ def load(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Any, dict[str, Tensor]
     """
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            raise WireError(f"{path.name} is no plain file")  # reading a pipe would wait for ever
+            raise WireError(f"{path.name} is no plain file")  # reading a pipe would block
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size  # Python makes room for all that it is told to read
+            size = os.fstat(file.fileno()).st_size  # Python allocates as much as it is told to read
             return loads(file.read(min(size, max_bytes + 1)), max_bytes)
     except OSError as error:
         raise WireError(f"{path.name} cannot be read: {error}") from error

@@ -1,6 +1,6 @@
 """Compares answers with the right ones and says what is wrong: for the learner's checks and for the judge.
 
-`diagnosis` decides, by the `exam.Exam` of an exercise, and `wording` puts it in words. `exam_files` reads the exams
+`diagnosis` decides, with the `exam.Exam` of an exercise, and `wording` has the sentences. `exam_files` reads the exams
 that learners' checks use. Nothing here runs a learner's code.
 """
 

@@ -1,7 +1,7 @@
 """Finds where an answer first departs from the right one, and says so in the learner's terms.
 
 Used by `diagnosis.py` only. The order is: did it run, parameters, type, number of outputs, shape, dtype,
-device, inputs untouched, finite, values, gradients. The check "shapes" goes as far as the device, "outputs" to the
+device, inputs untouched, finite, values, gradients. The check "shapes" stops after the device, "outputs" goes to the
 end.
 """
 
@@ -30,9 +30,8 @@ def first_divergence(exam: Exam, trial: Trial, given: Answer, check: Check) -> D
 def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
     """Return whether two answers agree within the exercise's tolerance, exceptions included.
 
-    Two exceptions agree if they were raised for the same thing, whatever their text. Where an exception is the right
-    answer, its kind is enough: what it is raised for is the author's own. Nor need the names of parameters agree that
-    are not asked for.
+    Two exceptions agree if they have the same cause, whatever their text. If an exception is the right answer, its type
+    is enough. Names of parameters that the exercise does not ask for need not agree.
 
     Args:
         one: the right answer, or a known mistake's.
@@ -50,7 +49,7 @@ def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
 
 
 def _same_gradients(exam: Exam, one: Answer, other: Answer) -> bool:
-    """Return whether neither has a gradient that the other lacks. Where one's are not known, they may be any."""
+    """Return whether neither has a gradient that the other lacks. Unknown gradients agree with any."""
     first, second = one.gradients, other.gradients
     if first is None or second is None:
         return True
@@ -63,7 +62,7 @@ def _same_gradients(exam: Exam, one: Answer, other: Answer) -> bool:
 
 
 def _built_alike(one: Answer, other: Answer, right: Answer) -> bool:
-    """Return whether two wrong modules have the same parameters but for names that are not asked for."""
+    """Return whether two wrong modules have the same parameters, apart from names that are not asked for."""
     asked_for = right.parameters
     if one.parameters is None or other.parameters is None or asked_for in (None, one.parameters, other.parameters):
         return False
@@ -129,7 +128,7 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
         yield from _wrong_dtype(exam, name, expected, got)
     for name, expected, got in outputs:
         yield from _wrong_device(name, expected, got)
-    if check == Check.SHAPES and not exam.conceals:  # a letter has no shape: any would do
+    if check == Check.SHAPES and not exam.conceals:  # a letter has no shape: any letter would pass
         return
     if given.changed and not right.changed:
         changed = ", ".join(given.changed)
@@ -140,7 +139,9 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
             f"{changed} holds other numbers after the call",
         )
     if exam.conceals and given.value not in (choices := _choices(trial)):
-        yield Divergence(Stage.TYPE, f"There is no answer {given.value!r:.40}: choose one of {', '.join(choices)}.")
+        yield Divergence(
+            Stage.TYPE, f"{given.value!r:.40} is not one of the answers: choose one of {', '.join(choices)}."
+        )
         return
     for name, expected, got in outputs:
         yield from _not_finite(name, expected, got)
@@ -151,14 +152,14 @@ def _divergences(exam: Exam, trial: Trial, right: Answer, given: Answer, check: 
 
 
 def _choices(trial: Trial) -> list[str]:
-    """Return all letters of a graded question: which of them is right does not show."""
+    """Return all letters of a graded question, sorted, so that the right one does not show."""
     return sorted(str(answer.value) for answer in (trial.right, *trial.wrong.values()))
 
 
 def _did_not_run(failure: Failure) -> Divergence:
     if failure.kind == NOT_AN_ANSWER:
         return Divergence(Stage.TYPE, failure.message)
-    # torch raises the same exception for calls that it does not know: only the stub's own line means "unwritten".
+    # torch raises the same exception for unsupported calls: only the stub's own line means "unwritten".
     stub = "raise NotImplementedError" in failure.line or not failure.line
     if failure.kind == "NotImplementedError" and not failure.message and stub:
         return Divergence(Stage.UNSOLVED, "This one is not written yet: raise NotImplementedError() is still there.")
@@ -180,11 +181,13 @@ def _wrong_parameters(
                 _shape(given[name], sizes),
             )
     extra = [name for name in given if name not in right]
-    return Divergence(Stage.PARAMETERS, f"The layer has parameters too many: {', '.join(extra)}.", _list(right))
+    return Divergence(
+        Stage.PARAMETERS, f"The layer has parameters that it should not have: {', '.join(extra)}.", _list(right)
+    )
 
 
 def _wrong_type(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:
-    # A whole number is as good as a float, but a float is no whole number: 512 / 8 is 64.0.
+    # A whole number may replace a float, but a float may not replace a whole number: 512 / 8 is 64.0.
     if _kind(expected) != _kind(got) and not (_kind(expected) == "float" and _kind(got) == "int"):
         article = "an" if _kind(expected)[0] in "aeiou" else "a"
         yield Divergence(Stage.TYPE, f"{name} is not {article} {_kind(expected)}.", _kind(expected), _describe(got))
@@ -283,7 +286,7 @@ def _tensor_pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str,
 
 
 def _pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Value, Value]]:
-    """Yield what stands in the same place of two values that `_wrong_type` has found to be built alike."""
+    """Yield the pairs of leaves of two values that `_wrong_type` has found to have the same structure."""
     if isinstance(expected, (tuple, list)) and isinstance(got, (tuple, list)):
         for index, (one, other) in enumerate(zip(expected, got, strict=True)):
             yield from _pairs(f"{name}[{index}]", one, other)
@@ -297,7 +300,7 @@ def _pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Value,
 def _kind(value: Value) -> str:
     if isinstance(value, Tensor):
         return "tensor"
-    if isinstance(value, Opaque):  # a class of the learner's may be called Tensor: its name is no type
+    if isinstance(value, Opaque):  # a learner's class may be called Tensor too
         return f"object of a class called {value.kind}"
     return type(value).__name__
 
@@ -313,7 +316,7 @@ def _describe(value: Value) -> str:
 
 
 def _shape(shape: tuple[int, ...], sizes: Mapping[str, int]) -> str:
-    """Show a shape in numbers and, where every size has a name, in names: "(2, 5) = (batch, seq)"."""
+    """Show a shape in numbers and, if every size has a name, in names: "(2, 5) = (batch, seq)"."""
     names = {size: name for name, size in sizes.items()}
     numbers = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     if shape and all(size in names for size in shape):

@@ -1,7 +1,6 @@
 """Says whether a learner's answers are right and, if not, which mistake they show.
 
-The learner's check and the judge share this module, so that both say the same thing. It compares data and never
-runs anybody's code.
+The learner's check and the judge share this module, so that both say the same. It compares data and never runs code.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from .relations import explain
 from .stage import Stage
 from .wording import Message
 
-# Carries out an exam's calls next to the learner's code, with stand-ins (source by name) in place, and returns the
-# answers: one a trial, whatever happens there.
+# Carries out an exam's calls next to the learner's code, with stand-ins (source by name) in use, and returns the
+# answers: one per trial, whatever happens.
 Ask = Callable[[Exam, Mapping[str, str]], Sequence[Answer]]
 
-# Stages at which there is something to look at.
+# Stages at which the answer has values to explain.
 _EXPLAINED = (Stage.TYPE, Stage.COUNT, Stage.SHAPE, Stage.FINITE, Stage.VALUES)
 _LONGEST_NAME = 100  # characters
 
@@ -48,17 +47,17 @@ class Finding:
 
 
 def examine(exam: Exam, answers: Sequence[Answer], check: Check, source: str = "") -> Finding | None:
-    """Return why `answers`, one for each of the exam's trials, fail `check`; None where they pass.
+    """Return why `answers`, one for each of the exam's trials, fail `check`; None if they pass.
 
     Args:
-        source: what the learner wrote. A mistake whose name or hint presumes how the code looks is not named without.
+        source: what the learner wrote. Without it, mistakes whose name or hint is about the code itself are not named.
     """
     wrong = _first_wrong(exam, answers, check)
     return None if wrong is None else _finding(exam, answers, *wrong, source)
 
 
 def _first_wrong(exam: Exam, answers: Sequence[Answer], check: Check) -> tuple[Trial, Divergence] | None:
-    """Return the first case that fails `check`, and where it departs."""
+    """Return the first case that fails `check`, and where its answer departs."""
     for trial, given in zip(exam.trials, answers, strict=True):
         divergence = first_divergence(exam, trial, given, check)
         if divergence is not None:
@@ -69,7 +68,7 @@ def _first_wrong(exam: Exam, answers: Sequence[Answer], check: Check) -> tuple[T
 def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Divergence, source: str) -> Finding:
     mistake = _known_mistake(exam, answers, trial, source)
     said = wording.message(exam, trial, divergence, mistake)
-    if divergence.stage == "ran" and (step := failed_step(exam, answers, trial)):
+    if divergence.stage == Stage.RAN and (step := failed_step(exam, answers, trial)):
         said = replace(said, further=(step,))
     if mistake is None and divergence.stage in _EXPLAINED:
         related = explain(exam, answers, trial)
@@ -80,16 +79,16 @@ def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Di
 def decide(
     exams: Mapping[str, Exam], exam: Exam, check: Check, source: str, ask: Ask, failing: Callable[[Exam], bool]
 ) -> tuple[Finding | None, tuple[str, ...]]:
-    """Decide about one check: as the code stands and, if it fails, once more with what it builds on made to work.
+    """Decide one check: first with the code as it is and, if that fails, with working versions of what it builds on.
 
     Args:
-        exams: all that this one may build on, by exercise.
+        exams: all exams that this one may build on, by exercise.
         source: what the learner wrote for this exercise.
         ask: carries out an exam's calls next to the learner's code.
         failing: whether the learner's code fails another exercise's exam.
 
     Returns:
-        (finding, carried): why it fails, or None; and the exercises that stand-ins worked for.
+        (finding, carried): why it fails, or None; and the exercises replaced by stand-ins.
     """
 
     def find(stand_ins: Mapping[str, str]) -> Finding | None:
@@ -128,7 +127,7 @@ def fails(exam: Exam, answers: Sequence[Answer]) -> bool:
 
 
 def forbidden_in(exam: Exam, source: str) -> Finding | None:
-    """Return the finding for source that uses a name which the exercise forbids, None for any other source."""
+    """Return the finding for source that uses a name that the exercise forbids, None for other source."""
     used = forbidden_name(source, exam.forbids, exam.exercise)
     return _forbidden(exam, used) if used else None
 
@@ -147,9 +146,9 @@ def _forbidden(exam: Exam, name: str) -> Finding:
 def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source: str) -> str | None:
     """Return the misconception whose answers these are.
 
-    One case that contradicts a name clears the learner of it: wherever the mistake would show, these must be its
-    answers. Of several, one that explains all cases wins; the others leave a second mistake unexplained, and an
-    exception of which no more is known than its kind is too little to go by then.
+    One case that contradicts a mistake rules it out: in every case where the mistake would show, these must be its
+    answers. Of several, one that explains all cases wins. The others leave a second mistake unexplained; then an
+    exception of unknown cause is not enough evidence.
     """
     given = dict(zip((trial.name for trial in exam.trials), answers, strict=True))
     explains_failed = None

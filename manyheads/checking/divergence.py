@@ -15,12 +15,12 @@ _MOST = 6  # rows and columns of an excerpt
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Part of a tensor as it should be and as it came, to be drawn.
+    """Part of a tensor, expected and given, to be drawn.
 
     Args:
         place: which part, "scores[0, 1]".
         expected: rows of numbers.
-        got: rows of numbers, as many.
+        got: as many rows of numbers.
         differs: which of them differ.
     """
 
@@ -31,7 +31,7 @@ class Excerpt:
 
 
 def excerpt(name: str, expected: Tensor, got: Tensor, close: Tensor) -> Excerpt | None:
-    """Return the rows and columns around the first entry that differs; None of a single number.
+    """Return the rows and columns around the first entry that differs; None for a single number.
 
     Args:
         expected: (..., rows, columns) or (columns,).
@@ -66,10 +66,10 @@ class Divergence:
     Args:
         stage: which comparison found it.
         sentence: what is wrong, with the output's name.
-        expected: what should have come, "" where the sentence says it all.
-        got: what came.
+        expected: what was expected, "" if the sentence says it all.
+        got: what the code returned.
         detail: one more line, such as how many entries differ.
-        excerpt: cuts out numbers of both to draw, where there are any. Most divergences are only counted.
+        excerpt: returns numbers of both to draw, if there are any. Not called for most divergences.
     """
 
     stage: Stage

@@ -27,9 +27,9 @@ class Trial:
     Args:
         name: what is special about it, completing "In the case of …".
         sizes: the dimensions by name, `{"batch": 2, "seq": 5}`, all different, so that a shape can be read back.
-        call: what the learner's code is asked.
-        right: what the reference solution answers.
-        wrong: what it answers with one known mistake made, by the misconception's name.
+        call: the call of the learner's code.
+        right: the reference solution's answer.
+        wrong: its answer with one known mistake in it, by the misconception's name.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Trial:
     wrong: Mapping[str, Answer]
 
 
-@dataclass(frozen=True, eq=False)  # tensors know no plain equality: an exam is the same as itself alone
+@dataclass(frozen=True, eq=False)  # tensors have no plain equality: an exam equals only itself
 class Exam:
     """All cases of one exercise, with what is needed to explain a wrong answer.
 
@@ -49,18 +49,18 @@ class Exam:
         informs: those of them that are not compared, and only help to explain what is wrong with the others.
         trials: the cases.
         hints: what to tell a learner, by misconception.
-        shown_by: by misconception, what the learner's code must show before its name is said; see
-            `manyheads.source.presumed.shows`. Those whose name and hint are true of any code have none.
+        shown_by: by misconception, conditions on the learner's code, without which it is not named; see
+            `manyheads.source.presumed.shows`.
         points: what each check is worth, by check.
         builds_on: exercises whose code this one may call.
-        stand_in: source that defines a working object of this name, for exercises that build on it; as learners have
-            it, `manyheads.calling.sealed`. "" where there is none.
+        stand_in: source that defines a working object of this name, for exercises that build on it; sealed in learners'
+            files (`manyheads.calling.sealed`). "" if there is none.
         forbids: names that the learner's source may not use.
         probe: source of a function `probe(target, *inputs)` that replaces the plain call, or "".
         exact_zeros: whether an entry that is exactly 0 in the right answer must be exactly 0.
-        keeps_dtype: whether numbers must have exactly the right answer's dtype, as the lesson then says. Else
-            float64 for float32 is as good; True and False, whole numbers and fractions are never taken for each other.
-        conceals: whether a message keeps the right answer to itself, as for multiple choice.
+        keeps_dtype: whether numbers must have exactly the right answer's dtype, as the lesson then says. Otherwise
+            float64 may replace float32; booleans, whole numbers and fractions never replace each other.
+        conceals: whether messages hide the right answer, as for multiple choice.
         atol: absolute tolerance for float32 values.
         rtol: relative tolerance for float32 values.
     """

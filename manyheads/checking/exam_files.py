@@ -29,7 +29,7 @@ def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:
         trials = [_trial(packer, trial) for trial in exam.trials]
         plain = {key: getattr(exam, key) for key in _PLAIN}
         names = {key: list(getattr(exam, key)) for key in _NAMES}
-        by_name = {key: [list(item) for item in getattr(exam, key).items()] for key in _BY_NAME}  # their order counts
+        by_name = {key: [list(item) for item in getattr(exam, key).items()] for key in _BY_NAME}  # their order matters
         plain["stand_in"] = sealed(exam.stand_in)
         packed.append({**plain, **names, **by_name, "trials": trials})
     return {"exams": packed}, packer.tensors
@@ -43,7 +43,7 @@ def _trial(packer: wire.Packer, trial: Trial) -> Any:
         "sizes": dict(trial.sizes),
         "call": packer.call(trial.call),
         "right": right,
-        # Only what differs from the right answer is worth its bytes.
+        # Only answers that differ from the right one are stored.
         "wrong": {
             name: {field: value for field, value in answer.items() if value != right[field]}
             for name, answer in wrong.items()
@@ -52,7 +52,7 @@ def _trial(packer: wire.Packer, trial: Trial) -> Any:
 
 
 def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
-    """The way back from `pack`."""
+    """Reverse `pack`."""
     unpacker = wire.Unpacker(tensors)
     exams = []
     for packed in document["exams"]:

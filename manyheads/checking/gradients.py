@@ -1,7 +1,7 @@
 """Compares the gradients of an answer with the right ones. Used by `comparison.py` alone.
 
-What counts is what can be learned: every input and parameter that the right outputs depend on must get its gradient
-from one of the learner's. Whether a single output can be followed back does not matter.
+Every input and parameter that the right outputs depend on must get its gradient from one of the learner's outputs. From
+which one does not matter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..calling.call import Failure, Gradients
 from .divergence import Divergence
 from .stage import Stage
 
-_LOOSER = 10  # times the tolerance of values: rounding adds up on the way back
+_LOOSER = 10  # times the tolerance of values: rounding errors add up on the way back
 _CUT = "one that is cut off: detach, .data, .item(), numpy, no_grad and torch.tensor do that"
 
 
@@ -36,7 +36,7 @@ def wrong_gradients(
     if given.failure is not None:
         yield _fails(given.failure)
         return
-    came = (*given.by_output, *[None] * len(names))  # where nothing came of an output, nothing flows back from it
+    came = (*given.by_output, *[None] * len(names))  # an output without a value has no gradient
     pairs = [
         (name, should, does)
         for name, should, does in zip(names, right.by_output, came, strict=False)
@@ -54,7 +54,7 @@ def wrong_gradients(
     for leaf in sorted(wanted):
         if not any(leaf in should and _is_any(should[leaf]) for _, should, _ in followed):
             yield _lost(leaf)
-    for name, should, does in followed:  # these first: what is cut off changes the gradient of others, too
+    for name, should, does in followed:  # these first: a missing gradient changes others, too
         for leaf, expected in should.items():
             if _is_any(expected) and not (leaf in does and does[leaf].any()):
                 yield _lost(leaf, name)
@@ -87,7 +87,7 @@ def _wrong_leaves(
     should: Mapping[str, Tensor], does: Mapping[str, Tensor], rtol: float, atol: float
 ) -> Iterator[Divergence]:
     for leaf, got in does.items():
-        # Where the output does not depend on it, a gradient of zeros is as good as none.
+        # If the output does not depend on it, a gradient of zeros is as good as none.
         yield from _wrong_numbers(leaf, should.get(leaf, torch.zeros_like(got)), got, rtol, atol)
 
 
@@ -123,5 +123,5 @@ def _wrong_numbers(leaf: str, expected: Tensor, got: Tensor, rtol: float, atol: 
 
 
 def _is_any(gradient: Tensor) -> bool:
-    """Return whether a gradient is more than the rounding of none."""
+    """Return whether a gradient is more than rounding errors."""
     return bool((gradient.abs() > 1e-6).any())

@@ -1,7 +1,7 @@
-"""Says whether answers of the right shapes compute nothing: all zeros, all ones, all NaN, or numbers of no meaning.
+"""Says whether answers of the right shapes compute nothing: all zeros, all ones, all NaN, or meaningless numbers.
 
-Used by `diagnosis.py`: nobody earns the points for the shapes with an empty tensor of the right size, or with
-numbers that are random, or that do not depend on what is asked.
+Used by `diagnosis.py`: an empty tensor of the right size, random numbers, or numbers that do not depend on the inputs
+earn no points for shapes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from .stage import Stage
 
 
 def nothing_computed(exam: Exam, answers: Sequence[Answer]) -> tuple[Trial, Divergence] | None:
-    """Return the first case that shows it, and what to say; None where something is computed.
+    """Return the first case that shows it, and what to say; None if something is computed.
 
-    Nothing is computed where in no case an output holds two different finite fractions, though the right one does. One
-    output that is not like that is enough to have computed something. Masks and single numbers say too little: a wrong
-    remainder may be 0 each time.
+    Nothing is computed if no output holds two different finite fractions in any case, although the right one does. One
+    other output is enough. Masks and single numbers are not enough evidence: a wrong remainder may be 0 each time.
 
     Args:
         answers: one for each of the exam's trials, of the right types and shapes.
@@ -54,10 +53,10 @@ def nothing_computed(exam: Exam, answers: Sequence[Answer]) -> tuple[Trial, Dive
 def depends_on_nothing(
     exam: Exam, answers: Sequence[Answer], ask: Callable[[Exam], Sequence[Answer]]
 ) -> tuple[Trial, Divergence] | None:
-    """Ask twice more. Return the first case, and what to say, where nothing of what was asked is in the answers.
+    """Ask twice more. Return the first case, and what to say, if the answers do not depend on the inputs.
 
-    An entry has something of it if the same call gives it again, and a call with other numbers gives another one. One
-    such entry is enough. Nothing is said where the code stops with an error now.
+    An entry depends on them if the same call gives it again, and a call with other numbers gives another one. One such
+    entry is enough. Returns None if the code now stops with an error.
 
     Args:
         answers: as in `nothing_computed`.
@@ -97,16 +96,16 @@ def depends_on_nothing(
 
 @lru_cache(maxsize=64)
 def asked_again(exam: Exam) -> Exam:
-    """Return the exam with all its calls as they are and, after them, those that can be made with other numbers."""
+    """Return the exam with all its calls and, after them, those that can be made with other numbers."""
     trials = [replace(trial, call=replace(trial.call, cotangent=None)) for trial in exam.trials]
     changed = [replace(trial, call=call) for trial in trials if (call := _with_other_numbers(trial.call)) is not None]
     return replace(exam, trials=(*trials, *changed))
 
 
 def _with_other_numbers(call: Call) -> Call | None:
-    """Return the call with the entries of its tensors in another order, fractions smaller too; None without any.
+    """Return the call with the entries of its tensors reordered, and fractions made smaller; None if it has no tensors.
 
-    Shapes stay, and what is True in a whole row of a mask; whole numbers, which may be places, do too.
+    Shapes stay, and so do full rows of a mask and whole numbers, which may be positions.
     """
     inputs = {name: _other(value) for name, value in call.inputs.items()}
     state = None if call.state is None else {name: _other(value) for name, value in call.state.items()}
@@ -128,7 +127,7 @@ def _nothing(whats: Sequence[str]) -> Divergence:
 
 
 def _inside(name: str) -> str:
-    """Return the name of an output as it stands within a sentence."""
+    """Return the name of an output for use within a sentence."""
     return name.replace("The ", "the ", 1) if name.startswith("The ") else name
 
 
@@ -148,7 +147,7 @@ def _output(exam: Exam, value: Value, place: int) -> Value:
 
 
 def _fractions(value: Value) -> Tensor:
-    """Return all entries of a value's tensors of fractions as one row."""
+    """Return all entries of a value's floating-point tensors as one row."""
     return torch.cat([torch.empty(0, dtype=torch.float64), *_pieces(value)])
 
 
@@ -165,6 +164,6 @@ def _pieces(value: Value) -> Iterator[Tensor]:
 
 
 def _differ(numbers: Tensor) -> bool:
-    """Return whether there are two finite numbers among these that are not the same."""
+    """Return whether two of these numbers are finite and different."""
     finite = numbers[numbers.isfinite()]
     return bool(finite.numel()) and bool((finite != finite[0]).any())

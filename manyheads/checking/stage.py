@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """What decided a check. A learner's check and a judge's verdict have the same stages.
+    """What decided a check, for learners' checks and the judge's verdicts.
 
     From `RAN` to `GRADIENT` they are the comparisons, in their order. `FORBIDDEN` is the use of a forbidden name.
     Only a verdict has `PASSED`, and `TIMEOUT` or `CRASHED` if the cell was not reached.

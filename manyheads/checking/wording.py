@@ -1,7 +1,7 @@
-"""The words of a check: what a learner reads when one has passed or failed.
+"""The texts of a check: what a learner reads after it passed or failed.
 
-`diagnosis.py` decides what is wrong; here it is said. The learner's check, the judge's feedback and the report show the
-same words.
+`diagnosis.py` decides what is wrong; this module words it. The learner's check, the judge's feedback and the report
+show the same words.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ class Message:
 
     Args:
         sentence: what is wrong.
-        expected: what should have come.
-        got: what came.
+        expected: what was expected.
+        got: what the code returned.
         detail: more about it, such as how many entries differ.
-        case: the case's name and what was asked.
+        case: the case's name and its inputs.
         mistake: the known mistake that gives exactly these answers, as a sentence.
         hint: what to do about that mistake.
         further: what else the answers or the lines of code show, a sentence or two each.
         group: a phrase that wrong answers of the same kind share, for an instructor: "right up to the scores". It
             contains nothing that a learner has written.
-        note: with what the exercise was checked.
-        excerpt: numbers to draw. The text says what matters of them.
+        note: the stand-ins with which the exercise was checked.
+        excerpt: numbers to draw. The text says the essential too.
     """
 
     sentence: str
@@ -61,12 +61,12 @@ class Message:
         lines += ["", self.mistake, self.hint] if self.mistake else []
         for paragraph in (*self.further, self.note):
             lines += ["", paragraph] if paragraph else []
-        # A notebook breaks a long line of an error anywhere, in the middle of a word too.
+        # A notebook breaks long lines of an error anywhere, even in the middle of a word.
         return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent=" " * _indent(line)) for line in lines)
 
 
 def message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | None) -> Message:
-    """Return what to say of the first divergence, and of the known mistake behind it."""
+    """Return the message for the first divergence and the known mistake behind it."""
     unsolved = divergence.stage == Stage.UNSOLVED
     conceals = exam.conceals and divergence.stage == Stage.VALUES
     asked = _describe_call(trial.call)
@@ -83,18 +83,18 @@ def message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | Non
 
 
 def group(related: Sequence[str]) -> str:
-    """Return what wrong answers share that are related to the right ones in the same way; "" where nothing is known.
+    """Return a phrase that wrong answers with the same relation to the right ones share; "" if unknown.
 
-    Numbers of many digits could be a learner's own.
+    Numbers with many digits are removed: they could be a learner's own.
     """
     return _LONG_NUMBER.sub("…", related[0].removesuffix(".")) if related else ""
 
 
 def forbidden(exam: Exam, name: str, *, hidden: bool) -> Message:
-    """Return what to say of the use of a name that the exercise forbids.
+    """Return the message for the use of a forbidden name.
 
     Args:
-        hidden: whether the code hides its calls, and `name` is how.
+        hidden: whether the code hides its calls by using `name`.
     """
     does = "hides calls that this exercise forbids" if hidden else "does the whole exercise for you"
     return Message(
@@ -104,7 +104,7 @@ def forbidden(exam: Exam, name: str, *, hidden: bool) -> Message:
 
 
 def checked_with(exam: Exam, stand_ins: Sequence[str]) -> str:
-    """Say that the exercise was checked with working foundations, and failed."""
+    """Say that the exercise was checked with working stand-ins, and failed."""
     return f"(Checked with a working {_and(stand_ins)}: what is wrong here is in {exam.exercise} itself.)"
 
 
@@ -116,7 +116,7 @@ def failed_title(exercise: str, check: Check) -> str:
 def failed_lines(title: str, message: str) -> list[str]:
     """Return the lines that a notebook shows of a failed check, the title in bold.
 
-    It has no colour of its own: they stand on red, light or dark as the notebook's theme is.
+    The lines have no colour: their background is red, light or dark as the notebook's theme.
     """
     return [f"\x1b[1m{title}\x1b[0m", "", *message.splitlines()]
 
@@ -131,14 +131,14 @@ def passed_line(exam: Exam, check: Check, carried: Sequence[str] = ()) -> str:
     """Return the one line of a passed check.
 
     Args:
-        carried: the exercises that stand-ins worked for, see `carried_sentence`.
+        carried: the exercises replaced by stand-ins, see `carried_sentence`.
     """
     line = f"✓ {passed_title(exam, check)}"
     return f"{line}\n{carried_sentence(exam, carried)}" if carried else line
 
 
 def carried_sentence(exam: Exam, carried: Sequence[str]) -> str:
-    """Say that an exercise is right but for what it builds on."""
+    """Say that an exercise is right apart from what it builds on."""
     return (
         f"{exam.exercise} itself is right. It was checked with a working {_and(carried)}: yours "
         f"{'are' if len(carried) > 1 else 'is'} not right yet, or not defined here. "
@@ -151,7 +151,7 @@ def _and(names: Sequence[str]) -> str:
 
 
 def _indent(line: str) -> int:
-    """Return where a wrapped line goes on: under the text of a line with a label, at the margin in prose."""
+    """Return the indent of a wrapped line: below the text of a line with a label, 0 in prose."""
     return len("Expected  ") if line.startswith(("Expected  ", "Got  ", "Case  ", " ")) else 0
 
 

@@ -1,6 +1,6 @@
 """Measures the time and the memory that attention layers take.
 
-`measure` times the `contestants` against each other, and `memory` weighs them. `recorded` keeps what was measured on
+`measure` times the `contestants` and compares them; `memory` measures their memory. `recorded` has measurements from
 other machines.
 """
 

@@ -1,6 +1,6 @@
 """Five ways to compute the same layer, all with the same weights: what chapter 5 and its benchmark measure.
 
-The layers themselves are given: the learner's own in the lesson, the reference's in `benchmarks/attention.py`. All of
+The caller passes the layers: the learner's own in the lesson, the reference's in `benchmarks/attention.py`. All of
 them are causal, as in a language model: no word looks at a later one.
 """
 
@@ -130,16 +130,16 @@ def _torchs(layer: nn.Module, mask: Tensor) -> Contestant:
 
 
 def compiled(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Return `function` compiled by torch. The first call compiles; where that cannot be done, it raises."""
-    torch.compiler.reset()  # what was compiled for another size is of no use any more
-    # Its hints, such as that this GPU is small, would stand in red under a notebook's cell.
+    """Return `function` compiled by torch. The first call compiles; if that is impossible, it raises."""
+    torch.compiler.reset()  # code compiled for another size is not needed any more
+    # Its hints, such as that this GPU is small, would appear in red below a notebook's cell.
     logging.getLogger("torch._inductor").setLevel(logging.ERROR)
     logging.getLogger("torch._dynamo").setLevel(logging.ERROR)
     return torch.compile(function, dynamic=False)
 
 
 def why_not_compiled(error: BaseException) -> str:
-    """Return in one line why torch.compile failed: the first line of the innermost error."""
+    """Return why torch.compile failed: the first line of the innermost error."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

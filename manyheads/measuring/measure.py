@@ -1,7 +1,8 @@
 """Measures contestants: first whether they agree, then how long they take, how steadily, and how much memory.
 
-Chapter 5 calls it with the learner's own layers and timer, `benchmarks/attention.py` with the reference's. Nothing is
-timed whose outputs (and gradients) have not been compared with those of torch's own layer, weights written out.
+Chapter 5 calls it with the learner's own layers and timer, `benchmarks/attention.py` with the reference's. A layer is
+timed only after its outputs (and gradients) have been compared with those of torch's own layer, with weights written
+out.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from tqdm.auto import tqdm
 from .contestants import COMPILED, Contestant, Layers, contestants, draw_weights, give_weights, why_not_compiled
 from .memory import peak_bytes
 
-# How far an entry may lie from the reference layer's, as a share of that one's largest entry.
+# How far an entry may be from the reference layer's, as a share of that layer's largest entry.
 TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 4e-2}
 _ROWS = 256  # queries that are compared, spread over the sentence: the reference's score matrix must fit into memory
-_STEADY = 0.25  # of the median, within which the middle half of the calls must lie
+_STEADY = 0.25  # share of the median within which the middle half of the calls must be
 
 # timer(fn, device, warmup, repeats) -> median seconds, such as the learner's time_on_device
 Timer = Callable[[Callable[[], object], torch.device, int, int], float]
@@ -47,13 +48,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of one contestant in one setting.
+    """The result of one contestant in one setting.
 
     Args:
-        seconds: median of several calls; None where it was not timed, and `note` says why.
-        quartiles: seconds; half of the calls took a time between the two. None where it is not known.
-        peak_bytes: memory above weights and input, None where it cannot be measured.
-        difference: largest distance from the judge, as a share of the judge's largest entry.
+        seconds: median of several calls; None if it was not timed, and `note` says why.
+        quartiles: seconds; half of the calls took a time between the two. None if unknown.
+        peak_bytes: memory above weights and input; None if it cannot be measured.
+        difference: largest distance from the reference, as a share of the reference's largest entry.
     """
 
     variant: str
@@ -66,7 +67,7 @@ class Measured:
 
     @property
     def unsteady(self) -> bool:
-        """Whether the calls took so different times that the median says little: it is to be measured again."""
+        """Whether the times differ so much that the median says little, and should be measured again."""
         if self.seconds is None or self.quartiles is None:
             return False
         lower, upper = self.quartiles
@@ -78,7 +79,7 @@ class Plan:
     """The settings that fit a kind of device.
 
     Args:
-        base: what all sweeps start from.
+        base: the setting from which all sweeps start.
         seqs: lengths of the sentences for the sweep over seq.
         head_counts: for the sweep over num_heads.
     """
@@ -117,7 +118,7 @@ def race(
 
     Args:
         timer: called as `timer(fn, device, warmup, repeats)`.
-        budget: seconds that each measurement may take, about; it decides the number of repeats, 3 … 20.
+        budget: about how many seconds each measurement may take; it decides the number of repeats, 3 … 20.
         progress: whether to show a progress bar.
     """
     measured: list[Measured] = []
@@ -136,7 +137,7 @@ def _race(
     sizes = (setting.d_model, setting.num_heads, setting.seq)
     for contestant in contestants(layers, *sizes, device, setting.dtype, variants):
         try:
-            # torch warns of much that does not matter here, and a notebook shows it in red.
+            # torch's warnings do not matter here, and a notebook shows them in red.
             with warnings.catch_warnings(action="ignore"):
                 yield _measure(contestant, setting, x, judge, device, timer, budget)
         except torch.OutOfMemoryError:
@@ -167,14 +168,14 @@ def _measure(
     peak = peak_bytes(step, device)
     once = timer(step, device, 1, 1)
     repeats = max(3, min(20, int(budget / max(once, 1e-9))))
-    # One at a time: the median of one call is that call, and so a timer that tells medians tells the spread as well.
+    # One at a time: the median of one call is that call, so a timer that returns medians gives the spread as well.
     taken = [timer(step, device, 0, 1) for _ in range(repeats)]
     lower, median, upper = statistics.quantiles(taken, n=4, method="inclusive")
     return replace(result, peak_bytes=peak, seconds=median, quartiles=(lower, upper))
 
 
 def what_was_unsteady(measured: Sequence[Measured]) -> str:
-    """Return a line for a person about the measurements that are to be made again, "" where there are none."""
+    """Return a line about the measurements that should be made again, "" if there are none."""
     names = list(dict.fromkeys(one.variant for one in measured if one.unsteady))
     if not names:
         return ""
@@ -187,7 +188,7 @@ def what_was_unsteady(measured: Sequence[Measured]) -> str:
 
 
 def using_step(contestant: Contestant, x: Tensor) -> Callable[[], Tensor]:
-    """Return what is done with a trained layer: forward, without gradients."""
+    """Return a function that uses a trained layer: forward, without gradients."""
 
     def step() -> Tensor:
         with torch.no_grad():
@@ -197,7 +198,7 @@ def using_step(contestant: Contestant, x: Tensor) -> Callable[[], Tensor]:
 
 
 def training_step(contestant: Contestant, x: Tensor) -> Callable[[], object]:
-    """Return what is done to train a layer: forward, then the gradients of input and weights."""
+    """Return a function that does a training step: forward, then the gradients of input and weights."""
     x = x.detach().requires_grad_()
     wanted = (x, *contestant.layer.parameters())
     upstream = torch.ones_like(x)
@@ -211,7 +212,7 @@ def training_step(contestant: Contestant, x: Tensor) -> Callable[[], object]:
 class Judge:
     """torch's own layer in float32, with the contestants' weights and its score matrix written out.
 
-    It knows what comes out for some of the words, and what gradient the input gets from those words.
+    It has the outputs for some of the words, and the input's gradient from those words.
     """
 
     def __init__(self, setting: Setting, x: Tensor) -> None:
@@ -219,7 +220,7 @@ class Judge:
         count = min(_ROWS, setting.seq)
         self.rows = torch.linspace(0, setting.seq - 1, count, device=x.device).round().long()
         layer = nn.MultiheadAttention(setting.d_model, setting.num_heads, batch_first=True)
-        # Rounded to the dtype that is measured: the weights are not what is judged.
+        # Rounded to the measured dtype, so that only the computation differs.
         give_weights(layer, {name: w.to(setting.dtype).float() for name, w in draw_weights(setting.d_model).items()})
         layer.to(x.device)
         blocked = torch.ones(setting.seq, setting.seq, dtype=torch.bool, device=x.device).triu(1)[self.rows]
@@ -231,7 +232,7 @@ class Judge:
         self.output = self.output.detach()
 
     def difference(self, contestant: Contestant) -> float:
-        """Return how far the contestant is from the judge at most, as a share of the judge's largest entry."""
+        """Return the contestant's largest distance from the reference, as a share of the reference's largest entry."""
         x = self.x.detach().requires_grad_(self.setting.backward)
         with torch.set_grad_enabled(self.setting.backward):
             output = contestant.run(x)

@@ -1,7 +1,7 @@
-"""How many bytes a computation takes: at its peak, and kept for its backward pass.
+"""Measures how many bytes a computation takes: at its peak, and saved for its backward pass.
 
-Chapter 5 and `benchmarks/attention.py` measure with it. A peak counts what torch's own allocator hands out, above
-what was already there: not the weights, not the input, and not what a library takes for itself.
+Chapter 5 and `benchmarks/attention.py` measure with it. A peak counts what torch's allocator hands out above what it
+had handed out before: not the weights, not the input, and not memory that a library allocates itself.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from torch import Tensor
 
 
 def peak_bytes(fn: Callable[[], object], device: torch.device) -> int | None:
-    """Return how many bytes `fn()` has in use at most, above what was there before; None where nobody counts.
+    """Return the most bytes that `fn()` has in use, above those before; None for devices without a count.
 
-    CUDA's allocator counts itself, the CPU's is watched by torch's profiler.
+    CUDA's allocator counts itself; the CPU's is watched by torch's profiler.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -26,7 +26,7 @@ def peak_bytes(fn: Callable[[], object], device: torch.device) -> int | None:
         result = fn()
         torch.cuda.synchronize(device)
         peak = torch.cuda.max_memory_allocated(device) - before
-        del result  # until here: a result that is thrown away early would not count
+        del result  # alive until here: a result that is freed early would not count
         return peak
     return _profiled_peak(fn) if device.type == "cpu" else None
 
@@ -38,21 +38,21 @@ def _profiled_peak(fn: Callable[[], object]) -> int | None:
     with profiler:
         result = fn()
     del result
-    if profiler.kineto_results is None:  # a torch that was built without it
+    if profiler.kineto_results is None:  # torch was built without it
         return None
     events = [event for event in profiler.kineto_results.events() if event.name() == "[memory]"]
     in_use = peak = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
-        in_use += event.nbytes()  # less than 0 where memory is given back
+        in_use += event.nbytes()  # negative when memory is freed
         peak = max(peak, in_use)
     return peak
 
 
 def kept_bytes(fn: Callable[[], Tensor], but: Iterable[Tensor] = ()) -> int:
-    """Return how many bytes torch keeps after `fn()` so that `backward()` can be computed.
+    """Return how many bytes torch saves in `fn()` for `backward()`.
 
     Args:
-        but: tensors that are there anyway, such as the input and the layer's parameters; they do not count.
+        but: tensors that exist anyway, such as the input and the layer's parameters; they do not count.
     """
     kept: dict[int, int] = {}
 

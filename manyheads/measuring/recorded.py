@@ -1,4 +1,4 @@
-"""Measurements that were written down: by `benchmarks/attention.py` on a named device, for those who have another.
+"""Stored measurements of named devices, made by `benchmarks/attention.py`, for learners with another device.
 
 They are JSON files that travel with the package (`manyheads/recorded/`), so that a notebook on Colab has them too.
 """
@@ -23,12 +23,12 @@ FOLDER = Path(__file__).parents[1] / "recorded"
 
 @dataclass(frozen=True)
 class Recording:
-    """What was measured on one device.
+    """The measurements of one device.
 
     Args:
         device: the device's name, "AMD EPYC"; no machine's name.
         kind: "cpu", "cuda" or "mps".
-        threads: that torch uses on the CPU.
+        threads: the number that torch uses on the CPU.
         versions: of torch, python and cuda (None without it).
         date: "2026-11-24".
     """
@@ -42,13 +42,13 @@ class Recording:
 
     @property
     def title(self) -> str:
-        """The device and, of a CPU, how many threads worked."""
+        """The device and, for a CPU, the number of threads."""
         threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}" if self.kind == "cpu" else ""
         return f"{self.device}{threads}"
 
 
 def device_name(device: torch.device) -> str:
-    """Return what the device calls itself."""
+    """Return the device's name."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -60,7 +60,7 @@ def device_name(device: torch.device) -> str:
 
 
 def recording(measured: Sequence[Measured], device: torch.device) -> Recording:
-    """Return a recording of what was measured here and now."""
+    """Return a recording of measurements made on this machine."""
     return Recording(
         device=device_name(device),
         kind=device.type,
@@ -72,12 +72,12 @@ def recording(measured: Sequence[Measured], device: torch.device) -> Recording:
 
 
 def file_name(recording: Recording) -> str:
-    """Return a file's name made of the device's: "amd-epyc.json"."""
+    """Return a file name made from the device's: "amd-epyc.json"."""
     return re.sub(r"[^a-z0-9]+", "-", recording.device.lower()).strip("-") + ".json"
 
 
 def write(recording: Recording, folder: Path) -> Path:
-    """Write `recording` into `folder`, over an older one of the same device, and return its path."""
+    """Write `recording` into `folder`, replacing an older one of the same device, and return its path."""
     rows = []
     for measured in recording.measured:
         row = asdict(measured)
@@ -85,7 +85,7 @@ def write(recording: Recording, folder: Path) -> Path:
         rows.append({"variant": row.pop("variant"), **setting, **row, "dtype": _dtype_name(setting["dtype"])})
     document = {**{key: value for key, value in vars(recording).items() if key != "measured"}, "measured": []}
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    # One measurement a line: a new run then differs in the lines that changed.
+    # One measurement per line, so that a diff shows the lines that changed.
     lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(recording)
@@ -106,7 +106,7 @@ def read(path: Path) -> Recording:
 
 
 def all_recordings(folder: Path = FOLDER) -> list[Recording]:
-    """Return the recordings that came with the package, GPUs first; none is no error."""
+    """Return the package's recordings, GPUs first; there may be none."""
     found = [read(path) for path in sorted(folder.glob("*.json"))]
     return sorted(found, key=lambda one: one.kind == "cpu")
 

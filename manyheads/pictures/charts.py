@@ -1,4 +1,4 @@
-"""Figures of what was measured: bars for one setting, curves over a sweep, each contestant in a colour of its own.
+"""Figures of measurements: bars for one setting, curves over a sweep, each contestant in a colour of its own.
 
 Chapter 5 shows them, the learner's own measurements on the left and recorded ones, where there are any, on the right.
 Each comes with a description in words.
@@ -41,14 +41,14 @@ class Panel:
 def bars(panels: Sequence[Panel]) -> HTML:
     """Show how long each contestant takes in one setting, forward and with the backward pass.
 
-    A bar ends at the median. The line across its end is the middle half of the calls; a "?" says that this is so long
-    that the measurement is to be made again.
+    A bar ends at the median. The line across its end shows the middle half of the calls; a "?" means that it is so long
+    that the measurement should be made again.
     """
     return style.picture(draw_bars(panels), describe_bars(panels))
 
 
 def curves(panels: Sequence[Panel], along: str, of: str = "seconds") -> HTML:
-    """Show what becomes of each contestant along a sweep.
+    """Show how each contestant changes along a sweep.
 
     Args:
         along: the field of a setting that changes, "seq" or "num_heads".
@@ -170,7 +170,7 @@ def side_by_side(
     """Return a panel of what was just measured and, if any came with the course, one of a recording.
 
     Args:
-        choose: which settings of a plan are to be seen; a recording from another kind of device has other sizes.
+        choose: which settings of a plan to show; a recording from another kind of device has other sizes.
     """
     panels = [Panel(f"yours: {recording([], device).title}", matching(measured, choose(plan(device))))]
     for recorded in all_recordings()[:1]:
@@ -208,7 +208,7 @@ def _lines(measured: Sequence[Measured], along: str, of: str) -> dict[str, list[
 
 
 def _spreads(measured: Sequence[Measured], along: str, variant: str) -> list[tuple[int, float, float]]:
-    """Return (place, lower quartile, upper quartile) of a contestant's times where they are known."""
+    """Return (place, lower quartile, upper quartile) of a contestant's times, if known."""
     return [
         (getattr(one.setting, along), *one.quartiles)
         for one in measured

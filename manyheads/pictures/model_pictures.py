@@ -1,4 +1,4 @@
-"""Pictures of a whole model: a number for each head, how alike sentences are, what is left as heads fall silent.
+"""Pictures of a whole model: a number for each head, how alike sentences are, what is left as heads are silenced.
 
 Chapter 6 draws them. Each function returns a figure of `style.py`; none needs a model or a widget.
 """
@@ -22,7 +22,7 @@ def draw_layer_map(values: Tensor, title: str, *, most: float | None = None, dig
 
     Args:
         values: (layers, heads), none below 0
-        most: what is drawn darkest, the largest value by default
+        most: the value that is drawn darkest, the largest by default
         digits: after the point
     """
     layers, heads = values.shape
@@ -84,7 +84,7 @@ def draw_silencing(counts: Sequence[int], similarity: Mapping[str, Sequence[floa
         for place, (name, values) in enumerate(similarity.items()):
             colour = style.head_colour(place)
             axes.plot(counts, values, "o-", color=colour, linewidth=2.5, markersize=6)
-            # Where the lines end they meet, so their names stand beside the picture.
+            # The lines meet at their ends, so their names are beside the picture.
             axes.text(1.03, 0.9 - 0.14 * place, name, color=colour, weight="bold", transform=axes.transAxes)
         axes.set(xlabel="heads silenced", ylim=(min(0.4, *map(min, similarity.values())) - 0.02, 1.02))
         axes.set_title(what)

@@ -1,7 +1,7 @@
 """Shows where each number of a tensor goes: small tensors as grids of cells, coloured by the head a number is for.
 
-Lessons call `number_grids` on tensors that they have just made; what is drawn are the tensors' own numbers. Nothing
-here splits or merges heads.
+Lessons call `number_grids` on tensors that they have just made; it draws the tensors' own numbers. Nothing here splits
+or merges heads.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ def number_grids(tensors: Mapping[str, Tensor], head_of: HeadOf, words: Sequence
     """Return a picture of tensors of whole numbers, side by side, for display at the end of a cell.
 
     Args:
-        tensors: by title, each (seq, d_model), or (num_heads, seq, d_head): then one grid a head, one below the other.
-        head_of: says of a number for which head it is meant; its cell gets that head's colour.
-        words: what the rows stand for, one label a row.
-        alt: what the picture says, for those who cannot see it.
+        tensors: by title, each (seq, d_model), or (num_heads, seq, d_head): then one grid per head, one below the
+            other.
+        head_of: returns the head that a number is for; its cell gets that head's colour.
+        words: one label per row.
+        alt: a description of the picture, for those who cannot see it.
     """
     return style.picture(draw_number_grids(tensors, head_of, words), alt)
 

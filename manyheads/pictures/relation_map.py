@@ -17,11 +17,11 @@ _CELL, _GAP = 1.0, 0.75  # width of a cell, and the room between two maps
 
 
 def draw_relation_maps(maps: Mapping[int, Tensor], relations: Sequence[str]) -> Figure:
-    """Draw one map for each number of heads, side by side: a row a head, a column a relation.
+    """Draw one map for each number of heads, side by side: a row per head, a column per relation.
 
     Args:
         maps: by number of heads, each (heads, relations), numbers from 0 to 1
-        relations: what stands above the columns, short words
+        relations: the columns' titles, short words
     """
     tallest = max(len(one) for one in maps.values())
     across = len(relations) * _CELL + _GAP
@@ -57,7 +57,7 @@ def _draw_map(axes: Axes, left: float, weights: Tensor, relations: Sequence[str]
 
 
 def describe_relation_maps(maps: Mapping[int, Tensor], relations: Sequence[str]) -> str:
-    """Say in one sentence a model what each of its heads looks at most: the picture's alternative text."""
+    """Return the picture's alternative text: a sentence per model on what each of its heads looks at most."""
     said = []
     for num_heads, one in maps.items():
         heads = ", ".join(

@@ -46,7 +46,7 @@ HEAD_COLOURS = (
     "#000000",  # black
 )
 INK = "#222222"  # words and outlines
-QUIET = "#5C5C5C"  # axes and what is said in passing
+QUIET = "#5C5C5C"  # axes and secondary text
 GRID = "#DDDDDD"
 WRONG = HEAD_COLOURS[1]
 RIGHT = HEAD_COLOURS[0]
@@ -54,7 +54,7 @@ RIGHT = HEAD_COLOURS[0]
 # Figures are laid out in the pixels of a web page: at 72 dots per inch, one point of type is one such pixel. They
 # are rendered with twice as many, to be crisp on dense screens.
 SIZE = 14  # the type size of labels, in pixels; ticks have it too, titles are a little larger
-WIDTH = 780  # pixels: what a notebook column of 900 leaves for output
+WIDTH = 780  # pixels: the room for output in a notebook column of 900
 _PER_INCH = 72
 _DENSITY = 2
 
@@ -84,7 +84,7 @@ _SETTINGS: dict[RcKeyType, Any] = {
 
 
 def course() -> AbstractContextManager[None]:
-    """Return a context in which everything that is drawn has the course's look."""
+    """Return a context in which all drawings have the course's look."""
     return matplotlib.rc_context(_SETTINGS)
 
 
@@ -140,7 +140,7 @@ def picture(drawn: Figure, alt: str) -> HTML:
     """Return `drawn` for display at the end of a cell.
 
     Args:
-        alt: what the picture says, for those who cannot see it.
+        alt: a description of the picture, for those who cannot see it.
     """
     data = base64.b64encode(png(drawn)).decode()
     return HTML(

@@ -1,8 +1,8 @@
-"""Words that were drawn before are drawn again from a copy: most of the words of a moving picture stay as they are.
+"""A cache of drawn words: most words of a changing picture stay the same.
 
 `style.figure()` draws on this canvas. Shaping and rasterising letters is half of what matplotlib does for a figure of
-ours; the copies, kept for the whole session, are taken at the same fraction of a dot, so that what is seen stays the
-same. Only matplotlib's public classes and methods are used.
+ours; the copies, kept for the whole session, are taken at the same fraction of a dot, so the picture stays the same.
+Only matplotlib's public classes and methods are used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Canvas(FigureCanvasAgg):
     _size: tuple[float, float, float] | None = None
 
     def get_renderer(self) -> RendererAgg:
-        """Return what draws this canvas' figure, the same one until the figure changes its size."""
+        """Return the renderer of this canvas' figure, the same one until the figure changes its size."""
         width, height = self.get_width_height(physical=True)
         size = width, height, self.figure.dpi
         if self._size != size:
@@ -57,8 +57,8 @@ class _Renderer(RendererAgg):
         if ismath or angle or gc.get_alpha() != 1 or not gc.get_antialiased():
             super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
             return
-        # The even dot at or left of x and at or above y, and how many steps further: before 3.11, matplotlib rounds
-        # where a word stands, halves to the even dot.
+        # The even dot at or left of x and at or above y, and how many steps further: before 3.11, matplotlib rounds a
+        # word's position, halves to the even dot.
         left, right_by = divmod(round(x * _STEPS), 2 * _STEPS)
         top, down_by = divmod(round(y * _STEPS), 2 * _STEPS)
         copy, below = _drawn(s, _Font(prop), self.dpi, to_hex(gc.get_rgb(), keep_alpha=True), right_by, down_by)

@@ -1,6 +1,6 @@
-"""Finds forbidden names in a learner's source by its syntax tree. Used at the learner's side and the grader's.
+"""Finds forbidden names in a learner's source by its syntax tree. Learner's check and grader both use it.
 
-It reads source and never runs it. Comments and docstrings may say what they like.
+It reads source and never runs it. Names in comments and docstrings do not count.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from functools import lru_cache
 
 from .reached import reached
 
-_DEEPEST = 20  # of strings put together
-_LONGEST = 20_000  # characters of what they are put together to: a short source may stand for gigabytes
+_DEEPEST = 20  # of strings that are joined
+_LONGEST = 20_000  # characters of a joined string: a short source can produce gigabytes
 
 
 def forbidden_name(source: str, forbids: Iterable[str], exercise: str) -> str | None:
     """Return the first name of `forbids` that the code of `exercise` in `source` uses, or None.
 
-    What stands beside it, such as the learner's own comparison with torch's function, counts only where the exercise
-    uses it. A name counts when it is read, imported, an attribute (`F.name`), a whole string (`getattr(F, "name")`),
-    also one put together from constants, or a word of a string that is run as code. What a program can still hide,
-    `manyheads.calling.forbidden_calls` sees when it is called.
+    Other code, such as the learner's own comparison with torch's function, counts only if the exercise uses it. A name
+    counts when it is read, imported, an attribute (`F.name`), a whole string (`getattr(F, "name")`), also one joined
+    from constants, or a word of a string that is run as code. `manyheads.calling.forbidden_calls` catches calls that
+    the source hides.
     """
     forbidden = frozenset(forbids)
     return _first(source, forbidden, exercise) if forbidden else None
@@ -52,8 +52,8 @@ def _names(node: ast.AST) -> list[str]:
 
 
 def _text(node: ast.AST, depth: int = 0) -> str | None:
-    """Return the string that `node` stands for where that can be read off: a constant, or one that is put together
-    from constants by `+`, an f-string, join, format or a slice. None for anything else.
+    """Return the string value of `node` if it is a constant, or joined from constants by `+`, an f-string, join, format
+    or a slice. None for anything else.
     """
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
@@ -80,7 +80,7 @@ def _put_together(between: str, parts: list[str]) -> str | None:
 
 
 def _joined(function: ast.Attribute, arguments: list[ast.expr], depth: int) -> str | None:
-    """Return what `"…".join([…])` or `"{}…".format(…)` gives, where all of it is constant."""
+    """Return the value of `"…".join([…])` or `"{}…".format(…)` if all parts are constants."""
     start = _text(function.value, depth)
     if start is None or not arguments:
         return None

@@ -1,7 +1,7 @@
-"""Turns a cell's magics and shell lines into the Python that they stand for, as IPython does before it runs a cell.
+"""Turns a cell's magics and shell lines into Python, as IPython does before it runs a cell.
 
-Whoever reads what a learner wrote asks here. IPython reads the whole cell once for each magic, so a cell with very many
-is not read at all.
+All code that reads a learner's source uses it. IPython reads the whole cell once for each magic, so a cell with very
+many magics is not read at all.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import re
 from IPython.core.inputtransformer2 import TransformerManager
 
 _MOST = 50  # magics of a cell
-_MOST_READ = 400_000  # characters, each counted once for each magic: a second
+_MOST_READ = 400_000  # characters times magics: takes about a second
 _ASSIGNED = re.compile(r"=\s*+[%!]")
 
 
 def without_magics(source: str) -> str | None:
-    """Return `source` as Python. None where its magics are too many, or never end: then it is not code."""
+    """Return `source` as Python. None if it has too many magics, or one that never ends: then it is not code."""
     magics = count(source)
     if magics > _MOST or magics * len(source) > _MOST_READ:
         return None
@@ -27,7 +27,8 @@ def without_magics(source: str) -> str | None:
 
 
 def count(source: str) -> int:
-    """Return how many lines IPython may read otherwise than Python: `%time f()`, `!ls`, `f?`, `files = !ls`, `/f x`."""
+    """Return how many lines IPython may read differently from Python: `%time f()`, `!ls`, `f?`, `files = !ls`, `/f
+    x`."""
     return sum(map(_is_magic, source.split("\n")))
 
 

@@ -1,7 +1,7 @@
-"""Says whether a learner's code is as a hint presumes it to be.
+"""Says whether a learner's code looks as a hint assumes.
 
-Different code can give the same numbers. Where the name of a mistake or its hint speaks of how the code looks, the
-exercise declares that as `shown_by`, and `manyheads.checking.diagnosis` asks here before it says so.
+Different code can give the same numbers. If the name of a mistake or its hint is about the code itself, the exercise
+declares that as `shown_by`, and `manyheads.checking.diagnosis` asks here before it names the mistake.
 """
 
 from __future__ import annotations
@@ -32,12 +32,11 @@ def shows(source: str, exercise: str, conditions: Sequence[str]) -> bool:
     """Return whether the code of `exercise` in `source` meets all `conditions`.
 
     Args:
-        source: the learner's cells; the functions and classes beside the exercise count where it uses them.
-        conditions: each names words of which one must occur, `"exp|pow"`; with a function in front only what stands
-            in it counts, `"forward: Linear"`; `"no softmax"` wants none of them. A word is a name, an attribute, an
-            argument's name, a whole number, an operator, `raise` or `assert`; `dropout()` for a call; `key is None`
-            for a comparison with None; and for a test that asks for the truth of a thing itself, `if name`, or
-            `if not` for the opposite.
+        source: the learner's cells; other functions and classes count if the exercise uses them.
+        conditions: each names words of which one must occur, `"exp|pow"`; with a function in front, only words in that
+            function count, `"forward: Linear"`; for `"no softmax"` none may occur. A word is a name, an attribute, an
+            argument's name, a whole number, an operator, `raise` or `assert`; `dropout()` for a call; `key is None` for
+            a comparison with None; and for a test of an object's own truth, `if name`, or `if not` for the opposite.
     """
     if not conditions:
         return True
@@ -53,7 +52,7 @@ def _holds(condition: str, words: frozenset[tuple[str, str]]) -> bool:
 
 @lru_cache(maxsize=64)
 def _words(source: str, exercise: str) -> frozenset[tuple[str, str]] | None:
-    """Return the words of an exercise's code, each with the function that it stands in, and once more with ""."""
+    """Return the words of an exercise's code, each with its innermost function, and once more with ""."""
     used = reached([source], exercise)
     if not used:
         return None

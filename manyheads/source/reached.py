@@ -1,8 +1,8 @@
 """Finds the statements that one exercise's code uses: its own, and those of its helpers.
 
-The look for forbidden names, the choice between two explanations, what is kept for later chapters and the course's own
-stand-ins all go by it. It reads source and never runs it; so it may miss what a program hides, and what it finds need
-not run.
+Used to look for forbidden names, to choose between two explanations, to save exercises for later chapters and to make
+the course's stand-ins. It reads source and never runs it: it may miss what a program hides, and a statement that it
+finds need not run.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from functools import lru_cache
 from .magics import without_magics
 from .scopes import global_reads
 
-_MOST_CHARACTERS = 500_000  # of source that is parsed: a submission has no more
-_MOST_KEPT = 20_000  # of source whose statements are kept: they take a hundred times as much memory
+_MOST_CHARACTERS = 500_000  # characters of source that is parsed: a submission has no more
+_MOST_KEPT = 20_000  # characters of source whose statements are cached: they take a hundred times as much memory
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a cell's top level; an import of several names is as many, since not every name is needed.
+    """One statement of a cell's top level; an import of several names counts as several, since not every name is
+    needed.
 
     Args:
-        text: its source, decorators included; of a line that it has to itself, all.
-        binds: the names that it gives a meaning to.
-        reads: the names that it uses.
-        anew: whether it says all by itself what it binds, so that what was bound to these names before is gone.
+        text: its source, decorators included; the whole line if nothing else is on it.
+        binds: the names that it binds.
+        reads: the names that it reads.
+        anew: whether it replaces what was bound to these names before.
     """
 
     node: ast.stmt
@@ -40,8 +41,8 @@ class Statement:
 
 
 def statements(source: str) -> tuple[Statement, ...]:
-    """Return a cell's statements, magics and shell lines as the Python they become; none where it is not Python."""
-    if len(source) > _MOST_CHARACTERS:  # more than anybody writes for an exercise
+    """Return a cell's statements, with magics and shell lines as Python; none if it is not Python."""
+    if len(source) > _MOST_CHARACTERS:  # more than an exercise needs
         return ()
     return _kept_statements(source) if len(source) <= _MOST_KEPT else _statements(source)
 
@@ -59,7 +60,7 @@ _kept_statements = lru_cache(maxsize=512)(_statements)
 
 
 def _parsed(source: str) -> list[ast.stmt] | None:
-    with warnings.catch_warnings(action="ignore"):  # "\d" in a string is no concern of whoever checks
+    with warnings.catch_warnings(action="ignore"):  # a warning about "\d" in a string is not for here
         try:
             return ast.parse(source).body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -70,7 +71,7 @@ def reached(cells: Iterable[str], name: str, leaving_out: Collection[str] = ()) 
     """Return the statements that give `name` its meaning, and the names that they use in turn, in their order.
 
     Args:
-        cells: sources in the order in which they ran; where a name is bound anew, the last one counts.
+        cells: sources in the order in which they ran; if a name is replaced, the last one counts.
         leaving_out: names that are not followed.
     """
     every = [statement for source in cells for statement in statements(source)]
@@ -94,9 +95,10 @@ def reached(cells: Iterable[str], name: str, leaving_out: Collection[str] = ()) 
 
 
 def _texts(body: Sequence[ast.stmt], source: str) -> Iterator[str]:
-    """Yield the text of each statement: whole lines, but where several stand on one, which may be a very long one."""
+    """Yield the text of each statement: whole lines, or part of a line that has several statements and may be very
+    long."""
     lines = source.split("\n")
-    shared: dict[int, bytes] = {}  # lines of several statements: columns count bytes
+    shared: dict[int, bytes] = {}  # lines with several statements: columns count bytes
 
     def part(number: int, begins: int = 0, ends: int | None = None) -> str:
         if number not in shared:
@@ -140,7 +142,7 @@ def _statement(node: ast.stmt, text: str) -> Statement:
 
 
 def _is_whole(node: ast.stmt) -> bool:
-    """Return whether an import binds all that its name holds: `import torch.nn` adds to what `torch` is already."""
+    """Return whether an import replaces its name: `import torch.nn` adds to an existing `torch`."""
     return isinstance(node, ast.Import) and all(alias.asname or "." not in alias.name for alias in node.names)
 
 
@@ -155,8 +157,8 @@ def _bound(node: ast.stmt) -> Iterator[str]:
 
 
 def _read(node: ast.stmt) -> frozenset[str]:
-    """Return the names that are looked up among the notebook's: not what a function has of its own."""
+    """Return the names that are looked up in the notebook's namespace: not a function's local names."""
     try:
         return global_reads(node)
-    except RecursionError:  # nested very deeply: all that it names
+    except RecursionError:  # nested very deeply: all names in it
         return frozenset(part.id for part in ast.walk(node) if isinstance(part, ast.Name))

@@ -1,7 +1,7 @@
-"""Tells which names code looks up among the notebook's: not what a function, a class or a comprehension has of its own.
+"""Says which names code looks up in the notebook's namespace: not local names of a function, class or comprehension.
 
-`reached` asks. Python's own `symtable` says the same, and takes the square of a function's length where that
-holds thousands of others; this takes as long as reading it.
+`reached` uses it. Python's own `symtable` gives the same answer in quadratic time if a function contains thousands of
+others; this takes linear time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _OwnScope = _Function | ast.ClassDef | ast.Lambda | _Comprehension
 
 
 def global_reads(node: ast.AST) -> frozenset[str]:
-    """Return the names that `node`, of a cell's top level, looks up among the notebook's.
+    """Return the names that `node`, at a cell's top level, looks up in the notebook's namespace.
 
     Raises:
         RecursionError: if it is nested very deeply.
@@ -27,11 +27,11 @@ def global_reads(node: ast.AST) -> frozenset[str]:
 
 
 class _Scopes:
-    """Goes through code from the outside in, and knows which names the functions around have of their own."""
+    """Goes through code from the outside in, with the local names of the functions around."""
 
     def __init__(self) -> None:
         self.found: set[str] = set()
-        self._around: Counter[str] = Counter()  # of how many functions around it is a name
+        self._around: Counter[str] = Counter()  # by name, how many of the functions around have it
 
     def read(
         self, nodes: Iterable[ast.AST], own: frozenset[str] = frozenset(), owner: str = "", *, at_top: bool = False
@@ -39,9 +39,9 @@ class _Scopes:
         """Read code of one scope.
 
         Args:
-            own: names that this scope has and does not share with those within it: a class's.
-            owner: the class around, in which `__name` stands for `_Class__name`.
-            at_top: whether the names that it binds are the notebook's.
+            own: names of this scope that inner scopes do not see: a class's.
+            owner: the class around, in which `__name` means `_Class__name`.
+            at_top: whether it binds names in the notebook's namespace.
         """
         inner: list[_OwnScope] = []
         for node in _in_one_scope(nodes):
@@ -84,14 +84,14 @@ class _Scopes:
         self._around.update(hidden)
 
     def _hide(self, names: Iterable[str]) -> Counter[str]:
-        """Make names the notebook's, as `global` does. Return what is to be added again."""
+        """Make names global, as `global` does. Return what to add again afterwards."""
         hidden = Counter({name: self._around[name] for name in names})
         self._around.subtract(hidden)
         return hidden
 
 
 def _in_one_scope(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Yield what runs in one scope. Of a function in it: its decorators, defaults and annotations, then itself."""
+    """Yield the nodes of one scope. For a function in it: its decorators, defaults and annotations, then itself."""
     waiting = list(nodes)
     while waiting:
         node = waiting.pop()
@@ -124,10 +124,10 @@ def _type_parameters(node: _Function | ast.ClassDef) -> set[str]:
 def _bound(
     nodes: Iterable[ast.AST], owner: str, *, comprehension: bool = False
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names that code of one scope binds, and those that it says are the notebook's.
+    """Return the names that code of one scope binds, and those that it declares global.
 
     Args:
-        comprehension: whether it is a comprehension: what `:=` binds there is the function's around it.
+        comprehension: whether it is a comprehension, in which `:=` binds a name of the function around it.
     """
     binds: set[str] = set()
     shared: set[str] = set()
@@ -152,7 +152,7 @@ def _bound(
 
 
 def _walruses(node: ast.AST) -> set[str]:
-    """Return the names that `:=` binds within a comprehension, and in those that it holds."""
+    """Return the names that `:=` binds within a comprehension, nested ones included."""
     found: set[str] = set()
     waiting = [node]
     while waiting:

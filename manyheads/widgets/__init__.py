@@ -1,5 +1,5 @@
-"""The pictures of the course that a learner can move. Lessons import them from here; each has a module of its own,
-whose drawing functions can be called without any widget."""
+"""The course's interactive pictures. Lessons import them from here; each has a module of its own, whose drawing
+functions work without a widget."""
 
 from .block_walk import block_walk
 from .head_map import head_map

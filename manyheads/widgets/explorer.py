@@ -1,4 +1,4 @@
-"""Controls above, a picture below them, and the same thing in words below that.
+"""The base of all widgets: controls, a picture below them, and the same in words below that.
 
 Every widget of the course is an `Explorer` around a function from its controls' values to a `View`. It knows
 nothing about attention, and uses only what ipywidgets 7.7 and 8 share.
@@ -23,12 +23,12 @@ _WARNING = f"margin: 6px 0; border-left: 4px solid {style.WRONG}; padding-left: 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What is to be seen for one setting of the controls.
+    """The picture for one setting of the controls.
 
     Args:
-        figure: the picture, None where there is nothing to draw.
+        figure: the picture, None if there is nothing to draw.
         words: paragraphs of HTML that say the same as the figure.
-        warning: HTML: why there is no picture or what cannot be right about it; "" where all is well.
+        warning: HTML: why there is no picture, or what is wrong in it; "" if nothing is.
     """
 
     figure: Figure | None = None
@@ -41,7 +41,7 @@ class Explorer(widgets.VBox):
 
     Args:
         controls: by the name of the parameter of `look` that each sets.
-        rows: how the controls stand, from top to bottom: names side by side.
+        rows: the layout of the controls, from top to bottom: names side by side.
         look: called with every control's value, at the start and after each change. It may change the controls
             itself, their options for example: it is not called again for that.
     """
@@ -65,7 +65,7 @@ class Explorer(widgets.VBox):
         super().__init__([*boxes, self.image, self.words])
         for control in self.controls.values():
             if isinstance(control, widgets.ToggleButtons):
-                # ipywidgets 8 forgets it, and the name then stands above the buttons and not beside them.
+                # ipywidgets 8 forgets it, and then shows the name above the buttons, not beside them.
                 control.add_class("widget-inline-hbox")
             control.observe(self._redraw, names="value")
         self._redraw()

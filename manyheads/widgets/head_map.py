@@ -1,8 +1,8 @@
 """One head at work on one sentence, computed by the learner's own `attention` and `causal_mask`.
 
-The first chapter shows `head_map(attention, causal_mask)`. It calls both anew at every redraw and never shows a
-traceback: where one of them is missing or gives what cannot be drawn, the widget says so in a line. The queries
-and keys are made by hand, so that one can say why each word looks where it does; nothing here is learned.
+The first chapter shows `head_map(attention, causal_mask)`. It calls both at every redraw and never shows a traceback:
+if one of them is missing or its result cannot be drawn, the widget says so in a line. The queries and keys are made by
+hand, so that the reason for each weight is known; nothing here is learned.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def draw_head_map(weights: Tensor, tokens: Sequence[str], query: int) -> Figure:
     """Draw all the weights as a map and, below it, the row of one query as bars, column under column.
 
     Args:
-        weights: (seq, seq), one row a query
-        tokens: the words that stand for the rows and columns
+        weights: (seq, seq), one row per query
+        tokens: the labels of rows and columns
         query: index of the row to highlight
     """
     seq = len(tokens)
@@ -198,7 +198,7 @@ def _asks(word: Word) -> str:
 
 
 def _doubts(weights: Tensor, *, causal: bool) -> str:
-    """Say what cannot be right about weights that can be drawn; "" where nothing is."""
+    """Say what is wrong with weights that can be drawn; "" if nothing is."""
     sums = weights.sum(dim=-1)
     if causal and bool(weights.triu(1).any()):
         return "“causal” is ticked, but words still look at later words: their weights should be exactly 0."

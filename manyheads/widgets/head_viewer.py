@@ -1,8 +1,8 @@
-"""Where each head of a layer looks, as lines between tokens or as one small map a head.
+"""Shows where each head of a layer looks, as lines between tokens or as one small map per head.
 
 `head_viewer(MultiHeadAttention)` shows the learner's own layer with random weights, for any number of heads;
 `model_head_viewer(weights, tokens)` shows a model with its layers. Both are one widget around a function from the
-settings to what the heads attend to. The two drawings can be had without any widget.
+settings to what the heads attend to. The two drawings work without a widget.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def head_viewer(
     """Return the widget for the learner's own layer, with a slider for its number of heads.
 
     Args:
-        layer_class: `layer_class(d_model, num_heads)` makes a layer; `layer(x)` returns (output, weights). It is
-            made and called anew for each setting.
+        layer_class: `layer_class(d_model, num_heads)` makes a layer; `layer(x)` returns (output, weights). It is made
+            and called for each setting.
         tokens: the sentence
         d_model: num_heads goes through its divisors up to MOST_HEADS
         view: what is shown first, "lines" or "maps"
@@ -123,7 +123,7 @@ def model_head_viewer(
         weights: (layers, heads, seq, seq) with `tokens`, or a function from one of `sentences` to
             (tokens, weights), called once a sentence
         tokens: seq of them; [CLS] and [SEP] among them can be left out
-        sentences: to choose from, where `weights` is a function
+        sentences: to choose from, if `weights` is a function
         view: what is shown first, "lines" or "maps"
         layer, head, query: what is shown first; `head` None for all of them, `query` None for the middle token
     """
@@ -173,8 +173,8 @@ def _viewer(
 
     Args:
         attend: called with the settings' values; may raise CannotDraw
-        settings, rows: the controls of `attend`, and how they stand
-        says: what else is to be said about the settings, HTML
+        settings, rows: the controls of `attend`, and their layout
+        says: further text about the settings, HTML
         start: the first values of the other controls
     """
     label = {"description_width": "90px"}
@@ -259,7 +259,7 @@ def _viewer(
 
 
 def _offer(control: Choice, options: list[tuple[str, int]], wanted: int) -> int:
-    """Make `control` offer these options, choose `wanted` or else the nearest to it, and return what is chosen."""
+    """Make `control` offer these options, choose `wanted` or the nearest to it, and return the choice."""
     chosen = min((value for _, value in options), key=lambda value: abs(value - wanted))
     if list(control.options) != options:
         control.options = options
@@ -328,7 +328,7 @@ def _demand_model(answer: object, name: str) -> tuple[tuple[str, ...], Tensor]:
 
 
 def doubts_about_rows(weights: Tensor) -> str:
-    """Say what cannot be right about weights (…, seq, seq) that can be drawn; "" where nothing is."""
+    """Say what is wrong with weights (…, seq, seq) that can be drawn; "" if nothing is."""
     if bool((weights < 0).any()):
         return f"Some of your weights are below 0 (the smallest is {float(weights.min()):.2f}); none should be."
     sums = weights.sum(dim=-1)
@@ -356,12 +356,12 @@ def _without(attending: Attending, kept: list[int], *, rescale: bool) -> tuple[l
 
 
 def draw_lines(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequence[int]) -> Figure:
-    """Draw where `query` looks: a line to each token for each head, and beside the tokens a column of weights a head.
+    """Draw where `query` looks: a line to each token for each head, and beside the tokens a column of weights per head.
 
     Args:
         weights: (num_heads, seq, seq), one row a query
         tokens: seq of them
-        query: index of the token whose lines stand out; those of the others are faint
+        query: index of the token whose lines are drawn strongly; those of the others are faint
         heads: the numbers of the heads to show
     """
     seq = len(tokens)
@@ -393,7 +393,8 @@ def draw_lines(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequen
 
 
 def _lines(weights: Tensor, query: int, heads: Sequence[int], middles: np.ndarray, row: float) -> LineCollection | None:
-    """Return the lines of these heads: each in its own lane, so that none hides behind another. None where none is."""
+    """Return the lines of these heads: each in its own lane, so that none hides behind another. None if there are
+    none."""
     shown = weights[list(heads)].clamp(0, 1).numpy()
     lane = min(5.0, 0.6 * row / len(heads))
     lanes = lane * (np.arange(len(heads)) - (len(heads) - 1) / 2)
@@ -421,7 +422,7 @@ def _lines(weights: Tensor, query: int, heads: Sequence[int], middles: np.ndarra
 
 
 def _draw_strip(axes: Axes, rows: Tensor, heads: Sequence[int], row: float, cell: float) -> None:
-    """Draw the weights of one query, (num_heads, seq), as a column a head."""
+    """Draw the weights of one query, (num_heads, seq), as a column per head."""
     seq = rows.shape[1]
     shown = rows[list(heads)].clamp(0, 1).numpy()
     colours = np.stack([style.weight_colours(head)(weight) for head, weight in zip(heads, shown, strict=True)], axis=1)
@@ -440,7 +441,7 @@ def _draw_strip(axes: Axes, rows: Tensor, heads: Sequence[int], row: float, cell
 
 
 def draw_maps(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequence[int]) -> Figure:
-    """Draw one map a head, rows for queries and columns for keys. Arguments as in `draw_lines`."""
+    """Draw one map per head, rows for queries and columns for keys. Arguments as in `draw_lines`."""
     seq, columns = len(tokens), _columns_of_maps(len(heads))
     one, one_row = len(heads) == 1, len(heads) == columns
     left, top = (_TOKEN_ENDS + 8, _HEADER) if one_row else (92, _HEADER)
@@ -535,7 +536,7 @@ def _shortened(token: str, most: int) -> str:
 
 # --- words ----------------------------------------------------------------------------------------------------------
 
-_LINES = "The thicker a line, the bigger the weight. On the right the same weights, a column a head."
+_LINES = "The thicker a line, the bigger the weight. On the right are the same weights, a column per head."
 _FAINT = f" The faint lines are the other tokens' weights of {_FAINT_FROM} and more."
 _MAPS = (
     "A row for each token that looks, a column for each token that is looked at, in the order of the sentence; "

@@ -1,6 +1,6 @@
-"""How a picture asks the learner's code for what it draws, and what it says where there is nothing to draw.
+"""Calls the learner's code for the widgets, and words what is wrong if there is nothing to draw.
 
-Every widget that draws with the learner's own functions asks them through `ask` and checks what came with
+Every widget that draws with the learner's own functions calls them through `ask` and checks the result with
 `demand_shape`. Both raise `CannotDraw`, whose text, HTML, becomes the view's warning: no traceback is ever shown.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class CannotDraw(Exception):
-    """What a learner's function gave cannot be drawn. The message is HTML and says why."""
+    """The result of a learner's function cannot be drawn. The message is HTML and says why."""
 
 
 def ask(name: str, function: Callable[..., Any], *inputs: object) -> Any:
@@ -52,7 +52,7 @@ def demand_finite(what: str, given: Tensor) -> None:
 
 
 def came(given: object) -> str:
-    """Say what came instead of what was wanted: "yours is a tensor of shape …"."""
+    """Describe the learner's value: "yours is a tensor of shape …"."""
     if isinstance(given, Tensor):
         return f"yours is a tensor of shape {tuple(given.shape)} and {html.escape(str(given.dtype))}"
     if isinstance(given, (tuple, list)):
@@ -66,7 +66,8 @@ def code(text: str) -> str:
 
 
 def _innermost(error: BaseException) -> str:
-    """Return the name of what raised `error`, of a method its class: one that was called may be the missing one."""
+    """Return the name of the function, or of the method's class, that raised `error`: a called one may be the missing
+    one."""
     name, trace = "", error.__traceback__
     while trace is not None:
         qualified = trace.tb_frame.f_code.co_qualname.rpartition("<locals>.")[2]

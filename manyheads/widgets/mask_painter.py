@@ -1,8 +1,8 @@
-"""Which scores a mask lets through, and what the learner's own layer makes of the others.
+"""Shows which scores a mask lets through, and the weights that the learner's own layer makes of them.
 
 Chapter 4 shows `mask_painter(MultiHeadAttention, padding_mask, causal_mask)`. Everything in the picture comes from the
-learner's code, called anew at every redraw: the masks from their two functions, scores and weights from a layer of
-theirs with random numbers. Nothing is trained here, and no traceback is ever shown.
+learner's code, called at every redraw: the masks from their two functions, scores and weights from a layer of theirs
+with random numbers. Nothing is trained here, and no traceback is ever shown.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _SMALL = 13
 
 @dataclass(frozen=True, eq=False)
 class Painting:
-    """What is to be seen for one setting.
+    """The contents of one picture.
 
     Args:
         tokens: the words and the padding, SEQ of them.
         future: bool (SEQ, SEQ), True where the causal mask blocks.
         padding: bool (SEQ, SEQ), True where the padding mask blocks.
-        scores: (SEQ, SEQ) of one head, None where the layer does not have what they are made of.
+        scores: (SEQ, SEQ) of one head, None if the layer lacks the parts that make them.
         weights: (SEQ, SEQ) of that head.
         head: which one.
     """
@@ -89,9 +89,9 @@ def paint(
     Args:
         layer_class: the learner's `MultiHeadAttention`.
         words: how many of the SEQ places hold words; the others are padding.
-        front: whether the padding stands before the words.
+        front: whether the padding comes before the words.
         causal: whether the future is blocked.
-        head: whose weights are wanted.
+        head: the head to show.
 
     Raises:
         CannotDraw: if there are none to draw.
@@ -163,7 +163,7 @@ def _scores(layer: nn.Module, x: Tensor, head: int) -> Tensor | None:
             # (1, SEQ, D_MODEL) -> (SEQ, d_head)
             q, k = (getattr(layer, name)(x)[0, :, mine] for name in ("w_q", "w_k"))
             return q @ k.T / math.sqrt(d_head)
-    except Exception:  # a layer of the learner's may be built in any way
+    except Exception:  # a learner's layer may be built in any way
         return None
 
 
@@ -333,7 +333,7 @@ def _rows(places: list[int]) -> str:
 
 
 def _doubts(painting: Painting, words: int, *, front: bool, causal: bool) -> str:
-    """Say what cannot be right about masks and weights that can be drawn; "" where nothing is."""
+    """Say what is wrong with masks and weights that can be drawn; "" if nothing is."""
     place = torch.arange(SEQ)
     if causal and not torch.equal(painting.future, place > place[:, None]):
         return f"{code('causal_mask')} should block the future and nothing else. Run its check in chapter 1."

@@ -1,7 +1,7 @@
-"""Where each head looks in one sentence of the toy language, and what the model answers.
+"""Shows where each head looks in one sentence of the toy language, and what the model answers.
 
-Chapter 2 shows `sentence_explorer(models, examples, game)`, and `draw_reading` where no control is needed.
-Everything comes from the model that is handed in; nothing here computes attention.
+Chapter 2 shows `sentence_explorer(models, examples, game)`, and `draw_reading` if no control is needed. Everything
+comes from the caller's model; nothing here computes attention.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Gaze:
     """Where one head looks from one word.
 
     Args:
-        label: what stands above its column.
-        head: which head it is: its colour.
-        asker: where the word stands that looks.
+        label: the title of its column.
+        head: the head's number, for its colour.
+        asker: the position of the word that looks.
         weights: one for each word.
     """
 
@@ -76,7 +76,7 @@ class Reading:
 def read(model: Model, sentence: Sentences, game: Game, row: int = 0) -> Reading:
     """Have `model` read one sentence.
 
-    There is a gaze for each head, where one word asks; or for each asking word, in its first head.
+    If one word asks, there is a gaze for each head; otherwise one for each asking word, in the first head.
     """
     batch = sentence[row : row + 1]
     with torch.no_grad():
@@ -198,7 +198,7 @@ def sentence_explorer(models: Mapping[int, Model], examples: Sequence[Sentences]
             description="Model",
             style={"button_width": "86px", "description_width": "70px"},
         ),
-        # A slider and no menu: in JupyterLab, the arrow keys leave a menu for the next cell.
+        # A slider, not a menu: in JupyterLab, the arrow keys leave a menu for the next cell.
         "place": widgets.IntSlider(
             value=1,
             min=1,

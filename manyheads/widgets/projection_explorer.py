@@ -1,7 +1,7 @@
-"""Every tensor of the learner's layer, from x to the output, and what it costs, for any number of heads.
+"""Shows every tensor of the learner's layer, from x to the output, and its costs, for any number of heads.
 
-The third chapter shows `projection_explorer(head_width, ParallelHeads)`. Both are called anew at every redraw, and
-what they do is what is drawn: a layer whose heads are too wide is drawn too wide, with a line that says so.
+The third chapter shows `projection_explorer(head_width, ParallelHeads)`. Both are called at every redraw, and the
+picture shows what they do: a layer whose heads are too wide is drawn too wide, with a line that says so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .trace_layer import Layer, LayerRun, Shape, run_layer
 HeadWidth = Callable[[int, int], int]
 
 D_MODELS = (24, 48, 96, 192, 384, 512, 768)
-# Five times a power of 2, which no d_head and no d_model is: each shape shows which number is which.
+# Five times a power of 2, unlike d_head and d_model, so that each number in a shape is recognisable.
 SEQS = tuple(5 * 2**power for power in range(10))  # 5 … 2560
 MOST_HEADS = 48
 _MOST_THAT_DO_NOT_DIVIDE = 16
@@ -29,11 +29,11 @@ _MOST_THAT_DO_NOT_DIVIDE = 16
 
 @dataclass(frozen=True)
 class Fault:
-    """What is not as it should be.
+    """Something that is not as it should be.
 
     Args:
         sentence: HTML
-        shapes: by the part that it is about, the shape that came and the one that was expected; empty for others
+        shapes: by part, the given shape and the expected one; empty for other faults
     """
 
     sentence: str
@@ -83,7 +83,7 @@ def _one_head(layer: Layer, run: LayerRun, d_model: int, seq: int) -> LayerRun |
 
 
 def look_at_remainder(head_width: HeadWidth, layer: Layer, d_model: int, num_heads: int) -> View:
-    """Return the picture of features that cannot be shared out evenly, and what the learner's code says to it."""
+    """Return the picture of features that cannot be shared out evenly, and the learner's error message."""
     share, rest = divmod(d_model, num_heads)
     left_over = f"{num_heads} heads of {share} features use {num_heads * share} of the {d_model}; {rest} would be left."
     call = code(f"head_width({d_model}, {num_heads})")
@@ -164,7 +164,7 @@ def _wrong_shape(subject: str, part: str, shape: Shape, expected: Shape) -> Faul
 
 
 def _wrong_costs(run: LayerRun, d_model: int) -> Iterator[Fault]:
-    """Say what cannot be seen from shapes: parts that are shared, missing or used in vain."""
+    """Say what shapes do not show: parts that are shared, missing or unused."""
     if run.stopped:
         return
     seq = run.x[1]

@@ -1,8 +1,8 @@
 """Draws how a layer of parallel heads takes `x` apart and puts it together again, every tensor to scale.
 
 A tensor is as tall as it has features and wider the more words there are; a head's scores and weights are squares.
-So the picture shows what one has to believe otherwise: narrower heads take no more room, and their squares do not
-shrink. Used by the projection explorer; everything here can be called without a widget.
+So the picture shows that narrower heads take no more room, and that their squares do not shrink. Used by the projection
+explorer; everything here can be called without a widget.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MOST_LANES = 12  # with more heads, the first few, an ellipsis and the last are 
 _FIRST_FEW = 5
 _TOP, _FLOW, _CAPTIONS, _COSTS = 58, 318, 62, 82  # heights in pixels, from top to bottom
 _MIDDLE = _TOP + _FLOW / 2
-_X, _QKV, _SCORES, _WEIGHTS, _HEAD_OUTPUT, _CONCAT, _OUTPUT = 56, 210, 322, 438, 548, 624, 726  # where each stands
+_X, _QKV, _SCORES, _WEIGHTS, _HEAD_OUTPUT, _CONCAT, _OUTPUT = 56, 210, 322, 438, 548, 624, 726  # the place of each
 _HAZE = 0.12  # how strong a band is that others cross
 _BAR = 208  # the length of the longest bar
-_PLAIN = "#8A8A8A"  # what belongs to no head
+_PLAIN = "#8A8A8A"  # for parts that belong to no head
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Flow:
 
     Args:
         run: what the layer did
-        one_head: what the same layer did with a single head, None where that is not known
-        wrong: by part ("q", "weights", "concat" …) the shape that came and the one that was expected
+        one_head: the same layer with a single head, None if unknown
+        wrong: by part ("q", "weights", "concat" …), the given shape and the expected one
     """
 
     run: LayerRun
@@ -96,7 +96,7 @@ class _Shapes:
 
 
 def draw_flow(flow: Flow) -> Figure:
-    """Draw the way from x to the output from left to right, one colour a head, and below it what it costs."""
+    """Draw the way from x to the output from left to right, one colour per head, and the costs below it."""
     with style.course():
         height = _TOP + _FLOW + _CAPTIONS + (0 if flow.run.stopped else _COSTS)
         figure = style.figure(height=height)
@@ -187,7 +187,7 @@ def _segments(run: LayerRun, unit: float) -> list[tuple[float, float]]:
     if run.concat is None:
         return []
     widths = [head.output[-1] if head.output else 0 for head in run.heads]
-    if sum(widths) != run.concat[-1]:  # not simply side by side: nobody knows whose part is where
+    if sum(widths) != run.concat[-1]:  # not simply side by side: the heads' parts are unknown
         widths = [run.concat[-1] / len(run.heads)] * len(run.heads)
     edges = _MIDDLE - run.concat[-1] * unit / 2 + unit * np.cumsum([0, *widths])
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))

@@ -1,7 +1,7 @@
-"""What dividing by √d_head is good for: the spread of the scores q·k, and what softmax makes of it.
+"""Shows what dividing by √d_head is good for: the spread of the scores q·k, and what softmax makes of it.
 
-The first chapter shows `scaling_explorer()`; its numbers and its drawing can be had without the widget. Everything
-comes from q and k drawn at random: nothing here is faked or chosen to look well.
+The first chapter shows `scaling_explorer()`; its numbers and its drawing work without the widget. Everything comes from
+q and k drawn at random: nothing is chosen to look good.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Softmax:
 
 @dataclass(frozen=True, eq=False)
 class ScalingNumbers:
-    """What is to be seen at one d_head.
+    """The numbers for one d_head.
 
     Args:
         shown: index of the query that is shown: of all the QUERIES, the middle one by its biggest unscaled weight.

@@ -1,8 +1,8 @@
-"""What a layer of parallel heads does to its input: every tensor's shape, and what it costs.
+"""Records what a layer of parallel heads does to its input: every tensor's shape, and the costs.
 
-`run_layer` builds the learner's layer and runs it once, watched by hooks. Nothing is assumed of it but the names
-`heads` and `w_o`: what a mistake makes of a shape is what is reported, up to the line where the layer stops. Used by
-the projection explorer, which draws it.
+`run_layer` builds the learner's layer and runs it once, watched by hooks. It relies only on the names `heads` and
+`w_o`: the shapes that a mistake makes are reported too, up to the line where the layer stops. Used by the projection
+explorer, which draws it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ Layer = Callable[[int, int], nn.Module]
 
 NAME = "ParallelHeads"
 ROLES = ("w_q", "w_k", "w_v")
-# What costs more than this is not computed: it runs on torch's pretend device "meta", which knows shapes only. There
-# each call takes longer, whatever the sizes.
+# Larger runs are not computed: they use torch's pretend device "meta", which has shapes only. There each call takes
+# longer, whatever the sizes.
 _FLOPS_WORTH_COMPUTING = 400_000_000
 _WEIGHTS_WORTH_COMPUTING = 1_000_000
 
 
 @dataclass(frozen=True)
 class HeadRun:
-    """What one head did. A shape is None where the layer stopped before it.
+    """What one head did. A shape is None if the layer stopped before it.
 
     Args:
         q, k, v, weights, output: shapes
-        flops: of its matrix products, 0 where it was never called
+        flops: of its matrix products, 0 if it was never called
     """
 
     q: Shape
@@ -49,13 +49,13 @@ class HeadRun:
 
 @dataclass(frozen=True)
 class LayerRun:
-    """What a layer did to `x`. A shape is None where the layer stopped before it.
+    """What a layer did to `x`. A shape is None if the layer stopped before it.
 
     Args:
         x, concat, weights, output: shapes; `concat` is what went into w_o
         heads: one for each of the layer's heads
         called_w_o: whether `w_o` was called as a module
-        stopped: HTML: how the layer stopped before its end, "" where it did not
+        stopped: HTML: how the layer stopped before its end, "" if it did not
         parameters: weights and biases of the whole layer
         flops: of all its matrix products
         score_bytes: the memory of the weights it returns, which is that of the scores
@@ -92,7 +92,7 @@ class FlopCounter(TorchDispatchMode):
 
 
 def run_layer(layer_class: Layer, d_model: int, num_heads: int, seq: int) -> LayerRun:
-    """Build the learner's layer, run it on one sentence of `seq` words and return what was seen.
+    """Build the learner's layer, run it on one sentence of `seq` words and return the record.
 
     Raises:
         CannotDraw: if there is nothing to draw at all.
@@ -111,7 +111,7 @@ def run_layer(layer_class: Layer, d_model: int, num_heads: int, seq: int) -> Lay
 
 
 def _run(layer_class: Layer, d_model: int, num_heads: int, seq: int, device: str) -> LayerRun:
-    with torch.random.fork_rng(devices=[]):  # the learner's own random numbers go on as if nobody had looked
+    with torch.random.fork_rng(devices=[]):  # this must not change the learner's random numbers
         return _watched(layer_class, d_model, num_heads, seq, device)
 
 
@@ -126,7 +126,7 @@ def _watched(layer_class: Layer, d_model: int, num_heads: int, seq: int, device:
         with seen.counter:
             answer = ask(NAME, layer, x)
     except CannotDraw as reason:
-        stopped = str(reason)  # as far as it got, it can be drawn
+        stopped = str(reason)  # the part that ran can be drawn
     finally:
         seen.stop()
     output, weights = None, None
@@ -168,10 +168,10 @@ def _demand_parts(layer: object) -> None:
 
 
 class _Seen:
-    """Writes down the shapes of what goes through the parts of a layer while it runs.
+    """Records the shapes of tensors that pass through a layer's parts while it runs.
 
-    A part that is not called as a module, whose weight is used instead, leaves no trace: what it gives then follows
-    from its weight's shape.
+    A part whose weight is used without calling the module leaves no trace: its output's shape is then derived from its
+    weight's.
     """
 
     def __init__(self, layer: Any) -> None:
@@ -181,7 +181,7 @@ class _Seen:
         self._flops: dict[nn.Module, int] = {}
         self._handles = []
         linears = [getattr(head, role) for head in layer.heads for role in ROLES]
-        for part in dict.fromkeys((*linears, *layer.heads, layer.w_o)):  # a part may stand there twice
+        for part in dict.fromkeys((*linears, *layer.heads, layer.w_o)):  # a part may occur twice
             self._handles.append(part.register_forward_pre_hook(self._before))
             self._handles.append(part.register_forward_hook(self._after))
 
@@ -193,7 +193,7 @@ class _Seen:
         """Return what `head` did.
 
         Args:
-            all_weights: what the layer returned, None where it stopped before that
+            all_weights: what the layer returned, None if it stopped before that
         """
         q, k, v = (
             self._outputs.get(linear, ((*x.shape[:-1], linear.out_features),))[0]

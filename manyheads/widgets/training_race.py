@@ -1,7 +1,7 @@
-"""How accuracy grows while models train: one panel a run, drawn anew as it goes, with a progress bar.
+"""Shows how accuracy grows while models train: one panel per run, redrawn as it goes, with a progress bar.
 
-Chapter 2 shows `one_or_many([1, 2, 3, 4], steps=…)` and hands `watch(num_heads)` to its training loop. The drawing
-can be had without the widget. It knows nothing about the models.
+Chapter 2 shows `one_or_many([1, 2, 3, 4], steps=…)` and passes `watch(num_heads)` to its training loop. The drawing
+works without the widget. It knows nothing about the models.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Run:
     """The accuracy of one model as it trains.
 
     Args:
-        title: what stands above its panel, one or two lines.
-        num_heads: as many dots, in the heads' colours, stand beside the title.
-        steps: after how many steps accuracy was measured, ascending.
-        accuracies: what it was then, 0 … 1.
-        guess: what somebody expected it to be in the end, 0 … 1; None if they did not say.
+        title: the panel's title, one or two lines.
+        num_heads: as many dots, in the heads' colours, are beside the title.
+        steps: the steps after which accuracy was measured, ascending.
+        accuracies: the accuracy after each of them, 0 … 1.
+        guess: the expected last accuracy, 0 … 1; None without a guess.
     """
 
     title: str
@@ -46,12 +46,13 @@ class Run:
 
 
 def draw_runs(runs: Sequence[Run], last_step: int) -> Figure:
-    """Draw a panel for each run, with its accuracy from step 0 to `last_step`, and how far it got in large figures."""
+    """Draw a panel for each run, with its accuracy from step 0 to `last_step`, and the last accuracy in large
+    figures."""
     with style.course():
         figure = style.figure(height=260)
         # One pair of axes for all panels, and words in place of ticks: both are what takes time in matplotlib.
         axes = figure.add_axes((0, 0, 1, 1))
-        panels = max(len(runs), 3)  # one or two panels are no wider than three
+        panels = max(len(runs), 3)  # one or two panels are not wider than three
         axes.set_xlim(-_ROOM_LEFT * panels / 4, panels + (panels - 1) * _GAP + _ROOM_RIGHT)
         axes.set_ylim(-_ROOM_BELOW, 1 + _ROOM_ABOVE)
         axes.set_axis_off()
@@ -98,16 +99,16 @@ def _draw_panel(axes: Axes, left: float, run: Run, last_step: int) -> None:
 
 
 def percent(share: float) -> str:
-    """Return a share of 0 … 1 as a percentage. Only what is all right is 100 %."""
+    """Return a share of 0 … 1 as a percentage. Only 1 itself becomes 100 %."""
     text = f"{share:.1%}"
     return "99.9%" if text == "100.0%" and share < 1 else text
 
 
 class OneOrMany(widgets.VBox):
-    """The figure, and a bar that says how far the run is that trains.
+    """The figure, and a progress bar of the current run.
 
     Args:
-        runs: the runs to be watched, each under its name.
+        runs: the runs, each under its name.
         last_step: how many steps each of them takes.
     """
 
@@ -123,11 +124,11 @@ class OneOrMany(widgets.VBox):
         self._redraw()
 
     def watch(self, name: Hashable) -> Watch:
-        """Return what the training of the run `name` calls from time to time with (steps done, accuracy)."""
+        """Return a function for the training of the run `name` to call now and then with (steps done, accuracy)."""
         run = self.runs[name]
 
         def note(step: int, accuracy: float) -> None:
-            if run.steps and step <= run.steps[-1]:  # it was started anew
+            if run.steps and step <= run.steps[-1]:  # it was restarted
                 run.steps.clear()
                 run.accuracies.clear()
             run.steps.append(step)

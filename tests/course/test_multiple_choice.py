@@ -100,7 +100,7 @@ def test_a_letter_that_is_no_choice_is_told_which_there_are(chapter: Chapter, ch
     finding = examined(chapter, "x", check)
     assert finding is not None
     assert finding.misconception is None
-    assert str(finding.message).strip() == "There is no answer 'x': choose one of a, b, c."
+    assert str(finding.message).strip() == "'x' is not one of the answers: choose one of a, b, c."
 
 
 @pytest.mark.parametrize("answer", [None, 2, ["b"]])

@@ -1,8 +1,8 @@
 """Explains a wrong answer from its own numbers: how they relate to the right ones, over all cases.
 
-`diagnosis.py` calls it if no known mistake gives these answers. Each module knows one kind of relation and says which
-facts hold in a case. A fact is said if it holds in every case that departs in the same way, and one of them has enough
-numbers to rule out a coincidence.
+`diagnosis.py` calls it if no known mistake gives these answers. Each module finds one kind of relation and yields the
+facts that hold in a case. A fact is said if it holds in every case that departs in the same way, and one of them has
+enough numbers to rule out a coincidence.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .whole import told_apart
 __all__ = ["explain"]
 
 _OF_NUMBERS = (terms.facts, factors.facts, reductions.facts, arrangements.facts, parts.facts, counts.facts)
-_FEW = 3  # wrong cases of a single number each that make a relation no coincidence
+_FEW = 3  # wrong cases with a single number each, from which a relation is not a coincidence
 
 
 def explain(exam: Exam, answers: Sequence[Answer], shown: Trial) -> tuple[str, ...]:
-    """Return what wrong answers have to do with the right ones, in a sentence or two each; () where nothing is certain.
+    """Return how wrong answers relate to the right ones, in a sentence or two each; () if nothing is certain.
 
     Args:
         answers: one for each of the exam's trials.
@@ -46,7 +46,7 @@ def explain(exam: Exam, answers: Sequence[Answer], shown: Trial) -> tuple[str, .
     for name in labels:
         these = [case for outputs in cases for case in outputs if case.label == name]
         misshapen = [case for case in these if shapes.wrong_shape(case)]
-        # Where a shape is wrong in one case, numbers that are wrong in another are not the point.
+        # If a shape is wrong in one case, wrong numbers in another do not matter.
         fact = _best(misshapen, (shapes.facts,)) if misshapen else _best(list(filter(departs, these)), _OF_NUMBERS)
         if fact is not None:
             found.append((fact.rank + (0 if name == label or not label else 3), fact))
@@ -87,7 +87,7 @@ def _shared(facts: Sequence[Sequence[Fact]], enough: int | None) -> Fact | None:
 
 
 def _is_of_another_kind(exam: Exam, trial: Trial, given: Answer) -> bool:
-    """Return whether the values that came are not built like the right ones."""
+    """Return whether the given values have another structure than the right ones."""
     if given.failure is not None or trial.right.failure is not None:
         return False
     outputs = list(compared(exam, trial, given))
@@ -95,7 +95,7 @@ def _is_of_another_kind(exam: Exam, trial: Trial, given: Answer) -> bool:
 
 
 def _of_cases(exam: Exam, trials: Sequence[tuple[Trial, Answer]]) -> str:
-    """Return which cases are wrong and which are right, where what they were asked tells them apart."""
+    """Return what the inputs of the wrong cases have in common that those of the right ones lack."""
     wrong: list[Trial] = []
     right: list[Trial] = []
     for trial, given in trials:

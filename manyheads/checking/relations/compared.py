@@ -1,4 +1,4 @@
-"""What the searches for relations look at, one output of one case at a time, and what they find: facts.
+"""The searches' input, one output of one case at a time, and their result: facts.
 
 Used by the modules of this package only.
 """
@@ -17,7 +17,7 @@ from ..comparison import tolerance
 from ..exam import Exam, Trial
 from ..sizes import sizes_of
 
-ENOUGH = 6  # numbers, not all equal, from which a relation is no coincidence
+ENOUGH = 6  # numbers, not all equal, from which a relation is not a coincidence
 # What one entry along a dimension is called.
 _ITEMS = {
     "num_heads": "head",
@@ -37,10 +37,10 @@ class Fact:
     """Something that holds of a wrong answer in one case.
 
     Args:
-        key: what makes it the same fact in another case.
-        rank: how specific it is: of several, the one of the lowest rank is said.
+        key: identifies the same fact in another case.
+        rank: of several facts, the one with the lowest rank, the most specific, is used.
         sentence: what a learner reads.
-        weak: whether too few numbers support it here for it to be more than a coincidence.
+        weak: whether it may be a coincidence here, since few numbers support it.
         is_reading: whether it gives a number a name, such as "√d_head", which one case alone does not prove.
     """
 
@@ -59,8 +59,8 @@ class Compared:
         exam: the exercise's exam.
         trial: the case.
         label: the output's name.
-        right: as the reference solution gave it.
-        given: as the learner's code gave it.
+        right: the reference solution's value.
+        given: the learner's value.
         others: all right outputs of this case by their names, this one included.
     """
 
@@ -73,7 +73,7 @@ class Compared:
 
     @cached_property
     def sizes(self) -> dict[str, int]:
-        """The dimensions by name, with those that are asked for as plain numbers, and what follows from them."""
+        """The dimensions by name, with plain numbers among the inputs, and sizes derived from them."""
         sizes = sizes_of(self.trial)
         if "seq" in sizes:
             sizes |= {name: sizes["seq"] for name in ("seq_q", "seq_k") if name not in sizes}
@@ -91,7 +91,7 @@ class Compared:
 
     @cached_property
     def pair(self) -> tuple[Tensor, Tensor] | None:
-        """(right, given) as float64, where both are tensors of the same shape that have numbers. Else None."""
+        """(right, given) as float64 if both are tensors of the same shape with numbers; else None."""
         right, given = self.right, self.given
         if not (isinstance(right, Tensor) and isinstance(given, Tensor)) or right.is_meta or given.is_meta:
             return None
@@ -104,7 +104,7 @@ class Compared:
 
     @cached_property
     def enough(self) -> bool:
-        """Whether there are enough numbers for a relation to be no coincidence."""
+        """Whether there are enough numbers that a relation is not a coincidence."""
         return isinstance(self.right, Tensor) and telling(self.right.double(), is_boolean=self.is_boolean)
 
     @cached_property
@@ -130,7 +130,7 @@ class Compared:
         return wrong
 
     def dimension(self, axis: int, shape: torch.Size | None = None) -> str:
-        """Return the name of a dimension, by its size; by its place where no name is its alone."""
+        """Return the name of a dimension, by its size, or its position if no name is unique."""
         assert isinstance(self.right, Tensor)
         sizes = self.right.shape if shape is None else shape
         size = sizes[axis]
@@ -158,12 +158,12 @@ def telling(numbers: Tensor, *, is_boolean: bool = False) -> bool:
 
 
 def quoted(name: str) -> str:
-    """Return an output's name as it can be used within a sentence: one of several words in quotation marks."""
+    """Return an output's name for use within a sentence: in quotation marks if it has several words."""
     return f"“{name}”" if " " in name else name
 
 
 def compared(exam: Exam, trial: Trial, given: Answer) -> Iterator[Compared]:
-    """Yield the outputs of one case, one by one, where as many came as should."""
+    """Yield the outputs of one case, one by one, if their number is right."""
     if given.failure is not None or trial.right.failure is not None:
         return
     right, names = trial.right.value, exam.returns
@@ -180,7 +180,7 @@ def compared(exam: Exam, trial: Trial, given: Answer) -> Iterator[Compared]:
 def _parts(
     exam: Exam, trial: Trial, label: str, right: Value, given: Value, others: Mapping[str, Value]
 ) -> Iterator[Compared]:
-    """Yield what is in the same place of two values that are built alike, by its name."""
+    """Yield the pairs of leaves of two values with the same structure, by name."""
     if isinstance(right, dict) and isinstance(given, dict) and right.keys() == given.keys():
         for key, one in right.items():
             yield from _parts(exam, trial, f"{label}[{key!r}]", one, given[key], others)

@@ -17,7 +17,7 @@ _LEADING = (1, 2, 3, 4, 6, 8)
 
 
 def facts(case: Compared) -> Iterator[Fact]:
-    """Yield what a wrong number differs from the right one by. All are weak: one case proves nothing."""
+    """Yield how a wrong number differs from the right one. All facts are weak: one case proves nothing."""
     right, given = case.right, case.given
     if isinstance(right, bool) or isinstance(given, bool):
         return
@@ -78,7 +78,7 @@ def _products(case: Compared) -> Iterator[tuple[str, int]]:
 
 
 def _differences(sizes: dict[str, int]) -> Iterator[tuple[str, int]]:
-    """Yield what a product is too large by where one size stands for another, or for 1."""
+    """Yield by how much a product is too large if one size replaces another, or 1."""
     for name in ("num_heads", "seq"):
         if sizes.get(name, 0) > 1:
             yield f"({name} − 1)", sizes[name] - 1

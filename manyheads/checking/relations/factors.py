@@ -20,7 +20,7 @@ _PLAIN = {
 
 
 def expressions(sizes: dict[str, int]) -> Iterator[tuple[str, float]]:
-    """Yield (text, value) for each factor of a case's sizes that is worth a name: "√d_head", "seq_k / d_head"."""
+    """Yield (text, value) for each factor of a case's sizes that can be named: "√d_head", "seq_k / d_head"."""
     for value, text in _PLAIN.items():
         yield text, value
         if text.isdigit():
@@ -49,7 +49,7 @@ def expressions(sizes: dict[str, int]) -> Iterator[tuple[str, float]]:
 
 
 def facts(case: Compared) -> Iterator[Fact]:
-    """Yield what constant factor, or offset, there is between a wrong tensor and the right one."""
+    """Yield the constant factor, or offset, between a wrong tensor and the right one."""
     if case.pair is None or case.is_boolean or not case.pair[1].isfinite().all():
         return
     right, given = case.pair
@@ -128,7 +128,7 @@ def _named_factor(case: Compared, factor: float, *, weak: bool) -> Iterator[Fact
 
 
 def _factor(right: Tensor, given: Tensor) -> float | None:
-    """Return the factor that fits best, None where the right numbers are all 0."""
+    """Return the factor that fits best, None if the right numbers are all 0."""
     largest = right.abs().argmax()
     divisor = right.flatten()[largest].item()
     return None if divisor == 0 else given.flatten()[largest].item() / divisor
@@ -141,7 +141,7 @@ def _by_row(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
     for axis in range(-right.ndim, 0):
         if right.shape[axis] < 2:
             continue
-        # One number for each row along `axis`; the largest entry of the right row tells it.
+        # One number for each row along `axis`, from the largest entry of the right row.
         places = right.abs().argmax(axis, keepdim=True)
         divisor = right.gather(axis, places)
         factor = given.gather(axis, places) / torch.where(divisor == 0, 1.0, divisor)
@@ -151,7 +151,7 @@ def _by_row(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
             yield Fact(
                 ("factor of its own", axis),
                 40 - axis,
-                f"Each {what} of {case.label} is right but for a factor of its own: "
+                f"Each {what} of {case.label} is right except for a factor of its own: "
                 f"within a {what}, the numbers have the right ratios.",
                 weak=several < 3 or right.numel() < 2 * ENOUGH,
             )

@@ -14,7 +14,7 @@ _MOST_TOLD = 3  # of several wrong ones
 
 
 def what_is_held(cases: Sequence[Sequence[Compared]]) -> str:
-    """Return a sentence on which named values are wrong in all these cases, and what they hold; "" where none is.
+    """Return a sentence on which named values are wrong in all these cases, and what they hold; "" if none is.
 
     Args:
         cases: the outputs of each case in which one departs.
@@ -57,13 +57,13 @@ def _names(outputs: Sequence[Compared]) -> list[str]:
 
 
 def _key(case: Compared) -> str:
-    """Return the name under which a value is in its output, "" for one that has no name of its own."""
+    """Return a value's name within its output, "" if it has none."""
     found = re.search(r"\['(.+)'\]$", case.label)
     return found[1] if found else ""
 
 
 def _held(outputs: Sequence[Compared]) -> Iterator[tuple[str, str]]:
-    """Yield (name, what it holds): "=NAME" for another one's value, words with {its}, "" where that is not known."""
+    """Yield (name, what it holds): "=NAME" for another one's value, words with {its}, "" if unknown."""
     named = {key: case for case in outputs if (key := _key(case)) and isinstance(case.right, Tensor)}
     for key, case in named.items():
         if departs(case) and case.pair is not None:

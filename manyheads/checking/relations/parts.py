@@ -25,7 +25,7 @@ def facts(case: Compared) -> Iterator[Fact]:
         if region.all() or not region.any() or (wrong & ~region).any():
             continue
         rest = right[~region]
-        # A region that is mostly right says little of where the mistake is.
+        # A region that is mostly right says little about where the mistake is.
         mostly = (wrong & region).sum().item() * 2 >= region.sum().item()
         told = sentence if sentence.endswith(".") else f"{case.label} is right everywhere but {sentence}."
         yield Fact(
@@ -57,7 +57,7 @@ def mask_of(case: Compared) -> Tensor | None:
 
 
 def _rows(case: Compared, rows: Tensor, shape: torch.Size) -> Tensor | None:
-    """Return which entries lie in `rows` (…, seq_q) of an output (…, seq_q, anything), None where they do not fit."""
+    """Return which entries lie in `rows` (…, seq_q) of an output (…, seq_q, anything), None if they do not fit."""
     tries = [rows[..., None]]
     if rows.ndim > 1 and rows.shape[-2] == 1 and len(shape) == rows.ndim:
         tries.append(rows.squeeze(-2)[..., None])  # (batch, 1, seq_q): without heads

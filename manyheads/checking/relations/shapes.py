@@ -1,4 +1,4 @@
-"""Finds what a wrong shape, or a wrong number of values, has to do with the right one."""
+"""Finds how a wrong shape, or a wrong number of values, relates to the right one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def wrong_shape(case: Compared) -> bool:
 
 
 def facts(case: Compared) -> Iterator[Fact]:
-    """Yield how a tensor of the wrong shape comes by the right one."""
+    """Yield how a tensor of the wrong shape could get the right one."""
     right, given = case.right, case.given
     if not isinstance(right, Tensor) or not isinstance(given, Tensor) or right.is_meta or given.is_meta:
         return
@@ -151,7 +151,7 @@ def _of_inputs(case: Compared, given: Tensor) -> Iterator[Fact]:
 
 
 def facts_of_values(exam: Exam, trial: Trial, given: Answer) -> Iterator[Fact]:
-    """Yield what is wrong with the values as such: their number, their order, a list in place of a tensor."""
+    """Yield what is wrong with the values as such: their number, their order, a list instead of a tensor."""
     right, names = trial.right.value, exam.returns
     if given.failure is not None or trial.right.failure is not None:
         return
@@ -180,19 +180,19 @@ def facts_of_values(exam: Exam, trial: Trial, given: Answer) -> Iterator[Fact]:
 
 
 def _of_plain(case: Compared) -> Iterator[Fact]:
-    """Yield how one plain value of the wrong type has to do with the right one."""
+    """Yield how one plain value of the wrong type relates to the right one."""
     right, given = case.right, case.given
     if type(right) is int and type(given) is float:
         if given == right:
             yield Fact(("float",), 5, f"{case.label} has the right value, as a float: / always gives one, // does not.")
         yield from counts.facts(case)
     if isinstance(right, torch.device) and isinstance(given, str) and given.split(":")[0] == right.type:
-        yield Fact(("text",), 5, f"{case.label} is only named, in a text. torch.device makes a device of such a name.")
+        yield Fact(("text",), 5, f"{case.label} is only a name, as a string. torch.device makes a device of it.")
     one_number = isinstance(given, Tensor) and given.numel() == 1 and not given.is_meta
     if isinstance(right, (int, float)) and isinstance(given, Tensor) and one_number:
         near = abs(given.item() - right) <= case.exam.atol + case.exam.rtol * abs(right)
         if near:
-            yield Fact(("tensor",), 5, f"{case.label} has the right value, as a tensor: a plain number is asked for.")
+            yield Fact(("tensor",), 5, f"{case.label} has the right value, as a tensor: return a plain number.")
 
 
 def _of_list(case: Compared) -> Iterator[Fact]:

@@ -27,7 +27,7 @@ _ONCE_TOO_OFTEN: tuple[tuple[str, Function], ...] = (
     ("the sigmoid of the right one", torch.sigmoid),
     ("the right one, rounded to a whole number", torch.round),
 )
-# What brings the right numbers about when it is done to the wrong ones: what was left out.
+# What turns the wrong numbers into the right ones: a step that was left out.
 _LEFT_OUT: tuple[tuple[str, Function], ...] = (
     ("a softmax over the last dimension makes the right numbers of them", lambda x: x.softmax(-1)),
     ("dividing each row by its sum makes the right numbers of them", lambda x: x / x.sum(-1, keepdim=True)),
@@ -37,7 +37,7 @@ _LEFT_OUT: tuple[tuple[str, Function], ...] = (
 
 
 def facts(case: Compared) -> Iterator[Fact]:
-    """Yield what was done to a tensor that should not have been, or left out."""
+    """Yield what was done to a tensor that should not have been, or what was left out."""
     if case.pair is None or case.is_boolean:
         if case.pair is not None:
             yield from _of_boolean(case)
@@ -121,9 +121,7 @@ def _of_boolean(case: Compared) -> Iterator[Fact]:
     right, given = case.pair
     weak = right.numel() < 4 or len(right.unique()) < 2
     if torch.equal(given, 1 - right):
-        yield Fact(
-            ("turned round",), 10, f"{case.label} has True and False the wrong way round, everywhere.", weak=weak
-        )
+        yield Fact(("turned round",), 10, f"{case.label} has True and False swapped everywhere.", weak=weak)
     for value in (0, 1):
         if (given == value).all():
             yield Fact(("all", value), 19, f"Every entry of {case.label} is {bool(value)}.", weak=weak)
@@ -152,7 +150,7 @@ def _linear(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
             if case.agree(given, right @ weight.T + shift):
                 yield Fact(("again", name), 10, f"{case.label} is the right one with {name} applied once more.")
         if bias is not None and case.agree(given, right - shift):
-            yield Fact(("no bias", name), 9, f"{case.label} is right but for the bias of {name}, which is missing.")
+            yield Fact(("no bias", name), 9, f"{case.label} is right except that the bias of {name} is missing.")
 
 
 def _sums(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:

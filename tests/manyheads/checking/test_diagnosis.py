@@ -300,7 +300,7 @@ def test_missing_and_misshapen_parameters_are_named() -> None:
     for parameters, words in [
         ({"w_q.weight": (3, 4)}, "no parameter w_q.bias"),
         ({"w_q.weight": (4, 3), "w_q.bias": (3,)}, "(columns, rows)"),
-        ({"w_q.weight": (3, 4), "w_q.bias": (3,), "extra": (1,)}, "too many: extra"),
+        ({"w_q.weight": (3, 4), "w_q.bias": (3,), "extra": (1,)}, "should not have: extra"),
     ]:
         finding = examine(layer, [Answer(parameters=parameters)], Check.SHAPES)
         assert finding is not None

@@ -115,10 +115,10 @@ class TestSentences:
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            ("The cat sat on the mat.", "“cat” stands where it wants one of: black, white"),
-            ("The black cat sat on the mat", "the end stands where it wants “.”"),
-            ("The black unicorn sat on the mat.", "“unicorn” stands where it wants one of: cat, dog"),
-            ("The black cat sat on the mat. The", "“the” stands after the full stop"),
+            ("The cat sat on the mat.", "got “cat”, expected one of: black, white"),
+            ("The black cat sat on the mat", "got the end, expected “.”"),
+            ("The black unicorn sat on the mat.", "got “unicorn”, expected one of: cat, dog"),
+            ("The black cat sat on the mat. The", "“the” comes after the full stop"),
         ],
     )
     def test_what_is_no_sentence_is_refused_with_the_word_that_does_not_fit(self, text: str, why: str) -> None:
