@@ -1,7 +1,8 @@
 """Five ways to compute multi-head attention, side by side: `python benchmarks/attention.py`.
 
-All have the same weights. Outputs and gradients are compared before anything is timed; whoever disagrees is not timed,
-and the command ends with status 1. Writes `benchmarks/results/<device>.json`, and a copy for learners' notebooks.
+All have the same weights. Outputs and gradients are compared before anything is timed; a layer that disagrees is not
+timed, and the command ends with status 1. Writes `benchmarks/results/<device>.json`, and a copy for learners'
+notebooks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How many mistakes that nobody has listed does a check explain? Prints shares by chapter, and messages to read.
+"""Measures how many unlisted mistakes a check explains. Prints shares by chapter, and messages to read.
 
 Wrong attempts are made of the reference solutions and of every declared alternative (`mutated.py`), and go through the
 learner's checks in this process. Those that pass on the learner's cases are asked the judge's questions of several

@@ -50,8 +50,8 @@ class Run:
 
     Args:
         seconds: wall time.
-        cpu: CPU seconds that the machine computed meanwhile: the kernel counts those of a process that nobody waits for
-            to nobody. On a machine that does other things too, it is too much.
+        cpu: CPU seconds of the whole machine meanwhile, since the system charges an unwaited process's time to no
+            parent. If other programs run, it is too high.
         peak: largest memory of all its processes together, bytes, shared pages counted once.
         scores: points by student.
     """

@@ -28,7 +28,7 @@ from autograder.sandbox.kernel import SealedKernel
 
 
 class CountedKernel(SealedKernel):
-    """A sealed kernel whose CPU time is asked for just before it is killed: afterwards nobody knows it."""
+    """A sealed kernel whose CPU time is read just before it is killed: afterwards it is lost."""
 
     cpu_seconds = 0.0  # of all of them
 

@@ -1,6 +1,6 @@
 """Makes wrong attempts out of right ones: one or two small edits of their syntax trees.
 
-`explained.py` measures with them what a check says of mistakes that nobody has listed. An edit is what a learner may
+`explained.py` measures with them what a check says about unlisted mistakes. An edit is what a learner may
 well have written instead: another operator, axis or constant, arguments swapped, a step left out, a method's sibling.
 """
 
@@ -191,7 +191,7 @@ def _edits(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Edit]]:
         case ast.Assign() | ast.AugAssign() | ast.Expr():
             yield "statement dropped", lambda here: None
         case ast.If():
-            yield "condition turned round", lambda here: _with(here, test=ast.UnaryOp(ast.Not(), here.test))
+            yield "condition inverted", lambda here: _with(here, test=ast.UnaryOp(ast.Not(), here.test))
             yield "statement dropped", lambda here: None
         case ast.Return(value=ast.Tuple(elts=elts)) if len(elts) > 1:
             yield "returned in another order", lambda here: ast.Return(_reversed(here.value))

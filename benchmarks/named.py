@@ -1,6 +1,6 @@
 """How many of the known mistakes do learners' checks name, with this Python and this torch? Printed as a line of JSON.
 
-The stored answers were made with one version. Each mistake is made anew here, and the check must know it again.
+The stored answers were made with one version. Each mistake is made again here, and the check must recognise it.
 `make pythons` runs this with each version; it ends with 1 where one is not named.
 """
 

@@ -6,7 +6,7 @@
 
 It writes `manyheads/models/minilm_reference.safetensors` (hidden states, attention weights and embeddings, by
 transformers and sentence-transformers) and `tests/data/wordpiece.json` (token ids, by tokenizers). The versions that
-made them stand in both files.
+made them are in both files.
 """
 
 from __future__ import annotations

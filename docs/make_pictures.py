@@ -32,7 +32,7 @@ class Shot:
     Args:
         picture: the file's name without its ending.
         lesson: the chapter.
-        cell: text that stands in the cell to show.
+        cell: text in the cell to show.
         mistake: (exercise, misconception) to make in it, or None.
         size: of the browser's window, in pixels.
     """
@@ -57,7 +57,7 @@ SHOTS = (
 
 
 def main() -> None:
-    """Make every picture anew."""
+    """Make every picture again."""
     PICTURES.mkdir(exist_ok=True)
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -93,7 +93,7 @@ def _shoot(page: Page, address: str, shot: Shot) -> None:
     cell = page.locator(".jp-CodeCell", has_text=shot.cell).last
     # "attached": JupyterLab draws only what is in view
     cell.locator(".jp-OutputArea-output").first.wait_for(state="attached")
-    for pause in (1000, 500):  # it moves once more when what stands above has been drawn
+    for pause in (1000, 500):  # it moves once more after the output above it has been drawn
         cell.evaluate("cell => cell.scrollIntoView({block: 'start'})")
         page.wait_for_timeout(pause)
     page.screenshot(path=PICTURES / f"{shot.picture}.png")

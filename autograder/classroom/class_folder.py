@@ -259,14 +259,14 @@ def configure(config: Any, config_file: str) -> None:
         "nbgrader.preprocessors.ClearOutput",
         "autograder.nbgrader_steps.realign.Realign",
         "nbgrader.preprocessors.OverwriteKernelspec",
-        "autograder.classroom.gradebook.OverwriteReleased",
+        "autograder.nbgrader_steps.gradebook_steps.OverwriteReleased",
     ]
     config.Autograde.autograde_preprocessors = [
         "autograder.nbgrader_steps.execute.Execute",
         "autograder.nbgrader_steps.make_inert.MakeInert",
         "nbgrader.preprocessors.IgnorePattern",
         "nbgrader.preprocessors.LimitOutput",
-        "autograder.classroom.gradebook.SaveGrades",
+        "autograder.nbgrader_steps.gradebook_steps.SaveGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
         "autograder.nbgrader_steps.keep_record.KeepRecord",
     ]

@@ -44,7 +44,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def read_exercises(chapter: Path) -> list[Exercise]:
-    """Import the declarations in the folder `chapter` anew, and return the exercises.
+    """Import the declarations in the folder `chapter` again, and return the exercises.
 
     Raises:
         Problem: if the files are missing, cannot be imported, or define no `EXERCISES`.

@@ -55,8 +55,8 @@ class Rows:
     def _require_same_number(self, person: Person, row: Person | None, receipt: Receipt | None) -> None:
         """Raise `Problem` if Moodle's participant number differs from the one in the collected file's name.
 
-        Moodle numbers participants anew for each assignment, so the worksheet is of another assignment. Groups are
-        not checked, since the name of a group's file has the group's number.
+        Moodle numbers participants separately for each assignment, so the worksheet is of another assignment. Groups
+        are not checked, since the name of a group's file has the group's number.
         """
         if (
             row is None

@@ -76,11 +76,11 @@ def candidates(chapter: Chapter, exam: Exam) -> Iterator[Candidate]:
 
     yield candidate("reference", chapter.reference[name])
     if exam.stand_in:
-        scope: dict[str, Any] = {}
 
         def stand_in() -> Any:
-            exec(exam.stand_in, scope)
-            return scope[name]
+            scope: dict[str, Any] = {}
+            with probe.standing_in(scope, {name: exam.stand_in}):
+                return scope[name]
 
         yield Candidate("stand-in", exam.stand_in, stand_in, by_the_course=True)
     for alternative in exercise.alternatives:

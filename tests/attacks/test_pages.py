@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +17,7 @@ from playwright.sync_api import Page
 from autograder.nbgrader_steps.make_inert import MakeInert, clean_html, harmless_html, markdown2html
 from autograder.report.report import write_report
 from tests.support.lab import browser_page, jupyter_lab
+from tests.support.nbgrader_command import nbgrader
 from tests.support.toy import TOY
 
 from .conftest import EARLIER, Graded
@@ -79,16 +77,8 @@ def visit() -> Iterator[Visit]:
 @pytest.fixture(scope="module")
 def feedback(attacked: Graded) -> dict[str, Path]:
     """The feedback pages of the learners who attack them, and of an honest one."""
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     for students in ("hostile-*", EARLIER):
-        done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", "generate_feedback", TOY, "--student", students, "--force"],
-            cwd=attacked.folder.root,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+        done = nbgrader(attacked.folder.root, "generate_feedback", TOY, "--student", students, "--force", timeout=600)
         assert done.returncode == 0, done.stderr
     root = attacked.folder.root / "feedback"
     return {name: root / name / TOY / f"{TOY}.html" for name in [EARLIER, *(attack.name for attack in ATTACKS)]}

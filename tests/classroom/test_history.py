@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ from autograder.realign.repairs import Kind
 from autograder.run.grade import grade
 from manyheads.checking.exam import Check
 from manyheads.checking.stage import Stage
+from tests.support.nbgrader_command import nbgrader
 from tests.support.toy import TOY, HandIn
 
 WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
@@ -184,10 +182,9 @@ def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
     )
     assert ada.needs_a_look
 
-    # nbgrader's own command goes on with the same history.
-    commands = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    autograde = [sys.executable, "-m", "nbgrader", "autograde", TOY, "--force"]
-    subprocess.run(autograde, cwd=toy_class.root, env={**os.environ, "PATH": commands}, check=True, timeout=300)
+    # nbgrader's own command continues the same history.
+    autograded = nbgrader(toy_class.root, "autograde", TOY, "--force")
+    assert autograded.returncode == 0, autograded.stderr
     [ada] = class_results(toy_class, TOY).learners
     assert [grading.why for grading in ada.history][3:] == [Why.REGRADED, Why.REGRADED]
 

@@ -6,10 +6,7 @@ them apart by that.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +22,7 @@ from autograder.course.chapter import Chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.run.grade import grade
 from tests.support.lab import browser_page, jupyter_lab
+from tests.support.nbgrader_command import nbgrader
 from tests.support.toy import TOY
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.sandbox]
@@ -37,12 +35,12 @@ expect.set_options(timeout=60_000)
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody at a command line, in a folder of their own.
+    """A person at a command line.
 
     Args:
-        folder: where they work.
-        home: their home folder, with what nbgrader keeps of their submissions.
-        options: what stands behind each of their commands.
+        folder: the working directory.
+        home: the home directory, where nbgrader stores copies of submissions.
+        options: added to each command.
     """
 
     folder: Path
@@ -50,16 +48,8 @@ class Person:
     options: tuple[str, ...] = ()
 
     def nbgrader(self, *arguments: str) -> str:
-        """Run a command of nbgrader's, and return what it said."""
-        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-        done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", *arguments, *self.options],
-            cwd=self.folder,
-            env={**os.environ, "PATH": path, "HOME": str(self.home)},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        """Run an nbgrader command, and return its output."""
+        done = nbgrader(self.folder, *arguments, *self.options, home=self.home)
         assert done.returncode == 0, f"nbgrader {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 

@@ -66,7 +66,7 @@ def test_a_class_with_its_gradebook_in_postgresql(
     with (toy_class.root / "nbgrader_config.py").open("a") as config:
         config.write(f"c.CourseDirectory.db_url = {server!r}\n")
     (toy_class.root / "gradebook.db").unlink()
-    generated = nbgrader(toy_class, "generate_assignment", TOY, "--force")
+    generated = nbgrader(toy_class.root, "generate_assignment", TOY, "--force")
     assert generated.returncode == 0, generated.stderr
     right = dict(toy.reference)
     hand_in(toy_class, "ada", right)
@@ -81,6 +81,6 @@ def test_a_class_with_its_gradebook_in_postgresql(
         gradebook.db.commit()
     assert grade(toy_class, TOY, workers=2, regrade=True, progress=False).outcomes == {Outcome.GRADED: 2}
     assert [learner.score for learner in class_results(toy_class, TOY).learners] == [9, 8]
-    feedback = nbgrader(toy_class, "generate_feedback", TOY)
+    feedback = nbgrader(toy_class.root, "generate_feedback", TOY)
     assert feedback.returncode == 0, feedback.stderr
     assert not (toy_class.root / "gradebook.db").exists()

@@ -92,7 +92,7 @@ def test_feedback_and_report_say_what_was_mended(accident_class: ClassFolder) ->
             assert sentence in page
         if not record.repairs:
             assert "Repaired" not in notebook.cells[0].source
-    done = nbgrader(accident_class, "generate_feedback", FIRST.name, "--student", "saved-by-colab")
+    done = nbgrader(accident_class.root, "generate_feedback", FIRST.name, "--student", "saved-by-colab")
     assert done.returncode == 0, done.stderr
     feedback = accident_class.root / "feedback" / "saved-by-colab" / FIRST.name / f"{FIRST.name}.html"
     assert "Repaired before grading" in feedback.read_text(encoding="utf-8")
@@ -102,7 +102,7 @@ def test_feedback_and_report_say_what_was_mended(accident_class: ClassFolder) ->
 @pytest.mark.timeout(1500)
 def test_nbgraders_own_autograde_gives_the_same_scores(accident_class: ClassFolder) -> None:
     before = {learner.student: learner for learner in class_results(accident_class, FIRST.name).learners}
-    done = nbgrader(accident_class, "autograde", FIRST.name, "--student", BY_NBGRADER, "--force", timeout=600)
+    done = nbgrader(accident_class.root, "autograde", FIRST.name, "--student", BY_NBGRADER, "--force", timeout=600)
     assert done.returncode == 0, done.stderr
     after = {learner.student: learner for learner in class_results(accident_class, FIRST.name).learners}
     again = fnmatch.filter(ACCIDENTS, BY_NBGRADER)

@@ -1,4 +1,4 @@
-"""Run an nbgrader command in a class folder."""
+"""Runs an nbgrader command."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autograder.classroom.class_folder import ClassFolder
 
+def nbgrader(
+    folder: Path, *arguments: str, home: Path | None = None, timeout: int = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run `nbgrader` with `arguments` in `folder`, and return its exit status and output.
 
-def nbgrader(folder: ClassFolder, *arguments: str, timeout: int = 300) -> subprocess.CompletedProcess[str]:
-    """Run `nbgrader` with `arguments`, and return how it ended and what it printed. `timeout` is in seconds."""
+    Args:
+        home: the home directory, by default this user's.
+        timeout: in seconds.
+    """
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     return subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=folder.root,
-        env={**os.environ, "PATH": path},
+        cwd=folder,
+        env={**os.environ, "PATH": path, **({"HOME": str(home)} if home else {})},
         capture_output=True,
         text=True,
         timeout=timeout,
