@@ -52,7 +52,7 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, and end with those that start neither kernels nor servers."""
+    """Run the slowest files first, and those without kernels or servers last."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def rank(item: pytest.Item) -> int:
@@ -67,7 +67,7 @@ WITH_EXAMS = ("test_chapters.py", "test_gradients.py", "test_stand_ins.py")
 
 
 class _ByFixtures(LoadFileScheduling):
-    """Gives one process all tests of a file; those of all attacks, which look at one class, graded once; and exams."""
+    """Schedules all tests of a file in one process; also all attacks, which share one graded class, and exams."""
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith("tests/attacks/"):
@@ -85,13 +85,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFixtures:
 
 @pytest.fixture(autouse=True)
 def an_own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What passes its checks in a test is kept for that test alone, not in the home of whoever runs it."""
+    """Saves code that passes its checks for that test only, not in the user's home directory."""
     monkeypatch.setenv("MANYHEADS_HOME", str(tmp_path_factory.mktemp("manyheads")))
 
 
 @pytest.fixture(autouse=True, scope="session")
 def workers_stay() -> Iterator[None]:
-    """Whatever tests grade, the workers are started once."""
+    """Starts the workers once for all tests."""
     with cluster.reuse_workers():
         yield
 
@@ -145,7 +145,7 @@ def hand_in() -> HandIn:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Ctrl-C reaches this process and all that it starts: pytest-xdist ignores it, and a shell in the background."""
+    """Make Ctrl-C reach this process and its children: pytest-xdist and background shells ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -153,7 +153,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.fixture
 def here(capsys: pytest.CaptureFixture[str]) -> Here:
-    """Gives a command in this process."""
+    """Runs a command in this process."""
 
     def here(*arguments: object) -> Said:
         capsys.readouterr()
@@ -168,7 +168,7 @@ def here(capsys: pytest.CaptureFixture[str]) -> Here:
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[BrowserContext]:
-    """A browser for all tests of a file. asyncio has no second loop beside playwright's: such tests open their own."""
+    """A browser for all tests of a file. Tests that use asyncio open their own: playwright has the only event loop."""
     with browser() as opened:
         yield opened
 

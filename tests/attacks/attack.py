@@ -1,4 +1,4 @@
-"""What an attack is: what it tries, what it hands in, and what must come of it."""
+"""An attack: what it tries, what it submits, and the result that it must have."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ class Attack:
     Args:
         name: short, and a student's id.
         tries: what it would gain or break, completing "It tries to …".
-        writes: the learner's source, by exercise; what is missing stays the stub.
+        writes: the learner's source by exercise; missing exercises stay stubs.
         first: a cell above all others.
         last: a cell below all others.
-        change: what else is done to the notebook before it is handed in.
+        change: further changes to the notebook before it is submitted.
         outcome: how it must end.
-        score: the points that it has earned. None where there must be no grade at all.
-        told: a pattern of words that the instructor must find in the record: its reason, its repairs, or what the
-            learner is told.
+        score: the points that it has earned. None if there must be no grade.
+        told: a pattern that must match the record: its reason, its repairs, or a message to the learner.
         chapter: which notebook it is.
-        student: whose it is; the name, unless the id itself is the attack.
-        put: puts something else where the notebook is expected, and gets that path.
+        student: the student's id; by default the name.
+        put: puts something else at the notebook's path, which it gets.
         beside: adds files to the folder that holds the notebook, and gets the notebook's path.
     """
 

@@ -1,4 +1,4 @@
-"""The class that is attacked: all hostile notebooks, graded in one go among honest ones, once for all tests."""
+"""The attacked class: all hostile notebooks, graded together with honest ones, once for all tests."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ _SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 
 @dataclass
 class Graded:
-    """What is left of a class after the attacks.
+    """A class after the attacks.
 
     Args:
         folder: the class.
         before, after: a digest of each file that a run must not change, around the run.
-        left: processes and files that were there afterwards and not before.
-        memory: the most memory that each process of the grader's had, in bytes, by its id.
+        left: new processes and files after the run.
+        memory: the peak memory of each of the grader's processes, in bytes, by process id.
     """
 
     folder: ClassFolder
@@ -106,7 +106,7 @@ def honest(name: str, chapter: Chapter) -> Attack:
 
 
 def digests(root: Path) -> dict[str, str]:
-    """Return a digest of each file below `root` but the gradebook, which is compared row by row."""
+    """Return a digest of each file below `root`, except the gradebook, which is compared row by row."""
     return {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))
@@ -125,7 +125,7 @@ def gradebook_rows(folder: ClassFolder, student: str) -> list[tuple[object, ...]
 
 
 def running() -> list[psutil.Process]:
-    """Return this process's descendants. One that lost its parent is among them, see `_orphans_come_here`."""
+    """Return this process's descendants, including orphans, see `_orphans_come_here`."""
     found = []
     for child in descendants():
         with suppress(psutil.NoSuchProcess):  # it has just ended
@@ -144,7 +144,7 @@ def processes() -> set[str]:
 
 
 def most_memory(process: int) -> int:
-    """Return the bytes that a process has had in memory at once, 0 where it is gone."""
+    """Return a process's peak memory in bytes, 0 if it is gone."""
     with suppress(OSError):
         for line in Path(f"/proc/{process}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -153,7 +153,7 @@ def most_memory(process: int) -> int:
 
 
 def left_files() -> set[str]:
-    """Return the files in the places that everybody may write to. Those of other programs are none of ours."""
+    """Return the files in world-writable folders, except those of other programs."""
     own = Path(tempfile.gettempdir())
     # torch makes a cache for the grader itself
     found = {str(path) for path in own.rglob("*") if not path.name.startswith("torchinductor")}
@@ -199,7 +199,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Grade
 
 
 def _measured(patch: pytest.MonkeyPatch) -> dict[int, int]:
-    """Return a dict that gets what each process has had in memory when workers are about to end."""
+    """Return a dict that receives each process's peak memory when workers are about to end."""
     memory: dict[int, int] = {}
     local = cluster.local
 
@@ -215,7 +215,7 @@ def _measured(patch: pytest.MonkeyPatch) -> dict[int, int]:
 
 @contextmanager
 def _orphans_come_here() -> Generator[None]:
-    """Become the parent of every descendant that loses its own: none can hide by outliving who started it."""
+    """Become the parent of orphaned descendants, so that none can hide by outliving its parent."""
     library = ctypes.CDLL(None)
     library.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:

@@ -1,4 +1,4 @@
-"""Attacks by the file that is handed in: links, pipes, and notebooks made to stop whoever reads them."""
+"""Attacks by the submitted file: links, pipes, and notebooks made to stop their readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attacks on whoever opens the feedback, the formgrader's page or the report: HTML, script and style that would act.
+"""Attacks on readers of the feedback, the formgrader's page or the report: HTML, scripts and styles that would act.
 
 Everything in here would call `owned()` or load something from evil.invalid.
 """

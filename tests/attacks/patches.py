@@ -1,4 +1,4 @@
-"""Attacks that change, in the learner's own process, what the judge's questions pass through there."""
+"""Attacks that change, in the learner's own process, the code that handles the judge's questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attacks on places that are not the learner's: the class folder, the machine, the network. Each prints its booty."""
+"""Attacks on the class folder, the machine and the network. Each prints what it got."""
 
 from __future__ import annotations
 

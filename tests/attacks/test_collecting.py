@@ -83,7 +83,7 @@ ARCHIVES: dict[str, Callable[[zipfile.ZipFile], None]] = {
 
 @pytest.fixture
 def little_memory() -> Iterator[None]:
-    """This process may take no more than `_MOST_MEMORY` beyond what it has."""
+    """Limit this process to `_MOST_MEMORY` more than it has."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (psutil.Process().memory_info().data + _MOST_MEMORY, before[1]))
     yield

@@ -1,4 +1,4 @@
-"""What a browser does with pages that show learners' work: feedback, the formgrader's, the report. It only draws."""
+"""Pages that show learners' work (feedback, the formgrader's, the report) run nothing in a browser."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _OUT_OF_PLACE = """
 
 
 class Visit:
-    """A page in a browser that has no network, and what it tried there."""
+    """A page in a browser without a network, and what it tried to load."""
 
     def __init__(self, page: Page) -> None:
         self.page, self.dialogs, self.asked = page, list[str](), set[str]()
@@ -63,7 +63,7 @@ class Visit:
                 )
 
     def acted(self) -> list[str]:
-        """Return what ran or was shown that should not have been."""
+        """Return everything that ran or was shown, but should not have been."""
         owned = self.page.evaluate("() => [window.owned ? 'owned' : '', document.title === 'owned' ? 'title' : '']")
         return [*filter(None, owned), *self.dialogs]
 

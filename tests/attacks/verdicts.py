@@ -1,4 +1,4 @@
-"""Attacks on the check itself: keep it from running, or show its result before it has one."""
+"""Attacks on the check itself: prevent it from running, or show a result before there is one."""
 
 from __future__ import annotations
 
@@ -121,7 +121,8 @@ def scale_rows(x, factors):
 
 
 def _scale_rows_last(notebook: NotebookNode) -> None:
-    """Put the exercise that is lent, and its checks, below all others, so that it is judged after it was lent."""
+    """Put the exercise with a stand-in, and its checks, below all others, so that it is judged after the stand-in was
+    given."""
     cells = [cell for cell in notebook.cells if "scale_rows" in (cell.get("id") or "")]
     notebook.cells = [cell for cell in notebook.cells if cell not in cells]
     notebook.cells.insert(0, new_code_cell("scale_rows = lambda x, factors: x * 2"))

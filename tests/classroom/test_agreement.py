@@ -1,4 +1,4 @@
-"""A question that an instructor adds in `source/`, and points changed there, count as the gradebook has them."""
+"""Questions and points that an instructor changes in `source/` count as they are in the gradebook."""
 
 from __future__ import annotations
 

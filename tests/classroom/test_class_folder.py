@@ -1,4 +1,4 @@
-"""What stands around a class: where it may be, what must be in it, who else may use it."""
+"""A class folder's surroundings: where it may be, what must be in it, which programs may use it at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A class folder: half of one is never left, two commands never change it at once, and what it judges by is known."""
+"""A class folder is never left half made, two commands never change it at once, and its judge's inputs have a
+fingerprint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No score is forgotten: the record of a submission keeps how each came about, whoever replaces it."""
+"""No score is forgotten: a submission's record keeps the history of its scores."""
 
 from __future__ import annotations
 

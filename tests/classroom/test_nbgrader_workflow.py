@@ -1,7 +1,7 @@
 """nbgrader's own workflow in one class, with its real commands, exchange and formgrader: from release to feedback.
 
-Instructor and learners are one user of this machine here; on a shared one each is their own, and the exchange tells
-them apart by that.
+Here, instructor and learners are the same user of this machine; on a shared machine the exchange distinguishes them by
+user.
 """
 
 from __future__ import annotations

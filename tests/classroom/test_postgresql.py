@@ -31,14 +31,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that another user may reach; pytest's own are for this one alone."""
+    """A folder that another user can access; pytest's own folders are private."""
     with tempfile.TemporaryDirectory(prefix="postgresql-") as path:
         yield Path(path)
 
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[str]:
-    """A server of this test's own: its address as SQLAlchemy writes it."""
+    """A server for this test: its SQLAlchemy URL."""
     assert PROGRAMS is not None
     data = folder / "data"
     # PostgreSQL refuses to run as root.

@@ -1,4 +1,4 @@
-"""Rosters: layouts are told apart, and nobody known becomes two people, or another, whatever a spreadsheet did."""
+"""Rosters: layouts are recognised, and no person becomes two people, or another one, whatever a spreadsheet did."""
 
 from __future__ import annotations
 

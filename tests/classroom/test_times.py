@@ -1,4 +1,4 @@
-"""When somebody handed in is read for certain, or asked about: a wrong hour costs a learner everything."""
+"""Submission times are read with certainty, or asked about: a wrong hour can cost a learner all points."""
 
 from __future__ import annotations
 

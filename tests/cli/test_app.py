@@ -1,4 +1,4 @@
-"""The command line as its user meets it: one clear line for a slip, and the whole road from class to report."""
+"""The command line: one clear line for a user's error, and the whole way from class to report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def autograder(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def refusal(said: Said) -> str:
-    """Return the line that a refused command says."""
+    """Return the error line of a refused command."""
     assert (said.code, said.out) == (2, "")
     assert "Traceback" not in said.err
     [line] = said.err.strip().splitlines()
@@ -29,7 +29,7 @@ def refusal(said: Said) -> str:
 
 @pytest.fixture
 def without_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """No program is found. What PATH was before."""
+    """Make PATH empty, and return the old one."""
     before = os.environ["PATH"]
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))

@@ -1,4 +1,4 @@
-"""What every chapter promises. A new chapter comes under these tests by being there."""
+"""What every chapter promises. These tests find new chapters by themselves."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_every_valid_alternative_keeps_full_marks(chapter: Chapter, seed: str) -
 @pytest.mark.slow
 @chapters
 def test_valid_alternatives_keep_full_marks_together(chapter: Chapter) -> None:
-    """A learner writes all exercises of a chapter each in their own way, and one rounds what the next is given."""
+    """A learner may write each exercise of a chapter in another way, and rounding in one affects the next."""
     exams = set_exams(chapter, SECRET)
     ways = {name: exercise.alternatives for name, exercise in chapter.exercises.items() if exercise.alternatives}
     for number in range(max(map(len, ways.values()))):
@@ -102,7 +102,7 @@ def test_valid_alternatives_keep_full_marks_together(chapter: Chapter) -> None:
 
 
 def test_which_of_two_large_scores_is_larger_is_no_matter_of_rounding() -> None:
-    """Whether queries are scaled or their products, softmax has one key to choose."""
+    """Scaling the queries or their products gives softmax the same largest score."""
     [case] = [case for case in CHAPTERS[0].exercises["attention"].cases if "10000" in case.name]
     for seed in range(100):
         inputs = case.draw(Draw(str(seed), "any chapter", "attention", case.name)).inputs
@@ -143,7 +143,7 @@ def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapte
 
 @chapters
 def test_what_is_derived_from_it_is_fresh(chapter: Chapter) -> None:
-    """As `autograder build --check` finds, with the exams that these tests have set already."""
+    """As `autograder build --check` does, with the exams of these tests."""
     stale = [derived.path for derived in build.derive_chapter(chapter) if derived.is_stale()]
     assert stale == [], "run: .venv/bin/autograder build"
 
@@ -204,7 +204,7 @@ def _fractions(value: object) -> Iterator[float]:
 
 
 def _in_sight(frame: FrameType | None) -> Iterator[float]:
-    """Yield the fractions that called code finds in the frames above it, up to the probe's, and in what they hold."""
+    """Yield the floats that called code can find in the frames above it, up to the probe's, and in their objects."""
     held: list[object] = []
     while frame is not None:
         held += frame.f_locals.values()

@@ -1,4 +1,4 @@
-"""Whoever follows CONTRIBUTING.md gets a working exercise and a working chapter: its very text is applied here."""
+"""Following CONTRIBUTING.md gives a working exercise and a working chapter: the tests apply its text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ADDED = {TOY: "centre_rows", "01_columns": "column_sums"}
 
 
 def follow(root: Path) -> set[Path]:
-    """Do what the page says in the course at `root`. Returns the folders that were touched."""
+    """Follow the page in the course at `root`, and return the changed folders."""
     steps = _STEP.findall(PAGE)
     for where, name, margin, block in steps:
         path, text = root / name, textwrap.dedent(block) if margin else block
@@ -41,7 +41,7 @@ def follow(root: Path) -> set[Path]:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy course after all that the page says, built. Read only."""
+    """The toy course after following the page, built. Read only."""
     root = shutil.copytree(TOY_COURSE, tmp_path_factory.mktemp("contributed") / "course")
     touched = follow(root)
     assert touched == {root / "solutions" / name for name in ADDED}

@@ -1,4 +1,4 @@
-"""A chapter declares each exercise in a file of its own, and whatever reads the chapter reads them all."""
+"""A chapter declares each exercise in a file of its own, and all readers of the chapter find them all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def folder(toy_root: Path) -> Path:
 
 
 def in_one_file(folder: Path) -> None:
-    """Declare the toy's first exercise alone, in a single file, as a class that was made earlier has it."""
+    """Declare only the toy's first exercise, in a single file, as in older classes."""
     whole = (folder / "exercises" / "scale_rows.py").read_text().replace("from ._shared import rows", "")
     rows = (folder / "exercises" / "_shared.py").read_text()
     shutil.rmtree(folder / "exercises")

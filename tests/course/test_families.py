@@ -1,4 +1,4 @@
-"""A family says what learners do alike in several exercises, with the names of the place."""
+"""A family describes a mistake that occurs in several exercises, with each exercise's names."""
 
 from __future__ import annotations
 

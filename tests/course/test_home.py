@@ -1,4 +1,4 @@
-"""One setting names the course's home; badges, set-up cells and links follow it, and a slip in it is explained."""
+"""One setting names the course's home; badges, set-up cells and links follow it, and errors in it are explained."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_every_page_of_this_repository_names_its_home() -> None:
 
 
 def autograder_of(fork: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command of the fork itself."""
+    """Run the fork's own command."""
     command = [sys.executable, "-m", "autograder", *arguments]
     return subprocess.run(command, cwd=fork, capture_output=True, text=True, timeout=300)
 

@@ -1,4 +1,4 @@
-"""Mistakes of the course as learners write them: the name fits the code that is there, or none is given."""
+"""Mistakes as learners write them: the name fits their code, or none is given."""
 
 from __future__ import annotations
 

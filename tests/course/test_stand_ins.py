@@ -1,4 +1,4 @@
-"""A stand-in costs what the reference costs, and has its gradients: what is measured or trained with it is true."""
+"""A stand-in has the reference's costs and gradients, so measurements and training with it are right."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def calls(chapter: Chapter, name: str, draw: type[Draw] = Draw) -> Iterator[Call
 def prepared(
     target: object, call: Call, probe: Callable[..., object] | None
 ) -> tuple[Callable[[], object], list[Tensor]]:
-    """Return what makes the call, and the tensors that gradients flow to: parameters and inputs."""
+    """Return a function that makes the call, and the tensors that get gradients: parameters and inputs."""
     inputs = [copy(value) for value in call.inputs.values()]
     wanted = [value for value in inputs if isinstance(value, Tensor) and value.requires_grad]
     if call.init is not None:
@@ -73,7 +73,7 @@ def copy(value: object) -> object:
 
 
 def outcome(step: Callable[[], object]) -> object:
-    """Return what a call gives, or the kind of error that it ends in: some cases ask for one."""
+    """Return a call's result, or its type of error: some cases ask for one."""
     try:
         return step()
     except (ValueError, RuntimeError, KeyError) as error:
@@ -142,7 +142,7 @@ def test_a_stand_in_has_the_references_gradients_finite_ones_under_any_mask(chap
 
 
 def test_the_test_of_costs_counts_what_a_product_by_broadcasting_takes(chapter_1: Chapter) -> None:
-    """The same numbers with d_head times the memory: what a stand-in once did."""
+    """The same numbers with d_head times the memory, as a stand-in once needed."""
 
     def wasteful(q: Tensor, k: Tensor) -> Tensor:
         return (q.unsqueeze(-2) * k.unsqueeze(-3)).sum(-1) / q.shape[-1] ** 0.5

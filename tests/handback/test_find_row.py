@@ -1,4 +1,4 @@
-"""A grade goes into the row of its learner, or into none: by keys that agree, never by one that is another's."""
+"""A grade goes into its learner's row, or into none, by matching keys."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ GRADEBOOK_COLUMN = "00_rows (812)"
 
 @pytest.fixture(scope="module")
 def notebooks(built_toy: Path, toy: Chapter) -> dict[str, str]:
-    """What five learners hand in: right, mistaken, one that ends its kernel halfway, right, and no notebook."""
+    """Five submissions: right, mistaken, one that ends its kernel halfway, right, and no notebook."""
     right = dict(toy.reference)
     wrong = {**right, "scale_rows": "def scale_rows(x, factors): return x + factors[:, None]"}
     dies = {**right, "row_sums": "import os\nos._exit(1)"}
@@ -237,7 +237,7 @@ def test_without_moodles_worksheet_a_school_number_is_enough_and_who_has_no_key_
 
 @pytest.fixture
 def from_moodle(graded: ClassFolder, notebooks: dict[str, str], tmp_path: Path) -> Callable[[str], ClassFolder]:
-    """The graded class, its same files collected anew as Moodle gives them."""
+    """The graded class, with the same files collected again in Moodle's layout."""
 
     def from_moodle(member: str) -> ClassFolder:
         files = {member.format(who="Ada Lovelace_401"): notebooks["ada"]}

@@ -1,4 +1,4 @@
-"""Taking in what Canvas, Moodle and people hand over: each file is somebody's for certain, or listed with a reason."""
+"""Collecting files from Canvas, Moodle and people: each file has a certain owner, or is listed with a reason."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def made_once(built_toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def toy_class(made_once: Path, tmp_path: Path) -> ClassFolder:
-    """A fresh class; making one anew takes seconds, copying one does not."""
+    """A fresh class, copied: making one takes seconds."""
     return ClassFolder(shutil.copytree(made_once, tmp_path / "class"))
 
 
@@ -441,7 +441,7 @@ def test_of_several_files_and_no_notebook_a_damaged_one_costs_no_other(toy_class
 def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_collected(
     toy_class: ClassFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As its owner may forbid; root, as whom tests may run, is forbidden nothing."""
+    """As if its owner had removed the permission, which would not stop root, as whom tests may run."""
     source = tmp_path / "files"
     for name in ("ada/ada.ipynb", "bo/bo.ipynb", "closed/cy.ipynb"):
         (source / name).parent.mkdir(parents=True)

@@ -1,4 +1,5 @@
-"""Whose a file is: certain, or listed with what to do. In names as LMSs and people really write them."""
+"""A file's owner is certain, or the file is listed with what to do. The names are as LMSs and people really write
+them."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ ADA, BO = Person("ada", name="Ada Lovelace"), Person("bo", name="Bo Ek")
 
 @dataclass
 class Sorted:
-    """Files by owner, and the reasons of those that are nobody's."""
+    """Files by owner, and the reasons for files without one."""
 
     owned: dict[str, list[str]]
     reasons: dict[str, str]

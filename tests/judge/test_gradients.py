@@ -1,4 +1,4 @@
-"""Gradients are part of an answer: what learns through it must get the reference's, and nothing else matters."""
+"""Gradients are part of an answer: inputs and parameters must get the reference's."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_gradients_travel_as_data() -> None:
 
 @pytest.mark.slow
 def test_every_exercise_that_is_learned_through_is_asked_for_its_gradients() -> None:
-    """A fully blocked row and a mask are among what is followed back, wherever there are masks."""
+    """Wherever there are masks, cases with a fully blocked row and with a mask have gradients."""
     asked = {
         name: [trial.name for trial in exam.trials if trial.right.gradients is not None]
         for chapter in CHAPTERS

@@ -1,4 +1,4 @@
-"""The judge decides by what the learner's code answers to secret questions, and by nothing else."""
+"""The judge decides only by the answers of the learner's code to secret questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells that no grade depends on are not run, and everything else is."""
+"""Only cells that affect no grade are left out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def lesson() -> Chapter:
 
 
 def run_with(lesson: Chapter, *own: str) -> set[int]:
-    """Return the places of the lesson's cells that run when these cells of the learner's stand below."""
+    """Return the positions of the lesson's cells that run if these learner's cells come after them."""
     cells = [*copy.deepcopy(lesson.cells), *code(*own)]
     return set(range(len(lesson.cells))) - left_out(cells, lesson)
 

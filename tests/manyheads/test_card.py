@@ -103,7 +103,7 @@ def test_any_numbers_can_be_drawn(numbers: list[float]) -> None:
 
 
 class Request(InteractiveShell):
-    """IPython in a kernel, as far as a check looks: what asked for the cell."""
+    """IPython in a kernel, as far as a check needs it: the cell's request."""
 
     parent_header: dict[str, Any]
 

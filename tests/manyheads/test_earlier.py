@@ -1,4 +1,4 @@
-"""What a chapter gets of the chapters before it: the learner's own code where it is right, else the course's."""
+"""Chapters get the learner's own code of earlier chapters if it is right, else the course's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What notebooks and courses imported before `manyheads` had packages can still be imported."""
+"""Modules that were imported before `manyheads` had packages can still be imported."""
 
 from __future__ import annotations
 

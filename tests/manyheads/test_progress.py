@@ -1,4 +1,4 @@
-"""A learner's progress counts what the checks have said, neither more nor less, and is still while a grader works."""
+"""A learner's progress counts the checks' results exactly, and shows nothing during grading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""torch gets no more threads than there are cores that nobody else uses, and a user's own word counts more."""
+"""torch gets at most as many threads as there are free cores, unless the user has set a number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from manyheads import threads
 
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine with 8 idle cores, whose torch has a thread for each, and on which no user has said anything."""
+    """A machine with 8 idle cores, whose torch has a thread for each, and on which the user has set nothing."""
     before = torch.get_num_threads()
     for name in threads._SAID:
         monkeypatch.delenv(name, raising=False)

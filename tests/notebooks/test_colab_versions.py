@@ -1,8 +1,8 @@
-"""The course under the versions that Colab has: its wheel moves none of them, every notebook runs from that wheel.
+"""The course with Colab's versions: its wheel changes none of them, and every notebook runs from that wheel.
 
-`make colab` makes the environment, `.venv-colab`, from requirements-colab.txt, and runs these tests. Here a second one
-is laid over it, and the set-up cell installs the course there as it does on Colab. The notebooks are driven by this
-environment's nbclient; only their kernel is that one's.
+`make colab` makes the environment, `.venv-colab`, from requirements-colab.txt, and runs these tests. The tests make a
+second one on top of it, where the set-up cell installs the course as on Colab. This environment's nbclient runs the
+notebooks; only their kernel is from the other one.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Runtime:
 
     Args:
         python: its Python.
-        variables: the environment variables of what runs there: nothing of this environment or working tree.
+        variables: its environment variables, without this environment or working tree.
         before: the packages before the set-up cell ran, by name.
         after: the packages after it.
         set_up: the cell, run.
@@ -196,7 +196,7 @@ def test_the_solved_notebook_passes_every_check_and_shows_its_widgets(
 
 @pytest.mark.timeout(600)
 def test_the_released_notebook_runs_and_only_its_checks_fail(tmp_path: Path, runtime: Runtime) -> None:
-    """Of one chapter: what a check says where nothing is written is the same in all."""
+    """For one chapter: a check's message for unwritten code is the same in all."""
     chapter = CHAPTERS[0]
     notebook = nbformat.read(released(chapter), as_version=4)
 

@@ -43,7 +43,7 @@ CONTROLS = {
 
 @dataclass(frozen=True)
 class Press:
-    """What a person does to a control of a widget, and what stands below the picture then.
+    """What a person does to a widget's control, and the text below the picture afterwards.
 
     Args:
         name: how the control is read aloud; None for the widget's first of that role. A slider has no name.
@@ -93,7 +93,7 @@ def run_all(page: Page) -> None:
 
 
 def save(page: Page, path: Path) -> NotebookNode:
-    """Have JupyterLab save the notebook in front, and return what then stands in its file."""
+    """Have JupyterLab save the front notebook, and return its file's content."""
     before = path.stat().st_mtime_ns
     page.keyboard.press("Control+s")
     for _ in range(100):
@@ -119,7 +119,7 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A JupyterLab on a copy of the notebooks and solutions. It draws every cell, be it in view or not."""
+    """A JupyterLab on a copy of the notebooks and solutions. It draws every cell, even outside the view."""
     home = tmp_path_factory.mktemp("home")
     for folder in ("notebooks", "solutions"):
         shutil.copytree(REPOSITORY_ROOT / folder, home / "course" / folder)
@@ -192,7 +192,7 @@ def test_the_solved_notebook_passes_every_check_and_its_widgets_follow_the_keybo
 
 
 def work(page: Page, widget: Locator, press: Press) -> None:
-    """Do to a widget what `press` says, and see that picture and words follow."""
+    """Do to a widget what `press` says, and check that picture and words follow."""
     picture, control = widget.locator("img.widget-image"), widget.get_by_role(press.role, name=press.name).first
     before = picture.get_attribute("src") or ""
     control.scroll_into_view_if_needed()

@@ -1,4 +1,4 @@
-"""The notebooks themselves: the released one runs and says kindly what is missing, and nbgrader agrees.
+"""The notebooks: the released one runs and says what is missing, and nbgrader agrees.
 
 The solved ones run with Colab's versions in test_colab_versions.py, and in JupyterLab in test_lab.py.
 """
@@ -34,7 +34,7 @@ def test_the_released_notebook_runs_and_only_its_checks_fail(chapter: Chapter, t
 
 
 def test_nbgrader_validate_agrees() -> None:
-    """Of one chapter: the command runs what the tests above have run already."""
+    """For one chapter: the command repeats the tests above."""
     chapter = CHAPTERS[0]
 
     def validate(path: Path) -> str:

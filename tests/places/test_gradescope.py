@@ -45,7 +45,7 @@ def packed(built_toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def image(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`/autograder` as it stands when Gradescope has built the image."""
+    """`/autograder` after Gradescope has built the image."""
     root = tmp_path_factory.mktemp("gradescope") / "autograder"
     with zipfile.ZipFile(packed) as archive:
         archive.extractall(root / "source")
@@ -63,7 +63,7 @@ def image(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(root: Path, **more: str) -> dict[str, str]:
-    """What Gradescope's container has, with this Python in place of the one that `setup.sh` would install."""
+    """The contents of Gradescope's container, with this Python instead of the one that `setup.sh` would install."""
     inside = {"AUTOGRADER_ROOT": str(root), "AUTOGRADER_PYTHON": sys.executable}
     return {**os.environ, **inside, **more}
 

@@ -32,13 +32,13 @@ def imports(inside: str, known: set[str]) -> Arrows:
 
 
 def below(package: str, arrows: Arrows) -> set[str]:
-    """Return all that can be reached from a package."""
+    """Return all packages that can be reached from a package."""
     next_ones = {end for start, end in arrows if start == package}
     return next_ones.union(*(below(one, arrows) for one in next_ones))
 
 
 def without_what_follows(arrows: Arrows) -> Arrows:
-    """Return the arrows that no others make up for."""
+    """Return the arrows that do not follow from others."""
     return frozenset(arrow for arrow in arrows if arrow[1] not in below(arrow[0], arrows - {arrow}))
 
 

@@ -1,4 +1,4 @@
-"""A fragment in changelog.d/ becomes a line of the changelog, and one whose name says nothing is an error."""
+"""A fragment in changelog.d/ becomes a line of the changelog, and one with an invalid name is an error."""
 
 from __future__ import annotations
 

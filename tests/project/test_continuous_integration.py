@@ -1,4 +1,4 @@
-"""What GitHub and pre-commit run is what this project says: its Pythons, its commands, learners' tests alone."""
+"""GitHub and pre-commit run this project's own commands, with its Pythons, and only learners' tests elsewhere."""
 
 from __future__ import annotations
 

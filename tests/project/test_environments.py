@@ -1,4 +1,4 @@
-"""The lists of packages say the same: pyproject.toml, the conda environment, the pins, and what stands for Colab."""
+"""The lists of packages agree: pyproject.toml, the conda environment, the pins, and Colab's versions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def requirements(lines: list[str]) -> dict[str, SpecifierSet]:
 
 
 def differences(project: dict[str, SpecifierSet], conda: dict[str, SpecifierSet]) -> list[str]:
-    """Say in what the conda environment differs from the project's packages, one line each."""
+    """List the differences between the conda environment and the project's packages, one line each."""
     wanted = {ON_CONDA.get(name, name): specifier for name, specifier in project.items()}
     found = [f"environment.yml lacks {name}{specifier}" for name, specifier in wanted.items() if name not in conda]
     found += [f"environment.yml has {name}, which pyproject.toml does not name" for name in conda if name not in wanted]
@@ -112,7 +112,7 @@ def test_every_package_of_the_project_is_pinned_and_torch_is_the_same_everywhere
 def imported(package: str) -> dict[str, set[str]]:
     """Return the modules that a package of the course imports from others, each with the distributions that have it.
 
-    What is imported where it happens to be, in a `try` or with `suppress`, need not be installed.
+    Optional imports, in a `try` or with `suppress`, need not be installed.
     """
     there = packages_distributions()
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (REPOSITORY_ROOT / package).rglob("*.py")]

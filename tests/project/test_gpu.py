@@ -1,4 +1,4 @@
-"""`benchmarks/gpu.py` works where there is no GPU, as far as anything can be said there, so that it works on one."""
+"""`benchmarks/gpu.py` works without a GPU, as far as that can be tested."""
 
 from __future__ import annotations
 

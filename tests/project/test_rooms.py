@@ -27,7 +27,8 @@ def dotted(path: Path) -> str:
 
 @cache
 def imported(path: Path) -> frozenset[str]:
-    """Return the modules that the one at `path` imports, in whatever place; and what it imports from a package."""
+    """Return the modules that the one at `path` imports, anywhere in it, and the names that it imports from a
+    package."""
     return frozenset(_imported(path))
 
 

@@ -1,4 +1,5 @@
-"""The wheel that learners install holds all that the course needs, no solution, and builds without a warning."""
+"""The wheel that learners install contains everything that the course needs, no solution, and builds without a
+warning."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ def test_building_it_says_nothing_about_files_left_out(built: tuple[Path, str]) 
 
 
 def test_what_learners_install_has_lower_bounds_alone() -> None:
-    """An upper bound or a pin would move what Colab ships."""
+    """An upper bound or a pin would change Colab's own packages."""
     project = tomllib.loads((REPOSITORY_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for requirement in (*project["dependencies"], project["requires-python"]):
         assert requirement.count(">=") == 1, requirement

@@ -1,7 +1,7 @@
-"""Everyday accidents with a notebook: for each, how it happens, the points that it must cost, and what is mended.
+"""Everyday accidents with a notebook: for each, how it happens, the points that it must cost, and the repairs.
 
-They are made from a chapter's release with its reference solutions written in, and happen to exercises by their
-place in the chapter, so the table names no exercise.
+They start from a chapter's release with its reference solutions, and refer to exercises by their position in the
+chapter.
 """
 
 from __future__ import annotations

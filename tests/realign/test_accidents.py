@@ -1,6 +1,4 @@
-"""Everyday accidents, end to end: each has the score that its author's work deserves, and people are told what was
-mended.
-"""
+"""Everyday accidents, end to end: each gets the score that the work deserves, and the repairs are listed."""
 
 from __future__ import annotations
 
@@ -54,7 +52,7 @@ def deserved(chapter: Chapter, name: str) -> float:
 
 @pytest.fixture(scope="module")
 def accident_class(tmp_path_factory: pytest.TempPathFactory) -> ClassFolder:
-    """A class in which every accident has happened to somebody, graded in one go."""
+    """A class in which every accident has happened to one learner, graded together."""
     folder = new_class(tmp_path_factory.mktemp("accidents") / "class", REPOSITORY_ROOT / "solutions")
     chapter = read_chapter(folder.solutions / FIRST.name)
     release = read_text(folder.root / "release" / FIRST.name / f"{FIRST.name}.ipynb")

@@ -1,4 +1,4 @@
-"""What Jupyter opens is graded: slips in the file's form are overlooked and told, and cost nothing."""
+"""Files that Jupyter opens are graded: errors in the file's format are ignored and listed, and cost nothing."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_text_without_end_still_is_too_much(
 
 @pytest.mark.parametrize("mark", ["\f", "\v", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
 def test_a_line_ends_where_python_ends_it(mark: str, toy: Chapter) -> None:
-    """Merged with its check, a cell is cut, at lines: a comment with such a mark stays one."""
+    """A cell merged with its check is cut at lines, so a comment with such a mark stays whole."""
     assert lines_of(f"a{mark}b\nc\n") == [f"a{mark}b", "c"]
     notebook = released_notebook(solved_notebook(toy, "a/b", "v1"))
     cell = exercise_cell(notebook, "scale_rows")

@@ -1,7 +1,7 @@
-"""Whatever happens to a notebook by accident, what the learner wrote is found, and nothing else changes.
+"""After any accident with a notebook, the learner's code is found, and nothing else changes.
 
-The release here is of plain Python functions: the tests run a realigned notebook from top to bottom as the grader
-would, without a kernel, and see at each check whether the learner's own solution is what the check would meet.
+The release here is of plain Python functions: the tests run a realigned notebook from top to bottom without a kernel,
+and compare at each check whether it would find the learner's own solution.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def solved() -> NotebookNode:
 
 
 def mend(notebook: NotebookNode) -> Realigned:
-    """Realign `notebook`, and see that all that must always hold does."""
+    """Realign `notebook`, and check what must always hold."""
     before = copy.deepcopy(notebook)
     done = realign(notebook, RELEASE)
     assert notebook == before, "the submission itself was changed"
@@ -115,7 +115,7 @@ def mend(notebook: NotebookNode) -> Realigned:
 
 
 def judged(notebook: NotebookNode) -> dict[str, object]:
-    """Run `notebook` from top to bottom and return what each check meets, by the check's name."""
+    """Run `notebook` from top to bottom and return the object that each check would find, by the check's name."""
     names: dict[str, Any] = {"check": None, "__name__": "learner"}
     met: dict[str, object] = {}
     for cell in notebook.cells:
@@ -455,7 +455,7 @@ def halves(name: str, cut: int) -> tuple[str, str]:
 
 
 def test_an_exercise_that_begins_in_prose_and_ends_in_the_next_cell_is_whole_again() -> None:
-    """The first mend uncovers the second: the beginning is cut out of the prose, and is then half of a cell."""
+    """The first repair reveals the second: the beginning is cut out of the prose, and is then half of a cell."""
     notebook = solved()
     begin, end = halves("alpha", 3)
     place = at(notebook, "alpha")

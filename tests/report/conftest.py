@@ -1,4 +1,4 @@
-"""A class of results that both tests of the report look at."""
+"""A class's results, which both tests of the report use."""
 
 from __future__ import annotations
 

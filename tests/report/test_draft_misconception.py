@@ -1,4 +1,4 @@
-"""What a class got wrong without a name becomes the draft of a declaration, as small an edit as it can be."""
+"""An unnamed mistake of a class becomes a draft declaration with the smallest possible edit."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_edit_is_the_smallest_part_that_differs_and_occurs_once(wrong: str, 
 
 
 def test_most_known_mistakes_are_drafted_as_an_edit_that_makes_them() -> None:
-    """Every declared mistake, as a learner would write it: where there is a draft, it gives the same code."""
+    """For every declared mistake, as a learner would write it: if there is a draft, it gives the same code."""
     drafted = 0
     declared = [(chapter, *pair) for chapter in CHAPTERS for pair in chapter.misconceptions()]
     for chapter, exercise, mistake in declared:

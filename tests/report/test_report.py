@@ -659,7 +659,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.fixture
 def gathered(monkeypatch: pytest.MonkeyPatch, small_class: ClassResults) -> None:
-    """Stand in for the gradebook: every assignment has the small class's results, under its own title."""
+    """Replace the gradebook: every assignment has the small class's results, with its own title."""
 
     def gather(folder: ClassFolder, assignment: str) -> ClassResults:
         return replace(small_class, assignment=assignment, title=f"Title of {assignment}")

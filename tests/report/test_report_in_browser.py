@@ -1,4 +1,4 @@
-"""What an instructor does with the report, done in a real browser: filter, show names, print, by keyboard alone."""
+"""Using the report in a real browser: filter, show names, print, with the keyboard only."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def small_with_mistakes(small_class: ClassResults) -> ClassResults:
 
 @pytest.fixture
 def opened(page: Page, tmp_path: Path, small_with_mistakes: ClassResults) -> Iterator[Page]:
-    """The report of three classes, the second of them hostile, the third of 60. Whatever it says or asks for fails."""
+    """The report of three classes, the second of them hostile, the third of 60. Any console message or request fails
+    the test."""
     crowd = results(
         *(
             learner(f"s{place:03}-{'x' * (place % 9) * 20}", State.RIGHT, State.UNWRITTEN, State.WRONG)

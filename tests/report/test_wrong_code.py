@@ -1,4 +1,4 @@
-"""The code that the report shows to a room: the commonest way, and nothing that tells who wrote it."""
+"""The code that the report shows: the most common version, without anything that reveals its author."""
 
 from __future__ import annotations
 

@@ -47,9 +47,9 @@ class Started:
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], Started]]:
-    """Starts a scheduler with at least that many workers, in a folder that has nothing of any class.
+    """Starts a scheduler with at least that many workers, in a folder without any class's files.
 
-    What an earlier test has left alive is used again: to import all that grading needs takes each worker seconds.
+    Workers of earlier tests are used again: a worker's imports take seconds.
     """
     folder = tmp_path_factory.mktemp("elsewhere")
     log = (folder / "log").open("wb")
@@ -142,7 +142,7 @@ def test_a_result_that_is_lost_with_its_worker_is_computed_again(
     start: Callable[[int], Started],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The worker ends when the submission is done, and nobody has fetched what became of it."""
+    """The worker ends after the submission is done, before its result was fetched."""
     killed: list[int] = []
 
     class KillOnce(fan_out.as_completed):  # type: ignore[misc]

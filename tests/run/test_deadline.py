@@ -1,4 +1,4 @@
-"""No submission holds a worker for ever: its process ends, and what else it had is graded by another."""
+"""No submission blocks a worker forever: its process ends, and its other submissions are graded by another one."""
 
 from __future__ import annotations
 

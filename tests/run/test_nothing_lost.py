@@ -1,4 +1,4 @@
-"""Whatever stops a run, what was done is kept, the next run goes on, and the end is the same."""
+"""Whatever stops a run, finished work is saved, the next run continues, and the result is the same."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
 @pytest.mark.timeout(600)
 def test_killed_anywhere_the_gradebook_is_that_of_an_undisturbed_run(tmp_path: Path) -> None:
-    """Three of the trials that `tests.support.kill_trials` makes twenty of, of a hundred submissions each."""
+    """Three trials; `tests.support.kill_trials` makes twenty, with a hundred submissions each."""
     victims = [(kill_trials.WORKER, 2), (kill_trials.WARM, 4), (kill_trials.COMMAND, 3)]
     told: list[str] = []
     kill_trials.run_trials(tmp_path, 8, victims, told.append)

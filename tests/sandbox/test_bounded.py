@@ -1,4 +1,4 @@
-"""Work on a learner's text that takes too much ends, and costs nobody else anything."""
+"""Work on a learner's text that takes too much time or memory ends, without affecting others."""
 
 from __future__ import annotations
 

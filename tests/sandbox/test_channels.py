@@ -1,4 +1,4 @@
-"""Which messages of a kernel's are taken: all that kernels send, and no other."""
+"""Which of a kernel's messages are accepted: all that kernels send, and no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fork server starts as a fork that takes a new Python's place, whatever this Python's own way to start it is."""
+"""The fork server starts as a fork instead of a new Python, whatever this Python's start method is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ os.waitpid(fork_server._fork("python", command, []), 0)
 
 
 def test_arguments_that_follow_the_code_are_data(tmp_path: Path) -> None:
-    """Python 3.13.15 and 3.14.8 hand the command's own arguments on: an argument is not run as code."""
+    """Python 3.13.15 and 3.14.8 pass the command's own arguments on: an argument is not run as code."""
     written, evil = tmp_path / "written", tmp_path / "evil"
     code = f"import pathlib, sys; pathlib.Path({str(written)!r}).write_text(repr(sys.argv))"
     arguments = ["grade", "-c", f"open({str(evil)!r}, 'w')"]

@@ -1,4 +1,4 @@
-"""A kernel of any ipykernel that the course takes: what a version lacks costs time alone, and `doctor` says so."""
+"""Kernels of all supported ipykernel versions: a missing shortcut only costs time, and `doctor` says so."""
 
 from __future__ import annotations
 

@@ -48,14 +48,14 @@ GENEROUS = Limits(seconds=240)  # the machine may be busy
 
 @dataclass
 class Ran:
-    """What became of some cells in a sealed kernel."""
+    """The result of some cells in a sealed kernel."""
 
     outputs: list[str]  # what each cell printed, or its error
     ended: str  # why the kernel was gone, "" where it was there at the end
 
 
 def run(*cells: str, limits: Limits = GENEROUS, timeout: int | None = None) -> Ran:
-    """Run cells in a sealed kernel of their own, and check that nothing of them is left."""
+    """Run cells in a new sealed kernel, and check that nothing of them is left."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     before = set(descendants())  # the session's workers, and what another test's warm process may have
     kernel = SealedKernel(limits=limits)
@@ -475,7 +475,7 @@ def test_a_cell_is_interrupted_by_a_message() -> None:
 
 
 def test_a_cell_that_is_sent_while_another_runs_is_run_as_well() -> None:
-    """It may arrive while the first one's reply goes out, and nothing else would wake the kernel for it."""
+    """It may arrive while the first reply is being sent, and nothing else would wake the kernel for it."""
 
     async def send_pairs() -> None:
         kernel = SealedKernel(limits=GENEROUS)

@@ -1,4 +1,4 @@
-"""A warm process that cannot be started is told of, and waited for by nobody."""
+"""A warm process that cannot start is reported, and does not block anything."""
 
 from __future__ import annotations
 

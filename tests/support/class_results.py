@@ -1,4 +1,4 @@
-"""Results of a class, as a report is made of them."""
+"""A class's results, for tests of the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn in a figure, and whether it can be read."""
+"""Checks the contents of a figure, and that they are readable."""
 
 from __future__ import annotations
 

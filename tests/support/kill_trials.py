@@ -3,7 +3,7 @@
     python -m tests.support.kill_trials [--submissions 100] [--trials 20] [--seed N]
 
 Each trial grades the same class from nothing. At a random moment it kills, by SIGKILL, a worker, a worker's warm
-process, or the command itself. Where the command is gone it is given again. Then the gradebook and the records must be
+process, or the command itself. If the command was killed, it is run again. Then the gradebook and the records must be
 those of the undisturbed run, and no process may be left.
 """
 
@@ -53,7 +53,7 @@ def make_class(root: Path, submissions: int) -> ClassFolder:
 
 
 def state(folder: ClassFolder) -> Mapping[str, Any]:
-    """Return all that a run leaves, but for times: grades, comments, penalties, records."""
+    """Return everything that a run leaves, without times: grades, comments, penalties, records."""
     kept: dict[str, Any] = {}
     with Gradebook(folder.gradebook_url) as gradebook:
         for submission in gradebook.assignment_submissions(TOY):
@@ -82,7 +82,7 @@ def start(folder: ClassFolder) -> psutil.Popen:
 
 
 def find(victim: str, command: psutil.Popen) -> psutil.Process | None:
-    """Return a process to kill, None where there is none of that kind yet."""
+    """Return a process to kill, None if there is none of that kind yet."""
     if victim == COMMAND:
         return command
     children = {child: " ".join(child.cmdline()) for child in command.children(recursive=True)}
@@ -101,7 +101,7 @@ def find(victim: str, command: psutil.Popen) -> psutil.Process | None:
 
 
 def trial(folder: ClassFolder, victim: str, after: int) -> str:
-    """Grade, kill `victim` once that many records are there, and grade on until the command ends well.
+    """Grade, kill `victim` once that many records are there, and repeat the command until it succeeds.
 
     Returns:
         What happened, in a line.
@@ -136,7 +136,7 @@ def trial(folder: ClassFolder, victim: str, after: int) -> str:
 
 
 def undo(folder: ClassFolder, blank: Path) -> None:
-    """Take the class back to where nothing is graded."""
+    """Reset the class to its state before grading."""
     for name in ("outcomes", "autograded"):
         shutil.rmtree(folder.root / name, ignore_errors=True)
     for beside in folder.root.glob("gradebook.db*"):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def jupyter_lab(folder: Path, home: Path) -> Generator[str]:
-    """Start JupyterLab on `folder`, and yield its address. It is ended, with its kernels, when the block is left."""
+    """Start JupyterLab on `folder`, and yield its address. It ends, with its kernels, when the block is left."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -54,7 +54,7 @@ def jupyter_lab(folder: Path, home: Path) -> Generator[str]:
 
 @contextmanager
 def browser(width: int = 1400, height: int = 1000) -> Generator[BrowserContext]:
-    """Open a headless Chromium. Its pages share what it has loaded: to read JupyterLab takes it seconds."""
+    """Open a headless Chromium. Its pages share a cache: loading JupyterLab takes seconds."""
     from playwright.sync_api import sync_playwright
 
     skip_without(BROWSER)

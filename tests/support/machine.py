@@ -1,4 +1,4 @@
-"""What the tests need of the machine beside Python packages: is it here, and if not, how does it get here?
+"""Programs that the tests need besides Python packages: checks for them and installs them.
 
     python3 tests/machine.py    install what is missing, if this user may; else say in one line what to install
 
@@ -23,7 +23,7 @@ class Program:
     Args:
         name: what people call it.
         packages: what Debian calls its package and, if that is another name, Ubuntu.
-        works: returns whether it is here and can be used.
+        works: returns whether it is installed and can be used.
     """
 
     name: str
@@ -45,7 +45,7 @@ def postgresql() -> Path | None:
 
 
 def seals() -> bool:
-    """Return whether bubblewrap is here and may make namespaces: in many containers it may not."""
+    """Return whether bubblewrap is installed and may make namespaces: in many containers it may not."""
     command = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
     return is_installed(SANDBOX) and subprocess.run(command, capture_output=True).returncode == 0
 
@@ -57,12 +57,12 @@ PROGRAMS = (SANDBOX, BROWSER, DATABASE)
 
 
 def is_installed(program: Program) -> bool:
-    """Return whether it is here, whether it can be used or not."""
+    """Return whether it is installed, whether it can be used or not."""
     return shutil.which("bwrap") is not None if program is SANDBOX else program.works()
 
 
 def missing() -> list[Program]:
-    """Return what is not here, or cannot be used."""
+    """Return the programs that are missing, or cannot be used."""
     return [program for program in PROGRAMS if not program.works()]
 
 

@@ -1,8 +1,8 @@
-"""Tests that need what this machine lacks are skipped, and counted at the end. In CI nothing may lack.
+"""Tests that need a missing program are skipped, and counted at the end. In CI nothing may be missing.
 
-A test need not say that it opens a browser or seals a kernel in this process: it is skipped when it asks for one. The
-marks `browser`, `sandbox` and `postgresql` skip it before it begins; a test must have one if it is another process that
-needs the program. A plugin: `conftest` registers it.
+A test that opens a browser or seals a kernel in this process needs no mark: it is skipped when it asks for one. The
+marks `browser`, `sandbox` and `postgresql` skip it before it begins; a test must have one if another process needs the
+program. It is a plugin, registered by `conftest`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def skip_without(program: Program) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def nothing_is_sealed_in_vain() -> None:
-    """Without bubblewrap, what asks for a sandbox, or for workers that will, skips the test that it does it for."""
+    """Without bubblewrap, asking for a sandbox, or for workers that need one, skips the test."""
     if SANDBOX not in _MISSING:
         return
 
@@ -82,7 +82,7 @@ def _reason(program: Program) -> str:
 
 
 def _skipped(config: pytest.Config) -> dict[str, list[str]]:
-    """Return the tests that were skipped for want of something, by reason."""
+    """Return the tests that were skipped because a program is missing, by reason."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     found: dict[str, list[str]] = {}
     for report in reporter.stats.get("skipped", []) if reporter else []:

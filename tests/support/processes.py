@@ -1,10 +1,10 @@
-"""Look at processes that may end while one looks."""
+"""Looks at processes, which may end at any moment."""
 
 import psutil
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Return whether it still runs: no zombie, and not another that was given its number."""
+    """Return whether it still runs: not a zombie, and not another process with the same id."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:  # it ended between the two questions

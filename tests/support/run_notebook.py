@@ -29,7 +29,7 @@ NOT_COMPILED = {"TORCH_COMPILE_DISABLE": "1"}
 
 
 def read_quicker(path: Path) -> NotebookNode:
-    """Read a chapter's notebook, and shorten what takes long in it."""
+    """Read a chapter's notebook, and shorten its slow parts."""
     notebook = nbformat.read(path, as_version=4)
     if path.stem in QUICKER:
         long, short = QUICKER[path.stem]

@@ -15,7 +15,7 @@ HandIn = Callable[[ClassFolder, str, Mapping[str, str]], Path]
 
 @dataclass(frozen=True)
 class Said:
-    """How a command that was given in this process ended: nothing is imported again."""
+    """The result of a command that was run in this process, without importing anything again."""
 
     code: int
     out: str

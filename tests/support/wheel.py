@@ -13,7 +13,7 @@ PACKAGES = ("manyheads", "autograder")
 
 
 def build_wheel(folder: Path) -> tuple[Path, str]:
-    """Build the wheel of this tree, from a copy and without a network. Returns it and what the build said."""
+    """Build the wheel of this tree, from a copy and without a network. Returns it and the build's output."""
     tree = folder / "tree"
     for name in PACKAGES:
         shutil.copytree(REPOSITORY_ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""Mistakes that end in an exception are told apart by what failed, under any version's words; nothing else is named."""
+"""Mistakes that raise an exception are distinguished by what failed, with any version's error texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an exercise forbids is found in the source and when it is called, and nobody is accused of what they did not."""
+"""Forbidden names are found in the source and when they are called, and nobody is accused wrongly."""
 
 from __future__ import annotations
 
@@ -311,7 +311,7 @@ def forgets_what_was_called(x: Tensor) -> Tensor:
 
 
 def compiled_as(file: str | None, module: object) -> object:
-    """Return a function that makes the call, compiled under another file's name and run among its names."""
+    """Return a function that makes the call, compiled under another file's name and run in its namespace."""
     assert file is not None
     scope = vars(module) if module is not None else {"kept": kept}
     found: dict[str, Any] = {}

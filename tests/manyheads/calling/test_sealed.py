@@ -1,4 +1,4 @@
-"""Stand-ins travel sealed: nobody who prints, looks up or breaks one reads the solution."""
+"""Stand-ins are sealed: printing, inspecting or breaking one does not show the solution."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LENT = [(chapter, name) for chapter in CHAPTERS for name in chapter.stand_ins]
 
 
 def lines_of(source: str) -> set[str]:
-    """Lines long enough to be nobody else's: `return q @ k.transpose(-2, -1) / math.sqrt(d_head)`, but no import."""
+    """Lines long enough to be unique: `return q @ k.transpose(-2, -1) / math.sqrt(d_head)`, but no import."""
     lines = {line.strip() for line in source.splitlines()}
     return {line for line in lines if len(line) > 40 and not line.startswith(("from ", "import "))}
 

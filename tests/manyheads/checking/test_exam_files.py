@@ -1,4 +1,4 @@
-"""What learners' checks read is what was written down, and takes no more room than it must."""
+"""Exam files contain exactly the exams, in as little space as possible."""
 
 from __future__ import annotations
 

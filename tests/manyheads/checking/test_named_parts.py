@@ -15,7 +15,7 @@ from tests.support.real_course import CHAPTERS
 
 
 def explained(exercise: str, replaced: str, by: str) -> tuple[str, ...]:
-    """Return what is said of the reference solution with one edit."""
+    """Return the message for the reference solution with one edit."""
     exam = set_exams(CHAPTER, VISIBLE_SEED)[exercise]
     assert CHAPTER.reference[exercise].count(replaced) == 1
     target = CHAPTER.namespace({exercise: CHAPTER.reference[exercise].replace(replaced, by)})[exercise]

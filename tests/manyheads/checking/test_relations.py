@@ -1,4 +1,4 @@
-"""What a check says of a wrong answer's own numbers is true, and is said where it holds."""
+"""A check's statements about a wrong answer's numbers are true, and are made where they hold."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_an_exam_that_conceals_its_answer_explains_nothing() -> None:
 
 
 def truth_of(sentence: str, right: Tensor, given: Tensor, sizes: dict[str, int]) -> bool:
-    """Compute anew, by another way than `relations` does, whether a sentence holds in one case."""
+    """Compute in another way than `relations` whether a sentence holds in one case."""
     close = torch.isclose(given, right, rtol=1e-4, atol=1e-5)
     wrong = ~close
     if found := re.search(r"the right one (times|divided by) (minus )?([^.]*[a-z][^.]*)\.$", sentence):

@@ -1,4 +1,4 @@
-"""The words of a check, apart from what it decides."""
+"""The texts of a check, separate from its decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Chapter 5's measurements: compared before they are timed, honest on pretend hardware, recorded for those without."""
+"""Chapter 5's measurements: layers are compared before they are timed, pretend hardware is honest, recordings are
+used."""
 
 from __future__ import annotations
 
@@ -86,7 +87,7 @@ def test_right_layers_agree_and_are_timed_and_weighed(layers: Layers, dtype: tor
 
 
 class Wrong(nn.Module):
-    """A layer that is right but for its last entry, or for its gradient."""
+    """A layer that is right except for its last entry, or its gradient."""
 
     def __init__(self, layer: nn.Module, gradient_only: bool) -> None:
         super().__init__()
@@ -168,7 +169,7 @@ def test_the_reference_layers_can_be_followed_by_torch_compile(layers: Layers, m
 
 
 def timer_that_tells(seconds: list[float]) -> measure.Timer:
-    """Tells the times of the single calls one after the other; the first is the one that decides on the repeats."""
+    """Returns given times one after the other; the first decides the number of repeats."""
     told = iter([0.001, *seconds])
 
     def timer(fn: Callable[[], object], device: torch.device, warmup: int, repeats: int) -> float:
@@ -372,7 +373,7 @@ def test_the_spy_stops_keys_without_values_which_torch_does_not() -> None:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command writes, with tiny sizes."""
+    """The command's output, with tiny sizes."""
     folder = tmp_path_factory.mktemp("results")
     assert (
         benchmark.main(["--quick", "--device", "cpu", "--budget", "0.001", "--variants", *EAGER, "--to", str(folder)])

@@ -1,4 +1,4 @@
-"""MiniLM around other people's attention: the published numbers, the published token ids, and life without weights."""
+"""MiniLM with other attention layers: the published numbers, the published token ids, and the random model."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_attention_weights_and_embeddings_are_those_of_the_published_implementat
 
 @needs_weights
 def test_the_learners_own_functions_run_the_published_model() -> None:
-    """Chapter 6's reference solution and chapter 4's layer, as the solved notebook puts them together."""
+    """Chapter 6's reference solution with chapter 4's layer, as in the solved notebook."""
     assert FOUND is not None
     [chapter] = [chapter for chapter in CHAPTERS if chapter.name == "06_inside_a_real_model"]
     names = read_chapter(chapter.folder).namespace()
@@ -220,7 +220,7 @@ def small_files(folder: Path) -> Path:
 
 
 def hub(monkeypatch: pytest.MonkeyPatch, download: object) -> None:
-    """Put a hub in the place of the package."""
+    """Replace the package with a hub."""
     module = ModuleType("huggingface_hub")
     module.hf_hub_download = download  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "huggingface_hub", module)

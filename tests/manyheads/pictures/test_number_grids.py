@@ -1,4 +1,4 @@
-"""The grids that show which number goes where show the tensors' own numbers, in the colours of their heads."""
+"""The grids show the tensors' own numbers, in the colours of their heads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a learner wrote is read statement by statement, in time that grows with its length and no faster."""
+"""A learner's source is read statement by statement, in linear time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names code looks up among the notebook's is told as Python tells it, in a time that follows its length."""
+"""The names that code looks up in the notebook's namespace are those that Python finds, in linear time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head viewer: what it draws is the weights, it stays readable with twelve heads, and it is kind about mistakes."""
+"""The head viewer draws the weights, stays readable with twelve heads, and explains mistakes."""
 
 from __future__ import annotations
 

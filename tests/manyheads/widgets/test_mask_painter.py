@@ -1,4 +1,4 @@
-"""The mask painter shows what a learner's masks block and what their layer makes of it, and is kind about both."""
+"""The mask painter shows what a learner's masks block and what their layer makes of it, and explains mistakes."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ class TestTheWords:
 
 
 def layer_like(forward: Callable[..., object]) -> type[nn.Module]:
-    """A layer class that computes with the reference and hands what came to `forward`."""
+    """A layer class that computes with the reference and passes the result to `forward`."""
 
     class Layer(MultiHeadAttention):  # type: ignore[misc, valid-type]
         def forward(

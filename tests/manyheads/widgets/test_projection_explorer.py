@@ -80,7 +80,7 @@ def layer_with(
 
 
 def boxes(figure: Figure, place: float) -> Iterator[tuple[float, str]]:
-    """The height and colour of each box that stands at `place`."""
+    """The height and colour of each box at `place`."""
     collection = next(c for c in figure.axes[0].collections if isinstance(c, PolyCollection))
     for path, colour in zip(collection.get_paths(), np.asarray(collection.get_facecolor()), strict=True):
         corners = np.asarray(path.vertices)

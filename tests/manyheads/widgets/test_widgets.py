@@ -1,4 +1,4 @@
-"""The pictures a learner can move: what they show is right and readable, and they are kind about unfinished code."""
+"""The interactive pictures are right and readable, and explain unfinished code."""
 
 from __future__ import annotations
 
