@@ -39,7 +39,7 @@ def test_no_other_file_changed(attacked: Graded) -> None:
     assert attacked.after == attacked.before
 
 
-def test_the_honest_have_their_scores(attacked: Graded) -> None:
+def test_honest_learners_have_their_scores(attacked: Graded) -> None:
     for chapter in (TOY, FIRST):
         points = sum(cell.points for cell in attacked.folder.chapter(chapter).graded_cells)
         rows = attacked.rows[chapter]
@@ -58,7 +58,7 @@ def test_what_they_sent_did_not_fill_the_graders_memory(attacked: Graded) -> Non
     assert max(attacked.memory.values()) < _MOST_MEMORY, attacked.memory
 
 
-def test_nobody_saw_what_is_not_theirs(attacked: Graded) -> None:
+def test_no_attack_saw_data_of_others(attacked: Graded) -> None:
     folder = attacked.folder
     secrets = {folder.seed(), SECRET, str(folder.root), "return x * factors[:, None]"}
     for attack in ATTACKS:

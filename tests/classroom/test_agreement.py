@@ -41,7 +41,7 @@ def changed(new_toy_class: ClassFolder, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def test_points_are_the_gradebooks_and_differences_are_told(changed: ClassFolder, toy: Chapter) -> None:
+def test_points_are_the_gradebooks_and_differences_are_reported(changed: ClassFolder, toy: Chapter) -> None:
     worth = max_points(changed.gradebook_url, TOY)
     assert differences(toy, worth) == [
         "explain (4 points) is not in solutions/, so it is not judged: grade it by hand in the formgrader",

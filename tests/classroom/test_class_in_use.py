@@ -47,7 +47,7 @@ def test_two_commands_never_change_a_class_at_once(new_toy_class: ClassFolder) -
         pass
 
 
-def test_a_change_of_an_earlier_chapters_stand_in_is_a_change_of_what_is_judged_by(tmp_path: Path) -> None:
+def test_changing_an_earlier_chapters_stand_in_changes_the_fingerprint(tmp_path: Path) -> None:
     folder = ClassFolder(tmp_path)
     for name in (FIRST, SECOND):
         shutil.copytree(REPOSITORY_ROOT / "solutions" / name, folder.solutions / name)
@@ -65,7 +65,7 @@ def test_a_change_of_an_earlier_chapters_stand_in_is_a_change_of_what_is_judged_
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "device", "sparse file", "folder", "loop", "nothing"])
-def test_what_is_no_file_has_a_fingerprint_and_is_not_opened(
+def test_special_files_have_a_fingerprint_and_are_not_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     path = tmp_path / "notebook.ipynb"

@@ -91,7 +91,7 @@ def test_each_grading_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert kept.history[-1].graded_at == kept.graded_at
 
 
-def test_a_change_by_hand_stands_between_the_gradings_that_it_came_between(tmp_path: Path) -> None:
+def test_a_change_by_hand_is_listed_between_two_gradings(tmp_path: Path) -> None:
     path = tmp_path / "ada.json"
     record("file1-judge1", verdict(0)).write(path)
     record("file1-judge1", verdict(2)).write(path, by_hand(1.5))
@@ -190,7 +190,7 @@ def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
 
 
 @pytest.mark.slow
-def test_the_roster_in_the_gradebook_tells_who_is_missing(toy_class: ClassFolder, hand_in: HandIn) -> None:
+def test_the_gradebooks_roster_shows_missing_learners(toy_class: ClassFolder, hand_in: HandIn) -> None:
     with Gradebook(toy_class.gradebook_url) as gradebook:
         for student in ("zoe", "ada", "yan"):
             gradebook.add_student(student)

@@ -68,7 +68,7 @@ def test_rows_of_canvas_that_are_not_people(tmp_path: Path, layout: str) -> None
     assert found == ("al", "1234", "al", "Ada", "Lovelace")
 
 
-def test_somebody_is_called_test_student_in_a_list_of_ones_own(tmp_path: Path) -> None:
+def test_a_real_learner_may_be_called_test_student(tmp_path: Path) -> None:
     assert len(read_roster(write(tmp_path / "r.csv", "student_id,name\ns1,Test Student\n"))) == 1
 
 
@@ -126,7 +126,7 @@ def test_a_number_without_its_zeros_is_the_same_person(tmp_path: Path) -> None:
     assert sorted(by_name.people) == ["ada", "bo"]
 
 
-def test_a_changed_login_is_told_and_makes_no_second_learner(tmp_path: Path) -> None:
+def test_a_changed_login_is_reported_and_makes_no_second_learner(tmp_path: Path) -> None:
     found = joined(tmp_path, "name,login,email\nAda King,aking,ada@example.org\nBo Ek,be2,bo@example.org\n")
     assert sorted(found.people) == ["ada", "bo"]
     assert found.people["bo"].login == "be2"
@@ -161,7 +161,7 @@ def test_a_namesake_is_new_where_the_roster_has_both(tmp_path: Path) -> None:
     assert found.refused == []
 
 
-def test_whom_a_roster_knows_by_name_alone_is_found_where_the_name_is_one_persons(tmp_path: Path) -> None:
+def test_a_person_known_only_by_name_is_found_if_the_name_is_unique(tmp_path: Path) -> None:
     by_name = Person("S001", name="Ada Lovelace")
     found = joined(tmp_path, "Identifier,Full name\nParticipant 7,Ada Lovelace\n", by_name, BO)
     assert sorted(found.people) == ["S001", "bo"]
@@ -171,7 +171,7 @@ def test_whom_a_roster_knows_by_name_alone_is_found_where_the_name_is_one_person
     assert len(two.refused) == 2
 
 
-def test_who_is_found_by_a_key_is_not_told_as_found_by_the_name_alone(tmp_path: Path) -> None:
+def test_a_person_found_by_a_key_is_not_reported_as_found_by_name(tmp_path: Path) -> None:
     found = joined(tmp_path, "student_id,name,login\nS001,Ada Lovelace,al\n")
     assert (sorted(found.people), found.to_check, found.refused) == (["ada", "bo"], [], [])
     near = joined(tmp_path, "student_id,name,sis_id\nS001,Ada Lovelace,417\n")
@@ -187,7 +187,7 @@ def test_student_ids_are_kept_as_the_class_has_them(tmp_path: Path) -> None:
     assert (other.people["ada"], len(other.refused)) == (ADA, 1)
 
 
-def test_who_only_handed_in_is_found_by_the_key_in_their_files_name(tmp_path: Path) -> None:
+def test_a_learner_known_by_a_submission_is_found_by_the_key_in_its_name(tmp_path: Path) -> None:
     known = Person("al", listed=False)
     found = joined(tmp_path, "student_id,name,login\nS001,Ada Lovelace,al\n", known)
     assert {student: asdict(p)["name"] for student, p in found.people.items()} == {"al": "Ada Lovelace"}

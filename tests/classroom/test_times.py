@@ -63,14 +63,14 @@ def test_a_time_that_can_be_read_in_two_ways_is_asked_about(text: str, asks: str
         *("13 Nov 26, 10:05 UTC", "13 November, 10:05 UTC"),
     ],
 )
-def test_what_is_not_a_whole_time_is_not_filled_up(text: str) -> None:
+def test_an_incomplete_time_is_not_completed(text: str) -> None:
     for reading in (NOBODY_SAID, BERLIN, CHICAGO):
         with pytest.raises(Unclear):
             reading.when(text)
 
 
 @pytest.mark.parametrize("text", ["2026-11-13", "13/11/2026", "2026-11-13 UTC"])
-def test_a_date_without_a_time_of_day_is_told_as_one(text: str) -> None:
+def test_a_date_without_a_time_of_day_is_reported_as_one(text: str) -> None:
     with pytest.raises(Unclear, match="no time of day"):
         BERLIN.when(text)
 

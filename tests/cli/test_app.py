@@ -53,7 +53,7 @@ def without_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (["demo", "{class}"], "was not made by this command"),
     ],
 )
-def test_a_slip_is_one_clear_line_and_exit_code_2(
+def test_a_users_error_is_one_clear_line_and_exit_code_2(
     toy_class: ClassFolder, tmp_path: Path, here: Here, arguments: list[str], says: str
 ) -> None:
     filled = [argument.format(tmp=tmp_path, **{"class": toy_class.root}) for argument in arguments]
@@ -61,7 +61,7 @@ def test_a_slip_is_one_clear_line_and_exit_code_2(
 
 
 @pytest.mark.slow
-def test_a_slip_ends_the_process_with_that_code(tmp_path: Path) -> None:
+def test_a_users_error_ends_the_process_with_that_code(tmp_path: Path) -> None:
     done = autograder("grade", tmp_path / "nowhere")
     assert "does not exist" in refusal(Said(done.returncode, done.stdout, done.stderr))
 

@@ -119,7 +119,7 @@ def test_a_fixture_that_rounds_differently_is_not_stale_and_one_with_other_numbe
         (LESSON, "pictures/row.svg", "pictures/column.svg", "no such picture"),
     ],
 )
-def test_an_authors_slip_is_named(toy_root: Path, file: str, replace: str, by: str, says: str) -> None:
+def test_an_authors_error_is_named(toy_root: Path, file: str, replace: str, by: str, says: str) -> None:
     edit(toy_root / file, replace, by)
     with pytest.raises(Problem, match=says):
         list(build.derive(toy_root))

@@ -101,7 +101,7 @@ def test_valid_alternatives_keep_full_marks_together(chapter: Chapter) -> None:
                 assert finding is None, f"{name}, {of}: {finding and str(finding.message)}"
 
 
-def test_which_of_two_large_scores_is_larger_is_no_matter_of_rounding() -> None:
+def test_the_larger_of_two_large_scores_does_not_depend_on_rounding() -> None:
     """Scaling the queries or their products gives softmax the same largest score."""
     [case] = [case for case in CHAPTERS[0].exercises["attention"].cases if "10000" in case.name]
     for seed in range(100):

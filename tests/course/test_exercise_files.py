@@ -117,13 +117,13 @@ def test_a_single_file_declares_a_chapters_exercises_too(folder: Path) -> None:
         ("exercises.py", "EXERCISES = []", "twice, in exercises/ and in exercises.py"),
     ],
 )
-def test_an_authors_slip_is_told_with_the_file_it_stands_in(folder: Path, file: str, content: str, says: str) -> None:
+def test_an_authors_error_is_reported_with_its_file(folder: Path, file: str, content: str, says: str) -> None:
     (folder / file).write_text(content)
     with pytest.raises(Problem, match=says):
         read_chapter(folder)
 
 
-def test_a_folder_without_declarations_is_no_chapter(folder: Path) -> None:
+def test_a_folder_without_declarations_is_not_a_chapter(folder: Path) -> None:
     shutil.rmtree(folder / "exercises")
     with pytest.raises(Problem, match=r"not a chapter: it has neither exercises/__init__\.py nor exercises\.py"):
         read_chapter(folder)

@@ -15,7 +15,7 @@ def test_the_mask_that_is_handed_on_last_can_be_forgotten_and_inverted() -> None
 
 
 @pytest.mark.parametrize("call", ["run(x)", "run(mask, x)", "run(x, mask)[0]", "run(x, unmask)"])
-def test_an_author_who_names_another_call_is_told(call: str) -> None:
+def test_an_author_who_names_another_call_gets_an_error(call: str) -> None:
     with pytest.raises(ValueError, match="mask is not the last argument of run"):
         families.mask_inverted(call)
 

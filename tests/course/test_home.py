@@ -35,7 +35,7 @@ def test_the_home_is_read_from_one_setting_and_the_tag_is_this_versions(toy_root
     assert home.requirement == f"manyheads @ git+https://github.com/somebody/a-fork@v{__version__}"
 
 
-def test_every_address_follows_and_nobody_elses(toy_root: Path) -> None:
+def test_only_the_courses_own_addresses_change(toy_root: Path) -> None:
     (toy_root / "README.md").write_text(PAGE)
     form = toy_root / ".github" / "ISSUE_TEMPLATE" / "config.yml"
     form.parent.mkdir(parents=True)

@@ -81,13 +81,13 @@ def test_a_wrong_letter_names_the_thought_behind_it_and_not_the_right_letter(cha
 
 
 @pytest.mark.parametrize("answer", ["", "across", "b: across", "a good question", "bb"])
-def test_who_gives_no_letter_is_told_to(chapter: Chapter, answer: str) -> None:
+def test_an_answer_without_a_letter_is_explained(chapter: Chapter, answer: str) -> None:
     finding = examined(chapter, answer, Check.SHAPES)
     assert finding is not None
     assert str(finding.message).startswith("Answer with the letter alone, in quotes")
 
 
-def test_a_letter_without_quotes_is_told_so(chapter: Chapter) -> None:
+def test_a_letter_without_quotes_is_explained(chapter: Chapter) -> None:
     exam = set_exams(chapter, "seed")["answer_rows"]
     answers = [probe.run(lambda: b, Call({}), exam.probe)]  # type: ignore[name-defined]  # noqa: F821
     finding = diagnosis.examine(exam, answers, Check.SHAPES)
@@ -96,7 +96,7 @@ def test_a_letter_without_quotes_is_told_so(chapter: Chapter) -> None:
 
 
 @pytest.mark.parametrize("check", Check)
-def test_a_letter_that_is_no_choice_is_told_which_there_are(chapter: Chapter, check: Check) -> None:
+def test_a_letter_that_is_not_a_choice_lists_the_choices(chapter: Chapter, check: Check) -> None:
     finding = examined(chapter, "x", check)
     assert finding is not None
     assert finding.misconception is None

@@ -210,7 +210,7 @@ def test_the_plain_table_has_a_row_a_learner_and_a_column_an_exercise(graded: Cl
     assert [grade.outcome for grade in class_grades(graded, TOY).missing] == []
 
 
-def test_who_is_on_the_roster_and_handed_nothing_in_has_a_row_without_a_grade(
+def test_a_learner_on_the_roster_without_a_submission_has_a_row_without_a_grade(
     graded: ClassFolder, tmp_path: Path
 ) -> None:
     listed = write(tmp_path / "more.csv", "student_id,name,canvas_id\nnew,Ida Rhodes,1300\n")
@@ -222,12 +222,14 @@ def test_who_is_on_the_roster_and_handed_nothing_in_has_a_row_without_a_grade(
     assert row[5:7] == ["", "not submitted"]
 
 
-def test_who_only_handed_another_assignment_in_is_not_missing_and_one_on_the_roster_is(graded: ClassFolder) -> None:
+def test_only_learners_on_the_roster_are_missing(graded: ClassFolder) -> None:
     write(graded.root / "roster.csv", "student_id,name,listed\nnew,Ida Rhodes,yes\nguest,Guest,no\n")
     assert [grade.person.student for grade in class_grades(graded, TOY).missing] == ["new"]
 
 
-def test_without_moodles_worksheet_a_school_number_is_enough_and_who_has_no_key_is_listed(graded: ClassFolder) -> None:
+def test_without_moodles_worksheet_a_school_number_is_enough_and_learners_without_a_key_are_listed(
+    graded: ClassFolder,
+) -> None:
     write(graded.root / "roster.csv", "student_id,name,sis_id\nalovelace,Ada Lovelace,\njobrien,José O'Brien,S002\n")
     done = export(graded, [TOY], "moodle")
     assert cells(done.path)[1:] == [["", "José O'Brien", "S002", "", "7", "9", ""]]
@@ -282,7 +284,7 @@ def test_moodle_locks_and_maxima_are_minded(from_moodle: Callable[[str], ClassFo
         export(folder, [TOY], "moodle", write(tmp_path / "de.csv", sheet.replace("Identifier", "ID")))
 
 
-def test_feedback_pages_fetch_nothing_and_everybody_who_was_judged_has_one(graded: ClassFolder) -> None:
+def test_feedback_pages_load_nothing_and_every_judged_learner_has_one(graded: ClassFolder) -> None:
     done = write_feedback(graded, TOY)
     assert (done.waiting, done.failed) == ([], [])
     assert sorted(done.pages) == ["alovelace", "enoether", "eve", "ghopper", "jobrien"]

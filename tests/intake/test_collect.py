@@ -180,9 +180,7 @@ def test_a_roster_without_numbers_matches_whole_names_only(toy_class: ClassFolde
     assert {person.student: person.canvas_id for person in roster(toy_class)} == {"s1": "1", "s2": "2"}
 
 
-def test_a_roster_that_comes_later_keeps_the_student_id_of_who_was_graded(
-    toy_class: ClassFolder, tmp_path: Path
-) -> None:
+def test_a_later_roster_keeps_the_student_ids_of_graded_learners(toy_class: ClassFolder, tmp_path: Path) -> None:
     zipped = make_zip(tmp_path / "s.zip", {"lovelaceada_1234_1_00_rows.ipynb": "a"})
     collect(toy_class, TOY, zipped)
     done = collect(toy_class, TOY, zipped, roster_file=write(tmp_path / "g.csv", CANVAS_GRADEBOOK))
@@ -211,7 +209,7 @@ def test_moodle_zips_of_every_layout(toy_class: ClassFolder, tmp_path: Path, mem
     assert done.missing == ["S002", "S003"]
 
 
-def test_moodle_namesakes_are_told_apart_by_the_worksheet_and_never_guessed(
+def test_moodle_namesakes_are_distinguished_by_the_worksheet_and_never_guessed(
     toy_class: ClassFolder, tmp_path: Path
 ) -> None:
     zipped = make_zip(
@@ -272,9 +270,7 @@ def test_times_are_kept_where_nbgraders_late_penalties_look(toy_class: ClassFold
     assert ("English" in why, who) == (True, ["S002 (yesterday-ish)"])
 
 
-def test_of_two_notebooks_nobody_can_choose_between_none_is_taken_and_the_others_are(
-    toy_class: ClassFolder, tmp_path: Path
-) -> None:
+def test_two_equal_candidates_are_not_collected_and_other_files_are(toy_class: ClassFolder, tmp_path: Path) -> None:
     for name, text in {"ada.ipynb": "1", "ada/homework.ipynb": "2", "bo.ipynb": "3", "bo/b.ipynb": "3"}.items():
         (tmp_path / "files" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "files" / name).write_text(text)
@@ -381,7 +377,9 @@ BAD_MEMBERS: dict[str, Callable[[bytearray], object]] = {
 
 
 @pytest.mark.parametrize("kind", BAD_MEMBERS)
-def test_one_member_that_is_wrong_costs_no_other_and_is_told(kind: str, toy_class: ClassFolder, tmp_path: Path) -> None:
+def test_one_bad_archive_member_affects_no_other_and_is_reported(
+    kind: str, toy_class: ClassFolder, tmp_path: Path
+) -> None:
     path, bad = tmp_path / "s.zip", zipfile.ZipInfo("bad.ipynb")
     bad.extra, bad.compress_type = b"\x0a\0\x04\0abcd", zipfile.ZIP_DEFLATED
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -413,7 +411,7 @@ def test_two_members_of_one_name_are_asked_about(toy_class: ClassFolder, tmp_pat
     assert "put the one to grade into a folder" in done.unclear[0].reason
 
 
-def test_a_damaged_time_costs_no_notebook_and_is_told(toy_class: ClassFolder, tmp_path: Path) -> None:
+def test_a_damaged_time_costs_no_notebook_and_is_reported(toy_class: ClassFolder, tmp_path: Path) -> None:
     folder = f"ada+{TOY}+2026-11-01 10:00:00 UTC"
     path = make_zip(
         tmp_path / "s.zip", {f"{folder}/{TOY}.ipynb": "a", f"{folder}/timestamp.txt": "2026-11-01 10:00:00 UTC"}
@@ -540,9 +538,7 @@ def test_a_roster_from_a_windows_spreadsheet_is_read(tmp_path: Path) -> None:
     assert read_roster(tmp_path / "r.csv") == [person]
 
 
-def test_a_name_that_is_not_utf8_is_somebodys_by_the_roster_and_ends_nothing(
-    toy_class: ClassFolder, tmp_path: Path
-) -> None:
+def test_a_name_that_is_not_utf8_gets_its_owner_from_the_roster(toy_class: ClassFolder, tmp_path: Path) -> None:
     source = tmp_path / "files"
     for name in ("José".encode("cp1252"), b"bo", b"\xff\xfe"):
         folder = Path(os.fsdecode(os.fsencode(source) + b"/" + name))
@@ -555,7 +551,7 @@ def test_a_name_that_is_not_utf8_is_somebodys_by_the_roster_and_ends_nothing(
         text.encode()
 
 
-def test_a_folder_whose_name_is_not_utf8_is_told_and_is_no_student(tmp_path: Path) -> None:
+def test_a_folder_whose_name_is_not_utf8_is_reported_and_is_not_a_student(tmp_path: Path) -> None:
     folder = ClassFolder(tmp_path)
     for name in (b"ada", b"caf\xe9"):
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/submitted/" + name + b"/x")).mkdir(parents=True)
@@ -580,7 +576,7 @@ def test_of_an_exchanges_tries_the_last_counts_with_its_time(toy_class: ClassFol
     assert (toy_class.submission("ada", TOY) / "timestamp.txt").read_text() == "2026-11-13 21:00:00 UTC\n"
 
 
-def test_a_flat_folders_second_file_replaces_nobodys_work(toy_class: ClassFolder, tmp_path: Path) -> None:
+def test_a_flat_folders_second_file_does_not_replace_the_first(toy_class: ClassFolder, tmp_path: Path) -> None:
     names = ("ada.ipynb", f"ada_{TOY}.ipynb", "ada (1).ipynb", "bo.ipynb")
     done = collect(toy_class, TOY, make_zip(tmp_path / "s.zip", {name: name for name in names}))
     assert (done.taken, len(done.unclear)) == (["bo"], 1)
@@ -654,7 +650,7 @@ def test_an_untouched_release_never_beats_a_notebook_with_work_in_it(
 
 
 @pytest.mark.slow
-def test_a_notebook_that_takes_too_long_to_look_into_is_told_and_the_others_are_collected(
+def test_a_notebook_that_takes_too_long_to_read_is_reported_and_the_others_are_collected(
     toy_class: ClassFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worth, "BoundedProcess", functools.partial(BoundedProcess, seconds=3))

@@ -64,13 +64,13 @@ def moodle(who: str, name: str = f"{WEEK}.ipynb") -> str:
 
 
 @pytest.mark.parametrize("name", ["Anna-Maria Schmidt", "Jean-Maria Schmidt", "X-Y-Maria Schmidt"])
-def test_what_stands_before_a_hyphen_is_a_part_of_the_name(name: str) -> None:
+def test_text_before_a_hyphen_is_part_of_the_name(name: str) -> None:
     found = sort([moodle(f"{name}_402"), moodle("Ada Lovelace_401")], [Person("maria", name="Maria Schmidt"), ADA])
     assert list(found.owned) == ["ada"]
     assert "is not on the roster" in found.reasons[moodle(f"{name}_402")]
 
 
-def test_a_group_of_theirs_may_stand_before_a_hyphen() -> None:
+def test_a_learners_group_may_come_before_a_hyphen() -> None:
     people = [Person("maria", name="Maria Schmidt", group="Lab 3, Team-B"), Person("ada", name="Ada", group="Lab 4")]
     found = sort([moodle("Lab 3-Maria Schmidt_402"), moodle("Lab 3-Ada_401")], people)
     assert list(found.owned) == ["maria"]
@@ -142,11 +142,11 @@ def test_namesakes_are_asked_about_with_what_tells_them_apart(name: str, tells_a
         (BRIGHTSPACES_JOHN, "'John Smith':"),
     ],
 )
-def test_who_is_not_on_the_roster_is_named_as_the_lms_does(name: str, what: str) -> None:
+def test_learners_who_are_not_on_the_roster_have_the_lmss_names(name: str, what: str) -> None:
     assert f"{what.removesuffix(':')} is not on the roster" in sort([name], [ADA, BO]).reasons[name]
 
 
-def test_without_a_roster_moodles_namesakes_and_participants_are_nobodys() -> None:
+def test_without_a_roster_moodles_namesakes_and_participants_have_no_owner() -> None:
     found = sort([moodle("Anna Müller_402"), moodle("Anna Müller_403"), moodle("Bo Ek_404")])
     assert list(found.owned) == ["Bo_Ek"]
     blind = sort([moodle("Participant_402"), moodle("Participant_403")])
@@ -157,7 +157,7 @@ def test_without_a_roster_moodles_namesakes_and_participants_are_nobodys() -> No
 # What a learner chose is not what the LMS wrote
 
 
-def test_a_learner_cannot_name_a_file_into_somebody_elses_place() -> None:
+def test_a_learner_cannot_replace_another_learners_file_by_its_name() -> None:
     ada, eve = Person("ada", name="Lovelace Ada", canvas_id="1234"), Person("eve", name="Mallory Eve")
     canvas = ["evemallory_1236_9003_x_1234_9999_01_week.ipynb", "lovelaceada_1234_9001_01_week.ipynb"]
     assert sort(canvas, [ada, eve]).owned == {"eve": canvas[:1], "ada": canvas[1:]}
@@ -196,7 +196,7 @@ def test_a_time_that_a_learner_can_write_does_not_count() -> None:
     assert sort(nbgraders, [ADA, BO]).owned == {"ada": nbgraders[:2], "bo": nbgraders[2:]}
 
 
-def test_a_canvas_number_decides_though_the_name_has_changed_and_that_is_told() -> None:
+def test_a_canvas_number_decides_although_the_name_has_changed_which_is_reported() -> None:
     ada = Person("ada", name="Ada King", canvas_id="1234")
     bo = Person("bo", name="Bo Ek", canvas_id="5")
     found = sort(["lovelaceada_1234_9001_01_week.ipynb", "ekbo_5_2_x.ipynb"], [ada, bo])
@@ -342,7 +342,7 @@ def test_github_classroom() -> None:
     assert list(sort(names, [Person("s1", login="octo-cat"), BO]).owned) == ["s1", "bo"]
 
 
-def test_a_file_that_is_written_unlike_the_others_is_nobodys_without_a_roster() -> None:
+def test_a_file_named_unlike_the_others_has_no_owner_without_a_roster() -> None:
     names = [moodle("Ada Lovelace_401"), moodle("Bo Ek_402"), "Cy Doe_403_assignsubmission.ipynb"]
     assert list(sort(names).owned) == ["Ada_Lovelace", "Bo_Ek"]
     mixed = sort([*names[:2], "bo.ipynb"], [ADA, BO])  # it came by mail
@@ -382,7 +382,7 @@ def test_a_number_at_the_end_may_be_a_learners() -> None:
 @pytest.mark.parametrize(
     "name", ["ada_LATE.ipynb", f"ada_{WEEK}_late.ipynb", "ada (late).ipynb", f"{WEEK}-ada-LATE.ipynb"]
 )
-def test_a_mark_of_lateness_is_no_part_of_a_name(name: str) -> None:
+def test_a_lateness_mark_is_not_part_of_a_name(name: str) -> None:
     assert list(sort([name, "bo.ipynb"]).owned) == ["ada", "bo"]
     assert list(sort([name, "bo.ipynb"], [ADA, BO]).owned) == ["ada", "bo"]
 
@@ -414,7 +414,7 @@ def test_an_accent_in_any_encoding_is_the_same_person(page: str) -> None:
     assert list(sort(names, people).owned) == ["s1", "s2"]
 
 
-def test_a_garbled_name_is_nobodys_without_a_roster() -> None:
+def test_a_garbled_name_has_no_owner_without_a_roster() -> None:
     garbled = [moodle("José_401").encode("cp850"), moodle("Bo Ek_402")]
     assert list(sort(garbled).owned) == ["Bo_Ek"]
     unpacked = moodle("José_401").encode().decode("cp437")

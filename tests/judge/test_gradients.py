@@ -133,7 +133,7 @@ def test_the_learners_own_check_says_the_same() -> None:
     exec("check.outputs(SingleHeadAttention)", namespace)
 
 
-def test_what_nobody_learns_through_needs_no_gradient() -> None:
+def test_untrained_values_need_no_gradient() -> None:
     entropy = "def attention_entropy(weights):\n    p = weights.numpy()\n    return torch.from_numpy(" \
         "-np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0).sum(-1))\nimport numpy as np"  # fmt: skip
     assert judged(CHAPTER["02_why_many_heads"], attention_entropy=entropy) == {}

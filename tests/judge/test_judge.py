@@ -65,7 +65,7 @@ def test_two_mistakes_cost_twice_and_are_both_named(toy: Chapter) -> None:
     assert verdicts["row_sums.outputs"].misconception == "took the mean"
 
 
-def test_what_is_not_written_earns_nothing_and_does_not_stop_the_rest(toy: Chapter) -> None:
+def test_unwritten_exercises_earn_nothing_and_do_not_stop_the_rest(toy: Chapter) -> None:
     verdicts = judge_all(toy, scale_rows="def scale_rows(x, factors): raise NotImplementedError")
     assert points(verdicts) == {**ALL, "scale_rows.shapes": 0, "scale_rows.outputs": 0}
     assert verdicts["scale_rows.shapes"].stage == "unsolved"
@@ -153,7 +153,7 @@ def test_a_verdict_comes_back_from_json_as_it_was(toy: Chapter) -> None:
         assert Verdict.from_json(verdict.to_json()) == verdict
 
 
-def test_what_is_lent_cannot_be_handed_in(toy: Chapter) -> None:
+def test_a_stand_in_cannot_be_submitted(toy: Chapter) -> None:
     keeps = (
         "def row_sums(x, factors):\n    if scale_rows.__module__ == 'manyheads.stand_in':\n"
         "        globals()['kept'] = scale_rows\n    return 0"

@@ -77,7 +77,7 @@ def test_a_star_import_runs(lesson: Chapter) -> None:
     assert run_with(starred, "def f(): return 2") == {0}
 
 
-def test_cells_that_are_no_python_do_no_harm(lesson: Chapter) -> None:
+def test_cells_that_are_not_python_do_no_harm(lesson: Chapter) -> None:
     assert run_with(lesson, "def f(:", "return table", "f = (" * 5000) == {0, 1, 2, 3}
 
 

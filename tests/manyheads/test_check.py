@@ -67,7 +67,7 @@ def test_a_wrong_answer_that_is_looked_into_prints_no_more_than_a_right_one(
     assert printed[0] == printed[1]
 
 
-def test_unwritten_code_is_told_kindly(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unwritten_code_gets_a_kind_message(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     run("def scale_rows(x, factors): raise NotImplementedError()")
     run("check.shapes(scale_rows)")
     assert "not written yet" in capsys.readouterr().out
@@ -130,7 +130,7 @@ def test_an_alias_is_found_by_the_name_it_was_given(run: Run) -> None:
     assert run("check.outputs(scale_rows)").success
 
 
-def test_something_that_is_no_exercise_is_refused(run: Run) -> None:
+def test_an_argument_that_is_not_an_exercise_is_refused(run: Run) -> None:
     assert isinstance(run("check.shapes(torch.zeros)").error_in_exec, TypeError)
     assert isinstance(run("check.shapes(3)").error_in_exec, TypeError)
 

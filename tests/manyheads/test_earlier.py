@@ -76,7 +76,7 @@ class SingleHeadAttention(nn.Module):
 """
 
 
-def test_own_code_comes_back_where_stand_ins_of_later_exercises_import_it() -> None:
+def test_stand_ins_that_import_an_exercise_get_the_learners_own() -> None:
     keep("SingleHeadAttention", HEAD)
     from manyheads.earlier import ParallelHeads, SingleHeadAttention
 

@@ -59,7 +59,7 @@ def mistaken(exercise: str) -> tuple[str, str]:
     return FIRST.mistaken(exercise, mistake), mistake.name
 
 
-def test_what_is_done_wrong_unwritten_and_unchecked_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+def test_done_wrong_unwritten_and_unchecked_are_distinguished(capsys: pytest.CaptureFixture[str]) -> None:
     session = Session()
     session.write("project")
     source, name = mistaken("attention_scores")
@@ -89,7 +89,7 @@ def test_what_is_done_wrong_unwritten_and_unchecked_is_told_apart(capsys: pytest
     assert "hidden" in shown
 
 
-def test_a_mistake_that_was_mended_is_not_held_against_anybody() -> None:
+def test_a_corrected_mistake_does_not_count() -> None:
     session = Session()
     session.write("attention_scores", mistaken("attention_scores")[0])
     session.write("attention_scores")
@@ -109,7 +109,7 @@ def test_code_that_changed_after_its_check_has_to_be_checked_again() -> None:
     assert session.rows()["project"].state == State.DONE
 
 
-def test_what_is_right_but_for_its_foundation_counts_and_says_so() -> None:
+def test_an_exercise_that_is_right_except_for_its_foundation_counts_and_says_so() -> None:
     session = Session()
     for name in ("project", "causal_mask"):
         session.write(name)
@@ -121,7 +121,7 @@ def test_what_is_right_but_for_its_foundation_counts_and_says_so() -> None:
     assert row.remark == "Right with a working attention_scores."
 
 
-def test_what_passed_in_another_session_counts_if_it_still_stands_here() -> None:
+def test_code_that_passed_in_another_session_counts_if_it_is_still_here() -> None:
     before = Session()
     before.write("project")
     before.write("causal_mask")

@@ -43,7 +43,7 @@ def eight_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (1, float("inf"), 0.0, 1),
     ],
 )
-def test_free_cores_are_those_one_may_use_and_nobody_else_does(
+def test_free_cores_are_usable_and_idle(
     allowed: int, quota: float, load: float, free: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(allowed)))
@@ -70,7 +70,7 @@ def test_a_small_model_gets_one_thread_and_what_follows_has_as_many_as_before() 
     assert (train(), torch.get_num_threads(), train()) == (1, 8, 1)
 
 
-def test_a_share_that_was_taken_is_no_users_word() -> None:
+def test_our_own_share_of_threads_is_not_a_users_setting() -> None:
     threads.limit(3)
     with threads.one_thread():
         assert torch.get_num_threads() == 1

@@ -225,7 +225,7 @@ def test_the_extensions_are_there_and_no_news_pops_up(lab: Lab, page: Page) -> N
     page.locator(".jp-Notebook h1", has_text="1 · One head, by hand").wait_for()
 
 
-def test_checks_show_cards_and_what_is_not_written_is_no_error(lab: Lab, page: Page) -> None:
+def test_checks_show_cards_and_unwritten_code_is_not_an_error(lab: Lab, page: Page) -> None:
     reference = CHAPTERS[0].reference
     unscaled = reference["attention_scores"].replace(" / math.sqrt(", " / max(1, 0 * ")
     assert unscaled != reference["attention_scores"]

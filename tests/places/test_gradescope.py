@@ -151,7 +151,7 @@ def test_a_right_submission_gets_every_point(
 
 @pytest.mark.slow
 @pytest.mark.sandbox
-def test_a_mistake_is_named_with_its_hint_and_a_damaged_notebook_is_mended(
+def test_a_mistake_is_named_with_its_hint_and_a_damaged_notebook_is_repaired(
     submitted: Callable[[Mapping[str, str]], Path],
     notebook: Callable[[Mapping[str, str]], str],
     toy: Chapter,
@@ -183,7 +183,7 @@ def test_a_mistake_is_named_with_its_hint_and_a_damaged_notebook_is_mended(
     ],
 )
 @pytest.mark.sandbox
-def test_what_cannot_be_graded_is_told_above_the_tests(
+def test_an_ungradable_file_is_explained_above_the_tests(
     submitted: Callable[[Mapping[str, str]], Path], files: Mapping[str, str], says: str
 ) -> None:
     root = submitted(files)
@@ -258,7 +258,7 @@ def test_without_a_sandbox_the_submission_is_another_user_who_sees_no_solutions(
 
 @pytest.mark.slow
 @pytest.mark.sandbox
-def test_a_fault_of_ours_is_no_zero(
+def test_a_grader_fault_is_not_a_zero(
     submitted: Callable[[Mapping[str, str]], Path], notebook: Callable[[Mapping[str, str]], str]
 ) -> None:
     root = submitted({f"{TOY}.ipynb": notebook({})})

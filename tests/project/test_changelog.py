@@ -52,7 +52,7 @@ def test_a_fragment_of_no_type_is_an_error(project: Path, name: str) -> None:
     assert towncrier(project, "build", "--draft", "--version", "9.9").returncode != 0
 
 
-def test_a_release_stands_above_what_was_released_before(project: Path) -> None:
+def test_a_release_is_listed_above_earlier_ones(project: Path) -> None:
     page = project / "CHANGELOG.md"
     before = page.read_text(encoding="utf-8")
     (project / "changelog.d" / "+sorted.changed.md").write_text("**Instructors:** the report sorts.\n")

@@ -97,7 +97,7 @@ def test_every_pin_is_a_version_that_the_project_takes(file: str, wanted: dict[s
     assert [f"{name}=={pinned[name]}" for name in common if pinned[name] not in wanted[name]] == []
 
 
-def test_colabs_list_has_all_that_learners_need_but_what_the_course_brings_along() -> None:
+def test_colabs_list_has_all_learners_packages_except_those_the_course_installs() -> None:
     needed = requirements(PROJECT["dependencies"]).keys()
     assert needed - pins("requirements-colab.txt").keys() == {"jupyterquiz"}
 

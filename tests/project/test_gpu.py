@@ -111,7 +111,7 @@ def test_a_wrong_answer_and_a_mistake_without_its_name_are_found(toy: Chapter) -
     assert not checks.judge(exam, mistaken, answers, moved=False)[0], f"{name} passes with a mistake"
 
 
-def test_all_tensors_of_a_call_move_but_the_pretend_device() -> None:
+def test_all_tensors_of_a_call_move_except_those_on_the_pretend_device() -> None:
     meta = torch.device("meta")
     call = checks.there(Call({"x": [torch.ones(2)], "y": {"a": torch.ones(3)}, "where": CPU, "n": 4}), meta)
     assert call.inputs["x"][0].is_meta  # type: ignore[index]
@@ -132,7 +132,7 @@ def test_the_solved_notebook_gives_the_lessons_cells(chapter: Chapter) -> None:
     assert read.graded_cells == lesson.graded_cells
 
 
-def test_without_jupytext_an_unbuilt_lesson_is_told(toy_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_jupytext_an_unbuilt_lesson_is_reported(toy_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jupytext", None)
     with pytest.raises(Problem, match="install jupytext, or build 00_rows"):
         lesson_cells(toy_root / "solutions" / TOY / "lesson.py")

@@ -79,7 +79,7 @@ def test_every_accident_has_the_score_it_deserves_and_its_repairs_on_record(acci
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_feedback_and_report_say_what_was_mended(accident_class: ClassFolder) -> None:
+def test_feedback_and_report_list_the_repairs(accident_class: ClassFolder) -> None:
     page = html.unescape(write_report(accident_class, [FIRST.name]).read_text(encoding="utf-8"))
     for name in ACCIDENTS:
         record = read_record(accident_class.record_path(name, FIRST.name))

@@ -183,7 +183,7 @@ _CELL = st.dictionaries(
 
 @settings(max_examples=150)
 @given(cells=st.lists(_CELL | _JSON, max_size=4), metadata=_JSON, minor=_JSON)
-def test_whatever_stands_in_a_list_of_cells_becomes_a_valid_notebook(cells: Any, metadata: Any, minor: Any) -> None:
+def test_any_list_of_cells_becomes_a_valid_notebook(cells: Any, metadata: Any, minor: Any) -> None:
     data = {"nbformat": 4, "nbformat_minor": minor, "cells": cells, "metadata": metadata}
     before = copy.deepcopy(data)
     notebook, _ = repaired(data)
@@ -196,7 +196,7 @@ def test_whatever_stands_in_a_list_of_cells_becomes_a_valid_notebook(cells: Any,
 
 
 @pytest.mark.parametrize("data", [[], {}, {"cells": 3}, {"nbformat": 4}, {"nbformat": 5, "cells": []}, 4, None])
-def test_what_is_not_a_notebook_is_told(data: Any) -> None:
+def test_a_file_that_is_not_a_notebook_is_reported(data: Any) -> None:
     with pytest.raises(NoNotebook, match="notebook"):
         repaired(data)
 
@@ -226,7 +226,7 @@ def test_space_and_zeros_around_the_data_are_nothing(around: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", '{"a": "ä"}'.encode("cp1252"), b"<html>", b'{"a": ', b"\x80\x03}"])
-def test_what_nobody_can_read_is_told_and_not_sent_to_jupyter(content: bytes) -> None:
+def test_unreadable_input_is_reported_and_not_sent_to_jupyter(content: bytes) -> None:
     with pytest.raises(NotJson) as told:
         decode(content)
     assert "open it in JupyterLab" not in str(told.value)
@@ -311,7 +311,7 @@ def test_damaged_imports_are_put_back_and_told(damage: str, toy: Chapter) -> Non
     assert realign(done.notebook, release).notebook == done.notebook
 
 
-def test_imports_of_ones_own_are_no_damage(toy: Chapter) -> None:
+def test_a_learners_own_imports_are_not_damage(toy: Chapter) -> None:
     release = release_of(toy)
     [slot] = [slot for slot in release.slots if slot.imports]
     notebook = released_notebook(solved_notebook(toy, "a/b", "v1"))

@@ -404,7 +404,7 @@ def test_a_cell_is_known_by_any_one_of_its_names() -> None:
         assert done.notebook.cells[at(done.notebook, "alpha")].source == marked + broken
 
 
-def test_what_is_missing_comes_back_where_it_stood() -> None:
+def test_missing_cells_are_restored_in_their_places() -> None:
     for name in ("code-001", "alpha", "Gamma"):
         notebook = released()
         del notebook.cells[at(notebook, name)]
@@ -483,7 +483,7 @@ def test_a_half_that_is_merged_with_the_next_exercise_leaves_each_a_cell_of_its_
     assert Repair(Kind.MISSING, "alpha") not in done.repairs
 
 
-def test_what_stands_above_a_definition_is_cut_off_with_it() -> None:
+def test_lines_above_a_definition_are_cut_off_with_it() -> None:
     notebook = solved()
     above = "# made of alpha\n@(lambda function: function)\n"
     beta = "def beta(x):\n    return ('beta', alpha(x), 2 * x)"

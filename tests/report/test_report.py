@@ -166,7 +166,7 @@ def test_a_bar_is_as_long_as_its_share(small_class: ClassResults) -> None:
     assert [bar["width"] for bar in known.select(".mistaken")] == ["40.0%", "20.0%"]
 
 
-def test_misconceptions_stand_in_the_order_given_with_count_exercise_hint_and_names(small_class: ClassResults) -> None:
+def test_misconceptions_keep_their_order_with_count_exercise_hint_and_names(small_class: ClassResults) -> None:
     first, second = section(page(small_class), "Misconceptions").select(
         ".bars > li[data-mistake]:not([data-mistake=none])"
     )
@@ -179,7 +179,7 @@ def test_misconceptions_stand_in_the_order_given_with_count_exercise_hint_and_na
     assert not who.has_attr("open"), "names stay folded on a projector"
 
 
-def test_a_class_without_known_mistakes_is_told_so(small_class: ClassResults) -> None:
+def test_a_class_without_known_mistakes_says_so(small_class: ClassResults) -> None:
     text = words(section(page(replace(small_class, misconceptions=())), "Misconceptions"))
     assert "No known mistake was recognised." in text
 
@@ -210,12 +210,12 @@ def test_points_that_an_instructor_changed_are_shown_where_the_state_does_not_te
     assert "✗ wrong 1 of 2 ✎" in words(row(soup, "bo"))
 
 
-def test_the_mark_of_a_hand_stands_only_where_one_was_at_work(small_class: ClassResults) -> None:
+def test_the_manual_mark_is_only_on_manual_scores(small_class: ClassResults) -> None:
     marked = [words(row(page(small_class), name)) for name in ["ada", "bo", "chen", "dora", "emeka"]]
     assert ["by hand" in text for text in marked] == [False, True, False, False, False]
 
 
-def test_the_messages_that_a_learner_got_stand_below_their_row(small_class: ClassResults) -> None:
+def test_a_learners_messages_are_below_their_row(small_class: ClassResults) -> None:
     soup = page(small_class)
     toggle = only(row(soup, "emeka"), "details summary")
     assert re.fullmatch(r"2 messages for Learner \d emeka , in the row below", words(toggle))
@@ -245,7 +245,7 @@ def test_no_two_states_share_their_symbol_or_their_words() -> None:
 # Submissions that need a look
 
 
-def test_the_submissions_that_need_a_look_stand_before_everything_else(small_class: ClassResults) -> None:
+def test_the_submissions_that_need_a_look_come_first(small_class: ClassResults) -> None:
     soup = page(small_class)
     assert [words(h3) for h3 in soup.select("h3")] == [
         "Filters",
@@ -318,7 +318,7 @@ def test_every_concern_says_what_to_do(small_class: ClassResults) -> None:
 # Names
 
 
-def test_a_learner_is_a_number_and_the_name_stands_beside_it_hidden_by_the_style(small_class: ClassResults) -> None:
+def test_a_learner_is_a_number_with_the_name_beside_it_hidden_by_the_style(small_class: ClassResults) -> None:
     soup = page(small_class)
     for who in soup.select(".who"):
         assert re.fullmatch(r"Learner \d+", words(only(who, ".alias")))
@@ -418,11 +418,11 @@ def test_mistakes_made_together_need_two_learners() -> None:
     )
 
 
-def test_stuck_is_who_solves_nothing_from_an_exercise_on(small_class: ClassResults) -> None:
+def test_learners_are_stuck_if_they_solve_nothing_from_an_exercise_on(small_class: ClassResults) -> None:
     assert [share.stuck for share in exercise_shares(small_class)] == [(), ("emeka",), ("chen", "dora")]
 
 
-def test_who_has_handed_in_nothing_is_listed(small_class: ClassResults) -> None:
+def test_learners_without_a_submission_are_listed(small_class: ClassResults) -> None:
     soup = page(replace(small_class, missing=("yan", "zoe")))
     assert "Missing 2" in [words(tile) for tile in soup.select(".tile")]
     assert sorted(words(name) for name in section(soup, "Not submitted").select(".name")) == ["yan", "zoe"]
@@ -460,13 +460,13 @@ def test_a_class_that_was_graded_once_has_no_movement(small_class: ClassResults)
 # Unusual classes
 
 
-def test_a_class_without_submissions_is_told_so_and_shows_no_empty_charts() -> None:
+def test_a_class_without_submissions_says_so_and_shows_no_empty_charts() -> None:
     soup = page(results())
     assert "There are no submissions yet." in words(soup)
     assert not soup.select("svg, table, .tiles")
 
 
-def test_a_class_without_assignments_is_told_so() -> None:
+def test_a_class_without_assignments_says_so() -> None:
     assert "This class has no assignments yet." in words(page())
 
 
@@ -600,7 +600,7 @@ def test_the_page_names_no_address_and_loads_nothing(small_class: ClassResults) 
     assert loaded == []
 
 
-def test_the_content_policy_allows_this_script_and_style_alone_and_stands_before_all_it_governs(
+def test_the_content_policy_allows_only_this_script_and_style_and_comes_first(
     small_class: ClassResults,
 ) -> None:
     soup = page(small_class, hostile_class())

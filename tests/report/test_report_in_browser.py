@@ -104,7 +104,7 @@ def test_the_content_policy_stops_markup_that_gets_in_all_the_same(
     assert "csp http://127.0.0.1:9/x.png" in asked, "it was stopped before it went out"
 
 
-def test_names_are_hidden_until_asked_for_and_then_stand_in_their_order(opened: Page) -> None:
+def test_names_are_hidden_until_asked_for_and_then_sorted(opened: Page) -> None:
     hidden = opened.locator("body").inner_text()
     assert not re.search(r"\b(ada|bo|chen|dora|emeka|fay|gus)\b", hidden)
     assert "no notebook inside" not in hidden
@@ -172,7 +172,7 @@ def test_an_outcome_means_the_chosen_exercise_or_any(opened: Page) -> None:
     assert shown_rows(opened) == ["bo", "chen", "dora", "emeka", "fay", "gus"]
 
 
-def test_a_misconception_leads_to_those_who_have_it_and_a_row_to_its_messages(opened: Page) -> None:
+def test_a_misconception_links_to_its_learners_and_a_row_to_its_messages(opened: Page) -> None:
     opened.get_by_label("Show names").check()
     card = opened.locator("#a1 .mistakes > li", has_text="forgot to scale")
     card.get_by_text("Who").click()

@@ -83,7 +83,7 @@ def test_layout_comments_and_free_names_make_no_difference(one: str, other: str,
 @pytest.mark.parametrize(
     "source", ["", "def other(): pass", "def scale_rows(", "x = " + "(" * 5000, "a\x00b", "x" * 30_000]
 )
-def test_what_cannot_be_read_or_is_not_there_is_no_code(source: str, words: frozenset[str]) -> None:
+def test_an_unreadable_or_missing_notebook_has_no_code(source: str, words: frozenset[str]) -> None:
     assert anonymous(source, "scale_rows", words) == ""
 
 
@@ -172,7 +172,7 @@ def test_long_code_is_cut_and_says_so(graded: ClassFolder) -> None:
     assert sample.cut == 32
 
 
-def test_a_notebook_that_is_gone_or_broken_costs_nobody_the_report(graded: ClassFolder) -> None:
+def test_a_missing_or_broken_notebook_does_not_stop_the_report(graded: ClassFolder) -> None:
     one = submit(graded, "ada", "x", State.WRONG, "m")
     for content in ("", "[]", '{"cells": [{"cell_type": "code", "metadata": {"nbgrader": null}, "source": null}, 3]}'):
         graded.autograded("ada", TOY).write_text(content)

@@ -170,7 +170,7 @@ def test_a_result_that_is_lost_with_its_worker_is_computed_again(
     assert set(scores(toy_class).values()) == {9}
 
 
-def test_a_run_whose_scheduler_is_lost_says_so_and_the_next_one_goes_on(
+def test_a_run_whose_scheduler_is_lost_says_so_and_the_next_one_continues(
     toy_class: ClassFolder, hand_in: HandIn, toy: Chapter, start: Callable[[int], Started]
 ) -> None:
     for number in range(6):
@@ -219,7 +219,7 @@ def test_a_worker_with_another_version_is_refused(
         pass
 
 
-def test_workers_of_this_machine_listen_to_nobody_else_and_leave_nothing_behind() -> None:
+def test_workers_of_this_machine_accept_no_other_user_and_leave_nothing_behind() -> None:
     cluster.end_workers()
     fork_server.begin(sandbox=False)
     before = psutil.Process().children(recursive=True)

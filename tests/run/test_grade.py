@@ -122,7 +122,7 @@ def test_bad_input_becomes_rows_with_reasons_and_the_others_are_graded(
     assert (missing / "notes.ipynb").exists()
 
 
-def test_a_kernel_that_dies_and_one_that_hangs_keep_what_was_earned_and_stop_nobody(
+def test_a_kernel_that_dies_and_one_that_hangs_keep_earlier_points_and_stop_no_others(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
 ) -> None:
     hand_in(toy_class, "ada", right)
@@ -155,7 +155,7 @@ def test_a_kernel_that_dies_and_one_that_hangs_keep_what_was_earned_and_stop_nob
     assert [output.text for output in shown if "called" in output.text or "defined" in output.text] == ["defined\n"]
 
 
-def test_odd_metadata_and_duplicated_cells_are_mended_and_graded(
+def test_odd_metadata_and_duplicated_cells_are_repaired_and_graded(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
 ) -> None:
     odd: list[object] = [None, "x", {"grade_id": 3}, {"grade_id": "unknown", "grade": True}]
@@ -182,7 +182,7 @@ def test_odd_metadata_and_duplicated_cells_are_mended_and_graded(
 
 
 @pytest.mark.parametrize("sandbox", [True, False], ids=["sealed", "ordinary"])
-def test_a_submission_that_kills_its_parent_takes_nobody_with_it(
+def test_a_submission_that_kills_its_parent_affects_no_other(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], sandbox: bool
 ) -> None:
     for student in ("ada", "bo"):
@@ -235,7 +235,7 @@ def test_cells_are_numbered_as_they_ran(toy_class: ClassFolder, hand_in: HandIn,
     assert failed.execution_count in numbers
 
 
-def test_a_regrade_that_is_stopped_loses_nothing_and_goes_on(
+def test_a_regrade_that_is_stopped_loses_nothing_and_continues(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     students = ("ada", "bo", "cy")
@@ -260,7 +260,7 @@ def test_a_regrade_that_is_stopped_loses_nothing_and_goes_on(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_ctrl_c_is_not_lost_where_python_drops_it(
+def test_ctrl_c_is_not_lost_although_python_drops_it(
     toy_class: ClassFolder,
     hand_in: HandIn,
     right: dict[str, str],
@@ -301,7 +301,7 @@ def test_a_forbidden_call_is_found_wherever_the_exercise_is_written(toy_class: C
         assert "uses diag" in learner.exercises["scale_rows"].messages[0]
 
 
-def test_what_a_learner_does_to_the_scratch_folder_costs_nobody_a_point(
+def test_a_learners_changes_to_the_scratch_folder_cost_no_points(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
 ) -> None:
     rude = "import os, shutil\nshutil.rmtree(os.getcwd())\nglobals = None\n"
@@ -368,14 +368,14 @@ def test_a_learners_process_is_given_nothing_of_the_graders(toy_class: ClassFold
     assert str(toy_class.root) not in written
 
 
-def test_what_was_handed_in_and_not_graded_is_a_row(toy_class: ClassFolder, hand_in: HandIn) -> None:
+def test_an_ungraded_submission_is_a_row(toy_class: ClassFolder, hand_in: HandIn) -> None:
     hand_in(toy_class, "ada", {})
     [ada] = class_results(toy_class, TOY).learners
     assert ada.outcome == NOT_GRADED
     assert ada.score is None
 
 
-def test_a_fault_of_the_graders_is_never_a_zero(
+def test_a_fault_of_the_grader_is_never_a_zero(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hand_in(toy_class, "ada", right)
@@ -394,7 +394,7 @@ def _broken(job: object) -> None:
     raise OSError("the disk is on fire")
 
 
-def test_a_class_is_not_made_where_something_stands(toy_class: ClassFolder, built_toy: Path) -> None:
+def test_a_class_is_not_made_in_an_existing_folder(toy_class: ClassFolder, built_toy: Path) -> None:
     with pytest.raises(Problem, match="not empty"):
         new_class(toy_class.root, built_toy / "solutions")
 

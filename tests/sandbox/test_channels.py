@@ -59,7 +59,7 @@ def test_what_kernels_send_is_taken(kind: str, content: object) -> None:
         ("status", "idle"),
     ],
 )
-def test_what_no_kernel_sends_and_nobody_needs_is_left_out(kind: object, content: object) -> None:
+def test_messages_that_no_kernel_sends_are_left_out(kind: object, content: object) -> None:
     assert not is_sound(message(kind, content))
 
 

@@ -44,7 +44,7 @@ def test_all_parts_are_there_in_the_versions_that_are_installed() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_doctor_tells_a_kernel_that_does_not_start_and_how_to_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_a_kernel_that_does_not_start_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **options: object) -> None:
         raise OSError("a sealed kernel could not be started: TypeError: an unexpected argument")
 

@@ -163,7 +163,7 @@ def test_nothing_can_be_written_but_in_the_scratch_folders(found: dict[str, obje
             assert str(result).startswith("refused"), name
 
 
-def test_nobody_can_be_reached(found: dict[str, object]) -> None:
+def test_no_other_machine_or_program_can_be_reached(found: dict[str, object]) -> None:
     for name in ("loopback", "abstract socket", "the world"):
         assert str(found[name]).startswith("refused"), name
 
@@ -346,7 +346,7 @@ def test_several_processes_together_keep_to_the_same_limit(child: str) -> None:
     assert ran.ended == OUT_OF_MEMORY
 
 
-def test_no_memory_is_had_that_nobody_counts() -> None:
+def test_no_memory_escapes_the_limit() -> None:
     shared = (
         "import mmap\nfor fill in (-1, os.open('/dev/zero', os.O_RDWR)):\n"
         "    try: print(len(mmap.mmap(fill, 2**20)))\n    except OSError as error: print(error.strerror)"

@@ -11,7 +11,7 @@ from autograder.sandbox import warm_process as warm
 
 
 @pytest.mark.timeout(30)
-def test_a_warm_process_that_cannot_be_started_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warm_process_that_cannot_start_blocks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **options: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 

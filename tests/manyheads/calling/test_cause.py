@@ -115,7 +115,7 @@ def layer(forward: str) -> str:
     )
 
 
-def test_two_layers_of_one_size_are_told_apart() -> None:
+def test_two_layers_of_the_same_size_are_distinguished() -> None:
     q, o, written_out, none, pair = (
         learner(layer(f"return {code}"), init={}).cause
         for code in (
@@ -131,7 +131,7 @@ def test_two_layers_of_one_size_are_told_apart() -> None:
     assert not agree(none, pair)
 
 
-def test_a_layer_that_was_not_made_ready_is_told_in_torchs_words() -> None:
+def test_a_layer_without_super_init_is_reported_in_torchs_words() -> None:
     source = layer("return q").replace("        super().__init__()\n", "")
     failure = learner(source, init={})
     assert failure.kind == "AttributeError"
@@ -218,7 +218,7 @@ def test_only_a_line_of_a_cell_is_the_learners(place: str, tmp_path: Path, monke
     assert failure.line == "return double(q)  # mine"
 
 
-def test_what_a_library_makes_of_a_learners_class_is_no_line_of_theirs() -> None:
+def test_code_that_a_library_makes_of_a_learners_class_is_not_their_line() -> None:
     fields = "from dataclasses import dataclass\n@dataclass\nclass Pair:\n    q: int\n"
     source = f"{fields}    def __post_init__(self):\n        self.q @ 1\n"
     assert learner(source + function("return Pair(q)")).line == "return Pair(q)  →  self.q @ 1"

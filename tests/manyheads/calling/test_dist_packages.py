@@ -38,7 +38,7 @@ print(probe.run(names["prints"], call, "", ["numel"], namespace=names).value)
 
 
 @pytest.mark.slow
-def test_a_failing_line_is_the_learners_and_torchs_own_calls_are_nobodys_fault(tmp_path: Path) -> None:
+def test_the_failing_line_is_the_learners_not_torchs(tmp_path: Path) -> None:
     folder = tmp_path / "python3" / "dist-packages"
     folder.mkdir(parents=True)
     for path in (*Path(sysconfig.get_path("purelib")).iterdir(), Path(manyheads.__file__).parent):

@@ -56,7 +56,7 @@ def test_a_name_is_found_however_it_is_written(source: str) -> None:
         "x['a' + 'b'][1:2][::0]",
     ],
 )
-def test_words_in_prose_are_no_use(source: str) -> None:
+def test_words_in_prose_do_not_count_as_use(source: str) -> None:
     assert forbidden_name(f"def f():\n    y = 1\n{textwrap.indent(source, '    ')}", FORBIDS, "f") is None
 
 
@@ -119,7 +119,7 @@ def test_swallowing_the_refusal_does_not_help() -> None:
     assert failure.kind == FORBIDDEN
 
 
-def test_printing_a_tensor_and_using_other_layers_is_nobodys_fault() -> None:
+def test_printing_a_tensor_and_using_other_layers_is_allowed() -> None:
     def learner(x: Tensor) -> Tensor:
         str(x)  # torch counts the entries of what it prints
         return nn.Linear(4, 4)(x).softmax(-1) @ nn.Dropout(0.1)(x).transpose(-2, -1)
@@ -234,7 +234,7 @@ CARRIED = {
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("source", CARRIED.values(), ids=CARRIED)
-def test_a_forbidden_call_is_seen_whoever_makes_it(source: str) -> None:
+def test_a_forbidden_call_is_detected_from_any_caller(source: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(int).result()  # its thread was there before
         names = {"torch": torch, "threading": threading, "POOL": pool, "SDPA": functional.scaled_dot_product_attention}
@@ -381,7 +381,7 @@ def test_a_watch_leaves_torch_as_it_was() -> None:
     assert torch.equal(layer(X[0], X[0], X[0])[0], weights)
 
 
-def test_gradients_flow_through_what_ones_own_code_may_not_call() -> None:
+def test_gradients_flow_through_functions_that_the_learner_may_not_call() -> None:
     source = f"from torch.nn.functional import {SDPA}\ndef attend(x):\n    return {SDPA}(x, x, x)"
     namespace: dict[str, object] = {}
     with probe.standing_in(namespace, {"attend": source}):

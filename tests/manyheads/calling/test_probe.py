@@ -138,7 +138,7 @@ def test_a_request_is_answered_in_a_file(tmp_path: Path) -> None:
     assert torch.equal(second, torch.zeros(2))
 
 
-def test_a_request_for_what_is_not_there_says_so(tmp_path: Path) -> None:
+def test_a_request_for_something_missing_says_so(tmp_path: Path) -> None:
     packer = wire.Packer()
     document = {"exercise": "double", "probe": "", "stand_ins": {}, "calls": [packer.call(call(x=1))]}
     wire.save(tmp_path / "request", document, packer.tensors)
@@ -244,7 +244,7 @@ def test_a_layer_that_learns_its_sizes_from_its_input_is_asked_like_any_other() 
     assert torch.equal(given.value, torch.full((4, 2), 3.0))  # type: ignore[arg-type]
 
 
-def test_what_lay_in_memory_before_is_no_answer() -> None:
+def test_old_memory_is_not_an_answer() -> None:
     given = probe.run(lambda: torch.empty(3), Call({})).value
     assert isinstance(given, torch.Tensor)
     assert given.isnan().all()

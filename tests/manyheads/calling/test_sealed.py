@@ -45,7 +45,7 @@ def test_an_exam_shows_its_stand_in_neither_printed_nor_in_its_fields() -> None:
 
 
 @pytest.mark.parametrize("name", [name for _, name in LENT])
-def test_a_stand_in_that_was_lent_shows_no_source(name: str) -> None:
+def test_a_given_stand_in_shows_no_source(name: str) -> None:
     lent = getattr(earlier, name)
     with pytest.raises((OSError, TypeError)):
         inspect.getsource(lent)

@@ -138,7 +138,7 @@ def test_reading_a_small_file_takes_little_memory(tmp_path: Path) -> None:
         {"tuple": 3},
     ],
 )
-def test_packed_values_that_nobody_packed_are_refused(packed: object) -> None:
+def test_values_that_were_not_packed_here_are_refused(packed: object) -> None:
     with pytest.raises(wire.WireError):
         wire.Unpacker({}).value(packed)
 

@@ -46,7 +46,7 @@ def test_the_right_answer_passes(check: Check) -> None:
     assert examine(exam(), [Answer(RIGHT.clone())], check) is None
 
 
-def test_rounding_is_no_mistake_and_more_is() -> None:
+def test_rounding_is_not_a_mistake_and_larger_differences_are() -> None:
     assert outputs(RIGHT * (1 + 1e-5)) is None
     finding = outputs(RIGHT * 1.01)
     assert finding is not None
@@ -74,7 +74,7 @@ def test_a_right_shape_that_holds_nothing_passes_no_check(given: torch.Tensor, w
     assert words in " ".join(str(finding.message).split())
 
 
-def test_whoever_computes_something_has_the_points_for_the_shapes() -> None:
+def test_any_computation_earns_the_points_for_shapes() -> None:
     assert shapes(RIGHT * 0 + torch.arange(4.0)) is None
     assert shapes((RIGHT, torch.zeros(3)), of=exam((RIGHT, RIGHT[:, 0]))) is None  # one of two outputs is enough
     assert shapes((RIGHT * 0, torch.zeros(3)), of=exam((RIGHT, RIGHT[:, 0]))) is not None
@@ -122,21 +122,21 @@ def test_each_divergence_is_found_at_its_stage(given: object, stage: str) -> Non
         assert finding.stage == stage
 
 
-def test_what_is_not_written_yet_is_told_in_a_sentence_without_a_case() -> None:
+def test_unwritten_code_gets_a_sentence_without_a_case() -> None:
     finding = outputs(Answer(failure=Failure("NotImplementedError", "")))
     assert finding is not None
     assert " ".join(str(finding.message).split()).endswith("raise NotImplementedError() is still there.")
     assert "a random matrix" not in str(finding.message)
 
 
-def test_an_error_is_told_with_the_learners_own_line() -> None:
+def test_an_error_is_shown_with_the_learners_own_line() -> None:
     finding = outputs(Answer(failure=Failure("RuntimeError", "sizes must match", "q @ k")))
     assert finding is not None
     assert "RuntimeError: sizes must match" in str(finding.message)
     assert "q @ k" in str(finding.message)
 
 
-def test_an_object_is_told_by_the_name_of_its_class_which_is_no_type() -> None:
+def test_an_object_is_described_by_its_class_name_which_is_not_a_type() -> None:
     finding = shapes(Opaque("Tensor"))
     assert finding is not None
     assert "scores is not a tensor." in str(finding.message)
@@ -409,7 +409,7 @@ def test_any_two_values_can_be_compared_and_equal_ones_agree(right: object, give
         assert examine(exam(right), [Answer(right)], check) is None
 
 
-def test_a_float_is_no_whole_number_and_a_whole_number_is_a_float() -> None:
+def test_a_float_does_not_replace_a_whole_number_but_the_reverse_is_allowed() -> None:
     assert shapes(4.0, exam(4)) is not None
     assert shapes(True, exam(1)) is not None
     assert outputs(4, exam(4.0)) is None

@@ -111,7 +111,7 @@ def test_nothing_is_said_of_noise() -> None:
     assert set(said_of_noise) == {""}
 
 
-def test_of_noise_in_the_place_of_weights_only_the_sums_are_said() -> None:
+def test_for_noise_instead_of_weights_only_the_sums_are_mentioned() -> None:
     for seed in range(60):
         rights = weights(seed)
         found = said(exam_of(rights, SIZES), [right.flip(-1) * right for right in rights])
@@ -133,7 +133,7 @@ def test_nothing_is_said_of_wrong_counts_that_have_no_relation() -> None:
         assert explain(exam, [Answer(number) for number in wrong], trials[0]) == ()
 
 
-def test_a_count_that_lacks_a_product_of_the_sizes_is_told_which() -> None:
+def test_a_count_that_lacks_a_product_of_sizes_says_which() -> None:
     sizes = [
         {"batch": 7, "seq": 4, "d_model": 15},
         {"batch": 2, "seq": 11, "d_model": 28},
@@ -212,7 +212,7 @@ MOVES = [
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(range(len(MOVES))), min_size=1, max_size=3), st.floats(0.3, 3), st.integers(0, 10**6))
-def test_whatever_is_said_is_true_when_it_is_computed_anew(moves: list[int], number: float, seed: int) -> None:
+def test_all_statements_are_true_when_computed_again(moves: list[int], number: float, seed: int) -> None:
     rights = drawn(seed)
     givens = []
     for right in rights:

@@ -20,9 +20,7 @@ from manyheads.checking.wording import Message, group
         (("Every number is too large by 1.61803.",), "Every number is too large by …"),
     ],
 )
-def test_a_group_is_the_first_relation_without_numbers_that_could_be_somebodys(
-    related: tuple[str, ...], phrase: str
-) -> None:
+def test_a_group_is_the_first_relation_without_long_numbers(related: tuple[str, ...], phrase: str) -> None:
     assert group(related) == phrase
 
 

@@ -143,7 +143,7 @@ def test_out_of_memory_is_a_result_and_stops_nothing(layers: Layers) -> None:
     assert fast.seconds is not None
 
 
-def test_where_torch_cannot_compile_it_says_why_and_goes_on(layers: Layers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_torch_cannot_compile_it_says_why_and_continues(layers: Layers, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_compiler(*_: object, **__: object) -> Callable[[Tensor], Tensor]:
         def first_call(x: Tensor) -> Tensor:
             raise RuntimeError("outer") from ValueError("no working C++ compiler found\nand more")
@@ -179,7 +179,7 @@ def timer_that_tells(seconds: list[float]) -> measure.Timer:
     return timer
 
 
-def test_the_median_and_the_middle_half_of_single_calls_are_told(layers: Layers) -> None:
+def test_the_median_and_the_middle_half_of_single_calls_are_reported(layers: Layers) -> None:
     timer = timer_that_tells([5.0, 1.0, 2.0, 90.0, 3.0])
     [one] = measure.race([SETTING], layers, CPU, timer, [FAST], budget=0.005, progress=False)
     assert (one.seconds, one.quartiles) == (3.0, (2.0, 5.0))
@@ -268,7 +268,7 @@ def test_the_peak_on_cuda_is_asked_of_its_allocator(monkeypatch: pytest.MonkeyPa
     ]  # fmt: skip
 
 
-def test_nobody_counts_memory_on_mps() -> None:
+def test_memory_on_mps_is_not_measured() -> None:
     assert memory.peak_bytes(lambda: None, torch.device("mps")) is None
 
 
@@ -296,7 +296,7 @@ def test_torch_answers_as_on_the_pretend_machine_and_as_before_afterwards(
     assert before == (torch.cuda.is_available(), torch.backends.mps.is_available(), torch.accelerator.is_available())
 
 
-def test_the_pretend_gpu_works_while_the_caller_goes_on() -> None:
+def test_the_pretend_gpu_works_while_the_caller_continues() -> None:
     with pretend_hardware.clock(gpu=True) as clock:
         start = time.perf_counter()
         clock.job(lambda: 5.0)
@@ -477,7 +477,7 @@ def test_what_was_not_timed_shows_as_words_in_the_bars_and_is_missing_from_the_c
     assert LOOP not in charts.describe_curves([panel], "seq")
 
 
-def test_nothing_measured_at_all_is_no_error() -> None:
+def test_no_measurements_are_not_an_error() -> None:
     empty = charts.Panel("yours", (Measured(LOOP, SETTING, note="out of memory"),))
     style.png(charts.draw_curves([empty], "seq"))
     style.png(charts.draw_bars([empty]))
@@ -533,7 +533,7 @@ def test_a_pretend_gpu_is_asked_what_a_real_one_is_asked() -> None:
         assert start.elapsed_time(end) == pytest.approx(5000, rel=1e-4)
 
 
-def test_who_times_each_call_and_adds_up_has_not_timed_all_of_them_together() -> None:
+def test_adding_up_single_times_is_not_timing_all_calls_together() -> None:
     exam = all_exams()["time_on_device"]
     source = (
         "import time\nimport torch\n"

@@ -87,7 +87,7 @@ class TestSentences:
             assert min(found.values()) > 0.1 * len(MANY), part
         assert set(words(MANY.words.gather(1, MANY.positions["verb"].unsqueeze(1))[:, 0])) == set(VERBS)
 
-    def test_padding_stands_at_the_end_only_and_is_masked(self) -> None:
+    def test_padding_is_at_the_end_only_and_is_masked(self) -> None:
         padding = MANY.words == NUMBER[PADDING]
 
         assert MANY.words.shape == (3_000, LONGEST)
@@ -96,7 +96,7 @@ class TestSentences:
         assert bool((padding[:, 1:] | ~padding[:, :-1]).all())
         assert not padding[:, 0].any()
 
-    def test_held_out_pairs_of_nouns_stand_in_no_training_sentence(self) -> None:
+    def test_held_out_pairs_of_nouns_are_in_no_training_sentence(self) -> None:
         test = sentences(3_000, seed=3, held_out=True)
         ours = sentence("The black cat sat on the mat.")
 
@@ -121,7 +121,7 @@ class TestSentences:
             ("The black cat sat on the mat. The", "“the” comes after the full stop"),
         ],
     )
-    def test_what_is_no_sentence_is_refused_with_the_word_that_does_not_fit(self, text: str, why: str) -> None:
+    def test_an_invalid_sentence_is_refused_with_the_word_that_does_not_fit(self, text: str, why: str) -> None:
         with pytest.raises(ValueError, match=why):
             sentence(text)
 

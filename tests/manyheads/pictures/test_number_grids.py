@@ -86,6 +86,6 @@ def test_in_a_cell_it_says_what_it_shows() -> None:
 
 
 @pytest.mark.parametrize("wrong", [X.float(), X.view(1, 1, 4, 6), X[0]])
-def test_what_is_no_grid_of_whole_numbers_is_refused_with_the_reason(wrong: Tensor) -> None:
+def test_anything_but_a_grid_of_whole_numbers_is_refused_with_the_reason(wrong: Tensor) -> None:
     with pytest.raises(ValueError, match="whole numbers in 2 or 3 dimensions"):
         number_grids({"x": wrong}, head_of)

@@ -79,7 +79,7 @@ def test_reading_takes_time_in_proportion_to_what_is_read(source: str) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_strings_that_stand_for_gigabytes_are_not_put_together() -> None:
+def test_strings_that_would_take_gigabytes_are_not_joined() -> None:
     empty = ", ".join(["''"] * 2000)
     joined = f"'{'a' * 2000}'.join([{empty}])"
     for _ in range(3):

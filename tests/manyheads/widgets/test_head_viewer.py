@@ -101,7 +101,7 @@ class TestLines:
         assert widths == sorted(widths)
         assert widths[-1] > 3 * widths[0]
 
-    def test_beside_the_tokens_stand_the_same_weights_a_column_a_head(self) -> None:
+    def test_beside_the_tokens_are_the_same_weights_a_column_per_head(self) -> None:
         heads = [5, 0, 11]
 
         (strip,) = meshes(draw_lines(WEIGHTS[0], SENTENCE, QUERY, heads))

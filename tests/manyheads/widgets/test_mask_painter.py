@@ -345,12 +345,12 @@ class TestUnfinishedCode:
         assert shown(explorer)
         assert paint(Fused, padding_mask, causal_mask, SEQ, 0, front=False, causal=False).scores is None
 
-    def test_what_is_no_module_is_explained(self) -> None:
+    def test_a_layer_that_is_not_a_module_is_explained(self) -> None:
         explorer = painter(lambda d_model, num_heads: "a layer")
 
         assert "should be a class derived from <code>nn.Module</code>" in explorer.words.value
 
-    def test_every_redraw_calls_the_learners_code_anew(self) -> None:
+    def test_every_redraw_calls_the_learners_code_again(self) -> None:
         written = False
 
         def in_progress(d_model: int, num_heads: int) -> nn.Module:

@@ -147,7 +147,7 @@ class TestRun:
         assert "q, k, v (1, 10, 64)" in explorer.words.value
         assert "output (1, 10, 64)" in explorer.words.value
 
-    def test_the_learners_random_numbers_go_on_as_if_nobody_had_looked(self) -> None:
+    def test_the_learners_random_numbers_are_not_changed(self) -> None:
         torch.manual_seed(7)
         before = torch.get_rng_state()
 
@@ -332,7 +332,7 @@ class TestMistakes:
         assert words in plain(explorer.view.warning)
         assert_readable(shown(explorer))
 
-    def test_what_is_wrong_stands_in_the_picture_in_another_colour(self) -> None:
+    def test_wrong_values_have_another_colour_in_the_picture(self) -> None:
         figure = shown(explorer_of(layer_with(lambda d_model, num_heads, head: d_model)))
 
         flagged = [text.get_text() for text in texts(figure) if text.get_color() == style.WRONG]
@@ -349,7 +349,7 @@ class TestMistakes:
             (lambda d_model, num_heads: None, "head_width should return a whole number; yours returns nothing."),
         ],
     )
-    def test_a_wrong_head_width_is_told_beside_the_picture(self, width: object, words: str) -> None:
+    def test_a_wrong_head_width_is_explained_beside_the_picture(self, width: object, words: str) -> None:
         explorer = explorer_of(width=width)
 
         assert words in plain(explorer.view.warning)
@@ -364,7 +364,7 @@ class TestMistakes:
             (lambda d_model, num_heads: (_ for _ in ()).throw(ValueError("no")), "does not name 512 and 7."),
         ],
     )
-    def test_what_head_width_does_with_a_remainder_is_told(self, width: object, words: str) -> None:
+    def test_the_result_of_head_width_for_a_remainder_is_shown(self, width: object, words: str) -> None:
         explorer = explorer_of(width=width)
         explorer.controls["uneven"].value = True
 
@@ -390,7 +390,7 @@ class TestMistakes:
         assert "Traceback" not in explorer.words.value
         assert hides_its_picture(explorer)
 
-    def test_a_layer_without_w_o_or_with_other_heads_is_told_what_is_missing(self) -> None:
+    def test_a_layer_without_w_o_or_with_other_heads_says_what_is_missing(self) -> None:
         class WithoutEnd(nn.Module):
             def __init__(self, d_model: int, num_heads: int) -> None:
                 super().__init__()
@@ -419,7 +419,7 @@ class TestMistakes:
 
 
 class TestUnfinishedCode:
-    def test_what_is_not_written_is_named(self) -> None:
+    def test_unwritten_code_is_named(self) -> None:
         def head_width(d_model: int, num_heads: int) -> int:
             raise NotImplementedError()
 
@@ -453,7 +453,7 @@ class TestUnfinishedCode:
         assert_readable(shown(explorer))
         assert len(list(boxes(shown(explorer), QUERIES))) == 8
 
-    def test_every_redraw_asks_the_learners_code_anew(self) -> None:
+    def test_every_redraw_asks_the_learners_code_again(self) -> None:
         right = False
 
         def width_in_progress(d_model: int, num_heads: int) -> int:

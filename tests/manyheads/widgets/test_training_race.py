@@ -118,7 +118,7 @@ class TestOneOrMany:
         assert drawn[-1] == 1000
         assert drawn[:-1] == list(range(50, 1000, 75))
 
-    def test_a_run_that_starts_anew_forgets_its_old_curve(self) -> None:
+    def test_a_restarted_run_drops_its_old_curve(self) -> None:
         live = one_or_many([3], steps=10)
         watch = live.watch(3)
         for step in (0, 5, 10, 0, 5):
@@ -167,7 +167,7 @@ class TestOneSentence:
         for gaze, asker in zip(reading.gazes, (2, 3, 4), strict=True):
             assert gaze.weights == pytest.approx(weights[0, 0, asker, :8].tolist())
 
-    def test_right_and_wrong_answers_are_told_apart_in_picture_and_words(self) -> None:
+    def test_right_and_wrong_answers_differ_in_picture_and_words(self) -> None:
         reading = read(model_with(2, ("black", "mat", "mat")), OURS, ONE_ASKS)
 
         figure, (_, answers) = draw_reading(reading), describe_reading(reading)
@@ -206,7 +206,7 @@ class TestOneSentence:
         assert explorer.image.value != picture
         assert explorer.words.value != words
 
-    def test_a_model_that_fails_is_told_in_a_sentence(self) -> None:
+    def test_a_model_that_fails_is_explained_in_a_sentence(self) -> None:
         def broken(batch: Sentences, game: Game) -> tuple[Tensor, Tensor]:
             raise RuntimeError("shapes do not fit")
 

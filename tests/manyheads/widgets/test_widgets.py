@@ -352,7 +352,7 @@ class TestUnfinishedCode:
             explorer.controls["causal"].value = causal
             assert explorer.view.warning == ""
 
-    def test_every_redraw_calls_the_learners_function_anew(self) -> None:
+    def test_every_redraw_calls_the_learners_function_again(self) -> None:
         written = False
 
         def attention_in_progress(*inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -553,7 +553,7 @@ class TestStyle:
         ],
         ids=["scaling", "head map", "lines", "maps"],
     )
-    def test_words_that_are_drawn_from_a_copy_look_as_if_they_were_drawn_anew(self, draw: Callable[[], Figure]) -> None:
+    def test_words_drawn_from_a_copy_look_like_newly_drawn_ones(self, draw: Callable[[], Figure]) -> None:
         figure = draw()
 
         copied = [drawn_dots(figure, Canvas) for _ in range(2)]
@@ -591,7 +591,7 @@ class TestStyle:
 
         assert open_picture(io.BytesIO(style.png(figure))).size == (288, 144)
 
-    def test_words_stand_where_the_axes_say(self) -> None:
+    def test_words_are_where_the_axes_say(self) -> None:
         figure = style.figure(300, 200)
         axes = figure.add_axes((0.5, 0.5, 0.5, 0.5))
         axes.set(xlim=(0, 10), ylim=(10, 0))
