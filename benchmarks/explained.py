@@ -32,6 +32,7 @@ from manyheads.calling.call import Answer
 from manyheads.checking import diagnosis, exam_files
 from manyheads.checking.diagnosis import Finding
 from manyheads.checking.exam import Check, Exam
+from manyheads.checking.stage import Stage
 
 _LONGEST = 10  # seconds that the code of one attempt may run
 _SEEDS = ("a judge's seed", "another judge's seed")
@@ -61,7 +62,7 @@ class Attempt:
             return "named"
         if finding.message.further and finding.stage != "ran":
             return "relation"
-        if finding.stage == "ran":
+        if finding.stage == Stage.RAN:
             return "exception" if self.cause else "exception, no cause"
         return "located"
 
