@@ -214,6 +214,22 @@ def read_chapters(folder: Path) -> list[Chapter]:
     return [read_chapter(folder / name) for name in chapter_names(folder)]
 
 
+def neighbours(folder: Path) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return name and title of the chapters before and after the one in `folder`; ("", "") where there is none."""
+    names = chapter_names(folder.parent)
+    place = names.index(folder.name) if folder.name in names else None
+    if place is None:
+        return ("", ""), ("", "")
+    before, after = names[place - 1 : place] if place else [], names[place + 1 : place + 2]
+    one, other = (next(((name, _title(folder.parent / name)) for name in found), ("", "")) for found in (before, after))
+    return one, other
+
+
+def _title(folder: Path) -> str:
+    """Return the title of the lesson in `folder`. Nothing is imported for it."""
+    return Chapter(folder, tuple(lesson_cells(folder / LESSON)), {}).title
+
+
 def _faults(chapter: Chapter) -> Iterator[str]:
     """Yield the author's mistakes in words, before they cause confusing errors."""
     if list(chapter.reference) != list(chapter.exercises):

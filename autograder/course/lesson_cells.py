@@ -36,9 +36,9 @@ def solved_cells(notebook: Path) -> list[NotebookNode]:
 
     The first code cell is assumed to be the imports. Cells of quizzes are not marked as such.
     """
-    from .notebooks import EXERCISE_PREFIX, GRADE_PREFIX, is_set_up, read_text
+    from .notebooks import EXERCISE_PREFIX, GRADE_PREFIX, LINKS_ID, is_set_up, read_text
 
-    cells = [cell for cell in read_text(notebook).cells if not is_set_up(cell.source)]
+    cells = [cell for cell in read_text(notebook).cells if not is_set_up(cell.source) and cell.id != LINKS_ID]
     imports = next((cell for cell in cells if cell.cell_type == "code"), None)
     for cell in cells:
         data = cell.metadata.pop("nbgrader", None)

@@ -17,10 +17,13 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ..problems import Problem
-from .chapter import Chapter
+from .chapter import Chapter, neighbours
+from .contents_page import minutes
 from .home import BADGE, Home
+from .markdown import about, laid_out
 
 EXERCISE_PREFIX, GRADE_PREFIX = "# exercise: ", "# grade: "
+LINKS_ID = "other-chapters"  # of the cell with links to the chapters before and after
 MAX_BYTES = 150_000  # size of a released notebook
 
 _PICTURE = re.compile(r"!\[([^\]]*)\]\((pictures/[\w.-]+)\)")
@@ -62,7 +65,12 @@ def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode
     cells[0], cells[1] = cells[1], cells[0]
     title = next((cell for cell in cells if cell.cell_type == "markdown" and cell.source.startswith("# ")), None)
     if title is not None:
-        title.source = _with_badge(title.source, home.badge(chapter.name, f"[{BADGE.stem}]"))
+        points = sum(cell.points for cell in chapter.graded_cells)
+        below = [home.badge(chapter.name, f"[{BADGE.stem}]"), about(len(chapter.exercises), points, minutes(chapter))]
+        title.source = _with_badge(title.source, "\n\n".join(below))
+    links = _links(chapter, home)
+    if links:
+        cells.append(new_markdown_cell(links, id=LINKS_ID))
     return new_notebook(cells=cells, metadata=_METADATA)
 
 
@@ -151,8 +159,18 @@ def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
         pictures[path.stem] = _embedded(path)
         return f"![{alt}][{path.stem}]"
 
-    text = _PICTURE.sub(embed, source)
+    text = _PICTURE.sub(embed, laid_out(source))
     return new_markdown_cell("\n\n".join([text, *pictures.values()]), id=_cell_id("text", index, source))
+
+
+def _links(chapter: Chapter, home: Home) -> str:
+    """Return the links to the chapters before and after, or "". Links between files do not work on Colab."""
+    before, after = neighbours(chapter.folder)
+    return "\n\n".join(
+        f"{arrow} [{title}](../{name}/{name}.ipynb) · [on Colab]({home.on_colab(name)})"
+        for arrow, (name, title) in (("**Next:**", after), ("**Before:**", before))
+        if name
+    )
 
 
 def _embedded(picture: Path) -> str:

@@ -843,9 +843,22 @@ What if *sat* had two heads, one for each question? That is the next chapter: **
 
 # %% [markdown]
 """
+## Read on
+
+- [Vaswani and others, 2017: Attention Is All You Need](https://arxiv.org/abs/1706.03762):
+    section 3.2.1 is the formula of this chapter, and its footnote 4 the reason for √d_k.
+- [Bahdanau, Cho and Bengio, 2014: Neural Machine Translation by Jointly Learning to Align and
+  Translate](https://arxiv.org/abs/1409.0473):
+    where a network first chose what to look at, with a small network in place of the dot product.
+- [Jay Alammar: The Illustrated Transformer](https://jalammar.github.io/illustrated-transformer/):
+    the same in pictures.
+"""
+
+# %% [markdown]
+"""
 ## How far you are
 
-Run this last cell at any time: it counts what your checks have said so far.
+Run this cell at any time: it counts what your checks have said so far.
 """
 
 # %%

@@ -917,9 +917,21 @@ you take several heads like yours and build the layer yourself: **a head each**.
 
 # %% [markdown]
 """
+## Read on
+
+- [Vaswani and others, 2017: Attention Is All You Need](https://arxiv.org/abs/1706.03762):
+    section 3.2.2 gives the reason for several heads in two sentences. Compare it with what you measured.
+- [Voita and others, 2019: Analyzing Multi-Head Self-Attention](https://arxiv.org/abs/1905.09418):
+    in a translation model a few heads have jobs that can be named, and most others can be taken out.
+- [Michel, Levy and Neubig, 2019: Are Sixteen Heads Really Better than One?](https://arxiv.org/abs/1905.10650):
+    in trained models, many layers do nearly as well with a single head.
+"""
+
+# %% [markdown]
+"""
 ## How far you are
 
-Run this last cell at any time: it counts what your checks have said so far.
+Run this cell at any time: it counts what your checks have said so far.
 """
 
 # %%

@@ -1001,9 +1001,23 @@ once**.
 
 # %% [markdown]
 """
+## Read on
+
+- [Elhage and others, 2021: A Mathematical Framework for Transformer
+  Circuits](https://transformer-circuits.pub/2021/framework/index.html):
+    heads that add what they write to one stream, taken seriously.
+- [Bhojanapalli and others, 2020: Low-Rank Bottleneck in Multi-head Attention
+  Models](https://arxiv.org/abs/2002.07028):
+    what heads lose that are narrower than the sentence is long.
+- [Kaplan and others, 2020: Scaling Laws for Neural Language Models](https://arxiv.org/abs/2001.08361):
+    section 2.1 counts parameters and FLOPs of whole models as you did for a layer.
+"""
+
+# %% [markdown]
+"""
 ## How far you are
 
-Run this last cell at any time: it counts what your checks have said so far.
+Run this cell at any time: it counts what your checks have said so far.
 """
 
 # %%

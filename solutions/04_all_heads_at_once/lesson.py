@@ -1080,9 +1080,19 @@ really, on your machine and on a GPU? That is the next chapter.
 
 # %% [markdown]
 """
+## Read on
+
+- [Rush and others: The Annotated Transformer](https://nlp.seas.harvard.edu/annotated-transformer/):
+    a whole model around a layer like yours, line by line.
+- [PyTorch: nn.MultiheadAttention](https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html):
+    all its arguments. Look for its masks.
+"""
+
+# %% [markdown]
+"""
 ## How far you are
 
-Run this last cell at any time: it counts what your checks have said so far.
+Run this cell at any time: it counts what your checks have said so far.
 """
 
 # %%

@@ -1239,9 +1239,23 @@ They do. In the next chapter **your layer runs inside a real model**, and you lo
 
 # %% [markdown]
 """
+## Read on
+
+- [Dao and others, 2022: FlashAttention](https://arxiv.org/abs/2205.14135):
+    blocks, a running maximum, and what reading and writing costs on a GPU.
+- [Milakov and Gimelshein, 2018: Online normalizer calculation for softmax](https://arxiv.org/abs/1805.02867):
+    softmax with a running maximum and a running sum.
+- [Rabe and Staats, 2021: Self-attention Does Not Need O(n²) Memory](https://arxiv.org/abs/2112.05682):
+    the same idea for TPUs, with its code.
+- [Horace He: Making Deep Learning Go Brrrr From First Principles](https://horace.io/brrr_intro.html):
+    how to find out whether arithmetic, memory or Python is what takes the time.
+"""
+
+# %% [markdown]
+"""
 ## How far you are
 
-Run this last cell at any time: it counts what your checks have said so far.
+Run this cell at any time: it counts what your checks have said so far.
 """
 
 # %%

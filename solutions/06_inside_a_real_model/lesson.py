@@ -947,9 +947,25 @@ again for each new token, when nothing about the old ones has changed?
 
 # %% [markdown]
 """
+## Read on
+
+- [Wang and others, 2020: MiniLM](https://arxiv.org/abs/2002.10957):
+    how the model of this chapter was made out of a larger one.
+- [Reimers and Gurevych, 2019: Sentence-BERT](https://arxiv.org/abs/1908.10084):
+    how a vector for each word becomes one for the sentence.
+- [Clark and others, 2019: What Does BERT Look At?](https://arxiv.org/abs/1906.04341):
+    heads for the next word, for the one before, and for [SEP].
+- [Xiao and others, 2023: Efficient Streaming Language Models with Attention Sinks](https://arxiv.org/abs/2309.17453):
+    why so much weight goes to the first token, and what it is good for.
+- [Jain and Wallace, 2019: Attention is not Explanation](https://arxiv.org/abs/1902.10186):
+    why a picture of weights proves little by itself.
+"""
+
+# %% [markdown]
+"""
 ## How far you are
 
-Run this last cell at any time: it counts what your checks have said so far.
+Run this cell at any time: it counts what your checks have said so far.
 """
 
 # %%
