@@ -37,7 +37,9 @@ class View:
 
 
 class Explorer(widgets.VBox):
-    """A picture that follows its controls.
+    """A picture that follows its controls, also while a slider is dragged.
+
+    A slider sends no new value before the kernel has dealt with the last one, so a slow redraw does not pile up others.
 
     Args:
         controls: by the name of the parameter of `look` that each sets.

@@ -244,7 +244,6 @@ def head_map(attention: Attention, causal_mask: CausalMask) -> Explorer:
             min=0,
             max=16,
             description="sharpness",
-            continuous_update=False,
             style={"description_width": "initial"},
             layout={"width": "420px"},
         ),

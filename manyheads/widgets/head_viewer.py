@@ -90,7 +90,6 @@ def head_viewer(
         options=divisors,
         value=4 if 4 in divisors else divisors[-1],
         description="num_heads",
-        continuous_update=False,
         style={"description_width": "90px"},
         layout={"width": "420px"},
     )
@@ -139,7 +138,6 @@ def model_head_viewer(
         options=[layer],
         value=layer,
         description="layer",
-        continuous_update=False,
         style={"description_width": "90px"},
         layout={"width": "420px"},
     )
@@ -193,7 +191,6 @@ def _viewer(
     query = widgets.SelectionSlider(
         options=[("", 0)],
         description="from token",
-        continuous_update=False,
         style=label,
         layout={"width": "420px"},
     )

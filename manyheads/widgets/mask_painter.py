@@ -375,7 +375,6 @@ def mask_painter(
             min=0,
             max=SEQ,
             description="words",
-            continuous_update=False,
             style={"description_width": "initial"},
             layout={"width": "340px"},
         ),

@@ -204,7 +204,6 @@ def sentence_explorer(models: Mapping[int, Model], examples: Sequence[Sentences]
             min=1,
             max=len(examples),
             description="Sentence",
-            continuous_update=False,
             style={"description_width": "70px"},
             layout=widgets.Layout(width="460px"),
         ),

@@ -256,7 +256,6 @@ def projection_explorer(head_width: HeadWidth, layer: Layer) -> Explorer:
             options=options,
             value=value,
             description=description,
-            continuous_update=False,
             layout=widgets.Layout(width="380px"),
         )
 

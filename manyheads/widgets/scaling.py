@@ -181,7 +181,6 @@ def scaling_explorer() -> Explorer:
         options=D_HEADS,
         value=64,
         description="d_head",
-        continuous_update=False,
         layout=widgets.Layout(width="460px"),
     )
     return Explorer(

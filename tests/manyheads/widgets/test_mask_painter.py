@@ -159,10 +159,10 @@ class TestThePicture:
         assert isinstance(words, HTML)
         assert words.value.count("<p") >= 2
 
-    def test_every_control_has_a_name_and_waits_for_the_hand_to_rest(self) -> None:
+    def test_every_control_has_a_name_and_redraws_while_it_is_moved(self) -> None:
         for control in painter().controls.values():
             assert control.description
-            assert getattr(control, "continuous_update", False) is False
+            assert getattr(control, "continuous_update", True) is True
 
     @pytest.mark.parametrize(("control", "value"), [("words", 5), ("causal", True), ("head", 3)])
     def test_every_control_changes_the_picture(self, control: str, value: object) -> None:

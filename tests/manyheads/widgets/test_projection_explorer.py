@@ -290,10 +290,10 @@ class TestWidget:
         assert open_picture(io.BytesIO(explorer.image.value)).size[0] == 2 * style.WIDTH
         assert plt.get_fignums() == []
 
-    def test_every_control_has_a_name_and_waits_for_the_hand_to_rest(self) -> None:
+    def test_every_control_has_a_name_and_redraws_while_it_is_moved(self) -> None:
         for control in explorer_of().controls.values():
             assert control.description
-            assert getattr(control, "continuous_update", False) is False
+            assert getattr(control, "continuous_update", True) is True
 
 
 class TestMistakes:

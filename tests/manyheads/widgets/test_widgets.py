@@ -409,10 +409,10 @@ class TestEveryWidget:
         assert words.value.count("<p") >= 2
 
     @every
-    def test_every_control_has_a_name_and_waits_for_the_hand_to_rest(self, make: Callable[[], Explorer]) -> None:
+    def test_every_control_has_a_name_and_redraws_while_it_is_moved(self, make: Callable[[], Explorer]) -> None:
         for control in make().controls.values():
             assert control.description
-            assert getattr(control, "continuous_update", False) is False
+            assert getattr(control, "continuous_update", True) is True
 
     @every
     def test_no_pyplot_figure_is_left_open_and_no_setting_changed(self, make: Callable[[], Explorer]) -> None:
