@@ -15,8 +15,9 @@ QUIETLY := $(PYTHON) .ci/quietly.py
 PIP := -m pip install --progress-bar raw
 
 .PHONY: lab demo check test colab bench pythons gpu colab-env machine style types package-types fast-tests all-tests
+# As learners see it: without nbgrader's buttons and menu, which are for instructors in a class folder.
 lab: $(READY)  ## open the first notebook in JupyterLab
-	$(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
+	JUPYTER_CONFIG_PATH=$(CURDIR)/.ci/learners-lab $(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
 
 demo: $(READY)  ## make a sample class, grade it, and write the report
 	@$(BIN)/autograder demo demo-class

@@ -13,11 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tests.lab import browser_page, jupyter_lab
-
 from autograder.course.build import REPOSITORY_ROOT
 from autograder.course.chapter import read_chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
+from tests.support.lab import browser_page, jupyter_lab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -69,6 +69,10 @@ class ClassFolder:
         """Return the path of a student's graded notebook."""
         return self.root / "autograded" / student / assignment / f"{assignment}.ipynb"
 
+    def feedback(self, student: str, assignment: str) -> Path:
+        """Return the path of a student's feedback page."""
+        return self.root / "feedback" / student / assignment / f"{assignment}.html"
+
     def record_path(self, student: str, assignment: str) -> Path:
         """Return the path of a submission's record."""
         return self.root / "outcomes" / assignment / f"{student}.json"
@@ -249,8 +253,7 @@ def configure(config: Any, config_file: str) -> None:
     # For pages that show learners' text: the feedback and the formgrader.
     config.HTMLExporter.sanitize_html = True
     config.HTMLExporter.filters = {
-        name: f"autograder.nbgrader_steps.make_inert.{name}"
-        for name in ("markdown2html", "clean_html", "strip_files_prefix")
+        name: f"autograder.pages.safe_html.{name}" for name in ("markdown2html", "clean_html", "strip_files_prefix")
     }
     config.OverwriteCells.add_missing_cells = True
     # Without nbgrader's own checks of cell metadata after each half: Realign restores the release's metadata. The steps

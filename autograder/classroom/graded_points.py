@@ -1,4 +1,4 @@
-"""Reads the points of an assignment's graded cells from the gradebook, for a whole class in one query.
+"""Reads an assignment's points and comments from the gradebook, for a whole class in one query.
 
 Used for reports and for the history of records. nbgrader's own objects need a query for each cell, which is slow for
 large classes. This module never writes.
@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nbgrader.api import Assignment, BaseCell, Grade, GradeCell, Notebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Comment,
+    Grade,
+    GradeCell,
+    Notebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 from sqlalchemy import Engine, NullPool, create_engine, select
 
 
@@ -100,10 +109,35 @@ def penalties(url: str, assignment: str) -> Mapping[str, float]:
     return found
 
 
+def comments(url: str, assignment: str) -> Mapping[str, Mapping[str, str]]:
+    """Return an instructor's comments on `assignment`, by student and by nbgrader's id of the cell."""
+    query = (
+        select(SubmittedAssignment.student_id, BaseCell.name, Comment.manual_comment)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Comment, Comment.notebook_id == SubmittedNotebook.id)
+        .join(BaseCell, Comment.cell_id == BaseCell.id)
+        .where(Assignment.name == assignment)  # pyright: ignore[reportGeneralTypeIssues]
+    )
+    found: dict[str, dict[str, str]] = {}
+    with _engine(url).connect() as connection:
+        for student_id, cell, comment in connection.execute(query):
+            if comment:
+                found.setdefault(student_id, {})[cell] = comment
+    return found
+
+
 def enrolled(url: str) -> list[str]:
     """Return the ids of all students in the gradebook, sorted."""
     with _engine(url).connect() as connection:
         return sorted(connection.exec_driver_sql("SELECT id FROM student").scalars())
+
+
+def names(url: str) -> Mapping[str, str]:
+    """Return the names of the students in the gradebook that have one, by student id. A roster's names are there."""
+    with _engine(url).connect() as connection:
+        rows = connection.exec_driver_sql("SELECT id, first_name, last_name FROM student")
+        return {student: name for student, *parts in rows if (name := " ".join(filter(None, parts)).strip())}
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ from ..judge.verdict import Verdict
 from ..outcomes import Outcome
 from ..realign.repairs import sentences
 from .class_folder import ClassFolder
-from .graded_points import GradedPoints, enrolled, graded_points, max_points, penalties
+from .graded_points import GradedPoints, enrolled, graded_points, max_points, names, penalties
 from .history import Grading, noticed
 from .record import Record, read_record
 
@@ -27,7 +27,7 @@ class State(StrEnum):
     """The state of one exercise.
 
     `CARRIED` is right, judged with stand-ins for the exercises it builds on. `PARTLY` passed some of its checks.
-    `UNKNOWN` was not judged.
+    `UNKNOWN` was not judged: grading did not reach it.
     """
 
     RIGHT = "right"
@@ -35,7 +35,7 @@ class State(StrEnum):
     PARTLY = "partly"
     WRONG = "wrong"
     UNWRITTEN = "not written"
-    UNKNOWN = "none"
+    UNKNOWN = "not judged"
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,7 @@ class ClassResults:
         misconceptions: the most common first.
         missing: students in the gradebook without a submission for this assignment.
         others: maximum points of cells that only the gradebook has, such as questions that are graded by hand.
+        names: the learners' names, by student id, as far as the gradebook has them.
     """
 
     assignment: str
@@ -138,6 +139,7 @@ class ClassResults:
     misconceptions: tuple[MisconceptionCount, ...]
     missing: tuple[str, ...] = ()
     others: float = 0.0
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def max_score(self) -> float:
@@ -179,7 +181,14 @@ def class_results(folder: ClassFolder, assignment: str) -> ClassResults:
     )
     missing = tuple(sorted(set(enrolled(folder.gradebook_url)) - set(students)))
     return ClassResults(
-        assignment, chapter.title, points, learners, _misconceptions(chapter, learners), missing, others
+        assignment,
+        chapter.title,
+        points,
+        learners,
+        _misconceptions(chapter, learners),
+        missing,
+        others,
+        names(folder.gradebook_url),
     )
 
 
@@ -251,7 +260,7 @@ def _exercise(record: Record, exercise: str, points: float, earned: float) -> Ex
 
 
 def _state(verdicts: list[Verdict], failed: list[Verdict]) -> State:
-    if not verdicts:
+    if all(verdict.stage in (Stage.TIMEOUT, Stage.CRASHED) for verdict in verdicts):  # also if there are none
         return State.UNKNOWN
     if not failed:
         return State.CARRIED if any(verdict.carried for verdict in verdicts) else State.RIGHT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from manyheads import threads
 
 from ..problems import Problem, one_line
 from ..safe_text import clean
-from .lms_commands import commands as lms_commands
+from . import lms_commands
 from .lms_commands import print_collected
 from .package_commands import commands as package_commands
 
@@ -21,12 +22,39 @@ if TYPE_CHECKING:
     from ..classroom.class_folder import ClassFolder
     from ..run.grade import Run
 
+_TEACH, _TRY, _WRITE = "Teach a class, in this order", "Try it out", "Write chapters"
 app = typer.Typer(
-    help="Build the course, and grade a class.",
+    help="Grade a class that takes the course Many Heads, and build the course.",
+    epilog="[bold]autograder COMMAND --help[/] says more about a command.\n\nTo see all of it at work: "
+    "[bold]autograder demo[/]",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _examples(*lines: str) -> str:
+    """Return a command's epilog. In typer's, a paragraph is a line."""
+    return "\n\n".join(["[bold]Examples[/]", *(f"  autograder {line}" for line in lines)])
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 (typer calls it)
+    if asked:
+        print(f"autograder {importlib.metadata.version('manyheads')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version, and exit.")
+    ] = False,
+) -> None:
+    """Grade a class that takes the course Many Heads, and build the course."""
+
+
 _Class = Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")]
 _WORKERS = 2 * threads.cores()  # a submission waits for its kernel half of the time
 _Workers = Annotated[int, typer.Option(min=1, help="How many submissions run at once on this machine.")]
@@ -56,60 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
 
 
-@app.command()
-def build(
-    chapters: Annotated[
-        list[str] | None, typer.Argument(help="Build only these chapters, and not the contents page.")
-    ] = None,
-    *,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")] = False,
-) -> None:
-    """Build notebooks and fixtures from solutions/."""
-    from ..course import build as builder
-
-    root = builder.REPOSITORY_ROOT
-    if check:
-        stale = builder.stale(root, chapters or ())
-        if stale:
-            names = "\n  ".join(str(path.relative_to(root)) for path in stale)
-            print(f"These files are stale. Run `autograder build` and commit the result:\n  {names}", file=sys.stderr)
-            raise typer.Exit(1)
-        print("Everything derived from solutions/ is up to date.")
-        return
-    written = builder.build(root, chapters or ())
-    for path in written:
-        print(f"wrote {path.relative_to(root)}")
-    print(f"{len(written)} files written." if written else "Nothing to do: everything is up to date.")
-
-
-@app.command()
-def configure(
-    repo: Annotated[str, typer.Option(metavar="OWNER/NAME", help="The GitHub repository of this copy.")],
-    tag: Annotated[
-        str | None,
-        typer.Option(
-            help="The tag or branch that badges open and set-up cells install; this version's tag by default."
-        ),
-    ] = None,
-) -> None:
-    """Point badges, set-up cells and links at a fork, and rebuild the files that contain them."""
-    from ..course import build as builder
-    from ..course.chapter import chapter_names
-    from ..course.home import move
-
-    root = builder.REPOSITORY_ROOT
-    if not chapter_names(root / "solutions"):
-        raise Problem(f"{root / 'solutions'} has no chapters to build notebooks from: run this in a copy that has them")
-    home = move(root, repo, tag)
-    written = builder.build(root)
-    for path in written:
-        print(f"wrote {path.relative_to(root)}")
-    print(f"Badges open {home.repository} at {home.tag}, and set-up cells install from there.")
-    tagging = f"git tag {home.tag} && git push origin {home.tag}"
-    print(f"Next: commit, then `{tagging}` (skip the tag if {home.tag} is a branch).")
-
-
-@app.command("new-class")
+@app.command("new-class", rich_help_panel=_TEACH, epilog=_examples("new-class class"))
 def make_new_class(folder: _Class) -> None:
     """Make a class folder, ready for `autograder` and for nbgrader's own commands."""
     from ..classroom.class_folder import new_class
@@ -120,14 +95,25 @@ def make_new_class(folder: _Class) -> None:
     print(f"Next: hand out {folder}/release, and later run `autograder collect {folder} ASSIGNMENT FILES`.")
 
 
-app.add_typer(lms_commands)
-app.add_typer(package_commands, name="package")
+app.command(
+    rich_help_panel=_TEACH,
+    epilog=_examples(
+        "collect class 01_single_head submissions.zip",
+        "collect class 01_single_head notebooks/ --roster roster.csv",
+        "collect class 01_single_head submissions.zip --update",
+    ),
+)(lms_commands.collect)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=_TEACH,
+    epilog=_examples("grade class", "grade class 01_single_head --workers 4", "grade class --regrade"),
+)
 def grade(
     folder: _Class,
-    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; by default, all.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Argument(metavar="CHAPTER", help="The chapters; by default, all.")
+    ] = None,
     workers: _Workers = _WORKERS,
     scheduler: _Scheduler = None,
     *,
@@ -157,10 +143,12 @@ def grade(
                 print(f"{name}: no submissions.")
 
 
-@app.command()
+@app.command(rich_help_panel=_TEACH, epilog=_examples("report class", "report class 01_single_head --anonymous"))
 def report(
     folder: _Class,
-    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; by default, all.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Argument(metavar="CHAPTER", help="The chapters; by default, all.")
+    ] = None,
     *,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Write no names into the file at all.")] = False,
 ) -> None:
@@ -171,11 +159,79 @@ def report(
     _report(opened, names, anonymous=anonymous)
 
 
-@app.command()
+app.command(rich_help_panel=_TEACH, epilog=_examples("feedback class", "feedback class 01_single_head --zip canvas"))(
+    lms_commands.feedback
+)
+app.command(
+    rich_help_panel=_TEACH,
+    epilog=_examples(
+        "export class",
+        "export class 01_single_head --format canvas --canvas-file grades.csv",
+        "export class 01_single_head --format moodle --moodle-file worksheet.csv",
+    ),
+)(lms_commands.export)
+app.add_typer(package_commands, name="package", rich_help_panel=_TEACH)
+
+
+@app.command(rich_help_panel=_WRITE, epilog=_examples("build", "build --check", "build 01_single_head"))
+def build(
+    chapters: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CHAPTER", help="Build only these chapters, and not the contents page."),
+    ] = None,
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")] = False,
+) -> None:
+    """Build notebooks and fixtures from solutions/."""
+    from ..course import build as builder
+
+    root = builder.REPOSITORY_ROOT
+    if check:
+        stale = builder.stale(root, chapters or ())
+        if stale:
+            names = "\n  ".join(str(path.relative_to(root)) for path in stale)
+            print(f"These files are stale. Run `autograder build` and commit the result:\n  {names}", file=sys.stderr)
+            raise typer.Exit(1)
+        print("Everything derived from solutions/ is up to date.")
+        return
+    written = builder.build(root, chapters or ())
+    for path in written:
+        print(f"wrote {path.relative_to(root)}")
+    print(f"{len(written)} files written." if written else "Nothing to do: everything is up to date.")
+
+
+@app.command(rich_help_panel=_WRITE, epilog=_examples("configure --repo my-school/many-heads"))
+def configure(
+    repo: Annotated[str, typer.Option(metavar="OWNER/NAME", help="The GitHub repository of this copy.")],
+    tag: Annotated[
+        str | None,
+        typer.Option(
+            help="The tag or branch that badges open and set-up cells install; this version's tag by default."
+        ),
+    ] = None,
+) -> None:
+    """Point badges, set-up cells and links at a fork, and rebuild the files that contain them."""
+    from ..course import build as builder
+    from ..course.chapter import chapter_names
+    from ..course.home import move
+
+    root = builder.REPOSITORY_ROOT
+    if not chapter_names(root / "solutions"):
+        raise Problem(f"{root / 'solutions'} has no chapters to build notebooks from: run this in a copy that has them")
+    home = move(root, repo, tag)
+    written = builder.build(root)
+    for path in written:
+        print(f"wrote {path.relative_to(root)}")
+    print(f"Badges open {home.repository} at {home.tag}, and set-up cells install from there.")
+    tagging = f"git tag {home.tag} && git push origin {home.tag}"
+    print(f"Next: commit, then `{tagging}` (skip the tag if {home.tag} is a branch).")
+
+
+@app.command(rich_help_panel=_WRITE, epilog=_examples("misconception class 01_single_head attention_scores"))
 def misconception(
     folder: _Class,
-    assignment: Annotated[str, typer.Argument(help="The chapter.")],
-    exercise: Annotated[str | None, typer.Argument(help="The exercise; by default, all.")] = None,
+    assignment: Annotated[str, typer.Argument(metavar="CHAPTER", help="The chapter.")],
+    exercise: Annotated[str | None, typer.Argument(metavar="EXERCISE", help="The exercise; by default, all.")] = None,
 ) -> None:
     """Draft declarations of mistakes that a class made and that have no name yet, the most common first."""
     from ..classroom.class_folder import open_class
@@ -190,31 +246,37 @@ def misconception(
     print("\nPut each into its exercise's file in solutions/, give it a name and a hint, and run: autograder build")
 
 
-@app.command()
+@app.command(rich_help_panel=_TRY, epilog=_examples("demo", "demo /tmp/demo --workers 2"))
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make the class.")] = Path("demo-class"),
     workers: _Workers = _WORKERS,
     *,
     no_sandbox: _NoSandbox = False,
 ) -> None:
-    """Make a sample class from known mistakes, then collect, grade and report it.
+    """Make a sample class from known mistakes, grade it, and write its feedback and report.
 
-    The submissions are trusted, since this command writes them: on a machine without the sandbox it warns and runs
-    them anyway. It fails if a submission does not get the expected grade.
+    On a machine without the sandbox it warns and runs the submissions anyway,
+    since it has written them itself. It fails if a grade is not as expected.
     """
     from ..classroom.results import class_results
     from ..course.chapter import REPOSITORY_ROOT, read_chapters
+    from ..handback.feedback import write_feedback
     from ..intake.collect import collect
     from ..sandbox.requirements import find_layers
-    from .demo import make_class, surprises
+    from .demo import commonest_mistakes, make_class, surprises
 
     sandbox = not no_sandbox and not any(layer.missing for layer in find_layers())
     opened, assignment, handed_in = make_class(folder, REPOSITORY_ROOT / "solutions")
     print(f"Made a class in {folder}; its learners have submitted {assignment}.")
     print_collected(collect(opened, assignment, handed_in))
     _grade(opened, assignment, workers, regrade=False, sandbox=sandbox)
+    results = class_results(opened, assignment)
+    pages = write_feedback(opened, assignment, progress=True).pages
+    surprising = surprises(results, read_chapters(opened.solutions)[0])
+    print("\n".join(["", "The most common mistakes:", *commonest_mistakes(results), ""]))
+    if pages:
+        print(f"Feedback: {len(pages)} pages, such as {next(iter(pages.values()))}")
     _report(opened, [assignment])
-    surprising = surprises(class_results(opened, assignment), read_chapters(opened.solutions)[0])
     if surprising:
         heading = "Some grades are not as expected; `autograder doctor` may say why:"
         print("\n".join([heading, *surprising]), file=sys.stderr)
@@ -234,7 +296,7 @@ def gradescope(
     main(only_prepare=prepare)
 
 
-@app.command()
+@app.command(rich_help_panel=_TRY)
 def doctor() -> None:
     """Check this machine: the sandbox's layers, the GPU, versions. Fails if `autograder grade` would refuse to run."""
     from ..sandbox.requirements import find_layers

@@ -55,6 +55,13 @@ def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
     return folder, chapter.name, handed_in
 
 
+def commonest_mistakes(results: ClassResults, most: int = 5) -> list[str]:
+    """Return a line for each of the mistakes that most learners made."""
+    return [
+        f"  {len(mistake.students)} × {mistake.name} ({mistake.exercise})" for mistake in results.misconceptions[:most]
+    ]
+
+
 def surprises(results: ClassResults, chapter: Chapter) -> list[str]:
     """Return a sentence for each grade that is not as expected. Any such grade is a fault of the grader."""
     ended = {learner.student: learner for learner in results.learners}

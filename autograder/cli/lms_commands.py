@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..intake.collected import Collected
     from ..problems import Skipped
 
-commands = typer.Typer()
-
 _MOST_LINES = 20  # per list
 ClassArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")]
 
@@ -28,11 +26,12 @@ class _Dates(StrEnum):
     MONTH_FIRST = "month-first"
 
 
-@commands.command()
 def collect(
     folder: ClassArgument,
-    assignment: Annotated[str, typer.Argument(help="The chapter that was submitted.")],
-    source: Annotated[Path, typer.Argument(help="Canvas's or Moodle's zip, or a folder or zip of notebooks.")],
+    assignment: Annotated[str, typer.Argument(metavar="CHAPTER", help="The chapter that was submitted.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILES", help="Canvas's or Moodle's zip, or a folder or zip of notebooks.")
+    ],
     roster: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A CSV file that lists the class's learners.")
     ] = None,
@@ -77,10 +76,11 @@ class _Lms(StrEnum):
     MOODLE = "moodle"
 
 
-@commands.command()
 def export(
     folder: ClassArgument,
-    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; by default, all.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Argument(metavar="CHAPTER", help="The chapters; by default, all.")
+    ] = None,
     kind: Annotated[
         _Gradebook, typer.Option("--format", help="The LMS whose gradebook format to write, or a plain table.")
     ] = _Gradebook.CSV,
@@ -114,10 +114,11 @@ def export(
     _print_exported(export.export(opened, names, kind.value, canvas_file or moodle_file, output, column, scale=scale))
 
 
-@commands.command()
 def feedback(
     folder: ClassArgument,
-    assignments: Annotated[list[str] | None, typer.Argument(help="The chapters; by default, all.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Argument(metavar="CHAPTER", help="The chapters; by default, all.")
+    ] = None,
     lms: Annotated[
         _Lms | None, typer.Option("--zip", help="Also put the pages into a zip for this LMS's bulk upload.")
     ] = None,

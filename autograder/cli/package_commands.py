@@ -9,7 +9,7 @@ import typer
 
 commands = typer.Typer(help="Package the judge for Gradescope or GitHub Classroom.", no_args_is_help=True)
 
-_Assignment = Annotated[str, typer.Argument(help="The chapter.")]
+_Assignment = Annotated[str, typer.Argument(metavar="CHAPTER", help="The chapter.")]
 _Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write.")]
 
 

@@ -1,31 +1,25 @@
-"""`autograder feedback`: one HTML page for each learner, made by nbgrader, that loads nothing from the network.
+"""`autograder feedback`: one HTML page for each learner, that loads nothing from the network.
 
-A page shows the graded notebook with its verdicts and scores. If a submission could not be graded, the page says why.
-No code of a notebook runs here.
+`autograder.handback.feedback_page` says what is on a page. If a submission could not be graded, the page says why.
+nbgrader's own page is made by `nbgrader generate_feedback`, in the same place.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import jinja2
-from nbgrader.converters import GenerateFeedback
-from nbgrader.coursedir import CourseDirectory
-from tqdm import tqdm
 
 from ..classroom.class_folder import ClassFolder
-from ..classroom.record import Record, read_record
+from ..classroom.graded_points import comments, graded_points, max_points
+from ..classroom.record import read_record
+from ..classroom.results import NOT_GRADED, class_results
 from ..outcomes import Outcome
 from ..problems import one_line
+from ..progress import progress_bar
 from ..sandbox.bounded import BoundedProcess
-
-_TEMPLATES = Path(__file__).parent / "templates"
+from ..whole_file import whole_file
+from . import feedback_page
 
 
 @dataclass
@@ -43,83 +37,53 @@ class Feedback:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 
-def write_feedback(folder: ClassFolder, assignment: str, *, progress: bool = False) -> Feedback:
+def write_feedback(
+    folder: ClassFolder, assignment: str, *, progress: bool = False, students: Collection[str] = ()
+) -> Feedback:
     """Write `feedback/STUDENT/ASSIGNMENT/ASSIGNMENT.html` for each student who submitted `assignment`.
 
     Args:
         progress: show a progress bar on stderr.
+        students: write only the pages of these; of all if it is empty.
     """
     done = Feedback()
-    with BoundedProcess() as bounded:
-        for student in tqdm(folder.students(assignment), desc=assignment, unit="page", disable=not progress):
+    results = class_results(folder, assignment)
+    url = folder.gradebook_url
+    points, worth, remarks = graded_points(url, assignment), max_points(url, assignment), comments(url, assignment)
+    chosen = [learner for learner in results.learners if not students or learner.student in students]
+    with BoundedProcess() as bounded, progress_bar(f"Feedback for {assignment}", len(chosen), shown=progress) as bar:
+        for learner in chosen:
+            bar.update()
+            student = learner.student
             record = read_record(folder.record_path(student, assignment))
-            path = feedback_path(folder, student, assignment)
-            if record is None or record.outcome == Outcome.NEEDS_REVIEW:
+            if record is None or learner.outcome in (NOT_GRADED, Outcome.NEEDS_REVIEW):
                 done.waiting.append(student)
                 continue
+            notebook = folder.autograded(student, assignment)
+            was_judged = bool(record.verdicts) and notebook.is_file()
+            facts = feedback_page.Facts(
+                results.title,
+                results.names.get(student, student),
+                learner,
+                results.max_score,
+                record.verdicts,
+                dict(points.get(student, {})),
+                dict(worth),
+                dict(remarks.get(student, {})),
+                has_earlier_grade=not was_judged and student in points,
+            )
+            path = folder.feedback(student, assignment)
             try:
-                if record.verdicts and folder.autograded(student, assignment).is_file():
-                    bounded(_convert, folder, student, assignment)
-                else:
-                    _write_reason(path, folder.chapter(assignment).title, record)
+                page = bounded(
+                    feedback_page.render, facts, notebook if was_judged else None, folder.solutions / assignment
+                )
+                with whole_file(path) as beside:
+                    beside.write_text(page, encoding="utf-8", errors="replace")
             except Exception as error:  # an error in one notebook must not stop the other pages
                 done.failed.append((student, one_line(error)))
             else:
                 done.pages[student] = path
     return done
-
-
-def feedback_path(folder: ClassFolder, student: str, assignment: str) -> Path:
-    """Return the path of a student's page."""
-    return folder.root / "feedback" / student / assignment / f"{assignment}.html"
-
-
-class _Generate(GenerateFeedback):
-    """nbgrader's `generate_feedback` for one submission, with pages that load nothing from the network."""
-
-    coursedir: Any  # nbgrader declares it as optional; here it is always set
-    exporter: Any
-
-    def generate(self, path: Path) -> None:
-        """Make the page of the autograded notebook at `path`."""
-        student, assignment = self.coursedir.student_id, self.coursedir.assignment_id
-        self.notebooks = [str(path)]
-        self.init_destination(assignment, student)
-        for preprocessor in self.preprocessors:
-            self.exporter.register_preprocessor(preprocessor)
-        self.exporter.extra_loaders = [
-            jinja2.FileSystemLoader(_TEMPLATES / "offline")
-        ]  # overrides nbgrader's templates
-        self.convert_single_notebook(str(path))
-        self.set_permissions(assignment, student)
-
-
-def _convert(folder: ClassFolder, student: str, assignment: str) -> None:
-    from nbconvert.writers.files import FilesWriter
-
-    config = _config(folder)
-    coursedir = CourseDirectory(config=config, student_id=student, assignment_id=assignment)
-    converter = _Generate(coursedir=coursedir, config=config, force=True)
-    converter.log = logging.getLogger("autograder.nbgrader")
-    converter.log.setLevel(logging.ERROR)
-    converter.writer = FilesWriter(parent=converter, config=converter.config)
-    converter.exporter = converter.exporter_class(parent=converter, config=converter.config)
-    with contextlib.chdir(coursedir.root):
-        converter.generate(Path(coursedir.format_path("autograded", student, assignment), f"{assignment}.ipynb"))
-
-
-@functools.lru_cache(maxsize=1)
-def _config(folder: ClassFolder) -> Any:
-    return folder.config()
-
-
-def _write_reason(path: Path, title: str, record: Record) -> None:
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True)
-    page = environment.get_template("no_feedback.html.j2").render(
-        title=title, outcome=record.outcome, reason=record.reason.rstrip(".")
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
 
 
 def summary(done: Feedback) -> Sequence[str]:

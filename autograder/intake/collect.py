@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ..classroom.class_folder import ClassFolder, in_use
 from ..classroom.gradebook import require_writable
 from ..classroom.person import Person, student_id
@@ -23,6 +21,7 @@ from ..classroom.roster import read_entries, roster, write_roster
 from ..classroom.roster_join import join
 from ..classroom.times import Reading, Unclear, read_reading, store_reading
 from ..problems import Problem, Skipped
+from ..progress import progress_bar
 from .by_owner import by_owner
 from .choose_file import Choice, choose
 from .collected import Collected
@@ -78,8 +77,10 @@ def collect(
         _require_room(folder, (choice.file for choice in choices.values()))
         taking = _Taking(folder, assignment, update, receipts, collected, read_reading(folder))
         try:
-            for student in tqdm(sorted(choices), desc=assignment, unit="student", disable=not progress):
-                taking.take(people[student], choices[student])
+            with progress_bar(f"Collecting {assignment}", len(choices), shown=progress) as bar:
+                for student in sorted(choices):
+                    taking.take(people[student], choices[student])
+                    bar.update()
         finally:
             write_receipts(folder, assignment, receipts)
     write_roster(folder, people.values())

@@ -31,15 +31,15 @@ def decode(content: bytes) -> tuple[Any, list[str]]:
         text = content.decode(encoding)
     except UnicodeError:
         raise NotJson(
-            "the file's encoding is not supported, neither here nor by Jupyter: ask for the file as Jupyter or Colab "
-            "saved it"
+            "the file's encoding is not supported, neither here nor by Jupyter; the file as Jupyter or Colab saved it "
+            "is needed"
         ) from None
     overlooked = [] if encoding.startswith("utf-8") else [f"it was saved as {encoding[:6].upper()}, not as UTF-8"]
     text = text.removeprefix("\ufeff").lstrip(_SPACE)
     try:
         data, end = json.JSONDecoder(object_hook=NotebookNode).raw_decode(text)
     except (ValueError, RecursionError):
-        raise NotJson("the file is not JSON, so it is not a notebook: ask for the .ipynb file itself") from None
+        raise NotJson("the file is not JSON, so it is not a notebook; the .ipynb file itself is needed") from None
     if text[end:].strip(_SPACE):
         overlooked.append("there was text after the notebook's end, which was ignored")
     return data, overlooked

@@ -119,7 +119,7 @@ def _content(path: Path) -> bytes:
     except NotAFile as error:
         raise Unreadable(f"{path.name} {error}: {_WHAT_TO_DO}") from error
     if not content:
-        raise Unreadable("the file is empty: the upload may have failed; ask for the file again")
+        raise Unreadable("the file is empty: the upload may have failed")
     return content
 
 

@@ -36,7 +36,7 @@ def repaired(data: Any) -> tuple[NotebookNode, list[str]]:
         NoNotebook: if it has no list of cells, or its format is newer than 4.
     """
     if not isinstance(data, dict) or not ("nbformat" in data or isinstance(data.get("cells"), list)):
-        raise NoNotebook("the file is JSON, but not a notebook: ask for the .ipynb file itself")
+        raise NoNotebook("the file is JSON, but not a notebook; the .ipynb file itself is needed")
     overlooked: dict[str, None] = {}
 
     def overlook(what: str) -> None:
@@ -53,7 +53,7 @@ def repaired(data: Any) -> tuple[NotebookNode, list[str]]:
         )
     found = _cells(data)
     if found is None:
-        raise NoNotebook("the notebook is damaged: it has no list of cells; ask for the .ipynb file itself")
+        raise NoNotebook("the notebook is damaged: it has no list of cells; the .ipynb file itself is needed")
     if data.keys() - _FIELDS:
         overlook("fields that the format does not know")
     cells = [_cell(cell, overlook) for cell in found if isinstance(cell, dict)]

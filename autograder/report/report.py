@@ -7,32 +7,27 @@ renders the results of `autograder.classroom.results`; it never judges and never
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePath
 from statistics import mean, median
 from typing import Any
+from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from ..classroom.class_folder import ClassFolder
 from ..classroom.csv_table import number
 from ..classroom.history import Why
 from ..classroom.results import ClassResults, ExerciseResult, LearnerResult, State, class_results
+from ..pages import look
 from ..safe_text import clean
 from ..whole_file import whole_file
 from .aliases import aliases
 from .histogram import axis, histogram
 from .misunderstood import crossings, exercise_shares, pairs, solved
+from .overview import overview
 from .score_changes import movement
 from .submissions_to_open import concerns
 from .wrong_code import CodeSample, code_samples, unrecognised
@@ -40,35 +35,6 @@ from .wrong_code import CodeSample, code_samples, unrecognised
 REPORT, ANONYMOUS_REPORT = "report.html", "report-anonymous.html"
 _DIFFERS = '<span class="unseen">differs: </span>'
 Samples = Mapping[tuple[str, str], CodeSample]
-
-
-@dataclass(frozen=True)
-class Badge:
-    """How the report shows one state of an exercise: never by colour alone.
-
-    Args:
-        symbol: one or two characters, readable on a projector.
-        words: the state in words.
-        meaning: its line in the legend.
-    """
-
-    symbol: str
-    words: str
-    meaning: str
-
-    @property
-    def css(self) -> str:
-        return f"state-{self.words.replace(' ', '-')}"
-
-
-STATES = {
-    State.RIGHT: Badge("✓", "right", "every check passed"),
-    State.CARRIED: Badge("✓*", "carried", "right, judged with a working version of what it builds on"),
-    State.PARTLY: Badge("◐", "partly", "some checks passed"),
-    State.WRONG: Badge("✗", "wrong", "no check passed"),
-    State.UNWRITTEN: Badge("○", "not written", "unchanged from the released notebook"),
-    State.UNKNOWN: Badge("–", "none", "not judged"),
-}
 
 
 def write_report(folder: ClassFolder, assignments: list[str], *, anonymous: bool = False) -> Path:
@@ -85,6 +51,12 @@ def write_report(folder: ClassFolder, assignments: list[str], *, anonymous: bool
         [code_samples(folder, result) for result in results],
         secret=folder.seed(),
         anonymous=anonymous,
+        pages={
+            (learner.student, result.assignment): page.relative_to(folder.root)
+            for result in results
+            for learner in result.learners
+            if (page := folder.feedback(learner.student, result.assignment)).is_file()
+        },
     )
     path = folder.root / (ANONYMOUS_REPORT if anonymous else REPORT)
     with whole_file(path) as beside:
@@ -100,6 +72,7 @@ def render(
     secret: str = "",
     *,
     anonymous: bool = False,
+    pages: Mapping[tuple[str, str], PurePath] | None = None,
 ) -> str:
     """Return the page's HTML.
 
@@ -110,13 +83,25 @@ def render(
         samples: the code behind wrong answers, for each of `results`.
         secret: shuffles the numbers that replace names.
         anonymous: leave out names, and any text into which a learner could have written one.
+        pages: the feedback pages, by student id and assignment, as paths from the report's folder.
     """
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = look.asset("autograder.report", "report.css"), look.asset("autograder.report", "report.js")
     environment = _environment()
     everybody = [learner.student for result in results for learner in result.learners]
     numbers = aliases([*everybody, *(student for result in results for student in result.missing)], secret)
+    called, links = {student: name for result in results for student, name in result.names.items()}, pages or {}
+    by_name = sorted(numbers, key=lambda student: (called.get(student, student).casefold(), student))
+    places = {student: place for place, student in enumerate(by_name, 1)}
+
+    def page_of(student: str, assignment: str) -> str:
+        path = links.get((student, assignment))
+        return quote(path.as_posix(), errors="surrogatepass") if path and not anonymous else ""
+
     filters: dict[str, Callable[..., Any]] = {
         "alias": numbers.__getitem__,
+        "called": lambda student: called.get(student, student),
+        "page": page_of,
+        "place": places.__getitem__,
         "by_alias": lambda learners: sorted(learners, key=lambda learner: numbers[learner.student]),
         "shuffled": lambda students: sorted(students, key=numbers.__getitem__),
     }
@@ -126,52 +111,24 @@ def render(
         samples=[*samples, *[{}] * (len(results) - len(samples))],
         class_name=class_name,
         made_at=f"{made_at.day} {made_at:%B %Y, %H:%M %Z}".strip(),
-        legend=STATES.values(),
+        legend=look.STATES.values(),
         anonymous=anonymous,
         style=style,
         script=script,
-        policy=_policy(style, script),
-    )
-
-
-def _asset(name: str) -> Markup:
-    return Markup(files("autograder.report").joinpath("templates", name).read_text(encoding="utf-8"))
-
-
-def _policy(style: str, script: str) -> str:
-    """Return the content security policy: nothing is loaded, and only this style and script are allowed."""
-
-    def only(text: str) -> str:
-        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-    return (
-        f"default-src 'none'; script-src {only(script)}; style-src {only(style)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        policy=look.policy(style, script),
     )
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("autograder.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Cleans every text that the template inserts, whoever wrote it.
-        finalize=lambda value: clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-    )
+    made = look.environment("autograder.report")
     filters: dict[str, Callable[..., Any]] = {
-        "number": number,
         "change": lambda change: f"{'+' if change > 0 else '−' if change < 0 else '±'}{number(abs(change))}",
         "percent": lambda share: f"{share:.0%}",
-        "things": lambda count, noun: f"{count} {noun}{'' if count == 1 else 's'}",
-        "breakable": _breakable,
         "coloured": _coloured,
         "day": lambda moment: f"{(when := datetime.fromisoformat(moment)).day} {when:%B, %H:%M}",
     }
-    environment.filters.update(filters)
+    made.filters.update(filters)
     names: dict[str, Any] = {
-        "STATES": STATES,
         "BY_HAND": Why.BY_HAND,
         "RESUBMITTED": Why.RESUBMITTED,
         "axis": axis,
@@ -182,6 +139,7 @@ def _environment() -> Environment:
         "mean": mean,
         "median": median,
         "movement": movement,
+        "overview": overview,
         "pairs": pairs,
         "unrecognised": unrecognised,
         "exercise_number": lambda result, exercise: list(result.points).index(exercise),
@@ -190,22 +148,13 @@ def _environment() -> Environment:
         "has_manual_points": _has_manual_points,
         "nothing": ExerciseResult(0, 0, State.UNKNOWN),
     }
-    environment.globals.update(names)
-    return environment
-
-
-def _breakable(name: str) -> Markup:
-    """Allow line breaks between the words of a long Python name."""
-    return Markup("<wbr>").join(re.split(r"(?<=_)(?=[^_])|(?<=[a-z])(?=[A-Z])", clean(name)))
+    made.globals.update(names)
+    return made
 
 
 def _coloured(sample: CodeSample) -> Markup:
     """Return a sample's code as HTML, with the lines marked that differ from the reference solution."""
-    formatter = HtmlFormatter(nowrap=True)
-    tokens = PythonLexer(stripnl=False).get_tokens(clean(sample.source))
-    text = io.StringIO()
-    formatter.format(tokens, text)
-    lines = text.getvalue().split("\n")
+    lines = look.coloured(clean(sample.source))
     marked = [
         f'<span class="differs">{_DIFFERS}{line}\n</span>' if differs else f"<span>{line}\n</span>"
         for line, differs in zip(lines, sample.differs, strict=False)

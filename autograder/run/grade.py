@@ -21,7 +21,6 @@ from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
-from tqdm import tqdm
 from traitlets.utils.importstring import import_item
 
 from ..classroom.class_folder import ClassFolder, in_use
@@ -33,6 +32,7 @@ from ..nbgrader_steps.realign import READ
 from ..nbgrader_steps.untrusted import made_inert, read_and_realign, without_outputs
 from ..outcomes import Outcome
 from ..problems import one_line
+from ..progress import progress_bar
 from ..realign.read_submission import NeedsReview, Unreadable
 from ..sandbox.bounded import BoundedProcess, OutOfBounds
 from . import interrupts
@@ -87,13 +87,13 @@ def grade(
         in_use(folder),
         bounded,
         open_session(folder.gradebook_url),
-        tqdm(total=len(waiting), desc=assignment, unit="submission", disable=not progress) as bar,
+        progress_bar(f"Grading {assignment}", len(waiting), shown=progress) as bar,
         interrupts.recorded() as interrupted,
     ):
 
         def count(outcome: str) -> None:
             outcomes[outcome] += 1
-            bar.set_postfix({name.replace(" ", "-"): number for name, number in outcomes.items()}, refresh=False)
+            bar.set_postfix_str(", ".join(f"{number} {name}" for name, number in outcomes.items()), refresh=False)
             bar.update()
 
         def jobs() -> Iterator[Job]:

@@ -13,8 +13,11 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.api import Gradebook
 from playwright.sync_api import Page
+from pygments.token import STANDARD_TYPES
 
-from autograder.nbgrader_steps.make_inert import MakeInert, clean_html, harmless_html, markdown2html
+from autograder.handback.feedback import write_feedback
+from autograder.nbgrader_steps.make_inert import MakeInert
+from autograder.pages.safe_html import clean_html, harmless_html, markdown2html, prose
 from autograder.report.report import write_report
 from tests.support.lab import browser_page, jupyter_lab
 from tests.support.nbgrader_command import nbgrader
@@ -28,7 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800)]
 _PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 # What lies over others, leads out of its frame, or takes input. Of what learners wrote, nothing may.
 _OUT_OF_PLACE = """
-() => [...document.querySelectorAll('#notebook-container *')].filter(element => {
+() => [...document.querySelectorAll('#notebook-container *, main *:not(.unseen)')].filter(element => {
     const style = getComputedStyle(element);
     return ['fixed', 'sticky', 'absolute'].includes(style.position)
         || ['IFRAME', 'OBJECT', 'EMBED', 'FORM', 'BASE', 'META', 'LINK', 'STYLE', 'SCRIPT', 'VIDEO', 'AUDIO']
@@ -37,6 +40,10 @@ _OUT_OF_PLACE = """
             || /^\\s*(javascript|vbscript|data:text)/i.test(value));
 }).map(element => element.outerHTML.slice(0, 200))
 """
+
+
+# Classes of highlighted code, which only have colours.
+HIGHLIGHTED = {*filter(None, STANDARD_TYPES.values()), "highlight", "hl-ipython3", "hl-python"}
 
 
 class Visit:
@@ -80,8 +87,7 @@ def feedback(attacked: Graded) -> dict[str, Path]:
     for students in ("hostile-*", EARLIER):
         done = nbgrader(attacked.folder.root, "generate_feedback", TOY, "--student", students, "--force", timeout=600)
         assert done.returncode == 0, done.stderr
-    root = attacked.folder.root / "feedback"
-    return {name: root / name / TOY / f"{TOY}.html" for name in [EARLIER, *(attack.name for attack in ATTACKS)]}
+    return {name: attacked.folder.feedback(name, TOY) for name in [EARLIER, *(attack.name for attack in ATTACKS)]}
 
 
 def test_the_attacks_would_work_on_a_page_that_is_not_ours(visit: Visit, tmp_path: Path) -> None:
@@ -109,6 +115,27 @@ def test_feedback_runs_nothing_loads_nothing_and_shows_the_score(visit: Visit, f
             " return document.elementFromPoint(box.x + 20, box.y + box.height / 2) === h }"
         )
         assert on_top, name
+
+
+def test_our_own_feedback_does_neither_and_nothing_covers_the_score(
+    attacked: Graded, visit: Visit, feedback: dict[str, Path]
+) -> None:
+    done = write_feedback(attacked.folder, TOY, students=feedback.keys())  # in the place of nbgrader's
+    assert done.failed == []
+    assert done.pages.keys() == feedback.keys()
+    for name, path in done.pages.items():
+        visit.open(path.as_uri())
+        assert visit.acted() == [], name
+        assert {url for url in visit.asked if not url.startswith("data:")} == {path.as_uri()}, name
+        assert visit.page.evaluate(_OUT_OF_PLACE) == [], name
+        score = visit.page.locator("header .big")
+        on_top = score.evaluate(
+            "h => { const box = h.getBoundingClientRect();"
+            " return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === h }"
+        )
+        assert on_top, name
+        own = visit.page.evaluate("() => [...document.querySelectorAll('.prose *, .box *')].map(e => e.className)")
+        assert {part for names in own if isinstance(names, str) for part in names.split()} <= HIGHLIGHTED, name
 
 
 def test_the_formgraders_page_runs_nothing_of_theirs(
@@ -200,12 +227,16 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
         '<div class="' + "modal" * 30_000 + '!">',
         "\\begin{a}" * 5_000,
         "> - " * 10_000,
+        "$" + "{" * 1_900 + "$",
+        "$x^{x^{x^{x}}}$ " * 3_000,
+        r"$\newcommand{\a}{\b\b}\newcommand{\b}{\c\c}\newcommand{\c}{\d\d}\a$" * 300,
     ],
 )
 def test_text_made_to_be_slow_is_not(text: str) -> None:
     started = time.process_time()
     assert clean_html(text)
     assert markdown2html({}, text)
+    assert prose(text)
     assert time.process_time() - started < 5  # seconds of CPU time; each took minutes once, or would
 
 

@@ -20,6 +20,7 @@ from autograder.classroom.history import Why
 from autograder.classroom.results import State, class_results
 from autograder.course.chapter import Chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.handback.feedback import write_feedback
 from autograder.run.grade import grade
 from tests.support.lab import browser_page, jupyter_lab
 from tests.support.nbgrader_command import nbgrader
@@ -85,6 +86,10 @@ def scores(folder: ClassFolder) -> dict[str, float]:
         return {grade.name: grade.score for notebook in submission.notebooks for grade in notebook.grades}
 
 
+def text_of(page: Path) -> str:
+    return " ".join(BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").get_text(" ").split())
+
+
 def grade_by_hand(page: Page, address: str) -> None:
     """Give 1.5 of 2 points to a cell that the judge gave nothing, and write a comment, as an instructor does."""
     page.goto(f"{address}/formgrader/gradebook/{TOY}/{TOY}")
@@ -147,17 +152,22 @@ def test_from_release_to_the_feedback_that_a_learner_fetches(
         grade_by_hand(page, address)
     assert scores(toy_class) == {**by_nbgrader, "scale_rows-outputs": 1.5}
 
-    # Feedback goes out, and comes to the learner.
+    # Feedback goes out, and comes to the learner: nbgrader's page could, and ours does.
     instructor.nbgrader("generate_feedback", TOY)
+    by_nbgrader_itself = text_of(toy_class.feedback("ada", TOY))
+    assert "(Score: 8.5 / 9.0)" in by_nbgrader_itself
+    assert re.search(r"scale_rows-outputs Score: 1.5 / 2.0", by_nbgrader_itself)
+    write_feedback(toy_class, TOY)
     instructor.nbgrader("release_feedback", TOY)
     learner.nbgrader("fetch_feedback", TOY)
     [fetched] = (learner.folder / TOY / "feedback").rglob("*.html")
-    text = " ".join(BeautifulSoup(fetched.read_text(encoding="utf-8"), "html.parser").get_text(" ").split())
-    assert "(Score: 8.5 / 9.0)" in text
-    assert re.search(r"scale_rows-outputs Score: 1.5 / 2.0", text)
-    assert COMMENT in text
-    assert "if you added the factors" in text
-    assert "row_sums itself is right" in text
+    ours = text_of(fetched)
+    assert "8.5 of 9 points" in ours
+    assert "1.5 / 2 points, set by your instructor" in ours
+    for text in (by_nbgrader_itself, ours):
+        assert COMMENT in text
+        assert "if you added the factors" in text
+        assert "row_sums itself is right" in text
 
     # Grading once more keeps what the hand has given, and says so.
     grade(toy_class, TOY, workers=1, regrade=True, progress=False)

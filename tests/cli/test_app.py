@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.results import ClassResults, ExerciseResult, LearnerResult, State
+from autograder.cli.score_table import print_to
 from tests.support.toy import TOY, HandIn, Here, Said
 
 
@@ -70,6 +76,51 @@ def test_a_command_that_does_not_exist_is_refused() -> None:
     done = autograder("frobnicate")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("asked", [["--help"], ["-h"], []])
+def test_help_has_the_commands_in_groups_and_fits_a_terminal(
+    here: Here, monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = here(*asked)
+    text = said.out + said.err
+    places = [
+        text.index(f" {word} ") for word in ("Teach a class,", "new-class", "collect", "grade", "report", "export")
+    ]
+    assert places == sorted(places)
+    assert text.index("Write chapters") < text.index(" build  ")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert "..." not in text.replace("[ARGS]...", "")
+
+
+def test_each_command_that_takes_a_class_has_an_example(here: Here) -> None:
+    for command in ("new-class", "collect", "grade", "report", "feedback", "export"):
+        said = here(command, "-h")
+        assert f"autograder {command} class" in said.out, command
+
+
+def test_the_version_is_the_packages(here: Here) -> None:
+    assert here("--version").out == f"autograder {importlib.metadata.version('manyheads')}\n"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("number", [3, 8])
+def test_a_table_fits_the_terminal_and_no_word_in_it_is_broken(width: int, number: int) -> None:
+    words = ("attention_scores", "SingleHeadAttention", "compare_head_counts", "head_specialisation")
+    points = {f"{words[place % 4]}{place}": 3.0 for place in range(number)}
+    row = LearnerResult(
+        "srinivasa47", "graded", "", 3.0, {name: ExerciseResult(3, 3, State.CARRIED) for name in points}
+    )
+    console = Console(width=width, file=io.StringIO(), record=True)
+    print_to(console, ClassResults(TOY, "Rows", points, (row,), ()))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= width
+    assert text.count("✓* 3") == number
+    for name in points:
+        parts = re.split(r"(?<=_)(?=[^_])|(?<=[a-z])(?=[A-Z])", name)
+        assert name in text or all(re.search(rf"(?<!\w){part}(?!\w)", text) for part in parts), text
 
 
 @pytest.mark.slow
@@ -133,9 +184,10 @@ def test_from_hand_in_to_report_by_commands_alone(toy_class: ClassFolder, hand_i
     assert graded.returncode == 0, graded.stderr
     assert "✓ 3" in graded.stdout
     assert "1 graded." in graded.stdout
-    assert "1/1" in graded.stderr  # the progress bar
+    assert f"Grading {TOY}: 1 of 1" in graded.stderr
     again = here("grade", toy_class.root)
     assert "1 unchanged, not graded again." in again.out
+    assert again.err == "", "nothing to do is no bar"
     report = here("report", toy_class.root)
     assert report.code == 0, report.err
     page = Path(report.out.removeprefix("Report: ").strip())
@@ -198,8 +250,14 @@ def test_the_demo_grades_a_class_of_the_first_chapter_and_reports_it(tmp_path: P
     done = here("demo", tmp_path / "demo")
     assert done.code == 0, done.err
     assert "01_single_head" in done.out
-    rows = [line for line in done.out.splitlines() if line.startswith("│") and "learner" not in line]
+    rows = [line for line in done.out.splitlines() if re.match(r" \w+ +[✓◐✗·–]", line)]
     assert len(rows) >= 12
+    assert "Grading 01_single_head: " in done.err
+    mistakes = re.findall(r"^  (\d+) × (.*)$", done.out, re.MULTILINE)
+    assert ("3", "forgot to scale (attention_scores)") in mistakes
+    assert [int(count) for count, _ in mistakes] == sorted((int(count) for count, _ in mistakes), reverse=True)
+    feedback = Path(re.findall("such as (.*)", done.out)[0])
+    assert "Feedback for" in feedback.read_text(encoding="utf-8")
     assert "1 unreadable" in done.out
     assert "unreadable: the file is not JSON" in done.out
     report = Path(done.out.split("Report: ")[1].strip())

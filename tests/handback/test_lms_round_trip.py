@@ -290,7 +290,8 @@ def test_feedback_pages_load_nothing_and_every_judged_learner_has_one(graded: Cl
     assert sorted(done.pages) == ["alovelace", "enoether", "eve", "ghopper", "jobrien"]
     pages = {student: path.read_text(encoding="utf-8") for student, path in done.pages.items()}
     assert "if you added the factors" in pages["jobrien"]
-    assert "Score: 7.0 / 9.0" in pages["jobrien"]
+    assert '<span class="big">7</span> of 9 points' in pages["jobrien"]
+    assert "Feedback for José María O&#39;Brien García" in pages["jobrien"]
     assert "the file is not JSON" in pages["ghopper"]
     for page in pages.values():
         assert not re.search(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["']?(?:https?:)?//""", page)
@@ -343,7 +344,7 @@ def test_the_commands_say_what_they_did(graded: ClassFolder, gradebook: Path, he
     packed = here("feedback", graded.root, TOY, "--zip", "canvas")
     assert packed.code == 0, packed.err
     assert "5 pages for Canvas" in packed.out
-    assert "5/5" in packed.err  # the progress bar
+    assert f"Feedback for {TOY}: 5 of 5" in packed.err
     slip = here("export", graded.root, "--format", "csv", "--canvas-file", gradebook)
     assert (slip.code, slip.err.strip()) == (2, "autograder: --canvas-file needs --format canvas")
 

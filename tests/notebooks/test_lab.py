@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from tests.support.lab import jupyter_lab
 from tests.support.real_course import CHAPTERS, chapters
 from tests.support.run_notebook import NOT_COMPILED, assert_every_check_passed, cells_with_widgets, read_quicker, solved
 from tests.support.toy import TOY, HandIn
+
+LEARNERS_LAB = REPOSITORY_ROOT / ".ci" / "learners-lab"  # what `make lab` sets
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -132,7 +135,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in NOT_COMPILED.items():
             patch.setenv(variable, value)
-        with jupyter_lab(home / "course", home) as address:
+        with jupyter_lab(home / "course", home, LEARNERS_LAB) as address:
             yield Lab(address, home / "course")
 
 
@@ -212,10 +215,18 @@ EVERY_CELL_HAS_RUN = r"""() => {
 }"""
 
 
-def test_the_extensions_are_there_and_no_news_pops_up(lab: Lab, page: Page) -> None:
+def test_make_lab_has_jupytext_nothing_of_nbgraders_and_no_news_pops_up(lab: Lab, page: Page) -> None:
+    made = subprocess.run(["make", "-n", "lab"], cwd=REPOSITORY_ROOT, capture_output=True, text=True, check=True)
+    assert f"JUPYTER_CONFIG_PATH={LEARNERS_LAB} " in made.stdout
     page.goto(f"{lab.address}/lab/tree/notebooks/{LESSON}/{LESSON}.ipynb?reset")
-    page.get_by_role("button", name="Validate").wait_for()  # nbgrader's
     page.get_by_role("heading", name="1 · One head, by hand").wait_for()
+    menus = page.locator(".lm-MenuBar-itemLabel").all_inner_texts()
+    assert "Kernel" in menus
+    assert "Nbgrader" not in menus
+    page.locator(".jp-NotebookPanel-toolbar [data-jp-item-name='run']").first.wait_for()
+    assert page.get_by_role("button", name="Validate").count() == 0
+    assert page.locator("[title*='Create Assignment'], [title*='Assignment List']").count() == 0
+    assert page.request.get(f"{lab.address}/formgrader").status == 404
     assert page.locator(".jp-Notification-Toast, .Toastify__toast").count() == 0
 
     page.goto(f"{lab.address}/lab/tree/solutions/{LESSON}?reset")

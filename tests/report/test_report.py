@@ -25,6 +25,7 @@ from autograder.classroom.results import (
     State,
 )
 from autograder.outcomes import Outcome
+from autograder.pages import look
 from autograder.report import report
 from autograder.report.histogram import axis, histogram
 from autograder.report.misunderstood import exercise_shares, pairs
@@ -36,7 +37,7 @@ from autograder.safe_text import clean
 from tests.support.class_results import HINT, HOSTILE, NOON, hostile_class, learner, moving, results, unjudged
 
 ASSETS = {
-    name: (Path(report.__file__).parent / "templates" / file).read_text(encoding="utf-8")
+    name: str(look.asset("autograder.report", file))
     for name, file in (("script", "report.js"), ("style", "report.css"))
 }
 
@@ -155,7 +156,7 @@ def test_the_pass_rates_are_sentences_with_their_numbers(small_class: ClassResul
     assert len(lines) == 3
     assert "attention_ scores 80% 4 of 5 solved this; 1 wrong" in lines[0]
     assert "causal_ mask 80% 4 of 5 solved this; 1 not written; 1 stuck here" in lines[1]
-    assert "40% 2 of 5 solved this, 1 of them carried; 1 partly, 1 wrong, 1 none; 2 stuck here" in lines[2]
+    assert "40% 2 of 5 solved this, 1 of them carried; 1 partly, 1 wrong, 1 not judged; 2 stuck here" in lines[2]
 
 
 def test_a_bar_is_as_long_as_its_share(small_class: ClassResults) -> None:
@@ -194,7 +195,7 @@ def test_each_learner_s_row_has_score_and_the_state_of_each_exercise_in_words(sm
         "ada": ["10 / 10", "✓ right", "✓ right", "✓ right"],
         "bo": ["8 / 10 ✎ by hand", "✗ wrong", "✓ right", "✓* carried"],
         "chen": ["7.5 / 10", "✓ right", "✓ right", "◐ partly 2.5 of 5"],
-        "emeka": ["2 / 10", "✓ right", "○ not written", "– none"],
+        "emeka": ["2 / 10", "✓ right", "○ not written", "– not judged"],
     }
 
 
@@ -231,15 +232,15 @@ def test_a_learners_messages_are_below_their_row(small_class: ClassResults) -> N
 
 def test_every_symbol_is_explained(small_class: ClassResults) -> None:
     legend = words(only(page(small_class), ".legend"))
-    for state in report.STATES.values():
+    for state in look.STATES.values():
         assert f"{state.symbol} {state.words} {state.meaning}" in legend
     assert "✎ by hand" in legend
 
 
 def test_no_two_states_share_their_symbol_or_their_words() -> None:
-    assert set(report.STATES) == {State.RIGHT, State.CARRIED, State.PARTLY, State.WRONG, State.UNWRITTEN, State.UNKNOWN}
-    assert len({state.symbol for state in report.STATES.values()}) == len(report.STATES)
-    assert len({state.words for state in report.STATES.values()}) == len(report.STATES)
+    assert set(look.STATES) == {State.RIGHT, State.CARRIED, State.PARTLY, State.WRONG, State.UNWRITTEN, State.UNKNOWN}
+    assert len({state.symbol for state in look.STATES.values()}) == len(look.STATES)
+    assert len({state.words for state in look.STATES.values()}) == len(look.STATES)
 
 
 # Submissions that need a look
@@ -493,7 +494,7 @@ def test_an_assignment_worth_nothing_is_shown_all_the_same() -> None:
 def test_several_assignments_have_a_contents_list_whose_links_arrive(small_class: ClassResults) -> None:
     soup = page(small_class, replace(small_class, title="Many heads", assignment="02_many_heads"))
     links = only(soup, "nav").select("a")
-    assert [words(link) for link in links] == ["One head", "Many heads"]
+    assert [words(link) for link in links] == ["Overview", "One head", "Many heads"]
     for link in links:
         assert words(only(only(soup, str(link["href"])), "h2")) == words(link)
     assert "7 submissions, median 7.5 of 10, 3 need a look" in words(only(soup, "nav"))
@@ -678,7 +679,7 @@ def test_write_report_leaves_one_page_named_after_the_folder_with_the_assignment
     assert list(root.iterdir()) == [path]
     soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
     assert words(only(soup, "h1")) == "autumn class"
-    assert [words(h2) for h2 in soup.select("article h2")] == ["Title of 02_b", "Title of 01_a"]
+    assert [words(h2) for h2 in soup.select("article h2")] == ["Overview", "Title of 02_b", "Title of 01_a"]
 
 
 @pytest.mark.usefixtures("gathered")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -54,8 +54,10 @@ def opened(page: Page, tmp_path: Path, small_with_mistakes: ClassResults) -> Ite
     )
     path = tmp_path / "report.html"
     samples = [{("attention_scores", "forgot to scale"): SAMPLE}, {(HOSTILE, HOSTILE): SAMPLE}, {}]
-    shown = [small_with_mistakes, hostile_class(), crowd]
-    path.write_text(render(shown, HOSTILE, NOON, samples, secret="s"), encoding="utf-8")
+    shown = [replace(small_with_mistakes, names={"bo": "Zoe Zimmer"}), hostile_class(), crowd]
+    pages = {("ada", "01_single_head"): PurePath("feedback/ada #1/01.html")}
+    page_text = render(shown, HOSTILE, NOON, samples, secret="s", pages=pages)
+    path.write_text(page_text, encoding="utf-8")
     said: list[str] = []
     requested: list[str] = []
     page.set_viewport_size({"width": 1280, "height": 720})
@@ -63,10 +65,16 @@ def opened(page: Page, tmp_path: Path, small_with_mistakes: ClassResults) -> Ite
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("dialog", lambda dialog: said.append(dialog.message))
     page.on("request", lambda request: requested.append(request.url))
-    page.goto(path.as_uri())
+    page.goto(f"{path.as_uri()}#a1")
     yield page
     assert said == []
-    assert {url for url in requested if not url.startswith("data:")} == {path.as_uri()}
+    assert {url.partition("#")[0] for url in requested if not url.startswith("data:")} == {path.as_uri()}
+
+
+def turn_to(page: Page, shown: str) -> None:
+    """Choose an assignment, or the overview, in the list of contents."""
+    page.locator(f"nav a[href='#{shown}']").click()
+    expect(page.locator(f"#{shown} > h2")).to_be_visible()
 
 
 def shown_rows(page: Page, article: str = "#a1") -> list[str]:
@@ -76,9 +84,11 @@ def shown_rows(page: Page, article: str = "#a1") -> list[str]:
 def test_nothing_that_a_learner_wrote_runs_and_the_page_is_as_wide_as_its_window(opened: Page) -> None:
     assert opened.title().startswith("<script>"), "the hostile name is shown as text, and did not run"
     assert opened.evaluate("[document.images.length, document.scripts.length]") == [0, 1]
-    for width in (1280, 400):
-        opened.set_viewport_size({"width": width, "height": 720})
-        assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    for shown in ("overview", "a1", "a2", "a3"):
+        turn_to(opened, shown)
+        for width in (1280, 400):
+            opened.set_viewport_size({"width": width, "height": 720})
+            assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_content_policy_stops_markup_that_gets_in_all_the_same(
@@ -105,12 +115,15 @@ def test_the_content_policy_stops_markup_that_gets_in_all_the_same(
 
 
 def test_names_are_hidden_until_asked_for_and_then_sorted(opened: Page) -> None:
+    turn_to(opened, "overview")
     hidden = opened.locator("body").inner_text()
-    assert not re.search(r"\b(ada|bo|chen|dora|emeka|fay|gus)\b", hidden)
+    turn_to(opened, "a1")
+    hidden += opened.locator("body").inner_text()
+    assert not re.search(r"\b(ada|bo|Zoe|chen|dora|emeka|fay|gus)\b", hidden)
     assert "no notebook inside" not in hidden
     assert shown_rows(opened) == [f"Learner {number}" for number in sorted(map(number_of, shown_rows(opened)))]
     opened.get_by_label("Show names").check()
-    assert shown_rows(opened) == ["ada", "bo", "chen", "dora", "emeka", "fay", "gus"]
+    assert shown_rows(opened) == ["ada", "chen", "dora", "emeka", "fay", "gus", "Zoe Zimmer bo"]
     assert opened.get_by_text(re.compile("Learner \\d")).locator("visible=true").count() == 0
     opened.get_by_label("Show names").uncheck()
     assert shown_rows(opened) == [f"Learner {number}" for number in sorted(map(number_of, shown_rows(opened)))]
@@ -122,12 +135,17 @@ def number_of(alias: str) -> int:
 
 def test_by_keyboard_alone_the_class_is_filtered_by_exercise_misconception_and_outcome(opened: Page) -> None:
     press, active = opened.keyboard.press, "document.activeElement"
+    opened.goto(opened.url.partition("#")[0])
     press("Tab")
     assert opened.evaluate(f"{active}.textContent") == "Skip to the results"
     press("Tab")
     assert opened.evaluate(f"{active}.id") == "show-names"
     press("Space")
-    for _ in range(50):  # past the contents list
+    press("Tab")  # the overview, which is shown already
+    press("Tab")
+    press("Enter")
+    expect(opened.locator("#a1 > h2")).to_be_visible()
+    for _ in range(50):
         press("Tab")
         if opened.evaluate(f"{active}.dataset.exercise === '2'"):
             break
@@ -149,6 +167,8 @@ def test_by_keyboard_alone_the_class_is_filtered_by_exercise_misconception_and_o
     expect(status).to_have_text(re.compile("1 of 7 learners: .*need a look"))
     assert shown_rows(opened) == ["chen"]
     press("Tab")
+    assert opened.evaluate(f"{active}.type") == "search"
+    press("Tab")
     assert opened.evaluate(f"{active}.textContent") == "Show all again"
     press("Enter")
     expect(status).to_have_text("7 learners")
@@ -156,20 +176,83 @@ def test_by_keyboard_alone_the_class_is_filtered_by_exercise_misconception_and_o
     assert opened.evaluate(f"{active}.textContent") == "All exercises"
 
 
+def test_the_overview_has_each_learners_scores_and_total_and_leads_to_feedback(opened: Page) -> None:
+    turn_to(opened, "overview")
+    opened.get_by_label("Show names").check()
+
+    def row(name: str) -> list[str]:
+        cells = opened.locator("#overview tbody tr", has_text=name).first.locator("th, td")
+        return [" ".join(cell.inner_text().split()) for cell in cells.all()]
+
+    assert row("ada") == ["ada", "10", "✓10", "not submitted", "not submitted"]
+    assert row("fay") == ["fay", "0", "unreadable", "not submitted", "not submitted"]
+    assert row("s001") == ["s001-xxxxxxxxxxxxxxxxxxxx", "2", "not submitted", "not submitted", "◐2"]
+    assert opened.locator("#overview tfoot").inner_text().split()[-2:] == ["1", "2"], "the means of the last two"
+    [link] = opened.locator("#overview td:nth-child(3) a:visible").all()
+    assert (link.inner_text(), link.get_attribute("href")) == ("10", "feedback/ada%20%231/01.html")
+    turn_to(opened, "a1")
+    assert opened.locator("#a1 td a:visible").count() == 1
+    opened.get_by_label("Show names").uncheck()
+    assert opened.locator("#a1 td a:visible").count() == 0, "its address would tell the name"
+
+
+def test_the_tables_are_sorted_by_any_column_and_searched_by_what_is_shown(opened: Page) -> None:
+    turn_to(opened, "overview")
+    names = opened.get_by_label("Show names")
+    names.check()
+    table = opened.locator("#overview .grid-table")
+    table.get_by_role("button", name="One head").first.click()
+    assert shown_rows(opened, "#overview")[:3] == ["ada", "Zoe Zimmer bo", "chen"], "10, 8 and 7.5 points"
+    assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    table.get_by_role("button", name="One head").first.click()
+    assert shown_rows(opened, "#overview")[-1] == "ada"
+    search, status = opened.locator("#overview input"), opened.locator("#overview .shown")
+    search.fill(" ZIM")
+    assert shown_rows(opened, "#overview") == ["Zoe Zimmer bo"]
+    expect(status).to_have_text("1 of 70 learners")
+    names.uncheck()
+    assert shown_rows(opened, "#overview") == [], "a search must not tell whose number is whose"
+    opened.locator("#overview .clear").click()
+    assert len(shown_rows(opened, "#overview")) == 70
+    turn_to(opened, "a1")
+    names.check()
+    opened.locator("#a1").get_by_role("button", name="Score", exact=True).click()
+    assert shown_rows(opened)[:2] == ["ada", "Zoe Zimmer bo"]
+    opened.locator("#a1 input").fill("zoe")
+    expect(opened.locator("#a1 .shown")).to_have_text("1 of 7 learners: “zoe”")
+
+
+def test_one_assignment_is_shown_at_a_time_so_there_is_one_bar_of_filters(opened: Page) -> None:
+    for shown in ("overview", "a2", "a1"):
+        turn_to(opened, shown)
+        assert [article.get_attribute("id") for article in opened.locator("article:visible").all()] == [shown]
+        assert opened.locator(".filters:visible").count() == 1
+        assert opened.locator("nav [aria-current]").get_attribute("href") == f"#{shown}"
+    opened.go_back()
+    expect(opened.locator("#a2 > h2")).to_be_visible()
+
+
+def test_a_table_that_is_wider_than_a_phone_says_so(opened: Page) -> None:
+    said = opened.locator("#a1 .sideways")
+    assert not said.is_visible()
+    opened.set_viewport_size({"width": 390, "height": 800})
+    expect(said).to_be_visible()
+
+
 def test_an_outcome_means_the_chosen_exercise_or_any(opened: Page) -> None:
     opened.get_by_label("Show names").check()
     article = opened.locator("#a1")
     outcome = article.get_by_label("Outcome")
     outcome.select_option("state-wrong")
-    assert shown_rows(opened) == ["bo", "dora"]
+    assert shown_rows(opened) == ["dora", "Zoe Zimmer bo"]
     article.get_by_role("button", name="MultiHeadAttention").click()
     assert shown_rows(opened) == ["dora"]
-    outcome.select_option("state-none")
+    outcome.select_option("state-not-judged")
     assert shown_rows(opened) == ["emeka", "fay", "gus"]
     article.get_by_role("button", name="All exercises").click()
     assert shown_rows(opened) == ["emeka", "fay", "gus"]
     outcome.select_option("short")
-    assert shown_rows(opened) == ["bo", "chen", "dora", "emeka", "fay", "gus"]
+    assert shown_rows(opened) == ["chen", "dora", "emeka", "fay", "gus", "Zoe Zimmer bo"]
 
 
 def test_a_misconception_links_to_its_learners_and_a_row_to_its_messages(opened: Page) -> None:
@@ -177,7 +260,7 @@ def test_a_misconception_links_to_its_learners_and_a_row_to_its_messages(opened:
     card = opened.locator("#a1 .mistakes > li", has_text="forgot to scale")
     card.get_by_text("Who").click()
     card.get_by_role("button", name="Show them in the table").click()
-    assert shown_rows(opened) == ["bo"]
+    assert shown_rows(opened) == ["Zoe Zimmer bo"]
     assert opened.evaluate("document.activeElement.id") == "a1-learners"
     summary = opened.locator("#a1 .details-cell summary:visible")
     told = opened.locator(f"#{summary.get_attribute('aria-controls')}")
@@ -189,6 +272,7 @@ def test_a_misconception_links_to_its_learners_and_a_row_to_its_messages(opened:
 
 def test_in_a_long_table_the_header_and_the_names_stay_in_view(opened: Page) -> None:
     opened.set_viewport_size({"width": 400, "height": 900})
+    turn_to(opened, "a3")
     stays = opened.locator("#a3 .scroller").evaluate(
         """scroller => {
             scroller.scrollTop = 900; scroller.scrollLeft = 120;
@@ -211,7 +295,7 @@ def test_on_paper_every_row_is_there_nothing_is_cut_and_the_filters_are_not(open
     opened.emulate_media(media="print")
     opened.set_viewport_size({"width": 1032, "height": 720})  # A4 landscape, within its margins, in CSS pixels
     assert opened.evaluate("document.documentElement.scrollWidth") <= 1032
-    assert not opened.locator("select:visible, button:visible, .switch:visible").count()
+    assert not opened.locator("select:visible, button:not(.sort):visible, .switch:visible").count()
     assert opened.locator("#a3 .grid-table tbody th:visible").count() == 60
     cut = opened.evaluate(
         """() => [...document.querySelectorAll(".scroller, pre, .code")]

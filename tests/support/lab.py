@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def jupyter_lab(folder: Path, home: Path) -> Generator[str]:
-    """Start JupyterLab on `folder`, and yield its address. It ends, with its kernels, when the block is left."""
+def jupyter_lab(folder: Path, home: Path, config: Path | None = None) -> Generator[str]:
+    """Start JupyterLab on `folder`, and yield its address. It ends, with its kernels, when the block is left.
+
+    Args:
+        config: a folder of Jupyter's settings that go before all others.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -39,9 +43,10 @@ def jupyter_lab(folder: Path, home: Path) -> Generator[str]:
         f"--ServerApp.root_dir={folder}",
     ]
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    settings = {"JUPYTER_CONFIG_PATH": str(config)} if config else {}
     with (home / "lab.log").open("wb") as log:
         server = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, "HOME": str(home), "PATH": path}, stdout=log, stderr=log
+            command, cwd=folder, env={**os.environ, "HOME": str(home), "PATH": path, **settings}, stdout=log, stderr=log
         )
     address = f"http://127.0.0.1:{port}"
     try:
