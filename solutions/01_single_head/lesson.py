@@ -752,7 +752,7 @@ quiz(
             "Yes. A row is one query, its columns are the keys, and the row sums to 1.",
         ),
         (
-            "To word i as a key: how much each word takes of it",
+            "To word i as a key: how much each other word takes of it",
             "That is column i. Columns need not sum to 1: a word may be popular or ignored.",
         ),
         (
@@ -772,7 +772,7 @@ quiz(
             "Softmax always gives rows that sum to 1, for large scores too. What changes is how the 1 is shared out.",
         ),
         (
-            "Nothing: softmax does not care about the size of the scores",
+            "Nothing changes: softmax looks at the order of the scores, and not at their size",
             "Softmax does not care if you ADD the same number to a whole row. Multiplying the row by 32 changes a lot.",
         ),
     ),
@@ -783,7 +783,7 @@ quiz(
             "Yes. A score of 0 is an ordinary score. Only minus infinity gives a weight of 0.",
         ),
         (
-            "Because 0 would make the row NaN",
+            "Because a 0 in a row of scores makes softmax divide by 0, and the row becomes NaN",
             "It is the other way round: minus infinity makes NaN, but only in a row where all words are blocked.",
         ),
         ("Because it is faster", "It takes the same time. The difference is in what comes out."),
@@ -791,7 +791,7 @@ quiz(
     multiple_choice(
         "With a causal mask, which word has exactly the same weights whatever the sentence is?",
         ("The first", "Yes. It may look only at itself, so its weights are 1, 0, 0 and so on."),
-        ("The last", "The last word may look at all words, so nothing is blocked for it."),
+        ("The last word", "The last word may look at all words, so nothing is blocked for it."),
         ("None", "Think of the first row of the causal mask: it has a single True."),
     ),
     multiple_choice(

@@ -823,7 +823,7 @@ quiz(
             "Yes. Only answers that could be confused must be kept apart: here, the two nouns.",
         ),
         (
-            "Two heads have more parameters than one, and that was enough",
+            "Two heads have more parameters to learn with than one, and that was just enough",
             "All models had the same number of parameters. You counted them.",
         ),
         (
@@ -838,7 +838,7 @@ quiz(
             "Yes. exp(1.1) is about 3. The row may well have more than 3 weights that are not 0.",
         ),
         (
-            "The word looks at exactly 3 words",
+            "The word looks at exactly 3 words, and all other weights are 0",
             "Not exactly: one large weight and many small ones can have the same entropy.",
         ),
         (
@@ -881,7 +881,7 @@ quiz(
             "They do, but that would be no reason to doubt the result.",
         ),
         (
-            "Because attention only works with 48 numbers for each word",
+            "Because attention only works with 48 numbers for each of the words",
             "48 was chosen because 1, 2, 3 and 4 divide it. Nothing else depends on it.",
         ),
     ),

@@ -922,7 +922,7 @@ quiz(
             "8 · 64 = 512 already. That is why leaving it out goes unnoticed.",
         ),
         (
-            "The heads can no longer look at different words",
+            "The heads can no longer look at different words each",
             "Where a head looks is decided by its own queries and keys, long before w_o.",
         ),
     ),
@@ -934,7 +934,10 @@ quiz(
         ),
         ("The number of parameters", "You counted: twice the heads, each half as wide. The product stays."),
         ("The FLOPs", "You counted those too: each head does half the work."),
-        ("The length of the output", "The heads share d_model out. Side by side they are d_model long, always."),
+        (
+            "The length of the layer's output",
+            "The heads share d_model out. Side by side they are d_model long, always.",
+        ),
     ),
     multiple_choice(
         "Someone writes self.heads = [SingleHeadAttention(512, 64) for _ in range(8)]. What happens in training?",
@@ -947,7 +950,7 @@ quiz(
             "A list of modules can be looped over and called. That is what makes this mistake hard to find.",
         ),
         (
-            "All eight heads learn the same",
+            "All eight heads learn the same, since they came out of one expression",
             "That would come from [head] * 8, which is one head under eight names. Here there are eight heads.",
         ),
     ),

@@ -999,7 +999,7 @@ quiz(
             "It can: split_heads goes from three to four with it.",
         ),
         (
-            "transpose has moved the numbers in memory",
+            "transpose has moved the numbers in memory, and view only works on a tensor that is new",
             "It has moved none, it only reads them in other steps. That is why the rows no longer lie in one piece.",
         ),
     ),

@@ -1179,7 +1179,7 @@ quiz(
             "Yes. For each query it keeps a sum, an average and the largest score.",
         ),
         (
-            "It leaves out small weights",
+            "It leaves out all weights that are too small to matter much",
             "It leaves out nothing: you compared the outputs, and they differ by rounding only.",
         ),
         (
@@ -1194,7 +1194,10 @@ quiz(
             "Yes. Pass 0.0 unless self.training is True.",
         ),
         ("Nothing is dropped", "That is true of nn.Dropout, a module. SDPA is a function."),
-        ("It raises an error", "It would be kind, but it cannot know. The results just change from call to call."),
+        (
+            "It raises an error, since dropout belongs into training mode alone",
+            "It would be kind, but it cannot know. The results just change from call to call.",
+        ),
     ),
     multiple_choice(
         "Which of these works on any device and in any dtype?",
@@ -1203,7 +1206,7 @@ quiz(
             "Yes. Ask a tensor that is there.",
         ),
         (
-            'torch.zeros(seq, device="cuda")',
+            'torch.zeros(seq, dtype=torch.float32, device="cuda")',
             "It fails on machines without CUDA, and is float32 whatever x is.",
         ),
         ("torch.zeros(seq)", "It is on the CPU and float32, wherever and whatever x is."),
@@ -1214,7 +1217,7 @@ quiz(
             "bfloat16 reaches as far as float32 and keeps fewer digits",
             "Yes. It overflows as late as float32 does, which training needs more than digits.",
         ),
-        ("bfloat16 keeps more digits and overflows sooner", "It is the other way round."),
+        ("bfloat16 keeps more digits than float16 and overflows sooner", "It is the other way round."),
         ("None but the name", "They share their 16 bits out differently, as section 8 shows."),
     ),
 )

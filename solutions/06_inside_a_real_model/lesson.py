@@ -858,7 +858,7 @@ quiz(
         ),
         ("torch raises an error about shapes", "Both are (d_model, d_model): they fit either way."),
         (
-            "The rows of the weights do not sum to 1 any more",
+            "The rows of weights no longer sum to 1, which a test of them shows",
             "Softmax makes them sum to 1, whatever the scores are.",
         ),
     ),
@@ -869,7 +869,7 @@ quiz(
             "Yes. The head has turned itself down to the remaining tenth.",
         ),
         (
-            "It fills them with the meaning of [CLS]",
+            "Much: .90 of each of their new vectors is now the meaning of [CLS] alone",
             "You measured what [CLS] hands over: a few hundredths of what a word does.",
         ),
         (
@@ -888,7 +888,7 @@ quiz(
             "The subject may stand right before the verb in all of them. Then the score cannot tell two stories apart.",
         ),
         (
-            "Nothing: what a head does cannot be known",
+            "Nothing: what a head inside a model does cannot be known from outside",
             "It can be tested. The previous-token head passed a test with nonsense words.",
         ),
     ),
@@ -903,7 +903,7 @@ quiz(
             "Then all its scores are equal, and it hands over the mean of all values: that is not silence.",
         ),
         (
-            "Set d_head rows of w_o to 0",
+            "Set the rows of w_o with the numbers of h to 0",
             "A row makes one entry of the output from ALL heads. You would silence entries, not a head.",
         ),
     ),
@@ -914,7 +914,7 @@ quiz(
             "Yes. One at a time, a head that has a substitute looks useless. Silence both and see.",
         ),
         (
-            "Yes: 0.001 and 0.001 make 0.002",
+            "Yes: 0.001 and 0.001 make 0.002, which is still nothing",
             "Importance does not add up: without one of them, the other may be what everything depends on.",
         ),
         (
