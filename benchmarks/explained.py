@@ -29,7 +29,7 @@ from autograder.course.exams import set_exams
 from benchmarks.mutated import mutated
 from manyheads.calling import probe
 from manyheads.calling.call import Answer
-from manyheads.checking import diagnosis, exam_files
+from manyheads.checking import diagnosis, exam_files, first_wrong_line
 from manyheads.checking.diagnosis import Finding
 from manyheads.checking.exam import Check, Exam
 from manyheads.checking.stage import Stage
@@ -49,6 +49,7 @@ class Attempt:
     source: str
     finding: Finding | None
     cause: bool
+    by_line: bool
     equivalent: bool
     seconds: float
 
@@ -61,7 +62,7 @@ class Attempt:
         if finding.misconception or finding.stage in ("forbidden", "unsolved"):
             return "named"
         if finding.message.further and finding.stage != "ran":
-            return "relation"
+            return "line" if self.by_line else "relation"
         if finding.stage == Stage.RAN:
             return "exception" if self.cause else "exception, no cause"
         return "located"
@@ -90,20 +91,33 @@ def checked(chapter: Chapter, exam: Exam, source: str, edit: str) -> Attempt:
     given = answers(chapter, exam, source)
     begun = time.process_time()
     finding = diagnosis.forbidden_in(exam, source) or diagnosis.examine(exam, given, Check.OUTPUTS, source)
+    by_line = False
+    if finding is not None and first_wrong_line.is_unexplained(finding) and first_wrong_line.has_milestones(exam):
+        with _quietly():
+            namespace = chapter.namespace({exam.exercise: source})
+            recorded = probe.record(namespace[exam.exercise], [t.call for t in exam.trials], exam.probe, namespace)
+        further = first_wrong_line.explained(finding, exam, given, recorded)
+        finding, by_line = further, further is not finding
     seconds = time.process_time() - begun
     cause = any(answer.failure is not None and bool(answer.failure.cause) for answer in given)
     equivalent = finding is None and all(
         diagnosis.examine(other, answers(chapter, other, source), Check.OUTPUTS) is None
         for other in (set_exams(chapter, seed)[exam.exercise] for seed in _SEEDS)
     )
-    return Attempt(chapter.name, exam.exercise, edit, source, finding, cause, equivalent, seconds)
+    return Attempt(chapter.name, exam.exercise, edit, source, finding, cause, by_line, equivalent, seconds)
 
 
 def answers(chapter: Chapter, exam: Exam, source: str) -> list[Answer]:
     """Run the attempt in place of the reference solution, and return its answer to each case."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), _at_most(_LONGEST):
+    with _quietly():
         target = chapter.namespace({exam.exercise: source}).get(exam.exercise)
         return [probe.run(target, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
+
+
+@contextlib.contextmanager
+def _quietly() -> Generator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), _at_most(_LONGEST):
+        yield
 
 
 @contextlib.contextmanager
@@ -122,7 +136,7 @@ def _at_most(seconds: int) -> Generator[None]:
 
 def table(rows: list[Attempt]) -> str:
     """Return the shares by chapter and in all: of wrong attempts, and of those whose numbers alone are wrong."""
-    kinds = ["named", "relation", "exception", "exception, no cause", "located"]
+    kinds = ["named", "relation", "line", "exception", "exception, no cause", "located"]
     lines = ["| chapter | wrong attempts | " + " | ".join(kinds) + " | wrong numbers | of these named | explained |"]
     lines += ["|---" * (len(kinds) + 5) + "|"]
     for chapter in [*sorted({row.chapter for row in rows}), "all"]:
@@ -130,7 +144,7 @@ def table(rows: list[Attempt]) -> str:
         numbers = [row for row in wrong if row.finding is not None and row.finding.stage in VALUES]
         shares = [_share(sum(row.kind == kind for row in wrong), len(wrong)) for kind in kinds]
         named = sum(row.kind == "named" for row in numbers)
-        explained = sum(row.kind in ("named", "relation") for row in numbers)
+        explained = sum(row.kind in ("named", "relation", "line") for row in numbers)
         figures = [len(wrong), *shares, len(numbers), _share(named, len(numbers)), _share(explained, len(numbers))]
         lines.append(f"| {chapter} | " + " | ".join(map(str, figures)) + " |")
     return "\n".join(lines)
@@ -148,7 +162,7 @@ def main() -> int:
     parser.add_argument("--exercise", default="", help="an exercise's name")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print N messages with the edits behind them")
-    parser.add_argument("--kind", default="", help="show only these: named, relation, located, …")
+    parser.add_argument("--kind", default="", help="show only these: named, relation, line, located, …")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     read = read_chapters(REPOSITORY_ROOT / "solutions")

@@ -22,7 +22,7 @@ from . import progress as _progress
 from .calling import probe
 from .calling.call import Answer
 from .card import result_card
-from .checking import diagnosis, wording
+from .checking import diagnosis, first_wrong_line, wording
 from .checking.exam import Check, Exam
 from .checking.exam_files import all_exams
 from .checking.stage import Stage
@@ -90,12 +90,17 @@ def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> No
         return
     exam = _exam_of(target, namespace)
 
-    def ask(exam: Exam, stand_ins: Mapping[str, str], target: Any = target) -> list[Answer]:
-        again = exam is not exams[exam.exercise]  # the code's prints have been shown already
+    asked: dict[tuple[str, ...], list[Answer]] = {}
+
+    def ask(other: Exam, stand_ins: Mapping[str, str], target: Any = target) -> list[Answer]:
+        again = other is not exams[other.exercise]  # the code's prints have been shown already
         with probe.standing_in(namespace, stand_ins), probe.nothing_shown() if again else contextlib.nullcontext():
-            return [
-                probe.run(target, trial.call, exam.probe, exam.forbids, namespace=namespace) for trial in exam.trials
+            answers = [
+                probe.run(target, trial.call, other.probe, other.forbids, namespace=namespace) for trial in other.trials
             ]
+        if other is exam:
+            asked[tuple(stand_ins)] = answers
+        return answers
 
     def failing(other: Exam) -> bool:
         name = other.exercise
@@ -103,6 +108,12 @@ def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> No
 
     source = _source_of(exam.exercise, target, namespace)
     finding, carried = diagnosis.decide(exams, exam, check, source, ask, failing)
+
+    if finding is not None and first_wrong_line.is_unexplained(finding) and first_wrong_line.has_milestones(exam):
+        stand_ins = {name: exams[name].stand_in for name in carried}
+        with probe.standing_in(namespace, stand_ins), probe.nothing_shown():
+            recorded = probe.record(target, [trial.call for trial in exam.trials], exam.probe, namespace)
+        finding = first_wrong_line.explained(finding, exam, asked[carried], recorded)
     _progress.note(exam.exercise, check, source, finding, carried)
     person = _run_by_a_person()
     if finding is None or person:

@@ -21,7 +21,7 @@ from ..problems import Problem
 from . import notebooks as source_notebook
 from .chapter import REPOSITORY_ROOT, Chapter, read_chapter, read_chapters
 from .contents_page import contents_page
-from .exams import VISIBLE_SEED, set_exams
+from .exams import learners_exams
 from .home import pages, read_home
 
 
@@ -112,7 +112,7 @@ def built(root: Path = REPOSITORY_ROOT) -> set[Path]:
 
 
 def _fixture(chapter: Chapter) -> bytes:
-    document, tensors = exam_files.pack(list(set_exams(chapter, VISIBLE_SEED).values()))
+    document, tensors = exam_files.pack(learners_exams(chapter))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fixture.safetensors"
         wire.save(path, document, tensors)

@@ -6,7 +6,7 @@ Declarations do not contain the reference solution: it is only in `lesson.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from manyheads.calling.call import Call
 from manyheads.checking.exam import Check
@@ -68,6 +68,10 @@ class Exercise:
             tested with more than a plain call, or None.
         gradients: whether gradients are compared too, where the reference has any: with respect to the inputs, and to
             an `nn.Module`'s parameters. False for values through which nothing is trained, such as a score.
+        milestones: what the steps of the reference solution are called in a message, `{"scores": "the scores"}`: a
+            noun by the name of a variable, or of the function, layer or torch function that returns it. The second
+            value of a name has the key "name.2". A wrong answer without a known mistake is followed from step to step.
+        optional_milestones: those that another right way does without: they are not called missing.
     """
 
     name: str
@@ -84,6 +88,8 @@ class Exercise:
     keeps_dtype: bool = False
     conceals: bool = False
     gradients: bool = True
+    milestones: Mapping[str, str] = field(default_factory=dict)
+    optional_milestones: tuple[str, ...] = ()
     atol: float = 1e-5
     rtol: float = 1e-4
 

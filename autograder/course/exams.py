@@ -23,6 +23,7 @@ from ..problems import Problem
 from .chapter import Chapter
 from .declare import Exercise
 from .draw import Draw
+from .milestones import sealed, with_milestones
 
 _lock = threading.Lock()
 VISIBLE_SEED = "the cases that every learner sees"
@@ -39,6 +40,28 @@ def set_exams(chapter: Chapter, seed: str) -> dict[str, Exam]:
     """Return an exam for each exercise of `chapter`, in the lesson's order. The same seed gives the same exams."""
     with _lock:  # several submissions are judged at once, and setting exams changes `manyheads.earlier` globally
         return _exams(chapter, seed)
+
+
+def exam_with_milestones(chapter: Chapter, seed: str, exercise: str) -> Exam:
+    """Return one of the exams that `set_exams` sets, with what the reference solution computes on its way."""
+    set_exams(chapter, seed)
+    with _lock:
+        return _with_milestones(chapter, seed, exercise)
+
+
+@lru_cache(maxsize=256)
+def _with_milestones(chapter: Chapter, seed: str, exercise: str) -> Exam:
+    with earlier.given(chapter.earlier):
+        reference = chapter.namespace()
+        declared = chapter.exercises[exercise]
+        return with_milestones(_exams(chapter, seed)[exercise], declared, reference[exercise], reference)
+
+
+def learners_exams(chapter: Chapter) -> list[Exam]:
+    """Return the exams that learners' checks use, in the lesson's order: nothing of what they hold gives away more
+    than the right answers to them.
+    """
+    return [sealed(exam_with_milestones(chapter, VISIBLE_SEED, name)) for name in set_exams(chapter, VISIBLE_SEED)]
 
 
 def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) -> Exam:

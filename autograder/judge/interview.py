@@ -10,12 +10,16 @@ from functools import lru_cache
 
 from safetensors import SafetensorError
 
-from manyheads.calling import wire
+from manyheads.calling import steps, wire
 from manyheads.calling.call import Answer, Failure
 from manyheads.checking.exam import Exam
 
 from ..sandbox.mailbox import Mailbox
 
+# The answers of a kernel, and the steps of each call.
+Records = Sequence[tuple[Answer, steps.Recording]]
+
+_UNREADABLE = (wire.WireError, SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError)
 _PROBE = '__import__("manyheads.calling.probe", fromlist=["respond"]).respond({request!r}, {answer!r})'
 _GRANT = '__import__("manyheads.earlier", fromlist=["grant"]).grant({request!r})'
 
@@ -37,16 +41,17 @@ class Interview:
         self._mailbox.ask(wire.dumps(dict(self._granted), {}))
         return _GRANT.format(request=self._mailbox.request_path)
 
-    def put(self, exam: Exam, stand_ins: Mapping[str, str]) -> None:
+    def put(self, exam: Exam, stand_ins: Mapping[str, str], *, records: bool = False) -> None:
         """Write an exam's questions.
 
         Args:
             stand_ins: source by exercise, for exercises that are replaced by a working version.
+            records: whether to ask for the steps of each call too, see `read_records`.
 
         Raises:
             OSError: if there is no room for them.
         """
-        self._mailbox.ask(_questions(exam, tuple(stand_ins.items()), tuple(self._granted)))
+        self._mailbox.ask(questions(exam, tuple(stand_ins.items()), tuple(self._granted), records=records))
 
     def probe(self) -> str:
         """Return the expression that makes the kernel read and answer the questions."""
@@ -61,11 +66,23 @@ class Interview:
         try:
             document, tensors = wire.loads(self._mailbox.answer(self._most), self._most)
             answers = [wire.Unpacker(tensors).answer(packed) for packed in document["answers"]]
-        except (wire.WireError, SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        except _UNREADABLE as error:
             return unreadable(exam, error)
         if len(answers) != len(exam.trials):
             return no_answer(exam, "NoAnswer", f"there were {len(answers)} answers to {len(exam.trials)} questions")
         return answers
+
+    def read_records(self, exam: Exam) -> Records:
+        """Return the answers and their steps, one for each of the exam's trials; none if they are unreadable."""
+        most = min(self._most, len(exam.trials) * 2 * steps.MOST_BYTES)
+        try:
+            document, tensors = wire.loads(self._mailbox.answer(most), most)
+            unpacker = wire.Unpacker(tensors)
+            answers = [unpacker.answer(packed) for packed in document["answers"][: len(exam.trials)]]
+            recorded = [steps.from_value(unpacker.value(packed)) for packed in document["recorded"][: len(exam.trials)]]
+        except _UNREADABLE:
+            return ()
+        return tuple(zip(answers, recorded, strict=False)) if len(recorded) == len(exam.trials) else ()
 
 
 def unreadable(exam: Exam, error: Exception) -> Sequence[Answer]:
@@ -79,7 +96,7 @@ def no_answer(exam: Exam, kind: str, why: str) -> Sequence[Answer]:
 
 
 @lru_cache(maxsize=64)
-def _questions(exam: Exam, stand_ins: tuple[tuple[str, str], ...], granted: tuple[str, ...]) -> bytes:
+def questions(exam: Exam, stand_ins: tuple[tuple[str, str], ...], granted: tuple[str, ...], *, records: bool) -> bytes:
     """Return an exam's questions in the format of `manyheads.calling.probe`. They are the same for every submission."""
     packer = wire.Packer()
     document = {
@@ -89,5 +106,6 @@ def _questions(exam: Exam, stand_ins: tuple[tuple[str, str], ...], granted: tupl
         "calls": [packer.call(trial.call) for trial in exam.trials],
         "forbids": list(exam.forbids),
         "granted": list(granted),
+        "records": records,
     }
     return wire.dumps(document, packer.tensors)

@@ -6,17 +6,40 @@ the answers. Expected values, reference code and scores never leave this process
 
 from __future__ import annotations
 
-from manyheads.calling.call import missing
-from manyheads.checking import diagnosis, wording
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from manyheads.calling.call import Answer, missing
+from manyheads.checking import diagnosis, first_wrong_line, wording
 from manyheads.checking.diagnosis import Ask, Finding
 from manyheads.checking.exam import Check, Exam, foundations
 from manyheads.checking.stage import Stage
 
 from ..course.chapter import Chapter, GradedCell
-from ..course.exams import set_exams
+from ..course.exams import exam_with_milestones, set_exams
 from ..safe_text import clean
+from .interview import Records
 from .learner_source import ready_made
 from .verdict import Verdict
+
+# Has an exam's calls made once more next to the learner's code, with stand-ins in place.
+Record = Callable[[Exam, Mapping[str, str]], Records]
+
+
+@dataclass(frozen=True)
+class _Unexplained:
+    """A wrong answer of which only is known where it departs.
+
+    Args:
+        place: of its verdict among all.
+        stand_ins: source by exercise, as it was asked.
+    """
+
+    place: int
+    finding: Finding
+    exam: Exam
+    stand_ins: Mapping[str, str]
+    answers: Sequence[Answer]
 
 
 class Judge:
@@ -31,6 +54,8 @@ class Judge:
         self.chapter = chapter
         self.exams = set_exams(chapter, seed)
         self.verdicts: list[Verdict] = []
+        self._seed = seed
+        self._unexplained: list[_Unexplained] = []
         self._settled: dict[tuple[str, str], tuple[Finding | None, tuple[str, ...]]] = {}  # by exercise and check
 
     def verdict_for(self, cell: GradedCell, ask: Ask, source: str) -> Verdict:
@@ -72,7 +97,37 @@ class Judge:
         if settled and diagnosis.forbidden_in(exam, source) is None:
             return self._remember(cell, *settled)
         finding, carried = diagnosis.decide(self.exams, exam, cell.check, source, ask, failing)
+        if finding is not None and first_wrong_line.is_unexplained(finding):
+            stand_ins = {name: self.exams[name].stand_in for name in carried}
+            place = len(self.verdicts)
+            self._unexplained.append(_Unexplained(place, finding, exam, stand_ins, ask(exam, stand_ins)))
         return self._remember(cell, finding, carried)
+
+    def explain(self, record: Record) -> list[Verdict]:
+        """Say of wrong answers that nothing explains up to which line the code is right. Return those verdicts.
+
+        Points and all else in a verdict stay as they are. To be called when every cell has been judged.
+
+        Args:
+            record: asks once more, and for the steps of each call too; it returns nothing where that fails.
+        """
+        records: dict[tuple[str, tuple[str, ...]], Records] = {}
+        explained: list[Verdict] = []
+        for one in self._unexplained:
+            exam = exam_with_milestones(self.chapter, self._seed, one.exam.exercise)
+            if not first_wrong_line.has_milestones(exam):
+                continue
+            asked = one.exam.exercise, tuple(one.stand_ins)
+            if asked not in records:
+                records[asked] = record(one.exam, one.stand_ins)
+            finding = first_wrong_line.explained(one.finding, exam, one.answers, records[asked])
+            if finding is not one.finding:
+                before = self.verdicts[one.place]
+                message, group = clean(str(finding.message)), finding.message.group
+                self.verdicts[one.place] = replace(before, message=message, group=group)
+                explained.append(self.verdicts[one.place])
+        self._unexplained.clear()
+        return explained
 
     def _is_to_come(self, exercise: str, ask: Ask) -> bool:
         """Return whether an exercise is neither judged nor defined yet."""

@@ -23,7 +23,7 @@ from manyheads.checking.stage import Stage
 
 from ..course.chapter import Chapter, GradedCell, read_chapter
 from ..course.notebooks import grade_id
-from ..judge.interview import Interview, no_answer, unreadable
+from ..judge.interview import Interview, Records, no_answer, unreadable
 from ..judge.judge import Judge
 from ..judge.learner_source import sources
 from ..judge.needed_cells import left_out
@@ -34,6 +34,7 @@ from ..sandbox.run_cells import RunCells
 from ..sandbox.warm_process import begin_warming
 
 _TIMED_OUT = "CellTimeoutError"
+_RECORDING = 5  # seconds that the calls of one exercise may take while their steps are recorded
 _NOT_RUN = {
     "output_type": "stream",
     "name": "stdout",
@@ -114,6 +115,12 @@ class Execute(RunCells):
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         """Run an ordinary cell, or judge a graded one. Called by nbclient for each cell."""
+        cell, resources = self._run_or_judge(cell, resources, index)
+        if index == len(self.nb.cells) - 1:
+            self._explain(index)
+        return cell, resources
+
+    def _run_or_judge(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
         if not self._has_begun:
             self._has_begun = True
             self._grant(index)
@@ -193,6 +200,35 @@ class Execute(RunCells):
         with self.silence():  # discard outputs: the verdict becomes this cell's output
             self.execute_cell(cell, index, store_history=False)
         return self._too_slow(exam) if self._check_timeout(index) else self._interview.read(exam)
+
+    def _explain(self, index: int) -> None:
+        """Have wrong answers explained line by line. Every cell is judged by now: a kernel that ends costs nothing."""
+        self._can_record = True
+        explained = {
+            verdict.grade_id: verdict
+            for verdict in self._judge.explain(lambda exam, stand_ins: self._record(exam, stand_ins, index))
+        }
+        for cell in self.nb.cells:
+            if grade_id(cell) in explained:
+                cell.outputs = explained[grade_id(cell)].outputs()
+
+    def _record(self, exam: Exam, stand_ins: Mapping[str, str], index: int) -> Records:
+        """Have the exam's calls carried out once more, with the steps of each; none if that fails."""
+        if not self._can_record:
+            return ()
+        timeout: Any = self.timeout
+        self.timeout = min(timeout or _RECORDING, _RECORDING)
+        try:
+            self._interview.put(exam, stand_ins, records=True)
+            with self.silence():
+                self.execute_cell(new_code_cell(self._interview.probe()), index, store_history=False)
+            self._can_record = not self.late
+            return self._interview.read_records(exam) if self._can_record else ()
+        except (DeadKernelError, CellTimeoutError, OSError):
+            self._can_record = False
+            return ()
+        finally:
+            self.timeout, self.late = timeout, False
 
     def _too_slow(self, exam: Exam) -> Sequence[Answer]:
         return no_answer(exam, "Timeout", f"your code ran longer than {self.timeout} s")

@@ -4,4 +4,4 @@
 Nothing here knows a right answer.
 """
 
-__all__ = ["call", "cause", "forbidden_calls", "frames", "pretend_hardware", "probe", "sealed", "wire"]
+__all__ = ["call", "cause", "forbidden_calls", "frames", "pretend_hardware", "probe", "sealed", "steps", "wire"]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import math
 import os
 import sys
+import time
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Generator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FrameType
@@ -23,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from . import backward, wire
+from . import backward, steps, wire
 from .call import Answer, Call, Failure, Gradients, Value, missing
 from .cause import Operations, cause
 from .failed_step import failed_step
@@ -71,6 +73,42 @@ def run(
     return given
 
 
+def record(
+    target: Any, calls: Iterable[Call], probe: str = "", namespace: Mapping[str, Any] | None = None
+) -> list[tuple[Answer, steps.Recording]]:
+    """Make calls that have been made before once more. Return the answer to each, without gradients, and what each of
+    the learner's lines computes.
+
+    What is forbidden is not looked for again.
+
+    Args:
+        target, probe, namespace: as in `run`.
+    """
+    code = compiled(probe, "<probe>") if probe else None
+    cells = namespace_of(target) if namespace is None else namespace
+    begun, recorded = time.thread_time(), list[tuple[Answer, steps.Recording]]()
+    for call in calls:
+        left = steps.MOST_SECONDS - (time.thread_time() - begun)
+        recorded.append(
+            _record(target, call, code, cells, steps.Recorder(lambda frame: is_the_learners(frame, cells), left))
+        )
+    return recorded
+
+
+def trace(target: Any, call: Call, probe: str, namespace: Mapping[str, Any]) -> tuple[Answer, steps.Recording]:
+    """Record one call for as long as it takes, and from which others each step was computed."""
+    code = compiled(probe, "<probe>") if probe else None
+    recorder = steps.Recorder(lambda frame: is_the_learners(frame, namespace), math.inf, tracing=True)
+    return _record(target, call, code, namespace, recorder)
+
+
+def _record(
+    target: Any, call: Call, probe: CodeType | None, cells: Mapping[str, Any], recorder: steps.Recorder
+) -> tuple[Answer, steps.Recording]:
+    answer, _ = _call(target, replace(call, cotangent=None), probe, (), (), cells, recorder=recorder)
+    return answer, recorder.recording()
+
+
 def _call(
     target: Any,
     call: Call,
@@ -79,6 +117,7 @@ def _call(
     ours: Collection[CodeType],
     cells: Mapping[str, Any],
     operations: Operations | None = None,
+    recorder: steps.Recorder | None = None,
 ) -> tuple[Answer, list[str]]:
     """Make the call. Return the answer and the forbidden names that were called."""
     inputs = {name: _copy(value) for name, value in call.inputs.items()}
@@ -115,7 +154,11 @@ def _call(
                         operations.name_tensors(dict(target.named_parameters()))
                     target.train(call.training)
                 function = _probe_function(probe, target) if probe else target
-                value = _as_data(function(*inputs.values()))  # reading it may run the learner's code, too
+                if recorder is not None and isinstance(target, nn.Module):
+                    recorder.layers = {id(p): name.rpartition(".")[0] for name, p in target.named_parameters()}
+                with recorder or contextlib.nullcontext():
+                    returned = function(*inputs.values())
+                value = _as_data(returned)  # what is asked for it may be the learner's code, too
                 if call.cotangent is not None:
                     gradients = _gradients(target, function, call, cells)
             changed = tuple(name for name, now in inputs.items() if not _same(now, call.inputs[name]))
@@ -179,7 +222,8 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     """Carry out the calls in the file `request` and write the answers to the file `answer`.
 
     The judge calls it in the learner's kernel, and trusts only the numbers in `answer`. One byte is written there
-    before the first call. Prints are discarded.
+    before the first call. Where the judge asks for records, the steps of each call are in the answer too. Prints are
+    discarded.
 
     Args:
         namespace: where the learner's names are looked up; the caller's own by default.
@@ -193,16 +237,23 @@ def respond(request: str, answer: str, namespace: MutableMapping[str, Any] | Non
     unpacker, packer = wire.Unpacker(tensors), wire.Packer()
     probe = document["probe"]
     forbids, granted = document.get("forbids", ()), document.get("granted", ())
-    answers = []
+    answers: list[Any] = []
+    recorded: list[Any] = []
     with standing_in(namespace, document["stand_ins"]), nothing_shown(), ready(forbids):
-        for packed in document["calls"]:
-            if document["exercise"] in namespace:
-                target = namespace[document["exercise"]]
-                given = run(target, unpacker.call(packed), probe, forbids, granted, namespace)
-            else:
-                given = Answer(failure=missing(document["exercise"]))
-            answers.append(packer.answer(given))
-    wire.save(Path(answer), {"answers": answers}, packer.tensors)
+        if document.get("records") and document["exercise"] in namespace:
+            calls = map(unpacker.call, document["calls"])
+            for given, recording in record(namespace[document["exercise"]], calls, probe, namespace):
+                answers.append(packer.answer(given))
+                recorded.append(packer.value(steps.as_value(recording)))
+        else:
+            for packed in document["calls"]:
+                if document["exercise"] in namespace:
+                    target = namespace[document["exercise"]]
+                    given = run(target, unpacker.call(packed), probe, forbids, granted, namespace)
+                else:
+                    given = Answer(failure=missing(document["exercise"]))
+                answers.append(packer.answer(given))
+    wire.save(Path(answer), {"answers": answers, "recorded": recorded}, packer.tensors)
 
 
 @contextlib.contextmanager

@@ -176,6 +176,17 @@ class Unpacker:
             return Opaque(_text(content)[:200])
         raise WireError(f"unknown kind: {kind!r:.80}")
 
+    def tensor(self, packed: Any) -> Tensor:
+        """Return the tensor that `packed` stands for.
+
+        Raises:
+            WireError: if it stands for none.
+        """
+        value = self.value(packed)
+        if not isinstance(value, Tensor):
+            raise WireError("not a packed tensor")
+        return value
+
     def answer(self, packed: Any) -> Answer:
         """Return the answer packed as `packed`."""
         try:

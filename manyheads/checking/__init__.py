@@ -4,4 +4,15 @@
 that learners' checks use. Nothing here runs a learner's code.
 """
 
-__all__ = ["comparison", "diagnosis", "divergence", "exam", "exam_files", "sizes", "stage", "wording"]
+__all__ = [
+    "comparison",
+    "diagnosis",
+    "divergence",
+    "exam",
+    "exam_files",
+    "first_wrong_line",
+    "milestones",
+    "sizes",
+    "stage",
+    "wording",
+]

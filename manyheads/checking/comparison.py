@@ -27,6 +27,27 @@ def first_divergence(exam: Exam, trial: Trial, given: Answer, check: Check) -> D
     return next(_divergences(exam, trial, trial.right, given, check), None)
 
 
+def wrong_outputs(exam: Exam, trial: Trial, given: Answer) -> frozenset[int]:
+    """Return the places in `exam.returns` of the outputs that are wrong; all, where they cannot be told apart."""
+    names, rights, givens = exam.returns, trial.right.value, given.value
+    asked = frozenset(place for place, name in enumerate(names) if name not in exam.informs)
+    if len(names) == 1:
+        rights, givens = (rights,), (givens,)
+    if given.failure is not None or not isinstance(rights, tuple) or not isinstance(givens, (tuple, list)):
+        return asked
+    if not len(names) == len(rights) == len(givens):
+        return asked
+
+    def is_wrong(place: int) -> bool:
+        name, right, output = names[place], rights[place], givens[place]
+        kinds = _wrong_type(name, right, output, trial.sizes)
+        shapes = _wrong_shape(name, right, output, trial.sizes)
+        values = _wrong_values(exam, name, right, output)  # only asked where kind and shape agree
+        return any(next(wrong, None) is not None for wrong in (kinds, shapes, values))
+
+    return frozenset(filter(is_wrong, asked))
+
+
 def same(exam: Exam, trial: Trial, one: Answer, other: Answer) -> bool:
     """Return whether two answers agree within the exercise's tolerance, exceptions included.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..calling.call import Answer, Call
+from .milestones import Milestone
 
 
 class Check(StrEnum):
@@ -30,6 +31,7 @@ class Trial:
         call: the call of the learner's code.
         right: the reference solution's answer.
         wrong: its answer with one known mistake in it, by the misconception's name.
+        milestones: what the reference solution computes on its way to the outputs, in its order.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Trial:
     call: Call
     right: Answer
     wrong: Mapping[str, Answer]
+    milestones: tuple[Milestone, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)  # tensors have no plain equality: an exam equals only itself

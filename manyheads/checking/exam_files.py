@@ -14,10 +14,12 @@ from torch import Tensor
 from ..calling import wire
 from ..calling.sealed import sealed
 from .exam import Exam, Trial
+from .milestones import Milestone
 
 FOLDER = Path(__file__).parents[1] / "fixtures"
 _PLAIN = ("exercise", "probe", "exact_zeros", "keeps_dtype", "conceals", "atol", "rtol")
 _NAMES = ("returns", "informs", "builds_on", "forbids")
+_OF_MILESTONE = ("key", "words", "sealed", "output", "rows_sum_to_one", "rearranged", "doubled", "optional", "stacked")
 _BY_NAME = ("hints", "shown_by", "points")
 
 
@@ -48,6 +50,18 @@ def _trial(packer: wire.Packer, trial: Trial) -> Any:
             name: {field: value for field, value in answer.items() if value != right[field]}
             for name, answer in wrong.items()
         },
+        "milestones": [_milestone(packer, milestone) for milestone in trial.milestones],
+    }
+
+
+def _milestone(packer: wire.Packer, milestone: Milestone) -> Any:
+    if not milestone.sealed and milestone.output is None:
+        raise ValueError(f"{milestone.key} is not sealed: no learner's file may hold its numbers")
+    return {
+        **{key: getattr(milestone, key) for key in _OF_MILESTONE},
+        "shape": list(milestone.shape),
+        "after": list(milestone.after),
+        "numbers": packer.value(milestone.numbers),
     }
 
 
@@ -63,6 +77,15 @@ def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
                 call=unpacker.call(trial["call"]),
                 right=unpacker.answer(trial["right"]),
                 wrong={name: unpacker.answer({**trial["right"], **part}) for name, part in trial["wrong"].items()},
+                milestones=tuple(
+                    Milestone(
+                        **{key: milestone[key] for key in _OF_MILESTONE},
+                        shape=tuple(milestone["shape"]),
+                        after=tuple(milestone["after"]),
+                        numbers=unpacker.tensor(milestone["numbers"]),
+                    )
+                    for milestone in trial["milestones"]
+                ),
             )
             for trial in packed["trials"]
         )

@@ -58,6 +58,9 @@ def attention_of_large_scores(draw: Draw) -> Call:
 EXERCISE = Exercise(
     name="attention",
     returns=("output", "weights"),
+    milestones={
+        "scores": "the scores",
+    },
     cases=(
         Case("more or fewer keys than queries, without a mask", attention_without_mask),
         Case("a query that may attend to nothing", attention_with_blocked_query),

@@ -29,6 +29,10 @@ def one_query_to_score(draw: Draw) -> Call:
 EXERCISE = Exercise(
     name="attention_scores",
     returns=("scores",),
+    milestones={
+        "matmul": "the products of queries and keys, not yet divided",
+    },
+    optional_milestones=("matmul",),
     cases=(
         Case("a batch, with more or fewer keys than queries", sentences_to_score),
         Case("a single sentence, without a batch dimension", one_sentence_to_score),

@@ -45,6 +45,12 @@ ATTENDED = "attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)"
 EXERCISE = Exercise(
     name="SingleHeadAttention",
     returns=("output", "weights"),
+    milestones={
+        "w_q": "the queries",
+        "w_k": "the keys",
+        "w_v": "the values",
+        "scores": "the scores",
+    },
     cases=(
         Case("a batch of sentences without a mask", head_without_mask),
         Case("a causal mask", head_under_causal_mask),

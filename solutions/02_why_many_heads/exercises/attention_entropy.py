@@ -35,6 +35,12 @@ SUM = "return -(weights * logarithms).sum(dim=-1)"
 EXERCISE = Exercise(
     name="attention_entropy",
     returns=("entropy",),
+    milestones={
+        "logarithms": "the logarithms of the weights, 0 for a weight of 0",
+        "mul": "the weights times their logarithms",
+        "sum": "the sums of weights times logarithms",
+    },
+    optional_milestones=("logarithms", "mul", "sum"),
     cases=(
         Case("weights of any size", random_weights),
         Case("weights that are 0 where a mask blocks", masked_weights),

@@ -42,6 +42,10 @@ MEAN = "return picked.mean(dim=0).T"
 EXERCISE = Exercise(
     name="head_specialisation",
     returns=("specialisation",),
+    milestones={
+        "picked": "the weights on the targets, for each head",
+    },
+    optional_milestones=("picked",),
     cases=(
         Case("words that attend to each other", self_attention_to_search),
         Case("more or fewer keys than queries", more_keys_to_search),

@@ -40,6 +40,11 @@ def layer_of_one_head(draw: Draw) -> Call:
 EXERCISE = Exercise(
     name="ParallelHeads",
     returns=("output", "weights"),
+    milestones={
+        "outputs": "the outputs of the heads",
+        "joined": "the outputs of the heads side by side",
+    },
+    optional_milestones=("outputs", "joined"),
     cases=(
         Case("a batch of sentences without a mask", layer_without_mask),
         Case("a mask for each sentence, and a word that may attend to nothing", layer_with_blocked_word),

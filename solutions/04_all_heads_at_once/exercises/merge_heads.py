@@ -25,6 +25,9 @@ MERGE = "x.transpose(1, 2).reshape(batch, seq, num_heads * d_head)"
 EXERCISE = Exercise(
     name="merge_heads",
     returns=("merged",),
+    milestones={
+        "transpose": "the heads of each word next to each other",
+    },
     cases=(
         Case("what several heads give", heads_to_merge),
         Case("a single head", one_head_to_merge),

@@ -152,6 +152,19 @@ BLOCKED = "(torch.zeros((), dtype=torch.bool) if mask is None else ~mask)"
 EXERCISE = Exercise(
     name="MultiHeadAttention",
     returns=("output", "weights"),
+    milestones={
+        "w_q": "the queries",
+        "w_k": "the keys",
+        "w_v": "the values",
+        "q": "the queries split into heads",
+        "k": "the keys split into heads",
+        "v": "the values split into heads",
+        "attention_scores": "the scores",
+        "attention_weights": "the weights before dropout",
+        "matmul": "the outputs of the heads",
+        "merge_heads": "the outputs of the heads side by side",
+    },
+    optional_milestones=("attention_scores",),
     cases=(
         Case("self-attention without a mask", self_attention),
         Case("cross-attention, no value given", cross_attention),

@@ -25,6 +25,9 @@ SPLIT = "x.view(batch, seq, num_heads, d_head).transpose(1, 2)"
 EXERCISE = Exercise(
     name="split_heads",
     returns=("heads",),
+    milestones={
+        "view": "the features cut into heads",
+    },
     cases=(
         Case("a batch of sentences", sentences_to_split),
         Case("a single head", sentence_for_one_head),

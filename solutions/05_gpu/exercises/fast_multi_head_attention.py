@@ -117,6 +117,16 @@ EXERCISE = Exercise(
         "use of scaled_dot_product_attention",
         "the dropout_p that scaled_dot_product_attention was given",
     ),
+    milestones={
+        "w_q": "the queries",
+        "w_k": "the keys",
+        "w_v": "the values",
+        "q": "the queries split into heads",
+        "k": "the keys split into heads",
+        "v": "the values split into heads",
+        "heads": "the outputs of the heads",
+        "merge_heads": "the outputs of the heads side by side",
+    },
     cases=(
         Case("self-attention", layer_call),
         Case("is_causal", lambda draw: layer_call(draw, causal=True)),

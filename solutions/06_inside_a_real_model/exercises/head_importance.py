@@ -50,6 +50,10 @@ def asks(head_importance, intact, silenced, num_layers, num_heads):
 EXERCISE = Exercise(
     name="head_importance",
     returns=("importance", "How often the model was run"),
+    milestones={
+        "without": "the embeddings with one head silenced",
+        "cosine_similarity": "the similarities to the intact embeddings",
+    },
     cases=(
         Case("several sentences", embeddings_to_compare),
         Case("a single sentence", lambda draw: embeddings_to_compare(draw, batch=1)),

@@ -25,6 +25,10 @@ DIAGONAL = "weights.diagonal(offset=-1, dim1=-2, dim2=-1)"
 EXERCISE = Exercise(
     name="previous_token_score",
     returns=("score",),
+    milestones={
+        "diagonal": "the weights on the word before",
+    },
+    optional_milestones=("diagonal",),
     cases=(
         Case("words that may look anywhere", maps_to_score),
         Case("words that look only back", causal_maps),

@@ -20,6 +20,10 @@ SINK = "weights[..., position].mean(dim=-1)"
 EXERCISE = Exercise(
     name="sink_score",
     returns=("score",),
+    milestones={
+        "getitem": "the weights on that position",
+    },
+    optional_milestones=("getitem",),
     cases=(
         Case("the first token", maps_to_score),
         Case("a token in the middle", maps_with_position),
