@@ -246,6 +246,8 @@ class _Explanation:
             hows = {one.how, *(other[site][1].how if site in other else SHUFFLED for other in others)}
             # A dimension of size 1 in one case alone may lie in any place.
             how = next(how for how in (SHUFFLED, RESIZED, TURNED, SAME) if how in hows)
+            if {RESIZED, TURNED} <= hows:  # neither is true of all cases
+                how = SHUFFLED
             if how == SAME or (how != SHUFFLED and not rearranged):
                 found.append(_Found(site, rounds, how))
         ranks = [SAME, RESIZED, TURNED, ONCE, LAST, TOGETHER]
