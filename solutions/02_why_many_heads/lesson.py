@@ -168,7 +168,14 @@ for num_heads in HEAD_COUNTS:
 # %% [markdown]
 """
 **Your turn.** Some exercises of this chapter are questions. The answer is a letter: write `return "a"`, for example.
-The question is in the docstring.
+
+You split one head with d_head = 48 into 4 heads with d_head = 12, and leave d_model at 48. What happens to the number
+of parameters in w_q, w_k and w_v, all heads taken together?
+
+- **a:** It is 4 times as large, because each of the 4 heads brings a w_q, w_k and w_v of its own.
+- **b:** It stays the same, because there are 4 times as many matrices and each is a quarter as wide.
+- **c:** It falls to a quarter, because each matrix has 12 columns now where it used to have 48.
+- **d:** It grows a little, because the 4 outputs have to be put together in some way.
 
 <details>
 <summary>Hint 1</summary>
@@ -188,17 +195,7 @@ One head has 3 matrices of 48 × 48. Four heads have 12 matrices. Of which size?
 
 # %% exercise="answer_parameters"
 def answer_parameters() -> str:
-    """You split one head with d_head = 48 into 4 heads with d_head = 12, and leave d_model at 48.
-    What happens to the number of parameters in w_q, w_k and w_v, all heads taken together?
-
-    a: It is 4 times as large, because each of the 4 heads brings a w_q, w_k and w_v of its own.
-    b: It stays the same, because there are 4 times as many matrices and each is a quarter as wide.
-    c: It falls to a quarter, because each matrix has 12 columns now where it used to have 48.
-    d: It grows a little, because the 4 outputs have to be put together in some way.
-
-    Returns:
-        the letter of the right answer
-    """
+    """Return the letter of the right answer to the question above."""
     ### BEGIN SOLUTION
     return "b"
     ### END SOLUTION
@@ -431,6 +428,11 @@ kept apart, and for that two heads are enough.
 
 **Your turn.** Four claims about one head. Three of them you have measured. Which one is false?
 
+- **a:** It can answer three questions about one sentence, if three different words ask them.
+- **b:** It makes one average for each word, so two answers for the same word get mixed up.
+- **c:** It can follow only one relation in a sentence, no matter which words ask for it.
+- **d:** It often looks at the right two nouns and still cannot tell which one did the sitting.
+
 <details>
 <summary>Hint 1</summary>
 
@@ -449,16 +451,7 @@ Section 2 has something to say about two of the claims, this section about the o
 
 # %% exercise="answer_false_claim"
 def answer_false_claim() -> str:
-    """Which claim about one head is false?
-
-    a: It can answer three questions about one sentence, if three different words ask them.
-    b: It makes one average for each word, so two answers for the same word get mixed up.
-    c: It can follow only one relation in a sentence, no matter which words ask for it.
-    d: It often looks at the right two nouns and still cannot tell which one did the sitting.
-
-    Returns:
-        the letter of the false claim
-    """
+    """Return the letter of the false claim above."""
     ### BEGIN SOLUTION
     return "c"
     ### END SOLUTION
@@ -699,7 +692,13 @@ left to chance: if you like, set another seed in `trained`, run the cells from t
 
 ## 7 · What are several heads good for?   <sub>3 min · difficulty 1/5</sub>
 
-**Your turn.** Say what you have found out.
+**Your turn.** Say what you have found out. What is a primary benefit of several heads, compared with one head of the
+same total size?
+
+- **a:** The layer has more parameters, so it can store more about the words and their relations.
+- **b:** The layer can look at several words from one word, which a single head is not able to do.
+- **c:** The layer has less to compute, because each of its heads works with shorter vectors.
+- **d:** Each word gets several averages, each with weights of its own, and they stay apart.
 
 <details>
 <summary>Hint 1</summary>
@@ -719,16 +718,7 @@ What had *sat* with two heads that it did not have with one? Not more numbers to
 
 # %% exercise="answer_benefit"
 def answer_benefit() -> str:
-    """What is a primary benefit of several heads, compared with one head of the same total size?
-
-    a: The layer has more parameters, so it can store more about the words and their relations.
-    b: The layer can look at several words from one word, which a single head is not able to do.
-    c: The layer has less to compute, because each of its heads works with shorter vectors.
-    d: Each word gets several averages, each with weights of its own, and they stay apart.
-
-    Returns:
-        the letter of the right answer
-    """
+    """Return the letter of the right answer to the question above."""
     ### BEGIN SOLUTION
     return "d"
     ### END SOLUTION

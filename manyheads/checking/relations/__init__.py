@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from torch import Tensor
+
 from ...calling.call import Answer
 from ..comparison import first_divergence
 from ..exam import Check, Exam, Trial
 from . import arrangements, counts, factors, parts, reductions, shapes, terms
-from .compared import Compared, Fact, compared, departs
+from .compared import Compared, Fact, compared, departs, quoted
 from .named_parts import what_is_held
 from .whole import told_apart
 
@@ -55,8 +57,27 @@ def explain(exam: Exam, answers: Sequence[Answer], shown: Trial) -> tuple[str, .
         return (held,)
     if found:
         return (min(found, key=lambda one: one[0])[1].sentence,)
-    apart = _of_cases(exam, trials)
+    apart = _of_cases(exam, trials) or _of_outputs(cases)
     return (apart,) if apart else ()
+
+
+def _of_outputs(cases: Sequence[Sequence[Compared]]) -> str:
+    """Return which outputs are right in every case, where others are wrong; "" where that says nothing."""
+    by_label: dict[str, list[Compared]] = {}
+    for case in [case for outputs in cases for case in outputs]:
+        by_label.setdefault(case.label, []).append(case)
+    if any(len(found) < len(cases) for found in by_label.values()):  # a call that failed
+        return ""
+    wrong = [name for name, found in by_label.items() if any(departs(case) for case in found)]
+    right = [name for name, found in by_label.items() if all(map(_is_right, found)) and any(c.enough for c in found)]
+    if len(wrong) != 1 or len(right) != 1 or len(by_label) != 2 or " " in right[0]:  # " ": not an output of the code's
+        return ""
+    return f"{right[0]} is right in every case, and {quoted(wrong[0])} is not."
+
+
+def _is_right(case: Compared) -> bool:
+    both = isinstance(case.right, Tensor) and isinstance(case.given, Tensor) and case.right.dtype == case.given.dtype
+    return both and case.pair is not None and not case.wrong_places().any()
 
 
 def _best(wrong: Sequence[Compared], finders: Iterable[Callable[[Compared], Iterable[Fact]]]) -> Fact | None:

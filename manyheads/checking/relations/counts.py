@@ -1,4 +1,4 @@
-"""Finds by what product of the case's sizes a wrong count differs from the right one."""
+"""Finds by what products of the case's sizes a wrong count differs from the right one, or which ones it is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import itertools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+
+import torch
 
 from .compared import Compared, Fact
 from .factors import expressions
@@ -59,21 +61,51 @@ def facts(case: Compared) -> Iterator[Fact]:
                     yield Fact(
                         ("offset", told, way), 16 + text.count("·"), f"{case.label} is too {way} by {told}.", weak=True
                     )
+        yield from _terms(case, right, int(given))
 
 
-def _products(case: Compared) -> Iterator[tuple[str, int]]:
-    """Yield (text, value) for the products of a case's sizes, "batch · seq² · d_model"."""
+def _terms(case: Compared, right: int, given: int) -> Iterator[Fact]:
+    """Yield which product stands in another's place in the right number, or which one or two the wrong number is."""
+    by_value: dict[int, list[tuple[int, str]]] = {}
+    for text, value in _products(case, differences=False):
+        for leading in _LEADING:
+            told = f"{leading} · {text}" if leading > 1 else text
+            by_value.setdefault(leading * value, []).append((told.count("·"), told))
+    for size, told in by_value.get(given, ()):
+        yield Fact(("is", told), 26 + size, f"In every case that is wrong, {case.label} is {told}.", weak=True)
+    for value, terms in by_value.items():
+        for (size, told), (more, other) in itertools.product(terms, by_value.get(given - right + value, ())):
+            if told != other:
+                yield Fact(
+                    ("in its place", told, other), 32 + size + more,
+                    f"{case.label} is the right one with {other} in the place of {told}.", weak=True,
+                )  # fmt: skip
+        for (size, told), (more, other) in itertools.product(terms, by_value.get(given - value, ())):
+            if told <= other:
+                yield Fact(
+                    ("sum", told, other), 44 + size + more,
+                    f"In every case that is wrong, {case.label} is {told} + {other}.", weak=True,
+                )  # fmt: skip
+
+
+def _products(case: Compared, *, differences: bool = True) -> Iterator[tuple[str, int]]:
+    """Yield (text, value) for the products of a case's sizes, "batch · seq² · d_model".
+
+    Args:
+        differences: whether a factor may also be by how much one size is larger than another, or than 1.
+    """
     asked = {**(case.trial.call.init or {}), **case.trial.call.inputs}
     sizes = {name: value for name, value in asked.items() if type(value) is int and value > 0}
     if "num_heads" in sizes and "d_model" in sizes:
         sizes["d_head"] = case.sizes.get("d_head", 0) or sizes["d_model"] // sizes["num_heads"]
+    sizes |= {f"bytes of {name}": value.itemsize for name, value in asked.items() if isinstance(value, torch.dtype)}
     for powers in itertools.product(range(_LARGEST_POWER + 1), repeat=min(len(sizes), 5)):
         used = [(name, power) for name, power in zip(sizes, powers, strict=False) if power]
         if 0 < len(used) <= _MOST_SIZES and sum(powers) <= _MOST_SIZES:
             text = " · ".join(name + {1: "", 2: "²", 3: "³"}[power] for name, power in used)
             product = math.prod(sizes[name] ** power for name, power in used)
             yield text, product
-            for difference, number in _differences(sizes):
+            for difference, number in _differences(sizes) if differences else ():
                 yield f"{text} · {difference}", product * number
 
 

@@ -82,6 +82,7 @@ def facts(case: Compared) -> Iterator[Fact]:
                 )  # fmt: skip
     yield from _line(case, right, given)
     yield from _by_row(case, right, given)
+    yield from _sharpened(case, right, given)
 
 
 def _line(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
@@ -99,6 +100,37 @@ def _line(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
         ("line", f"{slope:.4g}", f"{start:.4g}"), 26, f"Every number of {case.label} is {start:.4g} and {times}."
         if slope > 0 else f"Every number of {case.label} is {start:.4g} {times}.", weak=not case.enough,
     )  # fmt: skip
+
+
+def _sharpened(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
+    """Yield whether wrong rows are what a softmax gives if all that goes into it is multiplied by one factor."""
+    if right.ndim < 2 or right.shape[-1] < 2 or (right < 0).any() or (given < 0).any():
+        return
+    rows = right.sum(-1)
+    if not ((rows - 1).abs() < 1e-3).logical_or(rows == 0).all():
+        return
+    known = (right > 1e-3) & (given > 1e-3)
+    # Within a row, logarithms of weights differ by what the scores differ by.
+    first, at = right.max(-1, keepdim=True)
+    away, away_given = (first / right).log()[known], (given.gather(-1, at) / given).log()[known]
+    if not away.any() or not (away_given.isfinite() & away.isfinite()).all():
+        return
+    factor = ((away * away_given).sum() / (away * away).sum()).item()
+    powers = torch.where(right > 0, right.pow(factor), 0.0)
+    sums = powers.sum(-1, keepdim=True)
+    if abs(factor - 1) < 1e-3 or not case.agree(given, powers / torch.where(sums == 0, 1.0, sums)):
+        return
+    weak = not case.enough or int((known.sum(-1) > 2).sum()) < 3
+    row = f"Each row of {case.label} is what a softmax makes of its input"
+    yield Fact(("sharpened", f"{factor:.3g}"), 22, f"{row} if all of it is multiplied by {factor:.3g}.", weak=weak)
+    for text, value in expressions(case.sizes):
+        if abs(abs(factor) - value) < 1e-3 * value and any(map(str.isalpha, text)):
+            times = f"divided by {text[2:]}" if text.startswith("1/") else f"multiplied by {text}"
+            sign = ", with the opposite sign" if factor < 0 else ""
+            yield Fact(
+                ("sharpened", factor < 0, text), 17 + text.count("·") + text.count("/", 2),
+                f"{row} if all of it is {times}{sign}.", weak=weak, is_reading=True,
+            )  # fmt: skip
 
 
 def _named_factor(case: Compared, factor: float, *, weak: bool) -> Iterator[Fact]:

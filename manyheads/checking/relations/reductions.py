@@ -36,6 +36,7 @@ def _reduced(case: Compared, tensor: Tensor) -> Iterator[tuple[tuple[object, ...
         yield ("sum", axis), f"sum over {name}", tensor.sum(axis)
         yield ("mean", axis), f"mean over {name}", tensor.mean(axis)
         yield ("max", axis), f"maximum over {name}", tensor.amax(axis)
+        yield ("squares", axis), f"sum of squares over {name}", tensor.square().sum(axis)
         yield ("first", axis), f"first entry along {name}", tensor.select(axis, 0)
         yield ("last", axis), f"last entry along {name}", tensor.select(axis, -1)
         for other in axes:
@@ -44,6 +45,7 @@ def _reduced(case: Compared, tensor: Tensor) -> Iterator[tuple[tuple[object, ...
                 yield ("sum", axis, other), f"sum over {both}", tensor.sum((axis, other))
                 yield ("mean", axis, other), f"mean over {both}", tensor.mean((axis, other))
                 yield ("max", axis, other), f"maximum over {both}", tensor.amax((axis, other))
+    name = case.dimension(-1, tensor.shape)
     for offset in _OFFSETS if tensor.ndim >= 2 and tensor.shape[-1] == tensor.shape[-2] else ():
         if abs(offset) < tensor.shape[-1]:
             diagonal = tensor.diagonal(offset, -2, -1)
@@ -52,3 +54,11 @@ def _reduced(case: Compared, tensor: Tensor) -> Iterator[tuple[tuple[object, ...
             )
             yield ("diagonal mean", offset), f"mean of the {told}", diagonal.mean(-1)
             yield ("diagonal sum", offset), f"sum of the {told}", diagonal.sum(-1)
+            size = tensor.shape[-1]
+            yield ("diagonal by size", offset), f"sum, divided by {name}, of the {told}", diagonal.sum(-1) / size
+            if diagonal.shape[-1] > 2:
+                for key, part, rest in (
+                    ("but first", "first", diagonal[..., 1:]),
+                    ("but last", "last", diagonal[..., :-1]),
+                ):
+                    yield (key, offset), f"mean of all but the {part} entry of the {told}", rest.mean(-1)

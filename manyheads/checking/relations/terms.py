@@ -49,6 +49,12 @@ def facts(case: Compared) -> Iterator[Fact]:
         yield Fact(("constant", round(number, 6)), 19, f"Every number of {label} is {number:.4g}.", weak=weak)
         yield Fact(("constant",), 27, f"All numbers of {label} are the same.", weak=weak)
         return
+    others = given[given != 0]
+    if 1 < len(others) < given.numel() and others.isfinite().all() and (others == others[0]).all():
+        number = others[0].item()
+        yield Fact(
+            ("constant but for 0", round(number, 6)), 28, f"Every number of {label} is 0 or {number:.4g}.", weak=weak
+        )
     for told, function in _ONCE_TOO_OFTEN:
         if case.agree(given, function(right)):
             yield Fact(("too often", told), 13, f"Every number of {label} is {told}.", weak=weak)
@@ -105,6 +111,7 @@ def _steps(case: Compared, q: Tensor, k: Tensor) -> Iterator[tuple[str, Tensor]]
         return
     scores = products / math.sqrt(q.shape[-1])
     yield "the products of q and k, not yet scaled", products
+    yield from _scaled_otherwise(case, products)
     yield "the scaled scores, before the softmax", scores
     if mask_of(case) is not None or case.trial.call.inputs.get("is_causal"):
         yield "the softmax of all scores, as if there were no mask", scores.softmax(-1)
@@ -114,6 +121,30 @@ def _steps(case: Compared, q: Tensor, k: Tensor) -> Iterator[tuple[str, Tensor]]
         if mask_of(case) is not None or case.trial.call.inputs.get("is_causal"):
             yield "what comes out without a mask", scores.softmax(-1) @ v
         yield "what comes out of products that are not scaled, without a mask", products.softmax(-1) @ v
+
+
+def _scaled_otherwise(case: Compared, products: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Yield what q, k and v give with another scale than 1/√d_head, under the mask of the case."""
+    v, mask, size = case.tensors.get("v"), mask_of(case), case.tensors["q"].shape[-1]
+    if v is None or v.shape[-2] != products.shape[-1]:
+        return
+    blocked = torch.zeros(products.shape, dtype=torch.bool)
+    try:
+        if mask is not None:
+            blocked |= ~mask
+        if case.trial.call.inputs.get("is_causal"):
+            blocked |= ~torch.ones(products.shape[-2:], dtype=torch.bool).tril()
+        for told, factor in (
+            ("are not scaled", 1.0),
+            ("are multiplied by √d_head", math.sqrt(size)),
+            ("are multiplied by d_head", size),
+            ("are divided by d_head", 1 / size),
+            ("are divided by half of d_head", 2 / size),
+        ):
+            weights = (products * factor).masked_fill(blocked, -torch.inf).softmax(-1).nan_to_num(0.0)
+            yield f"what comes out if the products of q and k {told}", weights @ v
+    except RuntimeError:  # a mask of another shape
+        return
 
 
 def _of_boolean(case: Compared) -> Iterator[Fact]:

@@ -256,6 +256,9 @@ EXERCISE = Exercise(
         families.layer_never_used("keys", "did not project the keys", "self.w_k(key)", "key"),
         families.layer_never_used("queries", "did not project the queries", "self.w_q(query)", "query"),
         families.layer_never_used("keys", "made the keys with the queries' layer", "self.w_k(key)", "self.w_q(key)"),
+        families.layer_never_used(
+            "values", "made the values with the keys' layer", "self.w_v(value)", "self.w_k(value)"
+        ),
         Misconception(
             "returned the weights as well",
             replace="return self.w_o(merge_heads(heads))",

@@ -113,6 +113,19 @@ EXERCISE = Exercise(
             hint="Columns are features and not heads: each head has d_head of them.",
         ),
         Misconception(
+            "began at the head's number, not at its first feature",
+            replace="head * d_head : (head + 1) * d_head",
+            by="head : head + d_head",
+            hint="Each head has d_head features, so those of head 2 begin at 2 · d_head. Yours overlap with head 0's.",
+        ),
+        Misconception(
+            "silenced all heads from the chosen one on",
+            replace="head * d_head : (head + 1) * d_head",
+            by="head * d_head :",
+            hint="A slice without an end goes to the last feature of the last head. A head's features end where those "
+            "of the next one begin.",
+        ),
+        Misconception(
             "silenced all the others",
             replace="for head in heads:",
             by="for head in sorted(set(range(weights.shape[1])) - set(heads)):",

@@ -97,6 +97,20 @@ EXERCISE = Exercise(
             hint="The dot product grows with the vectors' lengths. Divided by both lengths it is the cosine.",
         ),
         Misconception(
+            "divided by the length of the silenced embedding alone",
+            replace="nn.functional.cosine_similarity(intact, without, dim=-1)",
+            by="((intact * without).sum(dim=-1) / without.norm(dim=-1))",
+            hint="What is left still grows with the length of the intact embedding. The cosine divides by both "
+            "lengths.",
+        ),
+        Misconception(
+            "divided by the length of the intact embedding alone",
+            replace="nn.functional.cosine_similarity(intact, without, dim=-1)",
+            by="((intact * without).sum(dim=-1) / intact.norm(dim=-1))",
+            hint="What is left still grows with the length of the silenced embedding. The cosine divides by both "
+            "lengths.",
+        ),
+        Misconception(
             "looked at the first sentence only",
             replace=".mean()",
             by="[0]",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from manyheads.calling.call import Answer, Call
+from manyheads.calling.call import Answer, Call, Failure
 from manyheads.checking.exam import Exam, Trial
 from manyheads.checking.relations import explain
 
@@ -148,6 +148,69 @@ def test_a_count_that_lacks_a_product_of_sizes_says_which() -> None:
         for right, of in zip(rights, sizes, strict=True)
     ]
     assert explain(exam, wrong, trials[0]) == ("count is too small by 2 · batch · seq² · d_model.",)
+
+
+SEVERAL = [
+    {"batch": 7, "seq": 4, "d_model": 15},
+    {"batch": 2, "seq": 11, "d_model": 28},
+    {"batch": 3, "seq": 5, "d_model": 9},
+]
+
+
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [
+        (
+            lambda b, s, d: 4 * b * s * d * d + 3 * b * b * s * d,
+            "count is the right one with 3 · batch² · seq · d_model in the place of 4 · batch · seq² · d_model.",
+        ),
+        (lambda b, s, d: 3 * b * d, "In every case that is wrong, count is 3 · batch · d_model."),
+        (
+            lambda b, s, d: b**2 * s + 3 * d**3,
+            "In every case that is wrong, count is 3 · d_model³ + batch² · seq.",
+        ),
+    ],
+)
+def test_a_count_of_other_products_is_told_by_them(count: Callable[[int, int, int], int], sentence: str) -> None:
+    names = {name: [of[name] for of in SEVERAL] for name in SEVERAL[0]}
+    sizes = [tuple(of.values()) for of in SEVERAL]
+    trials = exam_of([4 * b * s * d * d + 4 * b * s * s * d for b, s, d in sizes], SEVERAL, **names).trials  # type: ignore[arg-type]
+    wrong = [Answer(count(*of)) for of in sizes]
+    assert explain(Exam("made_up", ("count",), trials, {}), wrong, trials[0]) == (sentence,)
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"),
+    [
+        (lambda of: math.sqrt(of["d_head"]), "multiplied by √d_head"),
+        (lambda of: 1 / of["d_head"], "divided by d_head"),
+        (lambda of: 1.7, "multiplied by 1.7"),
+    ],
+)
+def test_weights_of_scores_on_another_scale_are_told_the_factor(
+    factor: Callable[[dict[str, int]], float], told: str
+) -> None:
+    sizes = [{"batch": 3, "seq": 5, "d_head": 7}, {"batch": 2, "seq": 6, "d_head": 3}]
+    torch.manual_seed(0)
+    scores = [torch.randn(of["batch"], of["seq"], of["seq"]) for of in sizes]
+    given = [(score * factor(of)).softmax(-1) for score, of in zip(scores, sizes, strict=True)]
+    found = said(exam_of([score.softmax(-1) for score in scores], sizes), given)
+    assert found == f"Each row of output is what a softmax makes of its input if all of it is {told}."
+
+
+def test_the_output_that_is_right_is_named_where_the_other_is_not() -> None:
+    outputs, weights_of_them = drawn(1), drawn(2)
+    trials = [
+        Trial("a case", sizes, Call({}), Answer(pair), {})
+        for sizes, pair in zip(SIZES, zip(outputs, weights_of_them, strict=True), strict=True)
+    ]
+    exam = Exam("made_up", ("output", "weights"), tuple(trials), {})
+    wrong = [Answer((other, weight)) for other, weight in zip(drawn(3), weights_of_them, strict=True)]
+    assert explain(exam, wrong, trials[0]) == ("weights is right in every case, and output is not.",)
+    spoilt = [*wrong[:-1], Answer((wrong[-1].value[0], drawn(4)[-1]))]  # type: ignore[index]
+    assert explain(exam, spoilt, trials[0]) == ()
+    failed = [*wrong[:-1], Answer(failure=Failure("ValueError", "no"))]
+    assert explain(exam, failed, trials[0]) == ()
 
 
 def test_an_exam_that_conceals_its_answer_explains_nothing() -> None:
