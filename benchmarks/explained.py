@@ -61,7 +61,7 @@ class Attempt:
             return "equivalent" if self.equivalent else "passes though wrong"
         if finding.misconception or finding.stage in ("forbidden", "unsolved"):
             return "named"
-        if finding.message.further and finding.stage != "ran":
+        if (finding.message.further or finding.message.right) and finding.stage != "ran":
             return "line" if self.by_line else "relation"
         if finding.stage == Stage.RAN:
             return "exception" if self.cause else "exception, no cause"

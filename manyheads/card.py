@@ -103,7 +103,7 @@ def _body(message: Message, colour: str) -> list[str]:
         parts.append(f"{_PARAGRAPH}{html.escape(message.sentence)}</p>")
     else:
         parts.append(f'<p style="margin: 0.4em 0 0 0; {headline}">{html.escape(message.sentence)}</p>')
-    parts += [f"{_PARAGRAPH}{_prose(paragraph)}</p>" for paragraph in message.further]
+    parts += [f"{_PARAGRAPH}{_prose(paragraph)}</p>" for paragraph in (*message.further, message.right) if paragraph]
     about = {"Expected": message.expected, "Got": message.got, "": message.detail, "Case": message.case}
     cell = "text-align: left; vertical-align: top; border: 0; padding: 0.1em 1em 0.1em 0; background: none"
     code = "white-space: pre-wrap; background: none; color: inherit; padding: 0"

@@ -18,7 +18,7 @@ from .divergence import Divergence
 from .exam import Check, Exam, Trial, foundations
 from .failed_steps import failed_step
 from .nothing_computed import depends_on_nothing, nothing_computed
-from .relations import explain
+from .relations import explain, right_output
 from .stage import Stage
 from .wording import Message
 
@@ -72,7 +72,8 @@ def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Di
         said = replace(said, further=(step,))
     if mistake is None and divergence.stage in _EXPLAINED:
         related = explain(exam, answers, trial)
-        said = replace(said, further=related, group=wording.group(related))
+        right = "" if related else right_output(exam, answers)
+        said = replace(said, further=related, right=right, group=wording.group(related or (right,)))
     return Finding(said, divergence.stage, mistake)
 
 

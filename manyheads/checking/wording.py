@@ -35,6 +35,7 @@ class Message:
         mistake: the known mistake that gives exactly these answers, as a sentence.
         hint: what to do about that mistake.
         further: what else the answers or the lines of code show, a sentence or two each.
+        right: which of two outputs is right, where that is known and no mistake is.
         group: a phrase that wrong answers of the same kind share, for an instructor: "right up to the scores". It
             contains nothing that a learner has written.
         note: the stand-ins with which the exercise was checked.
@@ -49,6 +50,7 @@ class Message:
     mistake: str = ""
     hint: str = ""
     further: tuple[str, ...] = ()
+    right: str = ""
     group: str = ""
     note: str = ""
     excerpt: Excerpt | None = None
@@ -59,7 +61,7 @@ class Message:
         about = [f"{label:<10}{text}" for label, text in about.items() if text]
         lines += ["", *about] if about else []
         lines += ["", self.mistake, self.hint] if self.mistake else []
-        for paragraph in (*self.further, self.note):
+        for paragraph in (*self.further, self.right, self.note):
             lines += ["", paragraph] if paragraph else []
         # A notebook breaks long lines of an error anywhere, even in the middle of a word.
         return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent=" " * _indent(line)) for line in lines)

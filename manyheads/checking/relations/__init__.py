@@ -19,7 +19,7 @@ from .compared import Compared, Fact, compared, departs, quoted
 from .named_parts import what_is_held
 from .whole import told_apart
 
-__all__ = ["explain"]
+__all__ = ["explain", "right_output"]
 
 _OF_NUMBERS = (terms.facts, factors.facts, reductions.facts, arrangements.facts, parts.facts, counts.facts)
 _FEW = 3  # wrong cases with a single number each, from which a relation is not a coincidence
@@ -57,12 +57,15 @@ def explain(exam: Exam, answers: Sequence[Answer], shown: Trial) -> tuple[str, .
         return (held,)
     if found:
         return (min(found, key=lambda one: one[0])[1].sentence,)
-    apart = _of_cases(exam, trials) or _of_outputs(cases)
+    apart = _of_cases(exam, trials)
     return (apart,) if apart else ()
 
 
-def _of_outputs(cases: Sequence[Sequence[Compared]]) -> str:
-    """Return which outputs are right in every case, where others are wrong; "" where that says nothing."""
+def right_output(exam: Exam, answers: Sequence[Answer]) -> str:
+    """Return a sentence about which of two outputs is right in every case, where the other is wrong, or ""."""
+    if exam.conceals:
+        return ""
+    cases = [list(compared(exam, trial, given)) for trial, given in zip(exam.trials, answers, strict=True)]
     by_label: dict[str, list[Compared]] = {}
     for case in [case for outputs in cases for case in outputs]:
         by_label.setdefault(case.label, []).append(case)

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from manyheads.calling.call import Answer, Call, Failure
-from manyheads.checking.exam import Exam, Trial
-from manyheads.checking.relations import explain
+from manyheads.checking.diagnosis import examine
+from manyheads.checking.exam import Check, Exam, Trial
+from manyheads.checking.first_wrong_line import is_unexplained
+from manyheads.checking.relations import explain, right_output
 
 SIZES = [
     {"batch": 5, "num_heads": 3, "seq": 4},
@@ -206,11 +208,28 @@ def test_the_output_that_is_right_is_named_where_the_other_is_not() -> None:
     ]
     exam = Exam("made_up", ("output", "weights"), tuple(trials), {})
     wrong = [Answer((other, weight)) for other, weight in zip(drawn(3), weights_of_them, strict=True)]
-    assert explain(exam, wrong, trials[0]) == ("weights is right in every case, and output is not.",)
+    assert right_output(exam, wrong) == "weights is right in every case, and output is not."
     spoilt = [*wrong[:-1], Answer((wrong[-1].value[0], drawn(4)[-1]))]  # type: ignore[index]
-    assert explain(exam, spoilt, trials[0]) == ()
+    assert right_output(exam, spoilt) == ""
     failed = [*wrong[:-1], Answer(failure=Failure("ValueError", "no"))]
-    assert explain(exam, failed, trials[0]) == ()
+    assert right_output(exam, failed) == ""
+
+
+def test_that_an_output_is_right_leaves_the_learners_lines_to_be_looked_into() -> None:
+    outputs, others = drawn(1), drawn(2)
+    trials = tuple(
+        Trial("a case", sizes, Call({}), Answer(pair), {})
+        for sizes, pair in zip(SIZES, zip(outputs, others, strict=True), strict=True)
+    )
+    exam = Exam("made_up", ("output", "weights"), trials, {})
+    wrong = [Answer(pair) for pair in zip(drawn(3), others, strict=True)]
+
+    finding = examine(exam, wrong, Check.OUTPUTS, "")
+
+    assert finding is not None
+    assert finding.message.right in str(finding.message)
+    assert finding.message.group == "weights is right in every case, and output is not"
+    assert is_unexplained(finding)
 
 
 def test_an_exam_that_conceals_its_answer_explains_nothing() -> None:
@@ -234,8 +253,10 @@ def truth_of(sentence: str, right: Tensor, given: Tensor, sizes: dict[str, int])
     if "plus 1" in sentence:
         return torch.allclose(given - right, torch.ones_like(right), atol=1e-4)
     if found := re.search(r"number of output is (-?[\d.]+) (?:and )?(minus|-?[\d.]+ times) the right one", sentence):
-        slope = -1.0 if found[2] == "minus" else float(found[2].split()[0])
-        return torch.allclose(given, float(found[1]) + slope * right, rtol=2e-3, atol=2e-3)
+        slope = "-1" if found[2] == "minus" else found[2].split()[0]
+        told = float(found[1]) + float(slope) * right
+        rounded = half_of_the_last_digit(found[1]) + half_of_the_last_digit(slope) * right.abs()
+        return bool(((given - told).abs() <= rounded + 1e-3 * told.abs() + 1e-4).all())
     if "opposite sign" in sentence:
         return torch.allclose(given + right, torch.zeros_like(right), atol=1e-4)
     if found := re.search(r"too (large|small) by ([\d.]+)\.$", sentence):
@@ -258,6 +279,11 @@ def truth_of(sentence: str, right: Tensor, given: Tensor, sizes: dict[str, int])
         between = given - right if found[2] == "off" else given / right
         return between.std(-1 if found[1] == "row" else -2).max().item() < 1e-2 * between.abs().max().item()
     raise AssertionError(f"a sentence that this test cannot check: {sentence}")
+
+
+def half_of_the_last_digit(number: str) -> float:
+    """Return how far a printed number may be from the one that was rounded to it."""
+    return 0.5 * 10.0 ** -len(number.partition(".")[2])
 
 
 MOVES = [
