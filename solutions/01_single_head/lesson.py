@@ -74,7 +74,8 @@ of the words.
 """
 
 # %%
-shares = torch.tensor([0.0, 0.1, 0.6, 0.3, 0.0, 0.0, 0.0])  # how much of each word goes into the new "sat"
+# how much of each word goes into the new "sat"
+shares = torch.tensor([0.0, 0.1, 0.6, 0.3, 0.0, 0.0, 0.0])
 
 # (seq) @ (seq, d_model) -> (d_model)
 sat_with_cat, sat_with_man = shares @ with_cat, shares @ with_man
@@ -162,7 +163,9 @@ Three matrix products, all with `x` on the left. Look at the shapes in the docst
 
 
 # %% exercise="project"
-def project(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def project(
+    x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Make a query, a key and a value for each word.
 
     Args:
@@ -194,10 +197,12 @@ Are the two problems gone? Compare queries with keys, instead of words with word
 # %%
 with try_it():
     torch.manual_seed(8)
-    queries, keys, values = project(with_cat[None], *torch.randn(3, d_model, 8) / 4)  # [None]: a batch of one sentence
+    # [None]: a batch of one sentence
+    queries, keys, values = project(with_cat[None], *torch.randn(3, d_model, 8) / 4)
     fit = queries[0] @ keys[0].T  # (seq, d_head) @ (d_head, seq) -> (seq, seq)
     print(f"sat looks at cat: {fit[3, 2]:.1f}   cat looks at sat: {fit[2, 3]:.1f}")
-    print("words that fit themselves best:", (fit.argmax(dim=-1) == torch.arange(7)).sum().item(), "of 7")
+    themselves = fit.argmax(dim=-1) == torch.arange(7)
+    print("words that fit themselves best:", themselves.sum().item(), "of 7")
 
 # %% [markdown]
 """
@@ -224,7 +229,8 @@ torch.manual_seed(0)
 print("d_head   spread of the scores   √d_head")
 for width in (4, 16, 64, 256, 1024):
     queries, keys = torch.randn(2, 2000, 7, width)  # 2000 sentences of 7 words
-    products = queries @ keys.transpose(-2, -1)  # (2000, 7, width) @ (2000, width, 7) -> (2000, 7, 7)
+    # (2000, 7, width) @ (2000, width, 7) -> (2000, 7, 7)
+    products = queries @ keys.transpose(-2, -1)
     print(f"{width:6d} {products.std():15.1f} {math.sqrt(width):16.1f}")
 
 # %% [markdown]
@@ -248,7 +254,8 @@ for width in (4, 64, 1024):
     for shares in (as_it_is, divided):
         row += f" {shares.max(dim=-1).values.mean():12.2f}"
     for shares in (as_it_is, divided):
-        row += f" {(shares * (1 - shares)).mean():11.3f}"  # softmax's derivative: of a weight by its own score
+        # softmax's derivative: of a weight by its own score
+        row += f" {(shares * (1 - shares)).mean():11.3f}"
     print(row)
 
 # %% [markdown]
@@ -387,13 +394,16 @@ the two weights that are left sum to?
 # %%
 three_scores = torch.tensor([2.0, 1.0, 3.0])
 may_attend = torch.tensor([True, True, False])
+with_0 = three_scores.masked_fill(~may_attend, 0.0)
+with_minus_inf = three_scores.masked_fill(~may_attend, -math.inf)
 ways = {
     "softmax, then weight to 0  ": three_scores.softmax(dim=-1) * may_attend,
-    "score to 0, then softmax   ": three_scores.masked_fill(~may_attend, 0.0).softmax(dim=-1),
-    "score to -inf, then softmax": three_scores.masked_fill(~may_attend, -math.inf).softmax(dim=-1),
+    "score to 0, then softmax   ": with_0.softmax(dim=-1),
+    "score to -inf, then softmax": with_minus_inf.softmax(dim=-1),
 }
 for way, shares in ways.items():
-    print(way, [f"{share:.3f}" for share in shares.tolist()], f"the two left sum to {shares[may_attend].sum():.3f}")
+    print(way, [f"{share:.3f}" for share in shares.tolist()], end=" ")
+    print(f"the two left sum to {shares[may_attend].sum():.3f}")
 
 # %% [markdown]
 """
@@ -467,10 +477,11 @@ def attention_weights(scores: Tensor, mask: Tensor | None = None) -> Tensor:
 
     Args:
         scores: (..., seq_q, seq_k)
-        mask: bool, broadcasts to (..., seq_q, seq_k); True means "may attend". None blocks nothing.
+        mask: bool, broadcasts to (..., seq_q, seq_k); True means "may attend". None
+            blocks nothing.
     Returns:
-        weights: (..., seq_q, seq_k). Rows sum to 1, blocked entries are 0, a row with nothing but
-            blocked entries is all 0.
+        weights: (..., seq_q, seq_k). Rows sum to 1, blocked entries are 0, a row with
+            nothing but blocked entries is all 0.
     """
     ### BEGIN SOLUTION
     if mask is not None:
@@ -534,13 +545,16 @@ The weights have the shape `(..., seq_q, seq_k)`, the values `(..., seq_k, d_hea
 
 
 # %% exercise="attention"
-def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Let each query take a weighted average of the values.
 
     Args:
         q: (..., seq_q, d_head)
         k, v: (..., seq_k, d_head) each
-        mask: bool, broadcasts to (..., seq_q, seq_k); True means "may attend". None blocks nothing.
+        mask: bool, broadcasts to (..., seq_q, seq_k); True means "may attend". None
+            blocks nothing.
     Returns:
         output: (..., seq_q, d_head)
         weights: (..., seq_q, seq_k)
@@ -573,8 +587,9 @@ with try_it():
     y = x.clone()
     y[-1] = torch.randn(16)  # another last word
     for name, mask in {"no mask": None, "causal ": causal_mask(7)}.items():
-        change = (attention(x, x, x, mask)[0] - attention(y, y, y, mask)[0]).abs().amax(dim=-1)
-        print(name, "change of each word's output:", [f"{amount:.2f}" for amount in change.tolist()])
+        change = attention(x, x, x, mask)[0] - attention(y, y, y, mask)[0]
+        largest = [f"{amount:.2f}" for amount in change.abs().amax(dim=-1).tolist()]
+        print(name, "change of each word's output:", largest)
 
 # %% [markdown]
 """
@@ -642,7 +657,8 @@ class SingleHeadAttention(nn.Module):
 
         Args:
             x: (batch, seq, d_model)
-            mask: bool, broadcasts to (batch, seq, seq); True means "may attend". None blocks nothing.
+            mask: bool, broadcasts to (batch, seq, seq); True means "may attend". None
+                blocks nothing.
         Returns:
             output: (batch, seq, d_head)
             weights: (batch, seq, seq)
@@ -669,12 +685,14 @@ far off its output is.
 # %%
 from manyheads.threads import one_thread
 
-with try_it(), one_thread():  # such a small model is slower with several threads, which wait for each other
+# such a small model is slower with several threads, which wait for each other
+with try_it(), one_thread():
     torch.manual_seed(0)
     head = SingleHeadAttention(d_model=8, d_head=4)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
     for step in range(101):
-        x, flagged, each = torch.randn(64, 7, 8), torch.randint(7, (64,)), torch.arange(64)
+        x = torch.randn(64, 7, 8)
+        flagged, each = torch.randint(7, (64,)), torch.arange(64)
         x[:, :, 0] = 0
         x[each, flagged, 0] = 3
         output, weights = head(x)
@@ -684,7 +702,8 @@ with try_it(), one_thread():  # such a small model is slower with several thread
         optimizer.step()
         if step % 20 == 0:
             on_flag = weights[each, :, flagged].mean()
-            print(f"step {step:3d}   error {loss:.3f}   weight on the flagged word {on_flag:.2f}")
+            print(f"step {step:3d}   error {loss:.3f}", end="   ")
+            print(f"weight on the flagged word {on_flag:.2f}")
 
 # %% [markdown]
 """
@@ -702,7 +721,9 @@ with try_it():
     torch.manual_seed(0)
     queries, keys, values = torch.randn(3, 2, 7, 16)  # batch 2, seq 7, d_head 16
     mine, _ = attention(queries, keys, values, causal_mask(7))
-    theirs = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=causal_mask(7))
+    theirs = nn.functional.scaled_dot_product_attention(
+        queries, keys, values, attn_mask=causal_mask(7)
+    )
     print("largest difference:", (mine - theirs).abs().max().item())
 
 # %% [markdown]
@@ -786,12 +807,21 @@ quiz(
             "Because a 0 in a row of scores makes softmax divide by 0, and the row becomes NaN",
             "It is the other way round: minus infinity makes NaN, but only in a row where all words are blocked.",
         ),
-        ("Because it is faster", "It takes the same time. The difference is in what comes out."),
+        (
+            "Because it is faster",
+            "It takes the same time. The difference is in what comes out.",
+        ),
     ),
     multiple_choice(
         "With a causal mask, which word has exactly the same weights whatever the sentence is?",
-        ("The first", "Yes. It may look only at itself, so its weights are 1, 0, 0 and so on."),
-        ("The last word", "The last word may look at all words, so nothing is blocked for it."),
+        (
+            "The first",
+            "Yes. It may look only at itself, so its weights are 1, 0, 0 and so on.",
+        ),
+        (
+            "The last word",
+            "The last word may look at all words, so nothing is blocked for it.",
+        ),
         ("None", "Think of the first row of the causal mask: it has a single True."),
     ),
     multiple_choice(
@@ -831,7 +861,8 @@ half of *cat* and half of *mat*:
 cat, mat = table[vocabulary.index("cat")], table[vocabulary.index("mat")]
 the_cat_sat_on_the_mat = 0.5 * cat + 0.5 * mat
 the_mat_sat_on_the_cat = 0.5 * mat + 0.5 * cat
-print("can you tell them apart?", not torch.equal(the_cat_sat_on_the_mat, the_mat_sat_on_the_cat))
+same = torch.equal(the_cat_sat_on_the_mat, the_mat_sat_on_the_cat)
+print("can you tell them apart?", not same)
 
 # %% [markdown]
 """
