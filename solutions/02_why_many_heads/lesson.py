@@ -111,22 +111,28 @@ class ToyModel(nn.Module):
         self.word = nn.Embedding(len(VOCABULARY), D_MODEL)  # a vector for each word
         self.position = nn.Embedding(LONGEST, D_MODEL)  # and one for each position
         self.heads = ReadyHeads(D_MODEL, num_heads)
-        self.answer = nn.ModuleList(nn.Linear(D_MODEL, len(VOCABULARY)) for _ in QUESTIONS)
-        self.positions_in_values = positions_in_values  # for the last section; leave it for now
+        self.answer = nn.ModuleList(
+            nn.Linear(D_MODEL, len(VOCABULARY)) for _ in QUESTIONS
+        )
+        # for the last section; leave it for now
+        self.positions_in_values = positions_in_values
 
     def forward(self, batch: Sentences, game: Game) -> tuple[Tensor, Tensor]:
         words = self.word(batch.words)  # (batch, seq, d_model)
         # (batch, seq, d_model) + (seq, d_model) -> (batch, seq, d_model)
         x = words + self.position.weight
         values_from = x if self.positions_in_values else words
-        # (batch, seq, d_model) -> (batch, seq, d_model) and (batch, num_heads, seq, seq)
+        # (batch, seq, d_model)
+        # -> (batch, seq, d_model) and (batch, num_heads, seq, seq)
         output, weights = self.heads(x, batch.mask, values_from)
         each, scores = torch.arange(len(batch)), []
         # for each question; askers, (batch), is the position of the word that asks it
-        for answer, askers in zip(self.answer, batch.asking_positions(game).T, strict=True):
+        positions = batch.asking_positions(game).T
+        for answer, askers in zip(self.answer, positions, strict=True):
             # (batch, seq, d_model) -> (batch, d_model) -> (batch, vocabulary)
             scores.append(answer(output[each, askers]))
-        return torch.stack(scores, dim=1), weights  # scores: (batch, questions, vocabulary)
+        # scores: (batch, questions, vocabulary)
+        return torch.stack(scores, dim=1), weights
 
 
 # %% [markdown]
@@ -138,7 +144,8 @@ so yours are set to 0.)
 # %%
 with try_it():
     torch.manual_seed(0)
-    ready, yours = ReadyHeads(D_MODEL, num_heads=1), SingleHeadAttention(D_MODEL, d_head=D_MODEL)
+    ready = ReadyHeads(D_MODEL, num_heads=1)
+    yours = SingleHeadAttention(D_MODEL, d_head=D_MODEL)
     with torch.no_grad():
         for name in ("w_q", "w_k", "w_v"):
             # nn.Linear keeps its matrix transposed
@@ -161,9 +168,11 @@ HEAD_COUNTS = (1, 2, 3, 4)
 
 for num_heads in HEAD_COUNTS:
     model = ToyModel(num_heads)
-    in_heads, in_all = (sum(p.numel() for p in part.parameters()) for part in (model.heads, model))
+    in_heads = sum(p.numel() for p in model.heads.parameters())
+    in_all = sum(p.numel() for p in model.parameters())
     shape = f"{D_MODEL} x {D_MODEL // num_heads}"
-    print(f"num_heads {num_heads}, matrices {shape}: {in_heads} parameters in heads, {in_all} in all")
+    print(f"num_heads {num_heads}, matrices {shape}:", end=" ")
+    print(f"{in_heads} parameters in heads, {in_all} in all")
 
 # %% [markdown]
 """
@@ -238,13 +247,16 @@ def accuracy(model: ToyModel, game: Game) -> float:
 
 
 @one_thread()  # so small a model is slower where several threads wait for each other
-def train(model: ToyModel, game: Game, steps: int, watch: Callable[[int, float], None]) -> None:
+def train(
+    model: ToyModel, game: Game, steps: int, watch: Callable[[int, float], None]
+) -> None:
     """Train `model`, and tell `watch` now and then: (steps done, accuracy)."""
-    others = [p for name, p in model.named_parameters() if not name.startswith("heads.")]
+    named = model.named_parameters()
+    others = [p for name, p in named if not name.startswith("heads.")]
     optimizer = torch.optim.AdamW(
         [
             {"params": others, "lr": 0.02},
-            # Slowly: no head should settle on a word before the others have got a meaning.
+            # Slowly: no head should settle on a word before the others have a meaning.
             {"params": model.heads.parameters(), "lr": 0.002},
         ]
     )
@@ -253,7 +265,8 @@ def train(model: ToyModel, game: Game, steps: int, watch: Callable[[int, float],
         batch = TRAINING[(step - 1) * BATCH : step * BATCH]
         scores, _ = model(batch, game)
         # (batch, questions, vocabulary) -> (batch * questions, vocabulary)
-        loss = nn.functional.cross_entropy(scores.flatten(0, 1), batch.answers.flatten())
+        scores = scores.flatten(0, 1)
+        loss = nn.functional.cross_entropy(scores, batch.answers.flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -325,11 +338,14 @@ the key, what `train` returned is the value. Or do all this in one line: `{key: 
 
 
 # %% exercise="compare_head_counts"
-def compare_head_counts(train: Callable[[int], float], head_counts: Sequence[int]) -> dict[int, float]:
+def compare_head_counts(
+    train: Callable[[int], float], head_counts: Sequence[int]
+) -> dict[int, float]:
     """Train one model for each number of heads.
 
     Args:
-        train: a function; train(num_heads) trains a model with that many heads and returns its accuracy
+        train: a function; train(num_heads) trains a model with that many heads and
+            returns its accuracy
         head_counts: the numbers of heads, all different
     Returns:
         the accuracy by number of heads, such as {1: 0.5, 2: 0.75}
@@ -371,7 +387,9 @@ def trained(num_heads: int) -> ToyModel:
 
 display(race)
 with try_it():
-    accuracies = compare_head_counts(lambda n: accuracy(trained(n), ONE_ASKS), HEAD_COUNTS)
+    accuracies = compare_head_counts(
+        lambda n: accuracy(trained(n), ONE_ASKS), HEAD_COUNTS
+    )
     print({num_heads: f"{part:.1%}" for num_heads, part in accuracies.items()})
 
 # %% [markdown]
@@ -413,8 +431,10 @@ def percentage(which: Tensor) -> str:
 
 wrong = said_where != is_where
 print("“where?” is answered wrongly in", percentage(wrong), "of all sentences,")
-print("and", percentage((said_where == is_who)[wrong]), "of these name the other noun of the same sentence.")
-print("“who?” and “where?” get the same noun in", percentage(said_who == said_where), "of all sentences.")
+print("and", percentage((said_where == is_who)[wrong]), end=" ")
+print("of these name the other noun of the same sentence.")
+same = percentage(said_who == said_where)
+print("“who?” and “where?” get the same noun in", same, "of all sentences.")
 
 # %% [markdown]
 """
@@ -486,7 +506,8 @@ one word and others at a mixture. The mixtures do no harm, since there are purer
 from manyheads.widgets import sentence_explorer
 
 shown = [our_sentence, *(TEST[row : row + 1] for row in range(9))]
-sentence_explorer({num_heads: trained(num_heads) for num_heads in HEAD_COUNTS}, shown, ONE_ASKS)
+trained_models = {num_heads: trained(num_heads) for num_heads in HEAD_COUNTS}
+sentence_explorer(trained_models, shown, ONE_ASKS)
 
 # %% [markdown]
 r"""
@@ -542,7 +563,8 @@ def attention_entropy(weights: Tensor) -> Tensor:
     Args:
         weights: (batch, heads, seq_q, seq_k)
     Returns:
-        entropy: (batch, heads, seq_q), in nats. A weight of 0 adds nothing, so a row of zeros gives 0.
+        entropy: (batch, heads, seq_q), in nats. A weight of 0 adds nothing, so a row of
+            zeros gives 0.
     """
     ### BEGIN SOLUTION
     # the logarithm of 0 is minus infinity, and 0 · log 0 counts as 0
@@ -570,7 +592,8 @@ with try_it():
     for num_heads in HEAD_COUNTS:
         with torch.no_grad():
             _, weights = trained(num_heads)(TEST, ONE_ASKS)
-        entropy = attention_entropy(weights)[each, :, verb]  # (batch, heads, seq) -> (batch, heads)
+        # (batch, heads, seq) -> (batch, heads)
+        entropy = attention_entropy(weights)[each, :, verb]
         words_seen = entropy.exp().mean(dim=0).tolist()
         print(f"{num_heads:9}" + "".join(f"{count:9.1f}" for count in words_seen))
 
@@ -599,7 +622,8 @@ two_matrices = torch.arange(24).view(2, 3, 4)  # (batch, rows, columns)
 print(two_matrices)
 each, rows, columns = torch.arange(2), torch.tensor([0, 2]), torch.tensor([3, 1])
 print("with index tensors in all three places:", two_matrices[each, rows, columns])
-print("with a colon in the first place:       ", two_matrices[:, rows, columns].tolist())
+with_colon = two_matrices[:, rows, columns].tolist()
+print("with a colon in the first place:       ", with_colon)
 
 # %% [markdown]
 """
@@ -633,8 +657,10 @@ The index of the sentence is `torch.arange(len(weights))`, and `.unsqueeze(1)` m
 
 
 # %% exercise="head_specialisation"
-def head_specialisation(weights: Tensor, query_index: Tensor, target_index: Tensor) -> Tensor:
-    """Measure each head's mean weight from the asking word to the target, for each relation.
+def head_specialisation(
+    weights: Tensor, query_index: Tensor, target_index: Tensor
+) -> Tensor:
+    """Measure each head's mean weight from asking word to target, for each relation.
 
     Args:
         weights: (batch, heads, seq_q, seq_k)
@@ -645,7 +671,8 @@ def head_specialisation(weights: Tensor, query_index: Tensor, target_index: Tens
     """
     ### BEGIN SOLUTION
     sentence = torch.arange(len(weights)).unsqueeze(1)  # (batch, 1)
-    # (batch, seq_q, seq_k, heads), picked at (batch, relations) places -> (batch, relations, heads)
+    # (batch, seq_q, seq_k, heads), picked at (batch, relations) places
+    # -> (batch, relations, heads)
     picked = weights.movedim(1, -1)[sentence, query_index, target_index]
     # (batch, relations, heads) -> (relations, heads) -> (heads, relations)
     return picked.mean(dim=0).T
@@ -672,7 +699,8 @@ with try_it():
     for num_heads in HEAD_COUNTS:
         with torch.no_grad():
             _, weights = trained(num_heads)(TEST, ONE_ASKS)
-        query_index, target_index = TEST.asking_positions(ONE_ASKS), TEST.answer_positions
+        query_index = TEST.asking_positions(ONE_ASKS)
+        target_index = TEST.answer_positions
         maps[num_heads] = head_specialisation(weights, query_index, target_index)
     relations = ("black", "cat", "mat")
     words = describe_relation_maps(maps, relations)
@@ -772,8 +800,10 @@ at_verb = weights[each, 0, verb]  # (batch, seq): the row of the verb in the onl
 _, on_who, on_where = at_verb.gather(1, TEST.answer_positions).T
 nouns_right = (scores.argmax(dim=-1) == TEST.answers)[:, 1:].all(dim=1)
 times = torch.maximum(on_who, on_where) / torch.minimum(on_who, on_where)
-print("Both nouns are right in", percentage(nouns_right[times < 1.2]), "where their weights are about equal,")
-print("and in", percentage(nouns_right[times > 1.5]), "where one has over 1.5 times the other's weight.")
+print("Both nouns are right in", percentage(nouns_right[times < 1.2]), end=" ")
+print("where their weights are about equal,")
+print("and in", percentage(nouns_right[times > 1.5]), end=" ")
+print("where one has over 1.5 times the other's weight.")
 
 # %% [markdown]
 """
@@ -785,12 +815,14 @@ the words alone (queries and keys still know the positions):
 torch.manual_seed(1)
 hindered = ToyModel(num_heads=1, positions_in_values=False)
 train(hindered, ONE_ASKS, LONGER, long_race.watch(WITHOUT))
-print(f"1 head, {LONGER} steps, no positions in the values: {accuracy(hindered, ONE_ASKS):.1%}")
+print(f"1 head, {LONGER} steps, no positions in the values:", end=" ")
+print(f"{accuracy(hindered, ONE_ASKS):.1%}")
 
 torch.manual_seed(1)
 hindered = ToyModel(num_heads=2, positions_in_values=False)
 train(hindered, ONE_ASKS, STEPS, watch=lambda step, accuracy: None)
-print(f"2 heads, {STEPS} steps, no positions in the values: {accuracy(hindered, ONE_ASKS):.1%}")
+print(f"2 heads, {STEPS} steps, no positions in the values:", end=" ")
+print(f"{accuracy(hindered, ONE_ASKS):.1%}")
 
 # %% [markdown]
 """
@@ -857,8 +889,14 @@ quiz(
             "1",
             "Yes. Each word has a row of weights of its own. You trained one head for three words that ask.",
         ),
-        ("5", "That is the textbook line. Count what one word has to keep apart, not what a sentence holds."),
-        ("2", "Two heads are needed where one word has two answers that can be confused. Here, no word asks twice."),
+        (
+            "5",
+            "That is the textbook line. Count what one word has to keep apart, not what a sentence holds.",
+        ),
+        (
+            "2",
+            "Two heads are needed where one word has two answers that can be confused. Here, no word asks twice.",
+        ),
     ),
     multiple_choice(
         "Why was it important that all models had the same number of parameters?",
