@@ -78,7 +78,8 @@ among themselves.** Each gets
 
 # %%
 for num_heads in (8, 7):
-    print(num_heads, "heads of", 512 // num_heads, "make", num_heads * (512 // num_heads), "of 512")
+    width = 512 // num_heads
+    print(num_heads, "heads of", width, "make", num_heads * width, "of 512")
 
 # %% [markdown]
 """
@@ -134,12 +135,14 @@ def head_width(d_model: int, num_heads: int) -> int:
     Returns:
         d_head, a whole number
     Raises:
-        ValueError: if num_heads does not divide d_model, or one of them is not positive. Its message
-            names both numbers.
+        ValueError: if num_heads does not divide d_model, or one of them is not
+            positive. Its message names both numbers.
     """
     ### BEGIN SOLUTION
     if d_model <= 0 or num_heads <= 0 or d_model % num_heads != 0:
-        raise ValueError(f"d_model {d_model} cannot be shared out evenly among {num_heads} heads")
+        raise ValueError(
+            f"d_model {d_model} cannot be shared out evenly among {num_heads} heads"
+        )
     return d_model // num_heads
     ### END SOLUTION
 
@@ -189,7 +192,8 @@ Here is another trap. In Python `[thing] * 8` is a short way to a list of eight:
 
 # %%
 eight_times_one = nn.ModuleList([nn.Linear(512, 64)] * 8)
-print(len(eight_times_one), "layers with", count_parameters(eight_times_one), "parameters in all")
+in_all = count_parameters(eight_times_one)
+print(len(eight_times_one), "layers with", in_all, "parameters in all")
 
 # %% [markdown]
 """
@@ -230,7 +234,8 @@ def make_heads(d_model: int, num_heads: int) -> nn.ModuleList:
         d_model: length of a word's vector: each head reads all of it
         num_heads: number of heads
     Returns:
-        an nn.ModuleList of num_heads times SingleHeadAttention, each d_model // num_heads wide
+        an nn.ModuleList of num_heads times SingleHeadAttention, each
+            d_model // num_heads wide
     Raises:
         ValueError: if num_heads does not divide d_model
     """
@@ -258,7 +263,8 @@ Torch has two ways to make one tensor of many. **What is the difference?**
 """
 
 # %%
-parts = [torch.zeros(2, 7, 64) for _ in range(8)]  # eight outputs of the shape (batch 2, seq 7, d_head 64)
+# eight outputs of the shape (batch 2, seq 7, d_head 64)
+parts = [torch.zeros(2, 7, 64) for _ in range(8)]
 print("torch.cat(parts, dim=1):  ", tuple(torch.cat(parts, dim=1).shape))
 print("torch.stack(parts, dim=0):", tuple(torch.stack(parts, dim=0).shape))
 
@@ -297,13 +303,16 @@ Each output is `(batch, seq, d_head)`. The new dimension must become the second 
 
 
 # %% exercise="run_heads"
-def run_heads(heads: nn.ModuleList, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def run_heads(
+    heads: nn.ModuleList, x: Tensor, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Let every head attend to the same sentences.
 
     Args:
         heads: num_heads times SingleHeadAttention
         x: (batch, seq, d_model)
-        mask: bool, broadcasts to (batch, seq, seq), the same for all heads; True means "may attend"
+        mask: bool, broadcasts to (batch, seq, seq), the same for all heads; True means
+            "may attend"
     Returns:
         outputs: (batch, num_heads, seq, d_head)
         weights: (batch, num_heads, seq, seq)
@@ -337,8 +346,10 @@ sentence = torch.randn(1, len(words), 512)  # a vector for each word
 with try_it():
     torch.manual_seed(4)
     _, weights = run_heads(make_heads(512, 8), sentence)
-    for head, row in enumerate(weights[0, :, words.index("sat")]):  # (num_heads, seq): a row from each head
-        print(f"head {head}: sat looks most at {words[row.argmax()]:5} with a weight of {row.max():.2f}")
+    # (num_heads, seq): a row from each head
+    for head, row in enumerate(weights[0, :, words.index("sat")]):
+        print(f"head {head}: sat looks most at {words[row.argmax()]:5}", end=" ")
+        print(f"with a weight of {row.max():.2f}")
 
 # %% [markdown]
 """
@@ -359,7 +370,8 @@ come from. The hundreds are the head, the tens the word, the ones the feature:
 
 # %%
 head, word, feature = torch.arange(2), torch.arange(3), torch.arange(2)
-# (2, 1, 1) + (3, 1) + (2) -> (2, 3, 2), and a batch of one sentence in front: (1, 2, 3, 2)
+# (2, 1, 1) + (3, 1) + (2) -> (2, 3, 2),
+# and a batch of one sentence in front: (1, 2, 3, 2)
 tell_tale = (100 * head[:, None, None] + 10 * word[:, None] + feature)[None]
 print(tell_tale[0])
 print()
@@ -440,13 +452,15 @@ something else, and see which of the 512 features change.
 
 # %%
 def change_by_part(before: Tensor, after: Tensor) -> str:
-    """How much each eighth of the features changes, from features 0 … 63 to features 448 … 511."""
+    """How much each eighth of the features changes, from 0 … 63 to 448 … 511."""
     # (batch, seq, 512) -> 8 times (batch, seq, 64)
-    return "  ".join(f"{part.abs().mean():.2f}" for part in (after - before).chunk(8, dim=-1))
+    parts = (after - before).chunk(8, dim=-1)
+    return "  ".join(f"{part.abs().mean():.2f}" for part in parts)
 
 
 torch.manual_seed(0)
-outputs = torch.randn(1, 8, 7, 64)  # what eight heads say about 7 words: (batch, num_heads, seq, d_head)
+# what eight heads say about 7 words: (batch, num_heads, seq, d_head)
+outputs = torch.randn(1, 8, 7, 64)
 others = outputs.clone()
 others[:, 2] = torch.randn(1, 7, 64)  # head 2 says something else
 
@@ -510,7 +524,8 @@ class ParallelHeads(nn.Module):
 
         Args:
             x: (batch, seq, d_model)
-            mask: bool, broadcasts to (batch, seq, seq), the same for all heads; True means "may attend"
+            mask: bool, broadcasts to (batch, seq, seq), the same for all heads; True
+                means "may attend"
         Returns:
             output: (batch, seq, d_model)
             weights: (batch, num_heads, seq, seq)
@@ -554,7 +569,8 @@ through its own piece, and add up. Does that give the same?
 # %%
 with try_it():
     w_o = ParallelHeads(512, 8).w_o
-    # the weight lies the other way round, (out, in) = (512, 512); along "in": 8 pieces of the shape (512, 64)
+    # the weight lies the other way round, (out, in) = (512, 512);
+    # along "in": 8 pieces of the shape (512, 64)
     pieces = w_o.weight.chunk(8, dim=1)
     # (1, 7, 64) @ (64, 512) -> (1, 7, 512): what head h adds to the output
     contributions = [outputs[:, h] @ piece.T for h, piece in enumerate(pieces)]
@@ -641,8 +657,9 @@ Does your arithmetic agree with the layer itself? And does `num_heads` cancel?
 # %%
 with try_it():
     for num_heads in (1, 8, 64):
+        computed = attention_parameters(512, num_heads)
         counted = count_parameters(ParallelHeads(512, num_heads))
-        print(f"{num_heads:2d} heads: computed {attention_parameters(512, num_heads):,}, counted {counted:,}")
+        print(f"{num_heads:2d} heads: computed {computed:,}, counted {counted:,}")
 
 # %% [markdown]
 """
@@ -728,7 +745,8 @@ def attention_flops(batch: int, seq: int, d_model: int, num_heads: int) -> int:
         d_model: length of a word's vector
         num_heads: number of heads; divides d_model
     Returns:
-        two for each multiplication with its addition, w_o included; biases and softmax are not counted
+        two for each multiplication with its addition, w_o included; biases and softmax
+            are not counted
     """
     ### BEGIN SOLUTION
     d_head = head_width(d_model, num_heads)
@@ -756,7 +774,9 @@ twice as long?** Four times as much? Twice as much?
 with try_it():
     print("  seq   FLOPs, compared with half as long a sentence")
     for seq in (10, 500, 2000, 50_000):
-        print(f"{seq:5d}   {attention_flops(1, seq, 512, 8) / attention_flops(1, seq // 2, 512, 8):.2f} times")
+        whole = attention_flops(1, seq, 512, 8)
+        half = attention_flops(1, seq // 2, 512, 8)
+        print(f"{seq:5d}   {whole / half:.2f} times")
 
 # %% [markdown]
 """
@@ -836,9 +856,11 @@ from manyheads.models.toy_grammar import ONE_ASKS, QUESTIONS
 from manyheads.widgets import one_or_many
 
 NOT_MIXED = "4 heads,\nwithout w_o"
-my_guesses = {"1 head": None, "4 heads": None, NOT_MIXED: None}  # in percent, for example "1 head": 50
+# in percent, for example "1 head": 50
+my_guesses = {"1 head": None, "4 heads": None, NOT_MIXED: None}
 
-race = one_or_many({"1 head": 1, "4 heads": 4, NOT_MIXED: 4}, toy_model.STEPS, my_guesses)
+head_counts = {"1 head": 1, "4 heads": 4, NOT_MIXED: 4}
+race = one_or_many(head_counts, toy_model.STEPS, my_guesses)
 display(race)
 with try_it():
     for name in race.runs:
@@ -932,7 +954,10 @@ quiz(
             "The memory for the scores",
             "Yes. Each head has a (seq, seq) matrix of its own, and narrower heads do not make it smaller.",
         ),
-        ("The number of parameters", "You counted: twice the heads, each half as wide. The product stays."),
+        (
+            "The number of parameters",
+            "You counted: twice the heads, each half as wide. The product stays.",
+        ),
         ("The FLOPs", "You counted those too: each head does half the work."),
         (
             "The length of the layer's output",
@@ -989,7 +1014,8 @@ def milliseconds(function, *inputs) -> float:
 with try_it(), torch.no_grad():
     x = torch.randn(1, 10, 512)
     for num_heads in (1, 8, 64):
-        print(f"{num_heads:2d} heads: {milliseconds(ParallelHeads(512, num_heads), x):6.2f} ms")
+        taken = milliseconds(ParallelHeads(512, num_heads), x)
+        print(f"{num_heads:2d} heads: {taken:6.2f} ms")
 
 # %% [markdown]
 """

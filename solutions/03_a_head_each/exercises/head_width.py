@@ -56,7 +56,9 @@ def attempt(target, d_model, num_heads):
 
 
 REFUSAL = """if d_model <= 0 or num_heads <= 0 or d_model % num_heads != 0:
-        raise ValueError(f"d_model {d_model} cannot be shared out evenly among {num_heads} heads")"""
+        raise ValueError(
+            f"d_model {d_model} cannot be shared out evenly among {num_heads} heads"
+        )"""
 
 EXERCISE = Exercise(
     name="head_width",
@@ -115,29 +117,29 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "used assert",
-            replace="raise ValueError(f",
-            by="assert False, (f",
+            replace="raise ValueError(",
+            by="assert False, (",
             hint="An AssertionError says that the programmer was wrong, and Python can be told to skip assertions. "
             "What a caller gets wrong is a ValueError.",
             shown_by=("assert",),
         ),
         Misconception(
             "raised a plain Exception",
-            replace="raise ValueError(f",
-            by="raise Exception(f",
+            replace="raise ValueError(",
+            by="raise Exception(",
             hint="To catch your error, a caller would have to catch all errors there are. A wrong value has a kind "
             "of its own: ValueError.",
         ),
         Misconception(
             "returned the message instead of raising it",
-            replace="raise ValueError(f",
-            by="return str(f",
+            replace="raise ValueError(",
+            by="return str(",
             hint="The caller takes what you return for a width. An error must be raised.",
         ),
         Misconception(
             "returned None for numbers that do not fit",
             replace=REFUSAL,
-            by=REFUSAL.replace("raise ValueError(f", "return print(end='' and f"),
+            by=REFUSAL.replace("raise ValueError(", "return print(end='' and "),
             hint="None goes on as if it were a width, and the error comes somewhere else. Raise one here. (A printed "
             "message stops nothing.)",
         ),
@@ -202,8 +204,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "returned the error instead of raising it",
-            replace="raise ValueError(f",
-            by="return ValueError(f",
+            replace="raise ValueError(",
+            by="return ValueError(",
             hint="An error that is returned stops nothing: the caller takes it for a width. It has to be raised.",
         ),
     ),
