@@ -32,7 +32,14 @@ import torch
 from torch import Tensor, nn
 
 from manyheads import check, earlier, try_it
-from manyheads.earlier import ParallelHeads, attention, attention_scores, attention_weights, causal_mask, head_width
+from manyheads.earlier import (
+    ParallelHeads,
+    attention,
+    attention_scores,
+    attention_weights,
+    causal_mask,
+    head_width,
+)
 
 # %% [markdown]
 """
@@ -40,7 +47,14 @@ This chapter builds on what you wrote in chapters 1 and 3. As there, a mask says
 """
 
 # %%
-earlier.whose("attention_scores", "attention_weights", "attention", "causal_mask", "head_width", "ParallelHeads")
+earlier.whose(
+    "attention_scores",
+    "attention_weights",
+    "attention",
+    "causal_mask",
+    "head_width",
+    "ParallelHeads",
+)
 
 # %% [markdown]
 """
@@ -68,7 +82,8 @@ all_queries = nn.functional.linear(x, weight, bias)
 print("weight", tuple(weight.shape), "  all_queries", tuple(all_queries.shape))
 for index, head in enumerate(parallel.heads):
     its_slice = all_queries[..., 4 * index : 4 * (index + 1)]
-    print(f"head {index}: largest difference {(its_slice - head.w_q(x)).abs().max():.1e}")
+    difference = (its_slice - head.w_q(x)).abs().max()
+    print(f"head {index}: largest difference {difference:.1e}")
 
 # %% [markdown]
 """
@@ -114,8 +129,9 @@ number_grids(
     },
     head_of,
     words,
-    alt="Numbers of x, blue for head 0, orange for head 1. After a view alone each head has both colours, and "
-    "head 0 holds 'the' and 'cat' only. After view and transpose each head has one colour and all four words.",
+    alt="Numbers of x, blue for head 0, orange for head 1. After a view alone each "
+    "head has both colours, and head 0 holds 'the' and 'cat' only. After view and "
+    "transpose each head has one colour and all four words.",
 )
 
 # %% [markdown]
@@ -143,14 +159,21 @@ def who_sees_whom(split, merge) -> Tensor:
     x = torch.randn(1, 4, 6, requires_grad=True)
     heads = split(x)
     output = merge(attention(heads, heads, heads)[0])
-    gradients = [torch.autograd.grad(output[0, word].sum(), x, retain_graph=True)[0] for word in range(4)]
+    gradients = [
+        torch.autograd.grad(word.sum(), x, retain_graph=True)[0] for word in output[0]
+    ]
     # four times (1, 4, 6) -> (4, 4, 6) -> (4, 4)
     return (torch.cat(gradients).abs().sum(dim=-1) > 0).int()
 
 
 torch.manual_seed(0)
 print("view, then transpose:")
-print(who_sees_whom(lambda x: x.view(1, 4, 2, 3).transpose(1, 2), lambda heads: heads.transpose(1, 2).reshape(1, 4, 6)))
+print(
+    who_sees_whom(
+        split=lambda x: x.view(1, 4, 2, 3).transpose(1, 2),
+        merge=lambda heads: heads.transpose(1, 2).reshape(1, 4, 6),
+    )
+)
 print("view alone, there and back:")
 print(who_sees_whom(lambda x: x.view(1, 2, 4, 3), lambda heads: heads.view(1, 4, 6)))
 
@@ -187,12 +210,14 @@ def split_heads(x: Tensor, num_heads: int) -> Tensor:
         x: (batch, seq, d_model)
         num_heads: number of heads; it divides d_model
     Returns:
-        heads: (batch, num_heads, seq, d_head); head h holds the features h * d_head … (h + 1) * d_head - 1
+        heads: (batch, num_heads, seq, d_head); head h holds the features
+            h * d_head … (h + 1) * d_head - 1
     """
     ### BEGIN SOLUTION
     batch, seq, d_model = x.shape
     d_head = d_model // num_heads
-    # (batch, seq, d_model) -> (batch, seq, num_heads, d_head) -> (batch, num_heads, seq, d_head)
+    # (batch, seq, d_model) -> (batch, seq, num_heads, d_head)
+    # -> (batch, num_heads, seq, d_head)
     return x.view(batch, seq, num_heads, d_head).transpose(1, 2)
     ### END SOLUTION
 
@@ -214,7 +239,8 @@ with try_it():
         {"x": x[0], "split_heads(x, 3)": split_heads(x, 3)[0]},
         head_of=lambda number: number % 10 // 2,
         words=words,
-        alt="The numbers of x and what your split_heads makes of them, one grid a head.",
+        alt="The numbers of x and what your split_heads makes of them, "
+        "one grid a head.",
     )
     display(picture)
 
@@ -230,17 +256,20 @@ by head, and joined the parts. Now undo `split_heads`. There are two traps on th
 """
 
 # %%
-heads = x.view(1, 4, 2, 3).transpose(1, 2).contiguous()  # (1, 2, 4, 3); contiguous: in memory as it is drawn here
+# (1, 2, 4, 3); contiguous: in memory as it is drawn here
+heads = x.view(1, 4, 2, 3).transpose(1, 2).contiguous()
+merged = heads.transpose(1, 2).reshape(1, 4, 6)
 number_grids(
     {
         "heads": heads[0],
         "heads.reshape(1, 4, 6)": heads.reshape(1, 4, 6)[0],
-        "heads.transpose(1, 2)\n .reshape(1, 4, 6)": heads.transpose(1, 2).reshape(1, 4, 6)[0],
+        "heads.transpose(1, 2)\n .reshape(1, 4, 6)": merged[0],
     },
     head_of,
     words,
-    alt="Left, the two heads. Reshaped alone, the rows of 'the' and 'cat' are blue and hold two words of head 0 each. "
-    "Transposed first, each row is a word again: blue, then orange.",
+    alt="Left, the two heads. Reshaped alone, the rows of 'the' and 'cat' are blue and "
+    "hold two words of head 0 each. Transposed first, each row is a word again: blue, "
+    "then orange.",
 )
 
 # %% [markdown]
@@ -252,7 +281,8 @@ row is one word again.
 """
 
 # %%
-answer = torch.randn(1, 2, 4, 3)  # as it comes out of attention: (batch, num_heads, seq, d_head)
+# as it comes out of attention: (batch, num_heads, seq, d_head)
+answer = torch.randn(1, 2, 4, 3)
 turned = answer.transpose(1, 2)  # (batch, seq, num_heads, d_head)
 print("the same memory?", answer.data_ptr() == turned.data_ptr())
 print("steps in memory (strides) before:", answer.stride(), "  after:", turned.stride())
@@ -307,7 +337,8 @@ def merge_heads(x: Tensor) -> Tensor:
     """
     ### BEGIN SOLUTION
     batch, num_heads, seq, d_head = x.shape
-    # (batch, num_heads, seq, d_head) -> (batch, seq, num_heads, d_head) -> (batch, seq, d_model)
+    # (batch, num_heads, seq, d_head) -> (batch, seq, num_heads, d_head)
+    # -> (batch, seq, d_model)
     return x.transpose(1, 2).reshape(batch, seq, num_heads * d_head)
     ### END SOLUTION
 
@@ -325,8 +356,9 @@ Is it enough to test that splitting and merging gives `x` back? Say what you exp
 
 # %%
 with try_it():
-    print("your split and your merge give x back:", torch.equal(merge_heads(split_heads(x, 2)), x))
-    print("two views without transpose do, too:  ", torch.equal(x.view(1, 2, 4, 3).view(1, 4, 6), x))
+    yours, views = merge_heads(split_heads(x, 2)), x.view(1, 2, 4, 3).view(1, 4, 6)
+    print("your split and your merge give x back:", torch.equal(yours, x))
+    print("two views without transpose do, too:  ", torch.equal(views, x))
 
 # %% [markdown]
 """
@@ -356,7 +388,8 @@ for name, shape in {
     "padding, too flat": (3, 7),
 }.items():
     try:
-        result = tuple(scores.masked_fill(torch.zeros(shape, dtype=torch.bool), 0.0).shape)
+        mask = torch.zeros(shape, dtype=torch.bool)
+        result = tuple(scores.masked_fill(mask, 0.0).shape)
     except RuntimeError:
         result = "does not fit"
     print(name, f"{shape!s:>13} ->", result)
@@ -392,13 +425,16 @@ once: shapes are lined up from the right, so what shape must the lengths have?
 
 # %% exercise="padding_mask"
 def padding_mask(lengths: Tensor, seq: int) -> Tensor:
-    """Say for each sentence of a batch which places hold words. The words come first, the padding after them.
+    """Say for each sentence of a batch which places hold words.
+
+    The words come first, the padding after them.
 
     Args:
         lengths: integers (batch,), each 0 … seq
         seq: number of places
     Returns:
-        mask: bool (batch, 1, 1, seq), on the device of lengths; sentence b is True in the places 0 … lengths[b] - 1
+        mask: bool (batch, 1, 1, seq), on the device of lengths; sentence b is True in
+            the places 0 … lengths[b] - 1
     """
     ### BEGIN SOLUTION
     positions = torch.arange(seq, device=lengths.device)
@@ -461,7 +497,8 @@ for _ in range(2):
 drop.eval()
 print("eval:    ", [f"{weight:.3f}" for weight in drop(eight_weights).tolist()])
 drop.train()
-print("sum of a row in training, average of 10000:", f"{drop(eight_weights.expand(10_000, 8)).sum(dim=-1).mean():.2f}")
+sums = drop(eight_weights.expand(10_000, 8)).sum(dim=-1)
+print("sum of a row in training, average of 10000:", f"{sums.mean():.2f}")
 
 # %% [markdown]
 """
@@ -516,7 +553,10 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         ### BEGIN SOLUTION
         if d_model % num_heads != 0:
-            raise ValueError(f"d_model must be a multiple of num_heads, and {d_model} is not one of {num_heads}")
+            raise ValueError(
+                "d_model must be a multiple of num_heads, "
+                f"and {d_model} is not one of {num_heads}"
+            )
         self.num_heads = num_heads
         self.w_q = nn.Linear(d_model, d_model)
         self.w_k = nn.Linear(d_model, d_model)
@@ -526,7 +566,11 @@ class MultiHeadAttention(nn.Module):
         ### END SOLUTION
 
     def forward(
-        self, query: Tensor, key: Tensor | None = None, value: Tensor | None = None, mask: Tensor | None = None
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        value: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Let the words of query attend to the words of key.
 
@@ -534,24 +578,28 @@ class MultiHeadAttention(nn.Module):
             query: (batch, seq_q, d_model)
             key: (batch, seq_k, d_model); None means that it is the query
             value: (batch, seq_k, d_model); None means that it is the key
-            mask: bool, broadcasts to (batch, num_heads, seq_q, seq_k); True means "may attend". None blocks nothing.
+            mask: bool, broadcasts to (batch, num_heads, seq_q, seq_k); True means
+                "may attend". None blocks nothing.
         Returns:
             output: (batch, seq_q, d_model)
-            weights: (batch, num_heads, seq_q, seq_k), those that made the output: in training mode after dropout
+            weights: (batch, num_heads, seq_q, seq_k), those that made the output: in
+                training mode after dropout
         """
         ### BEGIN SOLUTION
         if key is None:
             key = query
         if value is None:
             value = key
-        # (batch, seq, d_model) -> (batch, seq, d_model) -> (batch, num_heads, seq, d_head)
+        # (batch, seq, d_model) -> (batch, seq, d_model)
+        # -> (batch, num_heads, seq, d_head)
         q = split_heads(self.w_q(query), self.num_heads)
         k = split_heads(self.w_k(key), self.num_heads)
         v = split_heads(self.w_v(value), self.num_heads)
-        # (batch, num_heads, seq_q, d_head), (batch, num_heads, seq_k, d_head) -> (batch, num_heads, seq_q, seq_k)
+        # (batch, num_heads, seq_q, d_head), (batch, num_heads, seq_k, d_head)
+        # -> (batch, num_heads, seq_q, seq_k)
         weights = self.dropout(attention_weights(attention_scores(q, k), mask))
-        # (batch, num_heads, seq_q, seq_k) @ (batch, num_heads, seq_k, d_head) -> (batch, num_heads, seq_q, d_head)
-        # -> (batch, seq_q, d_model)
+        # (batch, num_heads, seq_q, seq_k) @ (batch, num_heads, seq_k, d_head)
+        # -> (batch, num_heads, seq_q, d_head) -> (batch, seq_q, d_model)
         output = self.w_o(merge_heads(weights @ v))
         return output, weights
         ### END SOLUTION
@@ -691,11 +739,11 @@ the weights of all heads below each other, and the biases one after the other. C
 
 # %% exercise="fuse_heads"
 def fuse_heads(parallel: ParallelHeads) -> MultiHeadAttention:
-    """Make a layer that computes all heads at once from one that computes them one by one.
+    """Make a layer that computes all heads at once from one that takes them one by one.
 
     Args:
-        parallel: has `heads`, each with the layers w_q, w_k, w_v, nn.Linear(d_model, d_head); and w_o,
-            nn.Linear(d_model, d_model)
+        parallel: has `heads`, each with the layers w_q, w_k, w_v,
+            nn.Linear(d_model, d_head); and w_o, nn.Linear(d_model, d_model)
     Returns:
         fused: gives the same output and the same weights, with parameters of its own
     """
@@ -704,8 +752,10 @@ def fuse_heads(parallel: ParallelHeads) -> MultiHeadAttention:
     fused = MultiHeadAttention(d_model, len(parallel.heads))
     with torch.no_grad():
         for name in ("w_q", "w_k", "w_v"):
-            wide, narrow = getattr(fused, name), [getattr(head, name) for head in parallel.heads]
-            # num_heads times (d_head, d_model) -> (d_model, d_model), head 0's rows first
+            wide = getattr(fused, name)
+            narrow = [getattr(head, name) for head in parallel.heads]
+            # num_heads times (d_head, d_model)
+            # -> (d_model, d_model), head 0's rows first
             wide.weight.copy_(torch.cat([layer.weight for layer in narrow]))
             wide.bias.copy_(torch.cat([layer.bias for layer in narrow]))
         fused.w_o.weight.copy_(parallel.w_o.weight)
@@ -731,8 +781,11 @@ after every step of training. And how often does each ask torch for a linear lay
 def linear_calls(layer: nn.Module, *inputs: Tensor) -> int:
     """Count how often layers of nn.Linear are called."""
     calls = []
-    linears = [module for module in layer.modules() if isinstance(module, nn.Linear)]
-    hooks = [linear.register_forward_hook(lambda *_: calls.append(1)) for linear in linears]
+    hooks = [
+        module.register_forward_hook(lambda *_: calls.append(1))
+        for module in layer.modules()
+        if isinstance(module, nn.Linear)
+    ]
     layer(*inputs)
     for hook in hooks:
         hook.remove()
@@ -752,8 +805,10 @@ with try_it():
     gradient_1 = torch.cat([head.w_q.weight.grad for head in parallel.heads])
     print(f"outputs: largest difference   {(output_1 - output_2).abs().max():.1e}")
     print(f"weights: largest difference   {(weights_1 - weights_2).abs().max():.1e}")
-    print(f"gradients: largest difference {(gradient_1 - fused.w_q.weight.grad).abs().max():.1e}")
-    print("calls of nn.Linear:", linear_calls(parallel, x), "one by one,", linear_calls(fused, x), "all at once")
+    difference = (gradient_1 - fused.w_q.weight.grad).abs().max()
+    print(f"gradients: largest difference {difference:.1e}")
+    calls_1, calls_2 = linear_calls(parallel, x), linear_calls(fused, x)
+    print("calls of nn.Linear:", calls_1, "one by one,", calls_2, "all at once")
 
 # %% [markdown]
 """
@@ -799,9 +854,11 @@ def from_torch(layer: nn.MultiheadAttention) -> MultiHeadAttention:
     """Make one of our layers from torch's.
 
     Args:
-        layer: made with batch_first=True, keys and values as wide as queries; perhaps with bias=False
+        layer: made with batch_first=True, keys and values as wide as queries; perhaps
+            with bias=False
     Returns:
-        mine: gives the same output and the same weights, with parameters of its own and the same dropout
+        mine: gives the same output and the same weights, with parameters of its own
+            and the same dropout
     """
     ### BEGIN SOLUTION
     mine = MultiHeadAttention(layer.embed_dim, layer.num_heads, layer.dropout)
@@ -847,8 +904,10 @@ with try_it():
     # (3 * d_model, d_model) -> the first of three times (d_model, d_model)
     their_gradient = theirs.in_proj_weight.grad.chunk(3)[0]
     print(f"outputs: largest difference   {(my_output - their_output).abs().max():.1e}")
-    print(f"weights: largest difference   {(my_weights - their_weights).abs().max():.1e}")
-    print(f"gradients: largest difference {(mine.w_q.weight.grad - their_gradient).abs().max():.1e}")
+    difference = (my_weights - their_weights).abs().max()
+    print(f"weights: largest difference   {difference:.1e}")
+    difference = (mine.w_q.weight.grad - their_gradient).abs().max()
+    print(f"gradients: largest difference {difference:.1e}")
     print("shape of their weights by default:", tuple(theirs(x, x, x)[1].shape))
 
 # %% [markdown]
@@ -893,7 +952,12 @@ with try_it():
     padding, causal = padding_mask(torch.tensor([7, 4, 2]), 7), causal_mask(7)
     my_output, my_weights = mine(x, mask=padding & causal)
     their_output, their_weights = theirs(
-        x, x, x, attn_mask=~causal, key_padding_mask=~padding[:, 0, 0], average_attn_weights=False
+        x,
+        x,
+        x,
+        attn_mask=~causal,
+        key_padding_mask=~padding[:, 0, 0],
+        average_attn_weights=False,
     )
     print(f"outputs: largest difference {(my_output - their_output).abs().max():.1e}")
     print(f"weights: largest difference {(my_weights - their_weights).abs().max():.1e}")
@@ -923,7 +987,8 @@ class Theirs(nn.Module):
         self.layer = layer
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        blocked = ~mask[:, 0, 0]  # (batch, 1, 1, seq) -> (batch, seq); True means blocked here
+        # (batch, 1, 1, seq) -> (batch, seq); True means blocked here
+        blocked = ~mask[:, 0, 0]
         return self.layer(x, x, x, key_padding_mask=blocked, average_attn_weights=False)
 
 
@@ -933,7 +998,8 @@ models = {}
 with try_it():
     torch.manual_seed(1)
     theirs = nn.MultiheadAttention(D_MODEL, 4, batch_first=True)
-    for name, layer in {"yours": from_torch(theirs), "nn.MultiheadAttention": Theirs(theirs)}.items():
+    layers = {"yours": from_torch(theirs), "nn.MultiheadAttention": Theirs(theirs)}
+    for name, layer in layers.items():
         torch.manual_seed(2)  # both get the same vectors for the words
         models[name] = toy_model.ToyModel(layer, heads_in_mask=True)
         toy_model.train(models[name], ONE_ASKS, race.watch(name))
@@ -956,7 +1022,8 @@ with try_it():
     test = toy_model.test_sentences()
     with torch.no_grad():
         _, weights = models["yours"](test, ONE_ASKS)
-    found = {4: head_specialisation(weights, test.asking_positions(ONE_ASKS), test.answer_positions)}
+    asking, answers = test.asking_positions(ONE_ASKS), test.answer_positions
+    found = {4: head_specialisation(weights, asking, answers)}
     relations = ("black", "cat", "mat")
     words = describe_relation_maps(found, relations)
     display(style.picture(draw_relation_maps(found, relations), alt=words))
@@ -1009,8 +1076,14 @@ quiz(
             "(batch, 1, seq, seq)",
             "Yes. Shapes are lined up from the right, and a 1 is repeated. The heads' dimension stays 1.",
         ),
-        ("(batch, num_heads, seq, seq)", "Neither mask knows how many heads there are. The 1 is repeated later."),
-        ("(batch, seq, seq)", "No dimension gets lost: padding has four, so the result has four."),
+        (
+            "(batch, num_heads, seq, seq)",
+            "Neither mask knows how many heads there are. The 1 is repeated later.",
+        ),
+        (
+            "(batch, seq, seq)",
+            "No dimension gets lost: padding has four, so the result has four.",
+        ),
     ),
     multiple_choice(
         "You hand your causal mask to nn.MultiheadAttention as attn_mask. What happens?",
@@ -1022,7 +1095,10 @@ quiz(
             "The same as in your layer, since torch means the same by a boolean mask everywhere",
             "scaled_dot_product_attention does, nn.MultiheadAttention means the opposite.",
         ),
-        ("An error, since it wants numbers that are added to the scores", "It takes boolean masks as well as numbers."),
+        (
+            "An error, since it wants numbers that are added to the scores",
+            "It takes boolean masks as well as numbers.",
+        ),
     ),
     multiple_choice(
         "You call layer(x, other) with 3 words in x and 5 in other. Which is true?",
@@ -1041,9 +1117,18 @@ quiz(
     ),
     multiple_choice(
         "A layer with dropout=0.1 gives another output each time you call it, after training. What was forgotten?",
-        ("layer.eval()", "Yes. Until then it is in training mode and drops other weights each time."),
-        ("torch.no_grad()", "That only stops torch from recording gradients. It does not change what is computed."),
-        ("torch.manual_seed(…)", "That would hide it: the same weights would be missing each time."),
+        (
+            "layer.eval()",
+            "Yes. Until then it is in training mode and drops other weights each time.",
+        ),
+        (
+            "torch.no_grad()",
+            "That only stops torch from recording gradients. It does not change what is computed.",
+        ),
+        (
+            "torch.manual_seed(…)",
+            "That would hide it: the same weights would be missing each time.",
+        ),
     ),
 )
 

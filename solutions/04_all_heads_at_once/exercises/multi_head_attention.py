@@ -116,7 +116,10 @@ def layer_or_what_it_does(layer, *inputs):
 
 
 SIZES_FIT = """if d_model % num_heads != 0:
-            raise ValueError(f"d_model must be a multiple of num_heads, and {d_model} is not one of {num_heads}")"""
+            raise ValueError(
+                "d_model must be a multiple of num_heads, "
+                f"and {d_model} is not one of {num_heads}"
+            )"""
 
 WIDE_LAYERS = """self.w_q = nn.Linear(d_model, d_model)
         self.w_k = nn.Linear(d_model, d_model)
@@ -132,8 +135,8 @@ WEIGHTS = f"attention_weights({SCORES}, mask)"
 DROPPED = f"weights = self.dropout({WEIGHTS})"
 OUTPUT = "output = self.w_o(merge_heads(weights @ v))"
 FROM_WEIGHTS_ON = f"""{DROPPED}
-        # (batch, num_heads, seq_q, seq_k) @ (batch, num_heads, seq_k, d_head) -> (batch, num_heads, seq_q, d_head)
-        # -> (batch, seq_q, d_model)
+        # (batch, num_heads, seq_q, seq_k) @ (batch, num_heads, seq_k, d_head)
+        # -> (batch, num_heads, seq_q, d_head) -> (batch, seq_q, d_model)
         {OUTPUT}"""
 
 
