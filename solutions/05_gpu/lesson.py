@@ -39,7 +39,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from manyheads import check, earlier, try_it
-from manyheads.earlier import MultiHeadAttention, ParallelHeads, attention, causal_mask, merge_heads, split_heads
+from manyheads.earlier import (
+    MultiHeadAttention,
+    ParallelHeads,
+    attention,
+    causal_mask,
+    merge_heads,
+    split_heads,
+)
 
 # %% [markdown]
 """
@@ -47,7 +54,14 @@ This chapter builds on what you wrote before. Where your code has passed its che
 """
 
 # %%
-earlier.whose("causal_mask", "attention", "ParallelHeads", "split_heads", "merge_heads", "MultiHeadAttention")
+earlier.whose(
+    "causal_mask",
+    "attention",
+    "ParallelHeads",
+    "split_heads",
+    "merge_heads",
+    "MultiHeadAttention",
+)
 
 # %% [markdown]
 """
@@ -99,7 +113,9 @@ Three `return` lines, two of them behind an `if`. A question is a function: it n
 
 # %% exercise="best_device"
 def best_device() -> torch.device:
-    """Choose where to compute: an NVIDIA GPU if torch can use one, else Apple's GPU, else the CPU.
+    """Choose where to compute.
+
+    It is an NVIDIA GPU if torch can use one, else Apple's GPU, else the CPU.
 
     Returns:
         torch.device("cuda"), torch.device("mps") or torch.device("cpu")
@@ -127,8 +143,10 @@ A layer and its input move with `.to(device)`. Then the output comes out there, 
 # %%
 with try_it():
     device = best_device()
-    layer = MultiHeadAttention(d_model=16, num_heads=4).to(device)  # a layer moves as a whole
-    output, weights = layer(x.to(device))  # a tensor is copied: x itself stays where it is
+    # a layer moves as a whole
+    layer = MultiHeadAttention(d_model=16, num_heads=4).to(device)
+    # a tensor is copied: x itself stays where it is
+    output, weights = layer(x.to(device))
     print("output lies on", output.device)
 
 # %% [markdown]
@@ -144,7 +162,8 @@ and a device, and no numbers. It is picky in the same way:
 
 # %%
 there = torch.randn(2, 7, 16, device="meta")  # plays sentences on a GPU
-scores = there @ there.transpose(-2, -1)  # (2, 7, 16) @ (2, 16, 7) -> (2, 7, 7), still there
+# (2, 7, 16) @ (2, 16, 7) -> (2, 7, 7), still there
+scores = there @ there.transpose(-2, -1)
 print(tuple(scores.shape), "on", scores.device)
 
 forgetful = torch.ones(7, 7, dtype=torch.bool).tril()  # made on the CPU
@@ -159,7 +178,8 @@ The dtype is less loud. Nothing stops, and your numbers quietly change their kin
 """
 
 # %%
-half = torch.randn(3, dtype=torch.bfloat16)  # a dtype with half the bytes; section 8 is about it
+# a dtype with half the bytes; section 8 is about it
+half = torch.randn(3, dtype=torch.bfloat16)
 print("times a Python number:         ", (half * 2.0).dtype)
 print("times a tensor you just made:  ", (half * torch.ones(3)).dtype)
 print("times one made like it:        ", (half * torch.ones_like(half)).dtype)
@@ -244,14 +264,18 @@ pretend_gpu = ThreadPoolExecutor(max_workers=1)
 
 start = time.perf_counter()
 job = pretend_gpu.submit(time.sleep, 0.03)  # order the work; returns at once
-print(f"clock stopped after the call:     {1000 * (time.perf_counter() - start):6.2f} ms")
+taken = 1000 * (time.perf_counter() - start)
+print(f"clock stopped after the call:     {taken:6.2f} ms")
 wait([job])  # wait until the work is done
-print(f"clock stopped after the waiting:  {1000 * (time.perf_counter() - start):6.2f} ms")
+taken = 1000 * (time.perf_counter() - start)
+print(f"clock stopped after the waiting:  {taken:6.2f} ms")
 
-jobs = [pretend_gpu.submit(time.sleep, 0.03) for _ in range(3)]  # three jobs for warm-up, without waiting
+# three jobs for warm-up, without waiting
+jobs = [pretend_gpu.submit(time.sleep, 0.03) for _ in range(3)]
 start = time.perf_counter()
 wait([pretend_gpu.submit(time.sleep, 0.03)])  # one job, and we do wait
-print(f"clock started while it was busy:  {1000 * (time.perf_counter() - start):6.2f} ms")
+taken = 1000 * (time.perf_counter() - start)
+print(f"clock started while it was busy:  {taken:6.2f} ms")
 pretend_gpu.shutdown()
 
 # %% [markdown]
@@ -279,8 +303,8 @@ for _ in range(40):
     start = time.perf_counter()
     layer(x)
     taken.append(1e6 * (time.perf_counter() - start))  # in microseconds
-print("the first five: ", ", ".join(f"{microseconds:.0f} µs" for microseconds in taken[:5]))
-print("the last five:  ", ", ".join(f"{microseconds:.0f} µs" for microseconds in taken[-5:]))
+print("the first five: ", ", ".join(f"{one:.0f} µs" for one in taken[:5]))
+print("the last five:  ", ", ".join(f"{one:.0f} µs" for one in taken[-5:]))
 print(
     f"fastest {min(taken):.0f} µs, median {statistics.median(taken):.0f} µs, "
     f"mean {statistics.mean(taken):.0f} µs, slowest {max(taken):.0f} µs"
@@ -317,12 +341,18 @@ wait on a CPU? There is nothing to wait for.
 
 
 # %% exercise="time_on_device"
-def time_on_device(fn: Callable[[], object], device: torch.device | str, warmup: int = 3, repeats: int = 20) -> float:
+def time_on_device(
+    fn: Callable[[], object],
+    device: torch.device | str,
+    warmup: int = 3,
+    repeats: int = 20,
+) -> float:
     """Measure how long `fn()` takes, until its work is really done.
 
     Args:
         fn: called without arguments, first `warmup` times, then `repeats` times
-        device: where fn works. A GPU has nothing left to do whenever the clock starts or stops.
+        device: where fn works. A GPU has nothing left to do whenever the clock starts
+            or stops.
         warmup: calls that are not timed
         repeats: calls that are timed, each by itself, with time.perf_counter()
     Returns:
@@ -372,7 +402,8 @@ with try_it():
 
     for size in (16, 64, 256):
         seconds = seconds_of_product(size)
-        print(f"({size:3}, {size:3}) @ ({size:3}, {size:3}): {1000 * seconds:8.3f} ms", end="")
+        shape = f"({size:3}, {size:3})"
+        print(f"{shape} @ {shape}: {1000 * seconds:8.3f} ms", end="")
         print(f", {size**3 / seconds / 1e9:7.2f} billion multiplications a second")
 
 # %% [markdown]
@@ -413,10 +444,11 @@ Multiply the four sizes, then multiply by `dtype.itemsize`. The result is a whol
 
 # %% exercise="score_matrix_bytes"
 def score_matrix_bytes(batch: int, num_heads: int, seq: int, dtype: torch.dtype) -> int:
-    """Count the bytes of one layer's scores: (batch, num_heads, seq, seq) numbers of `dtype`.
+    """Count the bytes of one layer's scores, (batch, num_heads, seq, seq) of `dtype`.
 
     Args:
-        batch, num_heads, seq: the sizes of the layer and its input; seq is both seq_q and seq_k
+        batch, num_heads, seq: the sizes of the layer and its input; seq is both seq_q
+            and seq_k
         dtype: of the scores
     Returns:
         the number of bytes, without making such a tensor
@@ -571,7 +603,9 @@ each key's number *in the whole sentence* with the query's number. The mask of o
 
 
 # %% exercise="block_attention"
-def block_attention(q: Tensor, k: Tensor, v: Tensor, block: int, is_causal: bool = False) -> Tensor:
+def block_attention(
+    q: Tensor, k: Tensor, v: Tensor, block: int, is_causal: bool = False
+) -> Tensor:
     """Let each query take a weighted average of the values, a block of keys at a time.
 
     Args:
@@ -580,21 +614,26 @@ def block_attention(q: Tensor, k: Tensor, v: Tensor, block: int, is_causal: bool
         block: how many keys to work on at once; the last block may have fewer
         is_causal: True: query i may attend to the keys 0 … i
     Returns:
-        output: (..., seq_q, d_head), as `attention` gives it. Beside the inputs and the output, no tensor is larger
-            than (..., seq_q, block).
+        output: (..., seq_q, d_head), as `attention` gives it. Beside the inputs and the
+            output, no tensor is larger than (..., seq_q, block).
     """
     ### BEGIN SOLUTION
     seq_q, d_head = q.shape[-2:]
-    largest = q.new_full((*q.shape[:-1], 1), float("-inf"))  # (..., seq_q, 1): the largest score so far
-    total = torch.zeros_like(largest)  # (..., seq_q, 1): the sum of the shares so far
-    output = torch.zeros_like(q)  # (..., seq_q, d_head): the sum of the values, each times its share
+    # (..., seq_q, 1): the largest score so far
+    largest = q.new_full((*q.shape[:-1], 1), float("-inf"))
+    # (..., seq_q, 1): the sum of the shares so far
+    total = torch.zeros_like(largest)
+    # (..., seq_q, d_head): the sum of the values, each times its share
+    output = torch.zeros_like(q)
     queries = torch.arange(seq_q, device=q.device).unsqueeze(-1)  # (seq_q, 1)
     for begin in range(0, k.shape[-2], block):
-        keys, values = k[..., begin : begin + block, :], v[..., begin : begin + block, :]
+        keys = k[..., begin : begin + block, :]
+        values = v[..., begin : begin + block, :]
         # (..., seq_q, d_head) @ (..., d_head, block) -> (..., seq_q, block)
         scores = q @ keys.transpose(-2, -1) / math.sqrt(d_head)
         if is_causal:
-            numbers = torch.arange(begin, begin + keys.shape[-2], device=q.device)  # (block)
+            # (block): the keys' numbers in the whole sentence
+            numbers = torch.arange(begin, begin + keys.shape[-2], device=q.device)
             scores = scores.masked_fill(numbers > queries, float("-inf"))
         new = torch.maximum(largest, scores.amax(dim=-1, keepdim=True))
         shrink = torch.exp(largest - new)
@@ -626,11 +665,14 @@ with try_it():
 
     def cost(fn: Callable[[], object]) -> str:
         peak, seconds = peak_bytes(fn, device), time_on_device(fn, device, repeats=5)
-        return ("" if peak is None else f"{peak / 2**20:8.1f} MiB ") + f"{1000 * seconds:7.1f} ms"
+        memory = "" if peak is None else f"{peak / 2**20:8.1f} MiB "
+        return f"{memory}{1000 * seconds:7.1f} ms"
 
     def compare_costs(seq: int) -> None:
-        q, k, v = torch.randn(3, 1, 4, seq, 32, device=device)  # batch 1, 4 heads, d_head 32
-        at_once, in_blocks = cost(lambda: attention(q, k, v)[0]), cost(lambda: block_attention(q, k, v, block=64))
+        # batch 1, 4 heads, d_head 32
+        q, k, v = torch.randn(3, 1, 4, seq, 32, device=device)
+        at_once = cost(lambda: attention(q, k, v)[0])
+        in_blocks = cost(lambda: block_attention(q, k, v, block=64))
         print(f"{seq:5} {at_once:>24} {in_blocks:>24}")
 
     print(f"words {'attention':>24} {'block_attention':>24}")
@@ -670,11 +712,13 @@ What if you give it a mask *and* `is_causal`?
 q, k, v = torch.randn(3, 2, 4, 7, 8)  # batch 2, 4 heads, seq 7, d_head 8
 padding = torch.ones(2, 1, 1, 7, dtype=torch.bool)
 padding[1, ..., 5:] = False  # the second sentence has only 5 words
-both = padding & causal_mask(7)  # (2, 1, 1, 7) & (7, 7) -> (2, 1, 7, 7): what both allow
+# (2, 1, 1, 7) & (7, 7) -> (2, 1, 7, 7): what both allow
+both = padding & causal_mask(7)
 wanted = F.scaled_dot_product_attention(q, k, v, attn_mask=both)
 try:
     output = F.scaled_dot_product_attention(q, k, v, attn_mask=padding, is_causal=True)
-    print("the same as with both in one mask:", torch.allclose(output, wanted, atol=1e-6))
+    same = torch.allclose(output, wanted, atol=1e-6)
+    print("the same as with both in one mask:", same)
 except RuntimeError as error:
     print("RuntimeError:", error)
 
@@ -704,15 +748,20 @@ device.
 
 
 # %% exercise="fast_attention"
-def fast_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
-    """Let each query take a weighted average of the values, by torch's scaled_dot_product_attention.
+def fast_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, is_causal: bool = False
+) -> Tensor:
+    """Let each query take a weighted average of the values.
+
+    It is computed by torch's scaled_dot_product_attention.
 
     Args:
         q: (..., seq_q, d_head)
         k, v: (..., seq_k, d_head) each
-        mask: bool, broadcasts to (..., seq_q, seq_k); True means "may attend". None blocks nothing. A query
-            that may attend to nothing gets zeros.
-        is_causal: True: query i may attend to the keys 0 … i. Never given together with a mask.
+        mask: bool, broadcasts to (..., seq_q, seq_k); True means "may attend". None
+            blocks nothing. A query that may attend to nothing gets zeros.
+        is_causal: True: query i may attend to the keys 0 … i. Never given together with
+            a mask.
     Returns:
         output: (..., seq_q, d_head), as `attention` gives it
     """
@@ -737,18 +786,25 @@ with try_it():
 
     def compare(dtype: torch.dtype, device: torch.device) -> None:
         torch.manual_seed(0)
-        q, k, v = torch.randn(3, 1, 4, 256, 16).to(device, dtype)  # batch 1, 4 heads, seq 256, d_head 16
+        # batch 1, 4 heads, seq 256, d_head 16
+        q, k, v = torch.randn(3, 1, 4, 256, 16).to(device, dtype)
         mask = causal_mask(256, device)
-        difference = (attention(q, k, v, mask)[0] - fast_attention(q, k, v, is_causal=True)).abs().max().item()
+        by_hand, _ = attention(q, k, v, mask)
+        difference = by_hand - fast_attention(q, k, v, is_causal=True)
+        difference = difference.abs().max().item()
         for tensor in (q, k, v):
             tensor.requires_grad_()
         slow = kept_bytes(lambda: attention(q, k, v, mask)[0], but=(q, k, v, mask))
-        fast = kept_bytes(lambda: fast_attention(q, k, v, is_causal=True), but=(q, k, v))
+        fast = kept_bytes(
+            lambda: fast_attention(q, k, v, is_causal=True), but=(q, k, v)
+        )
         print(f"{dtype!s:15} {torch.finfo(dtype).eps:8.1e} {difference:12.1e}", end="")
         print(f" {slow / 2**20:19.2f} MiB {fast / 2**20:12.2f} MiB")
 
-    print("                               largest    kept for backward:    kept for backward:")
-    print("dtype                eps    difference             attention        fast_attention")
+    print("                               largest", end="    ")
+    print("kept for backward:    kept for backward:")
+    print("dtype                eps    difference", end="    ")
+    print("         attention        fast_attention")
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
         compare(dtype, best_device())
 
@@ -764,8 +820,9 @@ there; it used to be NaN. So ask your torch, on your device:
 # %%
 with try_it():
     q, k, v = torch.randn(3, 1, 1, 4, 8, device=best_device())
-    nothing_for_the_first = torch.tensor([[False], [True], [True], [True]], device=q.device)  # (seq_q, 1)
-    print("first query:", fast_attention(q, k, v, nothing_for_the_first.expand(4, 4))[0, 0, 0].tolist())
+    # nothing for the first query: (seq_q, 1) -> (seq_q, seq_k)
+    mask = torch.tensor([[False], [True], [True], [True]], device=q.device).expand(4, 4)
+    print("first query:", fast_attention(q, k, v, mask)[0, 0, 0].tolist())
 
 # %% [markdown]
 """
@@ -785,7 +842,8 @@ q, k, v = torch.randn(3, 1, 1, 3, 4)
 layer = nn.Module().eval()  # any module knows its mode
 print("training?", layer.training)
 for attempt in (1, 2):
-    print(f"attempt {attempt}:", F.scaled_dot_product_attention(q, k, v, dropout_p=0.5)[0, 0, 0].tolist())
+    output = F.scaled_dot_product_attention(q, k, v, dropout_p=0.5)
+    print(f"attempt {attempt}:", output[0, 0, 0].tolist())
 
 # %% [markdown]
 """
@@ -822,7 +880,9 @@ The heads' outputs go through `merge_heads` and then through `w_o`.
 
 # %% exercise="FastMultiHeadAttention"
 class FastMultiHeadAttention(nn.Module):
-    """Multi-head attention that writes down no score matrix: MultiHeadAttention, by scaled_dot_product_attention.
+    """Multi-head attention that writes down no score matrix.
+
+    It is MultiHeadAttention, computed by scaled_dot_product_attention.
 
     Args:
         d_model: length of a word's vector
@@ -855,9 +915,11 @@ class FastMultiHeadAttention(nn.Module):
             query: (batch, seq_q, d_model)
             key: (batch, seq_k, d_model); None: the query's own words
             value: (batch, seq_k, d_model); None: the same words as key
-            mask: bool, broadcasts to (batch, num_heads, seq_q, seq_k); True means "may attend". Where a word may
-                attend to nothing, its heads return zeros.
-            is_causal: True: query i may attend to the keys 0 … i. Never given together with a mask.
+            mask: bool, broadcasts to (batch, num_heads, seq_q, seq_k); True means
+                "may attend". Where a word may attend to nothing, its heads return
+                zeros.
+            is_causal: True: query i may attend to the keys 0 … i. Never given together
+                with a mask.
         Returns:
             output: (batch, seq_q, d_model)
         """
@@ -869,7 +931,9 @@ class FastMultiHeadAttention(nn.Module):
         k = split_heads(self.w_k(key), self.num_heads)
         v = split_heads(self.w_v(value), self.num_heads)
         dropout = self.dropout if self.training else 0.0
-        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=is_causal)
+        heads = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=is_causal
+        )
         # (batch, num_heads, seq_q, d_head) -> (batch, seq_q, d_model)
         return self.w_o(merge_heads(heads))
         ### END SOLUTION
@@ -890,12 +954,14 @@ Give it the weights of your layer of chapter 4. Do outputs *and* gradients agree
 with try_it():
     device = best_device()
     torch.manual_seed(0)
-    slow, fast = MultiHeadAttention(64, 8).to(device), FastMultiHeadAttention(64, 8).to(device)
+    slow = MultiHeadAttention(64, 8).to(device)
+    fast = FastMultiHeadAttention(64, 8).to(device)
     fast.load_state_dict(slow.state_dict())
     x = torch.randn(2, 50, 64, device=device, requires_grad=True)
     one, other = slow(x, mask=causal_mask_like(x))[0], fast(x, is_causal=True)
     print("largest difference of the outputs:  ", (one - other).abs().max().item())
-    [g_one], [g_other] = torch.autograd.grad(one.sum(), x), torch.autograd.grad(other.sum(), x)
+    [g_one] = torch.autograd.grad(one.sum(), x)
+    [g_other] = torch.autograd.grad(other.sum(), x)
     print("largest difference of the gradients:", (g_one - g_other).abs().max().item())
 
 # %% [markdown]
@@ -912,7 +978,8 @@ A float32 takes 4 bytes. Two dtypes take 2, and they spend them differently:
 print("dtype            largest number   from 1 to the next     70000 becomes")
 for dtype in (torch.float32, torch.float16, torch.bfloat16):
     about = torch.finfo(dtype)
-    print(f"{dtype!s:15} {about.max:15.2g} {about.eps:15.1e} {torch.tensor(70_000.0, dtype=dtype).item():18.0f}")
+    stored = torch.tensor(70_000.0, dtype=dtype).item()
+    print(f"{dtype!s:15} {about.max:15.2g} {about.eps:15.1e} {stored:18.0f}")
 
 # %% [markdown]
 """
@@ -957,7 +1024,8 @@ from manyheads.measuring.contestants import compiled, why_not_compiled
 with try_it():
     device = best_device()
     torch.manual_seed(0)
-    layer, x = MultiHeadAttention(256, 8).to(device), torch.randn(2, 256, 256, device=device)
+    layer = MultiHeadAttention(256, 8).to(device)
+    x = torch.randn(2, 256, 256, device=device)
     mask = causal_mask_like(x)
 
     def plain() -> Tensor:
@@ -1022,7 +1090,9 @@ from manyheads.measuring.contestants import COMPILED, VARIANTS, Layers
 from manyheads.pictures import charts
 
 
-def compete(settings: list[measure.Setting], variants: tuple[str, ...] = VARIANTS) -> list[measure.Measured]:
+def compete(
+    settings: list[measure.Setting], variants: tuple[str, ...] = VARIANTS
+) -> list[measure.Measured]:
     """Compare and measure your own layers with your own stopwatch."""
     layers = Layers(ParallelHeads, MultiHeadAttention, FastMultiHeadAttention)
     measured = measure.race(settings, layers, best_device(), time_on_device, variants)
@@ -1050,7 +1120,8 @@ with try_it():
     print(charts.sizes(base))
     trained = VARIANTS if device.type == "cuda" else without_compiling
     measured = [*compete([base]), *compete([replace(base, backward=True)], trained)]
-    display(charts.bars(charts.side_by_side(measured, device, lambda plan: both_ways(plan.base))))
+    panels = charts.side_by_side(measured, device, lambda plan: both_ways(plan.base))
+    display(charts.bars(panels))
 
 # %% [markdown]
 """
@@ -1059,8 +1130,11 @@ with try_it():
 
 # %%
 with try_it():
-    measured = compete(measure.plan(device).over_heads(backward=False), without_compiling)
-    panels = charts.side_by_side(measured, device, lambda plan: plan.over_heads(backward=False))
+    plan = measure.plan(device)
+    measured = compete(plan.over_heads(backward=False), without_compiling)
+    panels = charts.side_by_side(
+        measured, device, lambda plan: plan.over_heads(backward=False)
+    )
     display(charts.curves(panels, along="num_heads"))
 
 # %% [markdown]
@@ -1071,10 +1145,15 @@ climbs two grows like `seq²`. First the layer in use, then a step of training:
 
 # %%
 with try_it():
-    settings = [*measure.plan(device).over_seq(backward=False), *measure.plan(device).over_seq(backward=True)]
+    plan = measure.plan(device)
+    settings = [*plan.over_seq(backward=False), *plan.over_seq(backward=True)]
     measured = compete(settings, without_compiling)
-    in_use = charts.side_by_side(measured, device, lambda plan: plan.over_seq(backward=False))
-    in_training = charts.side_by_side(measured, device, lambda plan: plan.over_seq(backward=True))
+    in_use = charts.side_by_side(
+        measured, device, lambda plan: plan.over_seq(backward=False)
+    )
+    in_training = charts.side_by_side(
+        measured, device, lambda plan: plan.over_seq(backward=True)
+    )
     for title, panels in {"forward": in_use, "forward + backward": in_training}.items():
         print(f"time, {title}")
         display(charts.curves(panels, along="seq"))
@@ -1100,7 +1179,11 @@ with try_it():
     halved = replace(measure.plan(device).base, dtype=torch.bfloat16)
     print(charts.sizes(halved))
     measured = compete(both_ways(halved), without_compiling)
-    panels = charts.side_by_side(measured, device, lambda plan: both_ways(replace(plan.base, dtype=torch.bfloat16)))
+    panels = charts.side_by_side(
+        measured,
+        device,
+        lambda plan: both_ways(replace(plan.base, dtype=torch.bfloat16)),
+    )
     display(charts.bars(panels))
 
 # %% [markdown]
@@ -1169,8 +1252,14 @@ quiz(
     multiple_choice(
         "A text becomes twice as long. How much more memory do the scores of one layer need?",
         ("Four times as much", "Yes: seq × seq. Each word meets each word."),
-        ("Twice as much", "That is true of the input. The scores have a row AND a column for each word."),
-        ("As much as before, if num_heads is halved", "Then it is still twice as much: half of four times."),
+        (
+            "Twice as much",
+            "That is true of the input. The scores have a row AND a column for each word.",
+        ),
+        (
+            "As much as before, if num_heads is halved",
+            "Then it is still twice as much: half of four times.",
+        ),
     ),
     multiple_choice(
         "Why does SDPA need so much less memory?",
@@ -1193,7 +1282,10 @@ quiz(
             "It still drops weights: a function does not know the layer's mode",
             "Yes. Pass 0.0 unless self.training is True.",
         ),
-        ("Nothing is dropped", "That is true of nn.Dropout, a module. SDPA is a function."),
+        (
+            "Nothing is dropped",
+            "That is true of nn.Dropout, a module. SDPA is a function.",
+        ),
         (
             "It raises an error, since dropout belongs into training mode alone",
             "It would be kind, but it cannot know. The results just change from call to call.",
@@ -1209,7 +1301,10 @@ quiz(
             'torch.zeros(seq, dtype=torch.float32, device="cuda")',
             "It fails on machines without CUDA, and is float32 whatever x is.",
         ),
-        ("torch.zeros(seq)", "It is on the CPU and float32, wherever and whatever x is."),
+        (
+            "torch.zeros(seq)",
+            "It is on the CPU and float32, wherever and whatever x is.",
+        ),
     ),
     multiple_choice(
         "bfloat16 and float16 both take 2 bytes. What is the difference?",
@@ -1217,8 +1312,14 @@ quiz(
             "bfloat16 reaches as far as float32 and keeps fewer digits",
             "Yes. It overflows as late as float32 does, which training needs more than digits.",
         ),
-        ("bfloat16 keeps more digits than float16 and overflows sooner", "It is the other way round."),
-        ("None but the name", "They share their 16 bits out differently, as section 8 shows."),
+        (
+            "bfloat16 keeps more digits than float16 and overflows sooner",
+            "It is the other way round.",
+        ),
+        (
+            "None but the name",
+            "They share their 16 bits out differently, as section 8 shows.",
+        ),
     ),
 )
 

@@ -99,7 +99,9 @@ def layer_spied_on(layer, query, key, value, mask, is_causal):
     return here, there, bool(spy.dropouts), max(spy.dropouts, default=0.0)
 
 
-CALL = "F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=is_causal)"
+CALL = """F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=is_causal
+        )"""
 LAYERS = """self.w_q = nn.Linear(d_model, d_model)
         self.w_k = nn.Linear(d_model, d_model)
         self.w_v = nn.Linear(d_model, d_model)
@@ -157,8 +159,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "dropped numbers of the output instead of weights",
-            replace="dropout_p=dropout, is_causal=is_causal)",
-            by="is_causal=is_causal)\n        heads = F.dropout(heads, dropout)",
+            replace=f"heads = {CALL}",
+            by=f"heads = {CALL.replace('dropout_p=dropout, ', '')}\n        heads = F.dropout(heads, dropout)",
             hint="Many models do that as well, after the layer. Here it is the weights that are dropped. They never "
             "leave the function, so only it can do that: dropout_p.",
             shown_by=("forward: dropout()|Dropout()", "no dropout_p"),
@@ -247,11 +249,11 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "scaled the queries a second time",
-            replace="F.scaled_dot_product_attention(q,",
-            by="F.scaled_dot_product_attention(q / q.shape[-1] ** 0.5,",
+            replace="q, k, v, attn_mask",
+            by="q / q.shape[-1] ** 0.5, k, v, attn_mask",
             hint="Your weights are too even. The function divides by √d_head itself.",
         ),
-        families.layer_never_used("values", "used the keys as values", "(q, k, v, attn_mask", "(q, k, k, attn_mask"),
+        families.layer_never_used("values", "used the keys as values", "q, k, v, attn_mask", "q, k, k, attn_mask"),
         families.layer_never_used("values", "did not project the values", "self.w_v(value)", "value"),
         families.layer_never_used("keys", "did not project the keys", "self.w_k(key)", "key"),
         families.layer_never_used("queries", "did not project the queries", "self.w_q(query)", "query"),
@@ -268,8 +270,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "computed attention in float32",
-            replace="(q, k, v, attn_mask",
-            by="(q.float(), k.float(), v.float(), attn_mask",
+            replace="q, k, v, attn_mask",
+            by="q.float(), k.float(), v.float(), attn_mask",
             hint="In a bfloat16 layer w_o expects bfloat16 numbers. Nothing here needs a dtype of its own: leave q, k "
             "and v as they are.",
             check="shapes",
