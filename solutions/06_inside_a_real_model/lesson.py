@@ -72,8 +72,13 @@ for name, tensor in checkpoint.tensors.items():
         print(f"{name:60} {tuple(tensor.shape)}")
 
 sizes = {name: tensor.numel() for name, tensor in checkpoint.tensors.items()}
-in_attention = [size for name, size in sizes.items() if ".attention." in name and "LayerNorm" not in name]
-print(f"\nof {sum(sizes.values()) / 1e6:.1f} million numbers, {sum(in_attention) / 1e6:.1f} million are attention")
+in_attention = [
+    size
+    for name, size in sizes.items()
+    if ".attention." in name and "LayerNorm" not in name
+]
+print(f"\nof {sum(sizes.values()) / 1e6:.1f} million numbers,", end=" ")
+print(f"{sum(in_attention) / 1e6:.1f} million are attention")
 
 # %% [markdown]
 """
@@ -178,12 +183,15 @@ def load_attention(layer: nn.Module, tensors: dict[str, Tensor], index: int) -> 
     """Copy the trained weights of one layer's attention into `layer`.
 
     Args:
-        layer: a MultiHeadAttention. Its w_q, w_k, w_v and w_o are filled, weight and bias each.
-        tensors: by name, such as "encoder.layer.0.attention.self.query.weight" (d_model, d_model)
-            or "encoder.layer.0.attention.output.dense.bias" (d_model)
+        layer: a MultiHeadAttention. Its w_q, w_k, w_v and w_o are filled, weight and
+            bias each.
+        tensors: by name, such as
+            "encoder.layer.0.attention.self.query.weight" (d_model, d_model) or
+            "encoder.layer.0.attention.output.dense.bias" (d_model)
         index: which layer of the checkpoint, 0 is the first
     Raises:
-        KeyError, ValueError or any other error: if a tensor is missing, or its shape is not its parameter's.
+        KeyError, ValueError or any other error: if a tensor is missing, or its shape is
+            not its parameter's.
     """
     ### BEGIN SOLUTION
     place = f"encoder.layer.{index}.attention"
@@ -198,7 +206,8 @@ def load_attention(layer: nn.Module, tensors: dict[str, Tensor], index: int) -> 
             for kind in ("weight", "bias"):
                 ours, theirs = getattr(linear, kind), tensors[f"{name}.{kind}"]
                 if theirs.shape != ours.shape:
-                    raise ValueError(f"{name}.{kind} has the shape {tuple(theirs.shape)}, not {tuple(ours.shape)}")
+                    shapes = f"{tuple(theirs.shape)}, not {tuple(ours.shape)}"
+                    raise ValueError(f"{name}.{kind} has the shape {shapes}")
                 ours.copy_(theirs)
     ### END SOLUTION
 
@@ -245,7 +254,8 @@ def compare(model: MiniLM) -> None:
         print("A random model has no published numbers to compare with.")
         return
     for place, distance in enumerate(distance_from_published(model).tolist()):
-        print(f"after {f'layer {place - 1}' if place else 'the embeddings':15} {distance:.7f}")
+        name = f"layer {place - 1}" if place else "the embeddings"
+        print(f"after {name:15} {distance:.7f}")
 
 
 with try_it():
@@ -294,14 +304,19 @@ pairs = [
 
 def similarities(pairs: list[tuple[str, str]]) -> list[float]:
     """Return the cosine of each pair's embeddings."""
-    ones, others = (model.embed(side) for side in zip(*pairs, strict=True))  # (batch, d_model) each, of length 1
+    # (batch, d_model) each, of length 1
+    ones, others = (model.embed(side) for side in zip(*pairs, strict=True))
     return (ones * others).sum(dim=-1).tolist()
 
 
 with try_it():
     alike = similarities(pairs)
-    words = "; ".join(f"{one} / {other} {value:.2f}" for (one, other), value in zip(pairs, alike, strict=True))
-    display(style.picture(draw_pairs(pairs, alike), alt=f"How alike are the sentences? {words}"))
+    words = "; ".join(
+        f"{one} / {other} {value:.2f}"
+        for (one, other), value in zip(pairs, alike, strict=True)
+    )
+    alt = f"How alike are the sentences? {words}"
+    display(style.picture(draw_pairs(pairs, alike), alt=alt))
 
 # %% [markdown]
 """
@@ -333,7 +348,8 @@ Read one sentence and keep the weights of all layers. That is where the 72 heads
 # %%
 with try_it():
     reading = model.read(["The black cat sat on the mat."])
-    # (layers, batch, heads, seq, seq) -> of the only sentence: (layers, heads, seq, seq)
+    # (layers, batch, heads, seq, seq)
+    # -> of the only sentence: (layers, heads, seq, seq)
     weights = reading.weights[:, 0]
     print("layers, heads, seq, seq:", tuple(weights.shape))
 
@@ -355,7 +371,7 @@ sentences_to_view = [
 
 
 def look(sentence: str) -> tuple[tuple[str, ...], Tensor]:
-    """Return the sentence's tokens and the weights of all heads, (layers, heads, seq, seq)."""
+    """Return a sentence's tokens and all heads' weights, (layers, heads, seq, seq)."""
     reading = model.read([sentence])
     return reading.tokens.words[0], reading.weights[:, 0]
 
@@ -390,7 +406,9 @@ the queries.
 
 # %% exercise="sink_score"
 def sink_score(weights: Tensor, position: int = 0) -> Tensor:
-    """Say how much each head looks at one token: the mean over ALL queries of their weight on it.
+    """Say how much each head looks at one token.
+
+    This is the mean over ALL queries of their weight on it.
 
     Args:
         weights: (layers, heads, seq, seq), one row a query
@@ -399,7 +417,8 @@ def sink_score(weights: Tensor, position: int = 0) -> Tensor:
         score: (layers, heads), each between 0 and 1
     """
     ### BEGIN SOLUTION
-    # (layers, heads, seq, seq) -> the column (layers, heads, seq) -> its mean (layers, heads)
+    # (layers, heads, seq, seq) -> the column (layers, heads, seq)
+    # -> its mean (layers, heads)
     return weights[..., position].mean(dim=-1)
     ### END SOLUTION
 
@@ -416,8 +435,9 @@ from manyheads.pictures.model_pictures import draw_layer_map
 with try_it():
     sink = sink_score(weights)
     layer, head = divmod(int(sink.argmax()), checkpoint.num_heads)
-    print(f"If heads looked at all tokens alike, each would have {1 / weights.shape[-1]:.2f}.")
-    print(f"More than half of the weight on [CLS]: {int((sink > 0.5).sum())} heads of {sink.numel()}.")
+    alike, sinks = 1 / weights.shape[-1], int((sink > 0.5).sum())
+    print(f"If heads looked at all tokens alike, each would have {alike:.2f}.")
+    print(f"More than half of the weight on [CLS]: {sinks} heads of {sink.numel()}.")
     picture = draw_layer_map(sink, "How much each head looks at [CLS]", most=1.0)
     words = f"The darkest is layer {layer}, head {head}, with {float(sink.max()):.2f}."
     display(style.picture(picture, alt=f"How much each head looks at [CLS]. {words}"))
@@ -437,14 +457,17 @@ hands over, compared to those of the words?
 
 # %%
 with try_it():
-    print("layer   length of [CLS]'s value, as a share of the words' (mean of all heads, smallest, largest)")
+    print("layer   length of [CLS]'s value, as a share of the words'", end=" ")
+    print("(mean of all heads, smallest, largest)")
     shares = []
     for index, layer in enumerate(layers):
         x = reading.hidden[index, 0]  # (seq, d_model): what goes into this layer
-        # (seq, d_model) -> (seq, num_heads, d_head) -> the values' lengths (seq, num_heads)
+        # (seq, d_model) -> (seq, num_heads, d_head)
+        # -> the values' lengths (seq, num_heads)
         lengths = layer.w_v(x).view(len(x), checkpoint.num_heads, -1).norm(dim=-1)
-        shares.append(lengths[0] / lengths[1:-1].mean(dim=0))
-        print(f"{index:5} {shares[-1].mean():10.2f} {shares[-1].min():10.2f} {shares[-1].max():10.2f}")
+        share = lengths[0] / lengths[1:-1].mean(dim=0)
+        shares.append(share)
+        print(f"{index:5} {share.mean():10.2f} {share.min():10.2f} {share.max():10.2f}")
     shares = torch.stack(shares).detach()
     most = sink.flatten().topk(12).indices
     print(f"the 12 heads that look at [CLS] most: {shares.flatten()[most].mean():.2f}")
@@ -490,7 +513,9 @@ Which offset lies below the main diagonal? Try it on `torch.arange(9).view(3, 3)
 
 # %% exercise="previous_token_score"
 def previous_token_score(weights: Tensor) -> Tensor:
-    """Say how much each head looks at the token before: the mean over positions 1 … of the weight on it.
+    """Say how much each head looks at the token before.
+
+    This is the mean over positions 1 … of the weight on it.
 
     Args:
         weights: (layers, heads, seq, seq), one row a query; seq is at least 2
@@ -498,7 +523,8 @@ def previous_token_score(weights: Tensor) -> Tensor:
         score: (layers, heads), each between 0 and 1
     """
     ### BEGIN SOLUTION
-    # (layers, heads, seq, seq) -> the diagonal below the main one (layers, heads, seq - 1) -> (layers, heads)
+    # (layers, heads, seq, seq) -> the diagonal below the main one
+    # (layers, heads, seq - 1) -> (layers, heads)
     return weights.diagonal(offset=-1, dim1=-2, dim2=-1).mean(dim=-1)
     ### END SOLUTION
 
@@ -514,10 +540,12 @@ with try_it():
     previous = previous_token_score(weights)
     best, second = previous.flatten().topk(2).values.tolist()
     layer, head = divmod(int(previous.argmax()), checkpoint.num_heads)
-    picture = draw_layer_map(previous, "How much each head looks at the token before", most=1.0)
-    words = f"Layer {layer}, head {head} stands out with {best:.2f}; the next best has {second:.2f}."
+    title = "How much each head looks at the token before"
+    picture = draw_layer_map(previous, title, most=1.0)
+    words = f"Layer {layer}, head {head} stands out with {best:.2f};"
+    words += f" the next best has {second:.2f}."
     print(words)
-    display(style.picture(picture, alt=f"How much each head looks at the token before. {words}"))
+    display(style.picture(picture, alt=f"{title}. {words}"))
 
 # %% [markdown]
 """
@@ -529,9 +557,11 @@ is there a head for the **next** token? Turn the maps over, and your function an
 with try_it():
     _, nonsense = look("the blue lemon sudden cat on mat sat black the")
     print(f"on nonsense: {previous_token_score(nonsense)[layer, head]:.2f}")
-    following = previous_token_score(weights.transpose(-2, -1))  # row i, column i + 1 becomes row i + 1, column i
+    # row i, column i + 1 becomes row i + 1, column i
+    following = previous_token_score(weights.transpose(-2, -1))
     layer_after, head_after = divmod(int(following.argmax()), checkpoint.num_heads)
-    print(f"next token: layer {layer_after}, head {head_after} with {float(following.max()):.2f}")
+    print(f"next token: layer {layer_after}, head {head_after}", end=" ")
+    print(f"with {float(following.max()):.2f}")
 
 # %% [markdown]
 """
@@ -587,7 +617,8 @@ with try_it():
     far = on_subject(distant)
     other = divmod(int(far.argmax()), checkpoint.num_heads)
     print(f"Layer {finder[0]}, head {finder[1]} now: {float(far[finder]):.2f}")
-    print(f"The best now: layer {other[0]}, head {other[1]} with {float(far.max()):.2f}")
+    best = float(far.max())
+    print(f"The best now: layer {other[0]}, head {other[1]} with {best:.2f}")
 
 # %% [markdown]
 """
@@ -638,14 +669,20 @@ The weight of `nn.Linear` is (out, in), so columns are its second dimension: `we
 
 
 # %% exercise="attention_without"
-def attention_without(layer: nn.Module, x: Tensor, heads: list[int], mask: Tensor | None = None) -> Tensor:
-    """Return the output of `layer` with some heads silenced: nothing of them arrives, the others stay as they are.
+def attention_without(
+    layer: nn.Module, x: Tensor, heads: list[int], mask: Tensor | None = None
+) -> Tensor:
+    """Return the output of `layer` with some heads silenced.
+
+    Nothing of them arrives, the others stay as they are.
 
     Args:
         layer: a MultiHeadAttention; afterwards it is what it was before
         x: (batch, seq, d_model), for self-attention
-        heads: the numbers of the heads to silence, in a list or a tuple; it may be empty
-        mask: bool, broadcasts to (batch, num_heads, seq, seq); True means "may attend". None blocks nothing.
+        heads: the numbers of the heads to silence, in a list or a tuple; it may be
+            empty
+        mask: bool, broadcasts to (batch, num_heads, seq, seq); True means "may attend".
+            None blocks nothing.
     Returns:
         output: (batch, seq, d_model)
     """
@@ -655,7 +692,8 @@ def attention_without(layer: nn.Module, x: Tensor, heads: list[int], mask: Tenso
     edited = copy.deepcopy(layer)
     with torch.no_grad():
         for head in heads:
-            # (d_model, d_model): a column for each entry of the merged heads, d_head of them for each head
+            # (d_model, d_model): a column for each entry of the merged heads, d_head of
+            # them for each head
             edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0
     output, _ = edited(x, mask=mask)
     return output
@@ -677,9 +715,11 @@ Try it on layer 0 of the model. What should be left if all 12 heads are silent?
 with try_it(), torch.no_grad():
     x, layer = reading.hidden[0], layers[0]  # (1, seq, d_model): what goes into layer 0
     full, _ = layer(x)
-    print("no head silent, same output?      ", torch.allclose(attention_without(layer, x, []), full, atol=1e-5))
+    same = torch.allclose(attention_without(layer, x, []), full, atol=1e-5)
+    print("no head silent, same output?      ", same)
     silent = attention_without(layer, x, range(checkpoint.num_heads))
-    print("all silent, is it the bias of w_o?", torch.allclose(silent, layer.w_o.bias.expand_as(silent), atol=1e-5))
+    bias = layer.w_o.bias.expand_as(silent)
+    print("all silent, is it the bias of w_o?", torch.allclose(silent, bias, atol=1e-5))
     print("is the layer what it was before?  ", torch.equal(layer(x)[0], full))
 
 # %% [markdown]
@@ -717,11 +757,14 @@ its mean belongs into row `layer`, column `head`.
 
 # %% exercise="head_importance"
 def head_importance(encode, num_layers: int, num_heads: int) -> Tensor:
-    """Say for each head how far the embeddings move without it: 1 − cosine similarity, the mean over the batch.
+    """Say for each head how far the embeddings move without it.
+
+    This is 1 − cosine similarity, the mean over the batch.
 
     Args:
-        encode: `encode(silenced=None)` returns embeddings (batch, d): of the intact model for None, else of the
-            model without one head, given as a pair (layer, head). It is called once for each of these.
+        encode: `encode(silenced=None)` returns embeddings (batch, d): of the intact
+            model for None, else of the model without one head, given as a pair
+            (layer, head). It is called once for each of these.
     Returns:
         importance: (num_layers, num_heads)
     """
@@ -732,7 +775,8 @@ def head_importance(encode, num_layers: int, num_heads: int) -> Tensor:
         for head in range(num_heads):
             without = encode(silenced=(layer, head))
             # (batch, d) and (batch, d) -> (batch) -> one number
-            importance[layer, head] = 1 - nn.functional.cosine_similarity(intact, without, dim=-1).mean()
+            alike = nn.functional.cosine_similarity(intact, without, dim=-1)
+            importance[layer, head] = 1 - alike.mean()
     return importance
     ### END SOLUTION
 
@@ -758,16 +802,19 @@ sentences = [sentence for pair in pairs for sentence in pair]
 
 
 def embed_without(silenced: list[tuple[int, int]]) -> Tensor:
-    """Return the embeddings of the ten sentences, (10, d_model), with these (layer, head) pairs silenced."""
+    """Return the embeddings, (10, d_model), with these (layer, head) pairs silenced."""
 
     def attend(index: int, layer: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
         heads = [head for where, head in silenced if where == index]
-        return attention_without(layer, x, heads, mask) if heads else layer(x, mask=mask)[0]
+        if heads:
+            return attention_without(layer, x, heads, mask)
+        return layer(x, mask=mask)[0]
 
     return model.embed(sentences, attend)
 
 
-with try_it(), tqdm(total=1 + checkpoint.num_layers * checkpoint.num_heads, file=sys.stdout) as bar:
+runs = 1 + checkpoint.num_layers * checkpoint.num_heads
+with try_it(), tqdm(total=runs, file=sys.stdout) as bar:
 
     def encode(silenced: tuple[int, int] | None = None) -> Tensor:
         bar.update()
@@ -778,11 +825,14 @@ with try_it(), tqdm(total=1 + checkpoint.num_layers * checkpoint.num_heads, file
 # %%
 with try_it():
     layer, head = divmod(int(importance.argmax()), checkpoint.num_heads)
-    picture = draw_layer_map(importance, "How far the embeddings move without each head (1 − cosine)", digits=3)
-    words = f"The most important is layer {layer}, head {head}: {float(importance.max()):.3f}."
+    title = "How far the embeddings move without each head"
+    picture = draw_layer_map(importance, f"{title} (1 − cosine)", digits=3)
+    most = float(importance.max())
+    words = f"The most important is layer {layer}, head {head}: {most:.3f}."
     print(words)
-    display(style.picture(picture, alt=f"How far the embeddings move without each head. {words}"))
-    print("mean of each layer:", [f"{value:.4f}" for value in importance.mean(dim=1).tolist()])
+    display(style.picture(picture, alt=f"{title}. {words}"))
+    means = [f"{value:.4f}" for value in importance.mean(dim=1).tolist()]
+    print("mean of each layer:", means)
 
 # %% [markdown]
 """
@@ -796,11 +846,13 @@ six others:
 
 # %%
 with try_it():
-    sink_of_ten = torch.stack([sink_score(look(sentence)[1]) for sentence in sentences]).mean(dim=0)
+    sinks = [sink_score(look(sentence)[1]) for sentence in sentences]
+    sink_of_ten = torch.stack(sinks).mean(dim=0)
     print("layer   importance of the six that look at [CLS] most   of the six others")
     for index in range(checkpoint.num_layers):
         order = sink_of_ten[index].argsort(descending=True)
-        most, least = importance[index, order[:6]].mean(), importance[index, order[6:]].mean()
+        most = importance[index, order[:6]].mean()
+        least = importance[index, order[6:]].mean()
         print(f"{index:5} {most:28.4f} {least:28.4f}")
 
 # %% [markdown]
@@ -818,19 +870,25 @@ important first, and the most important first. Guess where the first curve drops
 from manyheads.pictures.model_pictures import draw_silencing
 
 with try_it():
-    ranking = [divmod(place, checkpoint.num_heads) for place in importance.flatten().argsort().tolist()]
+    places = importance.flatten().argsort().tolist()
+    ranking = [divmod(place, checkpoint.num_heads) for place in places]
     counts = [0, 6, 12, 18, 24, 30, 36, 48, 60, 72]
     intact = embed_without([])
+
+    def similarity(silenced: list[tuple[int, int]]) -> float:
+        embedded = embed_without(silenced)
+        return float(nn.functional.cosine_similarity(intact, embedded, dim=-1).mean())
+
+    orders = {"least important first": ranking, "most important first": ranking[::-1]}
     curves = {}
-    for name, order in {"least important first": ranking, "most important first": ranking[::-1]}.items():
-        curves[name] = [
-            float(nn.functional.cosine_similarity(intact, embed_without(order[:count]), dim=-1).mean())
-            for count in counts
-        ]
-    words = "; ".join(f"{name} {curve[counts.index(24)]:.2f}" for name, curve in curves.items())
+    for name, order in orders.items():
+        curves[name] = [similarity(order[:count]) for count in counts]
+    at_24 = counts.index(24)
+    words = "; ".join(f"{name} {curve[at_24]:.2f}" for name, curve in curves.items())
     print(f"With 24 heads silent: {words}")
     picture = draw_silencing(counts, curves, "Similarity to the intact embeddings")
-    display(style.picture(picture, alt=f"Similarity as heads fall silent, in two orders. With 24 silent: {words}."))
+    alt = f"Similarity as heads fall silent, in two orders. With 24 silent: {words}."
+    display(style.picture(picture, alt=alt))
 
 # %% [markdown]
 """
@@ -856,7 +914,10 @@ quiz(
             "Only by comparing numbers with an implementation that you trust",
             "Yes. All shapes fit, nothing crashes, and the outputs look like outputs.",
         ),
-        ("torch raises an error about shapes", "Both are (d_model, d_model): they fit either way."),
+        (
+            "torch raises an error about shapes",
+            "Both are (d_model, d_model): they fit either way.",
+        ),
         (
             "The rows of weights no longer sum to 1, which a test of them shows",
             "Softmax makes them sum to 1, whatever the scores are.",

@@ -69,7 +69,8 @@ def silences(attention_without, x, heads, mask, num_heads, weights, biases):
 EDIT = """edited = copy.deepcopy(layer)
     with torch.no_grad():
         for head in heads:
-            # (d_model, d_model): a column for each entry of the merged heads, d_head of them for each head
+            # (d_model, d_model): a column for each entry of the merged heads, d_head of
+            # them for each head
             edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0
     output, _ = edited(x, mask=mask)"""
 SILENCE = "edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0"

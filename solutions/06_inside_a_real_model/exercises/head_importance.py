@@ -61,8 +61,8 @@ EXERCISE = Exercise(
     misconceptions=(
         Misconception(
             "returned the similarity itself",
-            replace="1 - nn",
-            by="nn",
+            replace="1 - alike",
+            by="alike",
             hint="Your largest numbers stand for the heads that matter least. Importance is how far the embedding "
             "moves: 1 − similarity.",
         ),
@@ -74,19 +74,19 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "measured the distance instead of the angle",
-            replace="1 - nn.functional.cosine_similarity(intact, without, dim=-1).mean()",
+            replace="1 - alike.mean()",
             by="(intact - without).norm(dim=-1).mean()",
             hint="A distance depends on how long the vectors are. The cosine compares directions only.",
         ),
         Misconception(
             "took the mean squared difference",
-            replace="1 - nn.functional.cosine_similarity(intact, without, dim=-1).mean()",
+            replace="1 - alike.mean()",
             by="nn.functional.mse_loss(without, intact)",
             hint="A difference depends on how long the vectors are. The cosine compares directions only.",
         ),
         Misconception(
             "compared all sentences as one long vector",
-            replace="nn.functional.cosine_similarity(intact, without, dim=-1).mean()",
+            replace="nn.functional.cosine_similarity(intact, without, dim=-1)",
             by="nn.functional.cosine_similarity(intact.flatten(), without.flatten(), dim=0)",
             hint="Sentences with long vectors count more then. Compare sentence by sentence, and take the mean.",
         ),
@@ -118,7 +118,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "averaged the embeddings before comparing them",
-            replace="nn.functional.cosine_similarity(intact, without, dim=-1).mean()",
+            replace="nn.functional.cosine_similarity(intact, without, dim=-1)",
             by="nn.functional.cosine_similarity(intact.mean(dim=0), without.mean(dim=0), dim=-1)",
             hint="In the mean of several sentences, changes cancel out. Compare sentence by sentence, and average "
             "what comes out.",
@@ -137,8 +137,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "compared each head with the one before it",
-            replace="dim=-1).mean()",
-            by="dim=-1).mean()\n            intact = without",
+            replace="alike.mean()",
+            by="alike.mean()\n            intact = without",
             hint="Each head is to be compared with the intact model. Is the intact embedding overwritten on the way?",
         ),
         Misconception(

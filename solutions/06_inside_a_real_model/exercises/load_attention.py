@@ -70,7 +70,8 @@ def loads(load_attention, weights, biases, numbers, index, change):
 
 
 CHECK_SHAPE = """if theirs.shape != ours.shape:
-                    raise ValueError(f"{name}.{kind} has the shape {tuple(theirs.shape)}, not {tuple(ours.shape)}")"""
+                    shapes = f"{tuple(theirs.shape)}, not {tuple(ours.shape)}"
+                    raise ValueError(f"{name}.{kind} has the shape {shapes}")"""
 
 EXERCISE = Exercise(
     name="load_attention",
@@ -208,10 +209,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "compared the numbers of entries instead of the shapes",
-            replace="if theirs.shape != ours.shape:\n"
-            "                    raise ValueError("
-            'f"{name}.{kind} has the shape {tuple(theirs.shape)}, not {tuple(ours.shape)}")\n'
-            "                ours.copy_(theirs)",
+            replace=f"{CHECK_SHAPE}\n                ours.copy_(theirs)",
             by="ours.copy_(theirs.view_as(ours))",
             hint="A tensor of another shape is another thing, also where it has as many entries: read in the wrong "
             "order it fits, and nothing shows it. Compare the shapes themselves.",
