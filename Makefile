@@ -48,6 +48,7 @@ gpu: $(READY)  ## everything that only a CUDA device can prove: 6 minutes at mos
 style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --line-length 88 solutions/*/lesson.py
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 
 types: $(READY)
