@@ -19,6 +19,7 @@ from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapter, re
 from autograder.course.notebooks import read_text, set_solution, to_text
 from tests.course import test_chapters
 from tests.support.judging import judge_all
+from tests.support.run_notebook import progress_cell
 from tests.support.toy import TOY, TOY_COURSE
 
 PAGE = (REPOSITORY_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -101,7 +102,7 @@ def test_a_class_of_the_new_chapter_is_graded(course: Path, tmp_path: Path) -> N
     graded = subprocess.run(command, capture_output=True, text=True, timeout=240)
 
     assert graded.returncode == 0, graded.stderr
-    [progress] = read_text(folder.autograded("ada", name)).cells[-1].outputs
+    [progress] = progress_cell(read_text(folder.autograded("ada", name))).outputs
     assert "was not run" in progress.text  # it is the learner's own affair
     ada, bob = class_results(folder, name).learners
     assert (ada.score, bob.score) == (3, 1)

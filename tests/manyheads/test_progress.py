@@ -22,6 +22,7 @@ from manyheads.checking.exam import Check
 from manyheads.progress import Row, State
 from tests.support.lab import browser_page, jupyter_lab
 from tests.support.real_course import CHAPTERS, chapters
+from tests.support.run_notebook import progress_cell
 
 FIRST = CHAPTERS[0]
 UNWRITTEN_CODE = "def attention_weights(scores, mask=None):\n    raise NotImplementedError()"
@@ -202,7 +203,7 @@ def test_a_notebook_shows_the_table_and_its_text(tmp_path: Path) -> None:
     notebook = partly_solved()
     resources = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=120, allow_errors=True, resources=resources).execute()
-    [output] = notebook.cells[-1].outputs
+    [output] = progress_cell(notebook).outputs
     _, name = mistaken("attention_scores")
     assert output.data["text/plain"].splitlines()[:4] == [
         "Your progress: 4 of 20 points so far, 1 of 6 exercises done.",
@@ -220,8 +221,8 @@ def test_it_can_be_read_in_jupyterlab(tmp_path: Path) -> None:
     folder.mkdir()
     notebook = partly_solved()
     # the title, set-up and imports, then what is written and checked, then the table
-    written = [cell for cell in notebook.cells[3:-1] if "nbgrader" in cell.metadata]
-    notebook.cells = [*notebook.cells[:3], *written, notebook.cells[-1]]
+    written = [cell for cell in notebook.cells[3:] if "nbgrader" in cell.metadata]
+    notebook.cells = [*notebook.cells[:3], *written, progress_cell(notebook)]
     for cell in notebook.cells:
         cell.metadata.tags = ["raises-exception"]  # "Run All Cells" else stops at the first check that fails
     nbformat.write(notebook, folder / "lesson.ipynb")

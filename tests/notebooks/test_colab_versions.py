@@ -31,6 +31,7 @@ from tests.support.run_notebook import (
     cells_with_widgets,
     errors,
     is_graded,
+    progress_cell,
     read_quicker,
     released,
     solved,
@@ -206,7 +207,7 @@ def test_the_released_notebook_runs_and_only_its_checks_fail(tmp_path: Path, run
         failed = [error.ename for error in errors(cell)]
         assert failed == (["CheckFailed"] if is_graded(cell) else []), cell.source
         assert streams(cell, "stderr") == "", cell.source
-    [progress] = notebook.cells[-1].outputs
+    [progress] = progress_cell(notebook).outputs
     assert f"0 of {len(chapter.exercises)} exercises done" in progress.data["text/plain"]
     assert "<table" in progress.data["text/html"]
 
