@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ..calling.call import Answer, Call
-from .milestones import Milestone
+
+if TYPE_CHECKING:
+    from .milestones import Milestone
 
 
 class Check(StrEnum):
