@@ -44,7 +44,9 @@ _TOKEN_ENDS, _LINES_START, _LINES_END, _TOKEN_STARTS, _STRIP = 122, 132, 418, 42
 _CELL_WITH_NUMBER = 34  # how wide a cell must be for "0.62"
 _LINE_FROM, _FAINT_FROM = 0.02, 0.1  # smaller weights are not drawn: of the chosen token, of the others
 _FAINT_HEADS = 4  # with more heads the others' lines would be a tangle, and take long to draw
-_MAP_TITLE, _GAP = 26, 12
+_GAP = 12
+_COLUMN_NAMES, _NAME = 54, 15.8  # how high names above columns are; how wide a row or column with a name must be
+_MOST_TOKENS = 32  # of a typed sentence: with more, nothing in the picture could be read
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +122,7 @@ def model_head_viewer(
 
     Args:
         weights: (layers, heads, seq, seq) with `tokens`, or a function from one of `sentences` to
-            (tokens, weights), called once a sentence
+            (tokens, weights), called once a sentence; one can be typed, too
         tokens: seq of them; [CLS] and [SEP] among them can be left out
         sentences: to choose from, if `weights` is a function
         view: what is shown first, "lines" or "maps"
@@ -150,10 +152,19 @@ def model_head_viewer(
             style={"description_width": "90px"},
             layout={"width": "760px"},
         )
-        rows.insert(0, ["sentence"])
+        settings["typed"] = widgets.Text(
+            placeholder="type a sentence, then press Enter; empty: the one above",
+            continuous_update=False,
+            description="or yours",
+            style={"description_width": "90px"},
+            layout={"width": "760px"},
+        )
+        rows[:0] = [["sentence"], ["typed"]]
 
-    def attend(layer: int, sentence: str = "") -> Attending:
-        words, of_layers = model(sentence)
+    def attend(layer: int, sentence: str = "", typed: str = "") -> Attending:
+        words, of_layers = model(typed.strip() or sentence)
+        if typed.strip() and len(words) > _MOST_TOKENS:
+            raise CannotDraw(f"That makes {len(words)} tokens; up to {_MOST_TOKENS} can be drawn.")
         layer = _offer(slider, [(str(index), index) for index in range(len(of_layers))], layer)
         return Attending(words, of_layers[layer])
 
@@ -441,11 +452,15 @@ def draw_maps(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequenc
     """Draw one map per head, rows for queries and columns for keys. Arguments as in `draw_lines`."""
     seq, columns = len(tokens), _columns_of_maps(len(heads))
     one, one_row = len(heads) == 1, len(heads) == columns
-    left, top = (_TOKEN_ENDS + 8, _HEADER) if one_row else (92, _HEADER)
+    left, top = _TOKEN_ENDS + 8 if one_row else 92, 26 + _COLUMN_NAMES
     width = (style.WIDTH - left - 6 - (columns - 1) * _GAP) / columns
-    if one:  # one map has room for a token above each column
+    if one:  # one map has room for a whole token above each column
         top, width = 122, min(width, 40 * seq)
     height = min(max(width, 19 * seq), max(440, 19 * seq)) if one_row else width
+    by_weight = weights[list(heads)].mean(dim=(0, 1)).argsort(descending=True).tolist()
+    named_columns, named_rows = (
+        _with_room(order, size / seq) for order, size in ((by_weight, width), ([query, *range(seq)], height))
+    )
     rows = -(-len(heads) // columns)
     with style.course():
         figure, axes = _canvas(top + rows * height + (rows - 1) * _HEADER + 6)
@@ -453,20 +468,34 @@ def draw_maps(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequenc
             x = left + index % columns * (width + _GAP)
             y = top + index // columns * (height + _HEADER)
             _draw_map(axes, weights[head], head, query, x, y, width / seq, height / seq)
-            name_at = 20 if one else y - 8
+            first = index < columns
+            name_at = 20 if one else y - (_COLUMN_NAMES + 12 if first else 8)
             style.write(axes, x, name_at, f"head {head}", color=style.head_colour(head), weight="bold", size=13)
             if not one:
                 style.write(axes, x + width, name_at, _most(weights[head, query], tokens), ha="right", size=13)
+            if first and not one:  # the maps below have the same columns
+                for place in named_columns:
+                    middle, text = x + width / seq * (place + 0.5), _shortened(tokens[place], 6)
+                    style.write(axes, middle, y - 6, text, rotation=90, ha="center", va="bottom", size=13)
             if index % columns:
                 continue
-            for place in range(seq) if height >= 19 * seq else [query]:
+            for place in named_rows:
                 middle = y + height / seq * (place + 0.5)
                 text = _shortened(tokens[place], 12 if one_row else 8)
                 emphasis = "bold" if place == query else "normal"
-                style.write(axes, x - 8, middle, text, ha="right", va="center_baseline", weight=emphasis)
+                style.write(axes, x - 8, middle, text, ha="right", va="center_baseline", weight=emphasis, size=13)
         if one:
             _name_columns(axes, weights[heads[0], query], tokens, heads[0], left, top, width / seq, height / seq, query)
     return figure
+
+
+def _with_room(order: Sequence[int], apart: float) -> list[int]:
+    """Return as many of these places as have room for a name each; those that come first in `order` go first."""
+    named: list[int] = []
+    for place in order:
+        if all(abs(place - other) * apart >= _NAME for other in named):
+            named.append(place)
+    return named
 
 
 def _columns_of_maps(count: int) -> int:
@@ -537,7 +566,8 @@ _LINES = "The thicker a line, the bigger the weight. On the right are the same w
 _FAINT = f" The faint lines are the other tokens' weights of {_FAINT_FROM} and more."
 _MAPS = (
     "A row for each token that looks, a column for each token that is looked at, in the order of the sentence; "
-    "the darker, the bigger the weight. The frame is the row of the chosen token."
+    "the darker, the bigger the weight. The frame is the row of the chosen token. "
+    "Where there is no room for all names, the columns with the most weight have theirs."
 )
 
 

@@ -9,8 +9,9 @@ Someone reads you this sentence and asks: *who sat?* You answer at once. To answ
 A neural network reads each word as a vector, a list of numbers. So the question becomes: **what should the
 vector for *sat* know about *cat*, and how does it get there?**
 
-The answer is called **attention**. In this chapter you build one attention **head**, the smallest complete piece
-of a transformer, the kind of network behind today's language models. It takes six short functions:
+The answer is called **attention**. In this chapter you build one attention **head**, the part of a
+transformer through which words learn of each other. (Transformers are the networks behind today's language models.)
+It takes six short functions:
 
 | | you write | it answers |
 |---|---|---|
@@ -206,7 +207,7 @@ with try_it():
 
 # %% [markdown]
 """
-They are: the two numbers differ, and words no longer fit themselves best. What random projections look for is
+They are: the two numbers differ, and hardly a word fits itself best any more. What random projections look for is
 random, of course. Training will change that, at the end of this chapter.
 
 ## 2 · How well does each query fit each key?   <sub>12 min · difficulty 2/5</sub>
@@ -235,8 +236,9 @@ for width in (4, 16, 64, 256, 1024):
 
 # %% [markdown]
 """
-The spread grows like √d_head. Here is why: a score is a sum of `d_head` random products. Each has variance 1, and
-variances add up to `d_head`. The spread is the square root of the variance.
+The spread grows like √d_head. Here is why: a score is a sum of `d_head` random products. Entries drawn independently,
+with mean 0 and variance 1, make products of variance 1, and the variances of independent numbers add up: to `d_head`.
+The spread is the square root of the variance.
 
 **Is that bad?** Soon `softmax` turns each row of scores into weights: it takes e to the power of each score and
 divides by the row's sum. What does it make of large scores?
@@ -339,22 +341,20 @@ look at *sat*.
 **Your turn.** Build this mask for any `seq`. It must be boolean. Create it on the `device` you are given, so that
 it is on the same device as the scores; you can pass `device` to the torch function that makes your tensor, even if it
 is `None`.
-Useful here: `torch.ones(…, dtype=torch.bool)` is all True, and a matrix's methods `tril()` and `triu()` keep the
-triangle below or above the diagonal, diagonal included.
 
 <details>
 <summary>Hint 1</summary>
 
-In row *i*, which columns *j* are True? Either compare positions, or start with a matrix that is all True and cut a
-triangle out of it.
+In row *i*, which columns *j* are True? Either compare positions (`torch.arange`), or start with a matrix that is all
+True and cut a triangle out of it.
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-`torch.ones(seq, seq, dtype=torch.bool, device=device)` is all True and on the right device. Which of `tril()` and
-`triu()` leaves row 0 with a single True?
+A matrix has the methods `tril()` and `triu()`. Print what each makes of `torch.ones(3, 3)`, and compare with the
+picture.
 
 </details>
 """
@@ -520,6 +520,16 @@ The first word may look only at itself, so it must take all of itself.
 Everything is there. Scores, from queries and keys. Weights, from scores and mask. The last step is the one we began
 with: the **weighted average**, now of the values.
 
+Follow it once in numbers, for one query, three words and `d_head` 2:
+
+| | key | query (1, 0) · key | divided by √2 | weight | value |
+|---|---|---|---|---|---|
+| *the* | (0, 1) | 0 | 0 | 0.16 | (0, 0) |
+| *cat* | (2, 0) | 2 | 1.41 | 0.67 | (10, 0) |
+| *sat* | (0, 2) | 0 | 0 | 0.16 | (0, 10) |
+
+The output is 0.16 · (0, 0) + 0.67 · (10, 0) + 0.16 · (0, 10) = (6.7, 1.6): mostly *cat*.
+
 In papers this is one line (the mask is not shown: it sets scores to −∞ before the softmax):
 
 $$\operatorname{attention}(Q, K, V) = \operatorname{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V$$
@@ -612,7 +622,9 @@ print("(2, 7, 16) ->", tuple(layer(torch.randn(2, 7, 16)).shape))
 
 # %% [markdown]
 """
-The weight is stored transposed, `(d_head, d_model)`; `nn.Linear` takes care of that when you call it.
+The weight is stored transposed, `(d_head, d_model)`; `nn.Linear` takes care of that when you call it. So three of
+these take the place of your `project`: each multiplies by its own matrix, as `project` did, and adds a bias. (Handing
+`self.w_q.weight` to `project` would not work: it is transposed, and the bias would be left out.)
 
 **Your turn.** Write the module. It needs three layers with the names `w_q`, `w_k` and `w_v`. In `forward`, queries,
 keys and values all come from the same `x`. That is called **self-attention**: the words of a sentence look at each

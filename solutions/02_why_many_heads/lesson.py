@@ -305,7 +305,8 @@ style.picture(draw_reading(reading), alt=" ".join(describe_reading(reading)))
 
 # %% [markdown]
 """
-Each column shows where one word looks. There is one head, and each word has **a row of weights of its own**: *cat*
+The picture lists the words from top to bottom, so **each column of it is one row of the weights**, stood upright: where
+one word looks. There is one head, and each word has **a row of weights of its own**: *cat*
 puts its weight on *black*, *sat* puts its on *cat*, *on* puts its on *mat*. One average for each word, and here no
 word needs more than one.
 

@@ -25,22 +25,24 @@ Everything here runs on a CPU in seconds.
 
 # %% role="imports"
 import copy
+import time
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from manyheads import check, earlier, try_it
 from manyheads.pictures import style
-from manyheads.earlier import MultiHeadAttention
+from manyheads.earlier import FastMultiHeadAttention, MultiHeadAttention
 
 # %% [markdown]
 """
 You will want to see where each head looks. The fast layer of chapter 5 never holds the weights, so here the layer of
-chapter 4 does the work, the one that returns them.
+chapter 4 does most of the work, the one that returns them. The fast one gets its turn, too.
 """
 
 # %%
-earlier.whose("MultiHeadAttention")
+earlier.whose("MultiHeadAttention", "FastMultiHeadAttention")
 
 # %% [markdown]
 """
@@ -72,11 +74,7 @@ for name, tensor in checkpoint.tensors.items():
         print(f"{name:60} {tuple(tensor.shape)}")
 
 sizes = {name: tensor.numel() for name, tensor in checkpoint.tensors.items()}
-in_attention = [
-    size
-    for name, size in sizes.items()
-    if ".attention." in name and "LayerNorm" not in name
-]
+in_attention = [size for name, size in sizes.items() if ".attention." in name and "LayerNorm" not in name]
 print(f"\nof {sum(sizes.values()) / 1e6:.1f} million numbers,", end=" ")
 print(f"{sum(in_attention) / 1e6:.1f} million are attention")
 
@@ -90,8 +88,9 @@ A layer is more than its attention. The whole of it is also called a *block*:
 
 ![Attention, x added back, norm, then feed-forward, added back, norm.](pictures/block.svg)
 
-*Norm* brings each word's vector back to a standard size. *Feed-forward* is two more layers of `nn.Linear`, for each
-word by itself. `manyheads/models/minilm.py` holds all this, in some 40 lines, **without attention**: that is your part.
+*Added back* means that a word keeps its own vector, and attention only adds to it what the others had to say. *Norm*
+brings each word's vector back to a standard size. *Feed-forward* is two more layers of `nn.Linear`, for each word by
+itself. `manyheads/models/minilm.py` holds all this, in some 40 lines, **without attention**: that is your part.
 
 ## From text to tokens   <sub>3 min</sub>
 
@@ -170,9 +169,9 @@ in it one over two.
 <details>
 <summary>Hint 2</summary>
 
-Say which of your layers gets which name: `{layer.w_q: "self.query", …}`. For each pair and each `kind` of
-`("weight", "bias")`, `getattr(linear, kind)` is your parameter and `tensors[f"{name}.{kind}"]` is theirs. If their
-shapes differ, `raise ValueError(…)`, else `copy_`. All of it inside `with torch.no_grad():`.
+Write down first which of your layers gets which name, in a dictionary or a list of pairs. In a loop,
+`getattr(linear, "weight")` gives the same as `linear.weight`. Print the two shapes side by side before you copy
+anything.
 
 </details>
 """
@@ -280,6 +279,37 @@ with try_it():
 Nothing crashes, and all shapes are right. But the first number that is off tells you **where** the mistake is. Compare
 layer by layer with an implementation that you trust: few tests find such mistakes so fast.
 
+And your fast layer of chapter 5? Its four layers of `nn.Linear` have the same names, so your `load_attention` fills it
+as well. Let it read eight long texts in place of the other. How far will their vectors be apart, and which layer is
+done first?
+"""
+
+# %%
+with try_it():
+    fast = []
+    for index in range(checkpoint.num_layers):
+        layer = FastMultiHeadAttention(checkpoint.d_model, checkpoint.num_heads)
+        load_attention(layer, checkpoint.tensors, index)
+        fast.append(layer)
+
+    def attend_fast(index: int, layer: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
+        return fast[index](x, mask=mask)
+
+    long_texts = ["The black cat sat on the mat. " * 40] * 8  # cut off at 256 tokens
+    vectors = {}
+    for name, attend in {"chapter 4": None, "chapter 5": attend_fast}.items():
+        model.embed(long_texts, attend)  # the first run of anything is slower
+        start = time.perf_counter()
+        vectors[name] = model.embed(long_texts, attend)
+        print(f"your layer of {name}: {time.perf_counter() - start:.2f} s")
+    apart = (vectors["chapter 4"] - vectors["chapter 5"]).abs().max().item()
+    print(f"largest difference: {apart:.7f}")
+
+# %% [markdown]
+"""
+The same vectors, and no weights to look at. (Are the times close together? Run the cell again, and see how steady they
+are.) To use a model, take the fast layer; to understand it, the other.
+
 ## What it says about sentences   <sub>4 min</sub>
 
 The model gives a vector for each token. Its authors take the **mean over the tokens** of a text and scale it to
@@ -311,10 +341,7 @@ def similarities(pairs: list[tuple[str, str]]) -> list[float]:
 
 with try_it():
     alike = similarities(pairs)
-    words = "; ".join(
-        f"{one} / {other} {value:.2f}"
-        for (one, other), value in zip(pairs, alike, strict=True)
-    )
+    words = "; ".join(f"{one} / {other} {value:.2f}" for (one, other), value in zip(pairs, alike, strict=True))
     alt = f"How alike are the sentences? {words}"
     display(style.picture(draw_pairs(pairs, alike), alt=alt))
 
@@ -356,7 +383,7 @@ with try_it():
 # %% [markdown]
 """
 Look at the maps of a few layers: a row is the word that looks, a column the word that is looked at. Which column do
-you see again and again?
+you see again and again? You can also type a sentence of your own.
 """
 
 # %%
@@ -389,16 +416,15 @@ token itself among them.
 <details>
 <summary>Hint 1</summary>
 
-The weights of those that look **at** a token are in its column, the last dimension. Pick the column, and average over
-the queries.
+What says who looks **at** a token, its row or its column? Which dimension of `weights` is that?
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-`weights[..., position]` has the shape (layers, heads, seq), and its last dimension is now the queries. A position of
-−1 works by itself.
+In an index, `...` stands for all dimensions that you do not write. Once you have picked one token, three dimensions
+are left: which one are the queries?
 
 </details>
 """
@@ -549,14 +575,16 @@ with try_it():
 
 # %% [markdown]
 """
-One head does this and nothing else. Is it the words, or the places? Test it with a sentence that makes no sense. And
-is there a head for the **next** token? Turn the maps over, and your function answers that too.
+One head does this and nothing else. Is it the words, or the places? Test it with a sentence that makes no sense. Then
+write one of your own: **can you fool this head?** And is there a head for the **next** token? Turn the maps over, and
+your function answers that too.
 """
 
 # %%
+text = "the blue lemon sudden cat on mat sat black the"  # now yours
 with try_it():
-    _, nonsense = look("the blue lemon sudden cat on mat sat black the")
-    print(f"on nonsense: {previous_token_score(nonsense)[layer, head]:.2f}")
+    _, nonsense = look(text)
+    print(f"on “{text}”: {previous_token_score(nonsense)[layer, head]:.2f}")
     # row i, column i + 1 becomes row i + 1, column i
     following = previous_token_score(weights.transpose(-2, -1))
     layer_after, head_after = divmod(int(following.argmax()), checkpoint.num_heads)
@@ -565,8 +593,9 @@ with try_it():
 
 # %% [markdown]
 """
-It goes by places. That is possible because the embeddings add a vector for each position to the word's own. And it is
-useful: after layer 0, each word knows its left neighbour, and later layers can work with that.
+It goes by places. That is possible because the embeddings add a vector for each position to the word's own. So after
+layer 0 each word can know its left neighbour, and the later layers can tell *dog bites man* from *man bites dog*. It
+sounds like a head that the model cannot do without. **Remember that story**: in section 5 you can test it.
 
 ## A story is not a proof   <sub>3 min</sub>
 
@@ -653,25 +682,22 @@ heads off the weights, whatever the class calls it: (batch, num_heads, seq, seq)
 <details>
 <summary>Hint 1</summary>
 
-`copy.deepcopy(layer)` gives you a second layer with parameters of its own, and you may do with it what you like. Head
-*h* has the columns from `h * d_head` up to, but not including, `(h + 1) * d_head`.
+`copy.deepcopy(layer)` gives you a second layer with parameters of its own, and you may do with it what you like.
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-The weight of `nn.Linear` is (out, in), so columns are its second dimension: `weight[:, start:stop] = 0`, inside
-`with torch.no_grad():`. Do it for each head in `heads`, on the copy. Then call the copy, with the mask.
+Take 12 columns and 3 heads, and write down which columns belong to head 0, 1 and 2. What is the rule for head *h*?
+And what did you need in section 1 before torch let you write into a parameter?
 
 </details>
 """
 
 
 # %% exercise="attention_without"
-def attention_without(
-    layer: nn.Module, x: Tensor, heads: list[int], mask: Tensor | None = None
-) -> Tensor:
+def attention_without(layer: nn.Module, x: Tensor, heads: list[int], mask: Tensor | None = None) -> Tensor:
     """Return the output of `layer` with some heads silenced.
 
     Nothing of them arrives, the others stay as they are.
@@ -739,17 +765,16 @@ call for the intact model, and one for each head.
 <details>
 <summary>Hint 1</summary>
 
-Two loops, one in the other. `nn.functional.cosine_similarity(a, b, dim=…)` compares vectors along one dimension: which
-one holds the entries of a sentence's vector?
+`nn.functional.cosine_similarity(a, b, dim=…)` compares vectors along one dimension: which one holds the entries of a
+sentence's vector?
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-Start with `torch.zeros(num_layers, num_heads)`, and call `encode()` before the loops. In the inner loop, the cosine of
-the intact embeddings with `encode(silenced=(layer, head))` along the last dimension has the shape (batch). One minus
-its mean belongs into row `layer`, column `head`.
+Try your function on a model that you can work out on paper: an `encode` that returns `torch.eye(2)`, and with
+`silenced=(0, 1)` the same with its rows swapped. What must row 0, column 1 be, and what all others? Count the calls.
 
 </details>
 """
@@ -801,8 +826,8 @@ from tqdm.auto import tqdm
 sentences = [sentence for pair in pairs for sentence in pair]
 
 
-def embed_without(silenced: list[tuple[int, int]]) -> Tensor:
-    """Return the embeddings, (10, d_model), with these (layer, head) pairs silenced."""
+def embed_without(silenced: list[tuple[int, int]], texts: Sequence[str] = sentences) -> Tensor:
+    """Return embeddings (batch, d_model) with these (layer, head) pairs silenced."""
 
     def attend(index: int, layer: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
         heads = [head for where, head in silenced if where == index]
@@ -810,7 +835,7 @@ def embed_without(silenced: list[tuple[int, int]]) -> Tensor:
             return attention_without(layer, x, heads, mask)
         return layer(x, mask=mask)[0]
 
-    return model.embed(sentences, attend)
+    return model.embed(texts, attend)
 
 
 runs = 1 + checkpoint.num_layers * checkpoint.num_heads
@@ -859,6 +884,45 @@ with try_it():
 """
 In layers 0 to 4 it holds. In the last one it does not: there, the heads that look at `[CLS]` count as much as the
 others. A rule that you can state is a rule that you can test.
+
+## Does the model need its neatest head?   <sub>3 min</sub>
+
+Now to the story of section 3: a head that looks at the token before, always and with all its weight, from which later
+layers learn who bites whom. If it is true, two things must follow.
+
+- Silencing that head should move the embeddings far.
+- Sentences with the same words in another order should become **more alike**, since the model has lost what tells them
+  apart.
+
+Which place among the 72 do you give it? Write it down, then run the cell.
+"""
+
+# %%
+swapped = [
+    ("The dog bit the man.", "The man bit the dog."),
+    ("The cat sat on the mat.", "The mat sat on the cat."),
+    ("The girl saw the boy.", "The boy saw the girl."),
+    ("A red car hit a blue bus.", "A blue car hit a red bus."),
+    ("The king killed the bear.", "The bear killed the king."),
+    ("The teacher thanked the student.", "The student thanked the teacher."),
+]
+
+with try_it():
+    neat = divmod(int(previous.argmax()), checkpoint.num_heads)
+    place = int((importance > importance[neat]).sum()) + 1
+    print(f"Layer {neat[0]}, head {neat[1]}: importance {importance[neat]:.4f},", end=" ")
+    print(f"number {place} of 72")
+    for name, silenced in {"intact": [], "without that head": [neat]}.items():
+        ones, others = (embed_without(silenced, side) for side in zip(*swapped, strict=True))
+        alike = (ones * others).sum(dim=-1).mean()
+        print(f"{name:18} mean similarity of swapped sentences {alike:.4f}")
+
+# %% [markdown]
+"""
+Neither follows. The neatest head of all is somewhere in the middle, and without it the swapped sentences are as far
+apart as before. *What* it does you have shown, and nothing has fooled it. *That the model needs it* was a story. Other
+heads may stand in for it, or it may matter for other sentences. Try some whose words are cut into pieces, such as
+"Zookeepers vaccinated the hippopotamuses.": there you might expect more of it.
 
 ## How many heads can go?   <sub>3 min</sub>
 
@@ -993,6 +1057,7 @@ quiz(
 - find the first layer that is wrong, in any model, by comparing hidden states
 - recognise attention sinks, and say why a trained head wants one
 - score heads for a job, and try to prove the story wrong before you believe it
+- tell what a head does from whether the model needs it
 - silence heads, and measure which of them a model needs
 
 ## What is left open   <sub>1 min</sub>

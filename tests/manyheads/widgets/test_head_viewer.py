@@ -159,6 +159,19 @@ class TestMaps:
             token = SENTENCE[int(place)]
             assert f"{token if len(token) <= 6 else token[:5] + '…'} {float(weight):.2f}" in said
 
+    def test_rows_and_columns_have_names_the_columns_with_most_weight_first(self) -> None:
+        tokens = [f"w{place}" for place in range(24)]
+        weights = torch.full((HEADS, 24, 24), 0.2 / 23)
+        weights[:, :, 7] = 0.8
+
+        many = texts(draw_maps(weights, tokens, 3, range(HEADS)))
+
+        columns = [text.get_text() for text in many if text.get_rotation() == 90]
+        assert columns.count("w7") == 4
+        assert "w3" in [text.get_text() for text in many if text.get_rotation() == 0]
+        few = [text.get_text() for text in texts(draw_maps(weights[:, :8, :8], tokens[:8], 3, range(HEADS)))]
+        assert all(few.count(token) == 4 + 3 for token in tokens[:8])  # columns and rows of maps
+
     def test_a_single_map_names_every_row_and_column_and_the_chosen_weights(self) -> None:
         figure = draw_maps(WEIGHTS[1], SENTENCE, QUERY, [4])
 
@@ -467,6 +480,20 @@ class TestAModel:
 
         assert shown(explorer)
         assert asked == ["a cat sat", "the black cat sat on the mat"]
+
+    def test_a_sentence_can_be_typed_unless_it_is_too_long_to_draw(self) -> None:
+        def encode(sentence: str) -> tuple[list[str], Tensor]:
+            tokens = sentence.split()
+            return tokens, random_weights(2, 4, len(tokens), len(tokens))
+
+        explorer = model_head_viewer(encode, sentences=["a cat sat"])
+
+        explorer.controls["typed"].value = " who is that "
+        assert [label for label, _ in explorer.controls["query_from"].options] == ["who", "is", "that"]
+        explorer.controls["typed"].value = "so " * 40
+        assert "That makes 40 tokens" in explorer.words.value
+        explorer.controls["typed"].value = ""
+        assert [label for label, _ in explorer.controls["query_from"].options] == ["a", "cat", "sat"]
 
     @pytest.mark.parametrize(
         ("answer", "words"),
