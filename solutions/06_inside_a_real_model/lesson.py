@@ -920,7 +920,7 @@ with try_it():
 # %% [markdown]
 """
 Neither follows. The neatest head of all is somewhere in the middle, and without it the swapped sentences are as far
-apart as before. *What* it does you have shown, and nothing has fooled it. *That the model needs it* was a story. Other
+apart as before. *What* it does you have shown on short sentences. *That the model needs it* was a story. Other
 heads may stand in for it, or it may matter for other sentences. Try some whose words are cut into pieces, such as
 "Zookeepers vaccinated the hippopotamuses.": there you might expect more of it.
 
