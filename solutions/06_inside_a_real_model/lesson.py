@@ -74,7 +74,11 @@ for name, tensor in checkpoint.tensors.items():
         print(f"{name:60} {tuple(tensor.shape)}")
 
 sizes = {name: tensor.numel() for name, tensor in checkpoint.tensors.items()}
-in_attention = [size for name, size in sizes.items() if ".attention." in name and "LayerNorm" not in name]
+in_attention = [
+    size
+    for name, size in sizes.items()
+    if ".attention." in name and "LayerNorm" not in name
+]
 print(f"\nof {sum(sizes.values()) / 1e6:.1f} million numbers,", end=" ")
 print(f"{sum(in_attention) / 1e6:.1f} million are attention")
 
@@ -341,7 +345,10 @@ def similarities(pairs: list[tuple[str, str]]) -> list[float]:
 
 with try_it():
     alike = similarities(pairs)
-    words = "; ".join(f"{one} / {other} {value:.2f}" for (one, other), value in zip(pairs, alike, strict=True))
+    words = "; ".join(
+        f"{one} / {other} {value:.2f}"
+        for (one, other), value in zip(pairs, alike, strict=True)
+    )
     alt = f"How alike are the sentences? {words}"
     display(style.picture(draw_pairs(pairs, alike), alt=alt))
 
@@ -697,7 +704,9 @@ And what did you need in section 1 before torch let you write into a parameter?
 
 
 # %% exercise="attention_without"
-def attention_without(layer: nn.Module, x: Tensor, heads: list[int], mask: Tensor | None = None) -> Tensor:
+def attention_without(
+    layer: nn.Module, x: Tensor, heads: list[int], mask: Tensor | None = None
+) -> Tensor:
     """Return the output of `layer` with some heads silenced.
 
     Nothing of them arrives, the others stay as they are.
@@ -826,7 +835,9 @@ from tqdm.auto import tqdm
 sentences = [sentence for pair in pairs for sentence in pair]
 
 
-def embed_without(silenced: list[tuple[int, int]], texts: Sequence[str] = sentences) -> Tensor:
+def embed_without(
+    silenced: list[tuple[int, int]], texts: Sequence[str] = sentences
+) -> Tensor:
     """Return embeddings (batch, d_model) with these (layer, head) pairs silenced."""
 
     def attend(index: int, layer: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
@@ -910,10 +921,14 @@ swapped = [
 with try_it():
     neat = divmod(int(previous.argmax()), checkpoint.num_heads)
     place = int((importance > importance[neat]).sum()) + 1
-    print(f"Layer {neat[0]}, head {neat[1]}: importance {importance[neat]:.4f},", end=" ")
+    print(
+        f"Layer {neat[0]}, head {neat[1]}: importance {importance[neat]:.4f},", end=" "
+    )
     print(f"number {place} of 72")
     for name, silenced in {"intact": [], "without that head": [neat]}.items():
-        ones, others = (embed_without(silenced, side) for side in zip(*swapped, strict=True))
+        ones, others = (
+            embed_without(silenced, side) for side in zip(*swapped, strict=True)
+        )
         alike = (ones * others).sum(dim=-1).mean()
         print(f"{name:18} mean similarity of swapped sentences {alike:.4f}")
 
