@@ -55,7 +55,7 @@ def test_no_job_may_write_to_the_repository() -> None:
 def test_every_hook_is_a_program_of_the_development_environment() -> None:
     hooks = [hook for repository in HOOKS["repos"] for hook in repository["hooks"]]
     pages = [(REPOSITORY_ROOT / name).read_text(encoding="utf-8") for name in ("Makefile", "README.md")]
-    assert len(hooks) == 4
+    assert len(hooks) == 5
     for hook in hooks:
         assert hook["language"] == "system"
         program, subcommand = hook["entry"].split()[:2]
