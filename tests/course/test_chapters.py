@@ -37,6 +37,7 @@ def _numbers(call: Call) -> tuple[str, list[list[float]]]:
     return str(packer.call(call)), [tensor.flatten().tolist() for tensor in packer.tensors.values()]
 
 
+@pytest.mark.slow
 @seeds
 @chapters
 def test_every_misconception_is_named_and_caught_where_it_should_be(chapter: Chapter, seed: str) -> None:

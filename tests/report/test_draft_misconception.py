@@ -61,6 +61,7 @@ def test_the_edit_is_the_smallest_part_that_differs_and_occurs_once(wrong: str, 
     assert torch.equal(*results)
 
 
+@pytest.mark.slow
 def test_most_known_mistakes_are_drafted_as_an_edit_that_makes_them() -> None:
     """For every declared mistake, as a learner would write it: if there is a draft, it gives the same code."""
     drafted = 0

@@ -26,6 +26,8 @@ from tests.manyheads.attempts import ATTEMPTS, Attempt
 from tests.support.real_course import CHAPTERS, chapters
 from tests.support.recomputed import runs, untrue
 
+pytestmark = pytest.mark.slow  # exams of all chapters, and their mutants
+
 Recorded = Sequence[tuple[Answer, Recording]]
 
 

@@ -22,6 +22,8 @@ from manyheads.checking.exam_files import all_exams
 from manyheads.checking.milestones import RESIZED, SAME, SHUFFLED, TURNED, Candidate, Milestone, fingerprint, match
 from tests.support.real_course import CHAPTERS, chapters
 
+pytestmark = pytest.mark.slow  # exams of all chapters, and their mutants
+
 _SMALL = 3 * 2**20  # bytes
 ROUNDS = 20
 

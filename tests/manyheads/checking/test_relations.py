@@ -103,6 +103,7 @@ def test_nothing_is_said_of_answers_that_are_right_up_to_rounding() -> None:
         assert said(exam_of(rights, SIZES), [right + 1e-7 * right.sin() for right in rights]) == ""
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_noise() -> None:
     """Over thousands of draws of several kinds, in cases of many numbers and of few."""
     said_of_noise = []

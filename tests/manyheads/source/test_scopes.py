@@ -56,6 +56,7 @@ def test_what_a_scope_has_of_its_own_is_not_looked_up(source: str, reads: str) -
     assert global_reads(ast.parse(source).body[0]) == set(reads.split()) == by_symtable(source)
 
 
+@pytest.mark.slow
 def test_a_function_of_many_lambdas_takes_no_longer_than_its_length() -> None:
     def seconds(lambdas: int) -> float:
         node = ast.parse("def f():\n" + "".join(f" a{i} = lambda: b{i}\n" for i in range(lambdas))).body[0]
