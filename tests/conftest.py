@@ -22,10 +22,10 @@ from autograder.classroom.class_folder import ClassFolder, new_class
 from autograder.cli.app import main
 from autograder.course.build import build
 from autograder.course.chapter import Chapter, read_chapter
-from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.run import cluster
 from tests.support import needs
 from tests.support.lab import browser
+from tests.support.submissions import write_submission
 from tests.support.toy import TOY, TOY_COURSE, HandIn, Here, Said
 
 if TYPE_CHECKING:
@@ -132,13 +132,7 @@ def hand_in() -> HandIn:
     """Hands in a toy notebook: the release with the given solutions written into it."""
 
     def hand_in(folder: ClassFolder, student: str, solutions: Mapping[str, str]) -> Path:
-        notebook = read_text(folder.root / "release" / TOY / f"{TOY}.ipynb")
-        for exercise, source in solutions.items():
-            set_solution(notebook, exercise, source)
-        path = folder.notebook(student, TOY)
-        path.parent.mkdir(parents=True)
-        path.write_text(to_text(notebook), encoding="utf-8")
-        return path
+        return write_submission(folder, student, TOY, solutions)
 
     return hand_in
 

@@ -217,12 +217,14 @@ def read_chapters(folder: Path) -> list[Chapter]:
 def neighbours(folder: Path) -> tuple[tuple[str, str], tuple[str, str]]:
     """Return name and title of the chapters before and after the one in `folder`; ("", "") where there is none."""
     names = chapter_names(folder.parent)
-    place = names.index(folder.name) if folder.name in names else None
-    if place is None:
+    if folder.name not in names:
         return ("", ""), ("", "")
-    before, after = names[place - 1 : place] if place else [], names[place + 1 : place + 2]
-    one, other = (next(((name, _title(folder.parent / name)) for name in found), ("", "")) for found in (before, after))
-    return one, other
+    place = names.index(folder.name)
+
+    def named(other: int) -> tuple[str, str]:
+        return (names[other], _title(folder.parent / names[other])) if 0 <= other < len(names) else ("", "")
+
+    return named(place - 1), named(place + 1)
 
 
 def _title(folder: Path) -> str:

@@ -102,6 +102,11 @@ def write(axes: Axes, x: float, y: float, words: str, **how: Any) -> Text:
     return figure.text(x, y, words, transform=axes.transData, **how)
 
 
+def signed(number: float) -> str:
+    """Return `number` with one decimal and a true minus sign, and 0 without any."""
+    return f"{number:z.1f}".replace("-", "−")
+
+
 def png(drawn: Figure) -> bytes:
     """Return `drawn`, a figure from `figure()`, as a PNG with two dots for each pixel of its layout."""
     canvas = drawn.canvas

@@ -124,7 +124,7 @@ def _draw_scores(axes: Axes, now: Walk) -> None:
                 axes,
                 _LEFT + _CELL * (key + 0.5),
                 _ABOVE + _CELL * (row + 0.5),
-                _signed(float(score)),
+                style.signed(float(score)),
                 ha="center",
                 va="center_baseline",
                 color="white",
@@ -144,7 +144,7 @@ def _draw_carried(axes: Axes, now: Walk, left: float) -> None:
             if name == "shrink by" and now.done < 2:
                 text = "–"
             elif name == "largest":
-                text = "−∞" if math.isinf(number) else _signed(number)
+                text = "−∞" if math.isinf(number) else style.signed(number)
             else:
                 text = f"{number:.2f}"
             rose = name == "shrink by" and now.done > 1 and number < 1
@@ -169,10 +169,6 @@ def _draw_legend(axes: Axes, middle: float) -> None:
         left = _LEFT + offset
         axes.add_artist(Rectangle((left, middle - 9), 18, 18, facecolor=colour, edgecolor="#BBBBBB", linewidth=0.8))
         style.write(axes, left + 25, middle, name, va="center_baseline")
-
-
-def _signed(number: float) -> str:
-    return f"{number:z.1f}".replace("-", "−")
 
 
 def describe_block_walk(now: Walk) -> tuple[str, ...]:

@@ -206,7 +206,7 @@ def _draw_scores(axes: Axes, painting: Painting, left: float) -> None:
     _mark(axes, left, painting.blocked, r"$-\infty$", 17, style.INK)
     if painting.scores is not None:
         scores = {
-            (row, column): f"{float(painting.scores[row, column]):z.1f}".replace("-", "−")
+            (row, column): style.signed(float(painting.scores[row, column]))
             for row, column in (~painting.blocked).nonzero().tolist()
         }
         _write(axes, left, scores, [style.INK] * len(scores))

@@ -16,10 +16,11 @@ from autograder.classroom.results import class_results
 from autograder.cli.app import app
 from autograder.course.build import build, stale
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapter, read_chapters
-from autograder.course.notebooks import read_text, set_solution, to_text
+from autograder.course.notebooks import read_text
 from tests.course import test_chapters
 from tests.support.judging import judge_all
 from tests.support.run_notebook import progress_cell
+from tests.support.submissions import write_submission
 from tests.support.toy import TOY, TOY_COURSE
 
 PAGE = (REPOSITORY_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -92,11 +93,7 @@ def test_a_class_of_the_new_chapter_is_graded(course: Path, tmp_path: Path) -> N
     folder = new_class(tmp_path / "class", course / "solutions")
     mistake = chapter.exercises[exercise].misconceptions[0]
     for student, source in (("ada", chapter.reference[exercise]), ("bob", chapter.mistaken(exercise, mistake))):
-        notebook = read_text(folder.root / "release" / name / f"{name}.ipynb")
-        set_solution(notebook, exercise, source)
-        path = folder.notebook(student, name)
-        path.parent.mkdir(parents=True)
-        path.write_text(to_text(notebook), encoding="utf-8")
+        write_submission(folder, student, name, {exercise: source})
 
     command = [sys.executable, "-m", "autograder", "grade", str(folder.root), name]
     graded = subprocess.run(command, capture_output=True, text=True, timeout=240)

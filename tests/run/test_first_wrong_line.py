@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
 from autograder.classroom.class_folder import ClassFolder, new_class
 from autograder.classroom.record import Record, read_record
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
-from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.outcomes import Outcome
 from autograder.run.grade import grade
 from tests.manyheads.attempts import ATTEMPTS
 from tests.support.nbgrader_command import nbgrader
+from tests.support.submissions import write_submission
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
@@ -58,20 +56,10 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> ClassFolder:
     folder = new_class(root / "class", root / "solutions")
     reference = read_chapter(folder.solutions / FIRST).reference
     for trap, source in TRAPS.items():
-        _hand_in(folder, trap, {**reference, "attention_scores": f"{source}\n\n\n{SCORES}"})
-    _hand_in(folder, "a-class", {**reference, ATTEMPT.exercise: ATTEMPT.source})
+        write_submission(folder, trap, FIRST, {**reference, "attention_scores": f"{source}\n\n\n{SCORES}"})
+    write_submission(folder, "a-class", FIRST, {**reference, ATTEMPT.exercise: ATTEMPT.source})
     grade(folder, FIRST, workers=2, progress=False)
     return folder
-
-
-def _hand_in(folder: ClassFolder, student: str, solutions: Mapping[str, str]) -> Path:
-    notebook = read_text(folder.root / "release" / FIRST / f"{FIRST}.ipynb")
-    for exercise, source in solutions.items():
-        set_solution(notebook, exercise, source)
-    path = folder.notebook(student, FIRST)
-    path.parent.mkdir(parents=True)
-    path.write_text(to_text(notebook), encoding="utf-8")
-    return path
 
 
 def _record(folder: ClassFolder, student: str) -> Record:
