@@ -1,5 +1,7 @@
 """The learner's checks, `check.shapes(f)` and `check.outputs(f)`, and `check.progress()`, which counts them.
 
+`check.join`, `check.help` and `check.leave` are for classes whose teacher shows a board.
+
 A check shows a card (`card.py`), and raises `CheckFailed` unless all is right. When a person runs the notebook, an
 exercise that is not written yet raises nothing, so the cells below it run. Checks compare with stored answers
 (`manyheads/fixtures/`): no reference solution is needed, and none is here.
@@ -17,7 +19,7 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from . import earlier, threads
+from . import board, earlier, threads
 from . import progress as _progress
 from .calling import probe
 from .calling.call import Answer
@@ -28,6 +30,7 @@ from .checking.exam_files import all_exams
 from .checking.stage import Stage
 from .source.reached import reached
 
+_board = board.Client(earlier.kept_in)
 threads.take_share()  # every lesson begins with importing its checks
 
 
@@ -83,6 +86,45 @@ def progress() -> None:
         display(counted)
 
 
+def join(address: str, code: str) -> None:
+    """Join a class, so that its teacher sees on a board how far it is. Says what is sent from now on.
+
+    Args:
+        address: the board's address, as the teacher shows it.
+        code: the class code that is shown beside it.
+    """
+    try:
+        _board.join(address, code)
+    except board.NotReached as problem:
+        print(f"Not joined. {problem}")
+    else:
+        print(f"You have joined the class. {board.WHAT_IS_SENT}")
+
+
+def leave() -> None:
+    """Leave the class: nothing is sent any more."""
+    was_there = _board.leave()
+    print("You have left the class: nothing is sent any more." if was_there else "You have not joined a class.")
+
+
+def help(name: str = "") -> None:
+    """Ask the teacher to come over, with the exercise that was checked last.
+
+    Args:
+        name: what the teacher may call you, such as "Ada, second row". "" takes the call back.
+    """
+    try:
+        if name.strip():
+            place = _board.help(name)
+            print(f"Your teacher sees that {name.strip()} asks for help; place {place} in the queue.")
+            print("If you no longer need it: check.help()")
+        else:
+            _board.take_back()
+            print('You are not waiting for help. To ask for it, give a name: check.help("Ada, second row")')
+    except board.NotReached as problem:
+        print(problem)
+
+
 def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> None:
     exams = all_exams()
     if not exams:  # the learners' fixtures are not there
@@ -116,6 +158,9 @@ def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> No
         finding = first_wrong_line.explained(finding, exam, asked[carried], recorded)
     _progress.note(exam.exercise, check, source, finding, carried)
     person = _run_by_a_person()
+    if person:
+        stage = Stage.PASSED if finding is None else finding.stage
+        _board.report(exam.exercise, check, stage, (finding and finding.misconception) or "")
     if finding is None or person:
         display(result_card(exam, check, finding, carried))
     if finding is not None and not (finding.stage == Stage.UNSOLVED and person):

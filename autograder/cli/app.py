@@ -15,6 +15,7 @@ from manyheads import threads
 from ..problems import Problem, one_line
 from ..safe_text import clean
 from . import lms_commands
+from .board_command import board
 from .lms_commands import print_collected
 from .package_commands import commands as package_commands
 
@@ -170,6 +171,10 @@ app.command(
         "export class 01_single_head --format moodle --moodle-file worksheet.csv",
     ),
 )(lms_commands.export)
+app.command(
+    rich_help_panel=_TEACH,
+    epilog=_examples("board class", "board class --host 0.0.0.0 --address http://room-4.school.example:8790"),
+)(board)
 app.add_typer(package_commands, name="package", rich_help_panel=_TEACH)
 
 

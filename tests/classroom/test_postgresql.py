@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -15,11 +16,14 @@ from typing import Any
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder.board.state import Board
+from autograder.board.store import Store
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.results import class_results
 from autograder.course.chapter import Chapter
 from autograder.outcomes import Outcome
 from autograder.run.grade import grade
+from tests.board.boards import CATALOGUE, Clock
 from tests.support.machine import postgresql
 from tests.support.nbgrader_command import nbgrader
 from tests.support.toy import TOY, HandIn
@@ -84,3 +88,22 @@ def test_a_class_with_its_gradebook_in_postgresql(
     feedback = nbgrader(toy_class.root, "generate_feedback", TOY)
     assert feedback.returncode == 0, feedback.stderr
     assert not (toy_class.root / "gradebook.db").exists()
+
+
+def test_the_board_keeps_its_record_in_postgresql(server: str) -> None:
+    async def in_class() -> None:
+        board = Board(store, CATALOGUE, Clock())
+        sent = {"id": "a" * 32, "exercise": "scale", "check": "outputs", "stage": "values", "mistake": "scaled twice"}
+        token = board.join(board.class_code)
+        await board.report(token, sent)
+        await Board(store, CATALOGUE, Clock()).report(token, sent)
+        await board.pin("sums")
+        await board.pin("scale")
+        await board.call_for_help(token, {"name": "Ada"})
+
+    store = Store(server)
+    asyncio.run(in_class())
+    shown = Board(store, CATALOGUE, Clock()).for_teacher()
+    store.close()
+    assert (shown["learners"], shown["exercise"], shown["mistakes"][0]["name"]) == (1, "scale", "scaled twice")
+    assert [call["name"] for call in shown["help"]] == ["Ada"]

@@ -1,0 +1,89 @@
+"""Runs the board's web service until it is stopped. Called by `autograder board`."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+
+from ..classroom.class_folder import ClassFolder
+from ..problems import Problem
+from .catalogue import catalogue
+from .service import service
+from .state import Board
+from .store import Store
+
+_MOST_CONNECTIONS = 2000
+
+
+@dataclass(frozen=True)
+class Links:
+    """What a teacher needs of a board that runs.
+
+    Args:
+        address: what learners give to `check.join`, and where they see how far the class is.
+        class_code: what learners give beside it.
+        teacher: the teacher's own page; it holds the key.
+    """
+
+    address: str
+    class_code: str
+    teacher: str
+
+
+def default_database(folder: ClassFolder) -> str:
+    """Return the URL of the database in the class folder."""
+    return f"sqlite:///{folder.root / 'board.db'}"
+
+
+def serve(
+    folder: ClassFolder,
+    host: str = "127.0.0.1",
+    port: int = 8790,
+    database: str = "",
+    address: str = "",
+    prefix: str = "",
+    ready: Callable[[Links], None] = lambda _: None,
+) -> None:
+    """Run the board of a class until Ctrl-C or SIGTERM.
+
+    Args:
+        host: the address to listen on; "0.0.0.0" for all of this machine's.
+        port: 0 for any free one.
+        database: SQLAlchemy's URL; by default `board.db` in the class folder.
+        address: what learners' machines call it, if that is not http://host:port.
+        prefix: the path below which a proxy serves it.
+        ready: called once, when learners can join.
+
+    Raises:
+        Problem: if the port is taken or the database cannot be opened.
+    """
+    known = catalogue(folder)
+    store = Store(database or default_database(folder))
+    try:
+        listening = socket.create_server((host, port), backlog=_MOST_CONNECTIONS)
+    except OSError as error:
+        store.close()
+        raise Problem(f"the board cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
+    prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
+    board = Board(store, known, time.time)
+    base = (address or f"http://{host}:{listening.getsockname()[1]}{prefix}").rstrip("/")
+    links = Links(base, board.class_code, f"{base}/sign-in?key={board.teacher_key}")
+    config = uvicorn.Config(
+        service(board, prefix),
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=2,
+        ws="none",
+        server_header=False,
+        forwarded_allow_ips="127.0.0.1",
+    )
+    try:
+        ready(links)
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        store.close()
