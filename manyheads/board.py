@@ -64,6 +64,7 @@ class Client:
         self._waiting: queue.Queue[dict[str, str]] = queue.Queue(_MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._told = False
+        self._unsaved: _Class | None = None
 
     @property
     def _file(self) -> Path:
@@ -75,9 +76,9 @@ class Client:
         Raises:
             NotReached: if there is no board, or it does not know the code.
         """
-        address = address.strip().rstrip("/")
-        if not address.startswith(("http://", "https://")):
+        if not address.strip().startswith(("http://", "https://")):
             raise NotReached(f"A board's address begins with http:// or https://, and this is {address!r}.")
+        address = address.strip().rstrip("/")
         answer = _request("POST", f"{address}/join", {"code": code})
         token = answer.get("token")
         if not isinstance(token, str):
@@ -175,10 +176,11 @@ class Client:
         """Return the class that this learner joined or, if they left it, `_LEFT`; None if there was never one."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             return _Class(**json.loads(self._file.read_text(encoding="utf-8")))
-        return None
+        return self._unsaved
 
     def _keep(self, joined: _Class) -> None:
-        """Keep the membership for later sessions; if the folder is not writable, for none."""
+        """Keep the membership for later sessions; if the folder is not writable, for this one."""
+        self._unsaved = joined
         beside = self._file.with_name(f".board.{os.getpid()}.json")
         with contextlib.suppress(OSError):
             beside.parent.mkdir(parents=True, exist_ok=True)

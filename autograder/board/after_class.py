@@ -16,9 +16,12 @@ from statistics import median
 from manyheads.checking.exam import Check
 from manyheads.checking.stage import Stage
 
+from ..classroom.class_folder import ClassFolder
+from ..problems import Problem
 from ..whole_file import whole_file
-from .catalogue import KnownExercise
+from .catalogue import KnownExercise, catalogue
 from .lesson import LESSON_ENDS_AFTER, Report
+from .store import database_file, open_store
 
 LONGEST_PAUSE = 10 * 60.0  # seconds between two checks that still count as work
 _COLUMNS = ("learner", "lesson", "seconds", "exercise", "check", "stage", "mistake")
@@ -64,11 +67,62 @@ class HintFollowed:
     minutes: float | None
 
 
-def times_spent(reports: Iterable[Report], catalogue: Mapping[str, KnownExercise]) -> list[TimeSpent]:
+@dataclass(frozen=True)
+class Record:
+    """What a board saw of some exercises in class.
+
+    Args:
+        learners: how many took part.
+        checks: how many checks they ran.
+        times: where time was spent, in the course's order.
+        hints: what followed on each named mistake, those of most learners first.
+    """
+
+    learners: int
+    checks: int
+    times: Sequence[TimeSpent]
+    hints: Sequence[HintFollowed]
+    longest_pause = int(LONGEST_PAUSE // 60)
+
+
+def in_class(folder: ClassFolder, assignments: Sequence[str], database: str = "") -> Record | None:
+    """Return what a class's board saw of some chapters, None if it has no board or that saw nothing of them.
+
+    Args:
+        database: SQLAlchemy's URL of the board's database; by default the one in the class folder.
+    """
+    if not database and not database_file(folder).exists():
+        return None
+    store = open_store(folder, database)
+    known = catalogue(folder, assignments)
+    reports = [report for _, report in store.reports() if report.exercise in known]
+    store.close()
+    if not reports:
+        return None
+    learners = len({report.alias for report in reports})
+    return Record(learners, len(reports), times_spent(reports, known), hints_followed(reports, known))
+
+
+def export_anonymous(folder: ClassFolder, path: Path, database: str = "") -> tuple[int, int]:
+    """Write the whole record as `write_anonymous` does, and return how many checks of how many learners are in it.
+
+    Raises:
+        Problem: if there is no record.
+    """
+    if not database and not database_file(folder).exists():
+        raise Problem(f"{folder.root} has no record of a board: `autograder board {folder.root}` makes one in class")
+    store = open_store(folder, database)
+    reports = [report for _, report in store.reports()]
+    store.close()
+    return len(reports), write_anonymous(path, reports)
+
+
+def times_spent(reports: Iterable[Report], known: Mapping[str, KnownExercise]) -> list[TimeSpent]:
     """Return the time spent on each exercise, in the course's order.
 
     Args:
         reports: in the order of their times.
+        known: the course's exercises.
     """
     seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     checks: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -89,20 +143,21 @@ def times_spent(reports: Iterable[Report], catalogue: Mapping[str, KnownExercise
             median(seconds[name].values()) / 60,
             median(checks[name].values()),
         )
-        for name in catalogue
+        for name in known
         if name in seconds
     ]
 
 
-def hints_followed(reports: Iterable[Report], catalogue: Mapping[str, KnownExercise]) -> list[HintFollowed]:
+def hints_followed(reports: Iterable[Report], known: Mapping[str, KnownExercise]) -> list[HintFollowed]:
     """Return what followed on each named mistake, those of most learners first.
 
     Args:
         reports: in the order of their times.
+        known: the course's exercises.
     """
     runs: dict[tuple[str, str, Check], list[Report]] = defaultdict(list)
     for report in reports:
-        if report.exercise in catalogue:
+        if report.exercise in known:
             runs[report.alias, report.exercise, report.check].append(report)
     followed: dict[tuple[str, str], dict[str, tuple[bool, float | None]]] = defaultdict(dict)
     for (alias, exercise, _), made in runs.items():
@@ -122,7 +177,7 @@ def hints_followed(reports: Iterable[Report], catalogue: Mapping[str, KnownExerc
         for (exercise, mistake), learners in followed.items()
         if learners
     ]
-    places = {name: place for place, name in enumerate(catalogue)}
+    places = {name: place for place, name in enumerate(known)}
     return sorted(found, key=lambda one: (-one.learners, places[one.exercise], one.mistake))
 
 

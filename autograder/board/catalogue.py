@@ -5,7 +5,7 @@ Only names that are here are ever shown: nothing that a learner's machine sends 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..classroom.class_folder import ClassFolder
@@ -26,10 +26,14 @@ class KnownExercise:
     hints: Mapping[str, str]
 
 
-def catalogue(folder: ClassFolder) -> dict[str, KnownExercise]:
-    """Return the exercises of a class's chapters by name, in the course's order."""
+def catalogue(folder: ClassFolder, assignments: Sequence[str] = ()) -> dict[str, KnownExercise]:
+    """Return the exercises of a class's chapters by name, in the course's order.
+
+    Args:
+        assignments: the chapters; by default, all.
+    """
     known: dict[str, KnownExercise] = {}
-    for assignment in folder.assignments():
+    for assignment in assignments or folder.assignments():
         chapter = folder.chapter(assignment)
         for exercise in chapter.exercises.values():
             hints = {mistake.name: mistake.hint for mistake in exercise.misconceptions}

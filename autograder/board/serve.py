@@ -14,7 +14,7 @@ from ..problems import Problem
 from .catalogue import catalogue
 from .service import service
 from .state import Board
-from .store import Store
+from .store import open_store
 
 _MOST_CONNECTIONS = 2000
 
@@ -32,11 +32,6 @@ class Links:
     address: str
     class_code: str
     teacher: str
-
-
-def default_database(folder: ClassFolder) -> str:
-    """Return the URL of the database in the class folder."""
-    return f"sqlite:///{folder.root / 'board.db'}"
 
 
 def serve(
@@ -62,7 +57,7 @@ def serve(
         Problem: if the port is taken or the database cannot be opened.
     """
     known = catalogue(folder)
-    store = Store(database or default_database(folder))
+    store = open_store(folder, database)
     try:
         listening = socket.create_server((host, port), backlog=_MOST_CONNECTIONS)
     except OSError as error:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, CursorResult, Float, Integer, MetaData, String, Table, create_engine, event, select
@@ -24,9 +25,11 @@ from sqlalchemy.sql import Executable
 from manyheads.checking.exam import Check
 from manyheads.checking.stage import Stage
 
+from ..classroom.class_folder import ClassFolder
 from ..problems import Problem, one_line
 from .lesson import Report
 
+FILE = "board.db"
 _MOST_AT_ONCE = 500  # writes in one transaction
 _WAIT = 10  # seconds for a database that another program has locked
 _metadata = MetaData()
@@ -215,6 +218,20 @@ class Store:
         for (_, done), one in zip(batch, changed, strict=True):
             if done.set_running_or_notify_cancel():
                 done.set_result(one)
+
+
+def database_file(folder: ClassFolder) -> Path:
+    """Return the path of the database that a class's board has by default."""
+    return folder.root / FILE
+
+
+def open_store(folder: ClassFolder, url: str = "") -> Store:
+    """Return the database at `url`, by default the one in the class folder.
+
+    Raises:
+        Problem: if it cannot be opened.
+    """
+    return Store(url or f"sqlite:///{database_file(folder)}")
 
 
 def _make_durable(connection: Any, _: Any) -> None:

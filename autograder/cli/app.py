@@ -152,12 +152,15 @@ def report(
     ] = None,
     *,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Write no names into the file at all.")] = False,
+    board: Annotated[
+        str, typer.Option(metavar="URL", help="The board's database; by default DIR/board.db, if there is one.")
+    ] = "",
 ) -> None:
     """Write one self-contained page about the class's results. Names are hidden until you show them."""
     from ..classroom.class_folder import open_class
 
     opened, names = open_class(folder, assignments or [])
-    _report(opened, names, anonymous=anonymous)
+    _report(opened, names, anonymous=anonymous, board=board)
 
 
 app.command(rich_help_panel=_TEACH, epilog=_examples("feedback class", "feedback class 01_single_head --zip canvas"))(
@@ -342,10 +345,12 @@ def _grade(
     print(_summary(run))
 
 
-def _report(folder: ClassFolder, assignments: list[str], *, anonymous: bool = False) -> None:
+def _report(folder: ClassFolder, assignments: list[str], *, anonymous: bool = False, board: str = "") -> None:
+    from ..board.after_class import in_class
     from ..report.report import write_report
 
-    print(f"Report: {write_report(folder, assignments, anonymous=anonymous)}")
+    record = in_class(folder, assignments, board)
+    print(f"Report: {write_report(folder, assignments, anonymous=anonymous, record=record)}")
 
 
 def _summary(run: Run) -> str:

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ..problems import Problem
-
 
 def board(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The class folder.")],
@@ -32,18 +30,12 @@ def board(
 ) -> None:
     """Run the board: a page that shows live who is done, who is stuck, and which mistake is common now."""
     from ..board import after_class, serve
-    from ..board.store import Store
     from ..classroom.class_folder import open_class
 
     opened, _ = open_class(folder)
     if anonymous_export is not None:
-        if not database and not (opened.root / "board.db").exists():
-            raise Problem(f"{folder} has no record of a board: `autograder board {folder}` makes one in class")
-        store = Store(database or serve.default_database(opened))
-        reports = [report for _, report in store.reports()]
-        store.close()
-        learners = after_class.write_anonymous(anonymous_export, reports)
-        print(f"Wrote {anonymous_export}: {len(reports)} checks of {learners} learners.")
+        checks, learners = after_class.export_anonymous(opened, anonymous_export, database)
+        print(f"Wrote {anonymous_export}: {checks} checks of {learners} learners.")
         return
 
     def ready(links: serve.Links) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from jinja2 import Environment
 from markupsafe import Markup
 
+from ..board.after_class import Record
 from ..classroom.class_folder import ClassFolder
 from ..classroom.csv_table import number
 from ..classroom.history import Why
@@ -37,10 +38,13 @@ _DIFFERS = '<span class="unseen">differs: </span>'
 Samples = Mapping[tuple[str, str], CodeSample]
 
 
-def write_report(folder: ClassFolder, assignments: list[str], *, anonymous: bool = False) -> Path:
+def write_report(
+    folder: ClassFolder, assignments: list[str], *, anonymous: bool = False, record: Record | None = None
+) -> Path:
     """Write the report atomically into the class folder, and return its path.
 
     Args:
+        record: what a board saw in class.
         anonymous: write no names into the file, which is then called `report-anonymous.html`.
     """
     results = [class_results(folder, assignment) for assignment in assignments]
@@ -51,6 +55,7 @@ def write_report(folder: ClassFolder, assignments: list[str], *, anonymous: bool
         [code_samples(folder, result) for result in results],
         secret=folder.seed(),
         anonymous=anonymous,
+        record=record,
         pages={
             (learner.student, result.assignment): page.relative_to(folder.root)
             for result in results
@@ -73,6 +78,7 @@ def render(
     *,
     anonymous: bool = False,
     pages: Mapping[tuple[str, str], PurePath] | None = None,
+    record: Record | None = None,
 ) -> str:
     """Return the page's HTML.
 
@@ -84,6 +90,7 @@ def render(
         secret: shuffles the numbers that replace names.
         anonymous: leave out names, and any text into which a learner could have written one.
         pages: the feedback pages, by student id and assignment, as paths from the report's folder.
+        record: what a board saw in class.
     """
     style, script = look.asset("autograder.report", "report.css"), look.asset("autograder.report", "report.js")
     environment = _environment()
@@ -113,6 +120,7 @@ def render(
         made_at=f"{made_at.day} {made_at:%B %Y, %H:%M %Z}".strip(),
         legend=look.STATES.values(),
         anonymous=anonymous,
+        record=record,
         style=style,
         script=script,
         policy=look.policy(style, script),

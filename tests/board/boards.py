@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 import sys
 import threading
@@ -62,8 +63,8 @@ def on_loopback(board: Board, port: int = 0) -> Generator[str]:
     started = threading.Event()
     startup = server.startup
 
-    async def starting(*arguments, **options) -> None:
-        await startup(*arguments, **options)
+    async def starting(sockets: list[socket.socket] | None = None) -> None:
+        await startup(sockets)
         started.set()
 
     server.startup = starting

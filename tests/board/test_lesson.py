@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from autograder.board.lesson import AWAY_AFTER, LESSON_ENDS_AFTER, STUCK_AFTER, Lesson, Standing
+from autograder.board.lesson import AWAY_AFTER, LESSON_ENDS_AFTER, STUCK_AFTER, Lesson, Report, Standing
 from manyheads.checking.exam import Check
 from manyheads.checking.stage import Stage
 
@@ -16,7 +16,7 @@ from .boards import CATALOGUE, report, solved, wrong
 START = 1_000_000.0
 
 
-def lesson_of(*reports) -> Lesson:
+def lesson_of(*reports: Report) -> Lesson:
     lesson = Lesson(CATALOGUE)
     for one in sorted(reports, key=lambda one: one.at):
         lesson.apply(one)

@@ -35,7 +35,7 @@ class InClass:
         answer = self.client.post("/join", json={"code": self.board.class_code})
         return {"authorization": f"Bearer {answer.json()['token']}"}
 
-    def report(self, headers: Mapping[str, str | bytes], **changed: Any) -> int:
+    def report(self, headers: Mapping[str, str] | Mapping[bytes, bytes], **changed: Any) -> int:
         return self.client.post("/report", json=a_report(**changed), headers=headers).status_code
 
     def sign_in(self) -> None:
@@ -90,7 +90,7 @@ def test_nobody_reports_under_anothers_alias(room: InClass):
         "Bearer \xe9.\xfc",
         f"Basic {mine['authorization'][7:]}",
     ):
-        assert room.report({"authorization": forged.encode("latin-1")}) == 401
+        assert room.report({b"authorization": forged.encode("latin-1")}) == 401
     assert room.report({}) == 401
     assert room.shown()["learners"] == 0
 

@@ -1,0 +1,82 @@
+"""The board's pages in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from autograder.board.state import Board
+from manyheads.board import Client
+
+from .boards import CATALOGUE, Clock, a_store, on_loopback
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+HTML = "<img src=x onerror='document.title=1'>Ada"
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[tuple[Board, str]]:
+    store = a_store(tmp_path)
+    board = Board(store, CATALOGUE, Clock())
+    with on_loopback(board) as address:
+        yield board, address
+    store.close()
+
+
+def test_a_teacher_watches_a_class(board: tuple[Board, str], page: Page, tmp_path: Path):
+    state, address = board
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    ada, bob = (Client(lambda name=name: tmp_path / name) for name in ("ada", "bob"))
+
+    page.goto(f"{address}/sign-in?key={state.teacher_key}")
+    expect(page.get_by_role("heading", name="Nobody has run a check yet")).to_be_visible()
+    assert state.teacher_key not in page.url
+    expect(page.locator("#join")).to_have_text(f'check.join("{address}", "{state.class_code}")')
+
+    for learner in (ada, bob):
+        learner.join(address, state.class_code)
+        learner.report("scale", "outputs", "values", "forgot to scale")
+    expect(page.get_by_role("heading", name="scale", exact=True)).to_be_visible()
+    expect(page.locator(".standing .working .count")).to_have_text("2")
+    expect(page.get_by_text("Twice too large.")).to_be_visible()
+
+    ada.help(HTML)
+    expect(page.locator("#calls strong")).to_have_text(HTML)
+    assert "board" in page.title()
+    page.goto(f"{address}/projector")
+    expect(page.get_by_text("Waiting for help: 1")).to_be_visible()
+    assert "Ada" not in page.content()
+
+    bob.report("scale", "shapes", "passed", "")
+    bob.report("scale", "outputs", "passed", "")
+    expect(page.locator(".standing .done .count")).to_have_text("1")
+
+    page.goto(f"{address}/teacher")
+    page.get_by_label("Exercise").select_option("sums")
+    expect(page.get_by_role("heading", name="sums", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_text("Nobody is waiting.")).to_be_visible()
+    page.get_by_label("Exercise").select_option("")
+    page.get_by_label("Learners see how far the class is").check()
+    expect(page.get_by_role("heading", name="scale", exact=True)).to_be_visible()
+    page.goto(address)
+    expect(page.get_by_text("scale: 1 of 2 are done.")).to_be_visible()
+    assert problems == []
+
+
+def test_a_page_without_its_board_says_so_and_goes_on_when_it_is_back(tmp_path: Path, page: Page):
+    store = a_store(tmp_path)
+    state = Board(store, CATALOGUE, Clock())
+    with on_loopback(state) as address:
+        page.goto(f"{address}/sign-in?key={state.teacher_key}")
+        expect(page.get_by_role("heading", name="Nobody has run a check yet")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_text(re.compile("No connection"))
+    with on_loopback(state, int(address.rpartition(":")[2])):
+        expect(page.get_by_role("alert")).to_be_hidden()
+    store.close()
