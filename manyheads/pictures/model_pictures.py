@@ -17,14 +17,18 @@ _CELL = 40  # pixels: the height of a layer's row
 _ABOVE = 62  # title and the heads' numbers
 
 
-def draw_layer_map(values: Tensor, title: str, *, most: float | None = None, digits: int = 2) -> Figure:
+def draw_layer_map(
+    values: Tensor, title: str, *, most: float | None = None, digits: int = 2, rows: Sequence[str] = ()
+) -> Figure:
     """Draw a number for each head: a row for each layer, a column for each head, the darker the larger.
 
     Args:
-        values: (layers, heads), none below 0
+        values: (layers, heads); those below 0 are white, as 0 is
         most: the value that is drawn darkest, the largest by default
         digits: after the point
+        rows: what the rows are, if not layers
     """
+    names = rows or [f"layer {layer}" for layer in range(len(values))]
     layers, heads = values.shape
     most = most or max(float(values.max()), 1e-12)
     colours = style.weight_colours()
@@ -35,7 +39,7 @@ def draw_layer_map(values: Tensor, title: str, *, most: float | None = None, dig
         axes.set(xlim=(0, heads), ylim=(layers, 0))
         axes.pcolormesh(values.detach().numpy(), cmap=colours, vmin=0, vmax=most, edgecolors=style.GRID, linewidth=0.8)
         for layer in range(layers):
-            axes.text(-0.12, layer + 0.5, f"layer {layer}", ha="right", va="center_baseline")
+            axes.text(-0.01 * heads, layer + 0.5, names[layer], ha="right", va="center_baseline")
             for head in range(heads):
                 value = float(values[layer, head])
                 ink = style.ink_on(colours(min(value / most, 1.0)))
@@ -43,7 +47,7 @@ def draw_layer_map(values: Tensor, title: str, *, most: float | None = None, dig
                 axes.text(head + 0.5, layer + 0.5, text, ha="center", va="center_baseline", color=ink, size=13)
         for head in range(heads):
             axes.text(head + 0.5, -0.18, str(head), ha="center", color=style.QUIET)
-        axes.text(-0.12, -0.18, "head", ha="right", color=style.QUIET)
+        axes.text(-0.01 * heads, -0.18, "head", ha="right", color=style.QUIET)
         axes.text(0, -0.95, title, weight="bold", size=style.SIZE + 1)
     return figure
 

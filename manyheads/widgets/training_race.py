@@ -18,6 +18,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ..pictures import style
+from ..pictures.percent import guessed_share, percent
 
 Watch = Callable[[int, float], None]
 
@@ -98,12 +99,6 @@ def _draw_panel(axes: Axes, left: float, run: Run, last_step: int) -> None:
         )
 
 
-def percent(share: float) -> str:
-    """Return a share of 0 … 1 as a percentage. Only 1 itself becomes 100 %."""
-    text = f"{share:.1%}"
-    return "99.9%" if text == "100.0%" and share < 1 else text
-
-
 class OneOrMany(widgets.VBox):
     """The figure, and a progress bar of the current run.
 
@@ -180,11 +175,5 @@ def one_or_many(
         named = {n: Run(f"{n} head" if n == 1 else f"{n} heads", n) for n in runs}
     for name, guess in (guesses or {}).items():
         if name in named and guess is not None:
-            named[name].guess = _share(guess)
+            named[name].guess = guessed_share(guess)
     return OneOrMany(named, steps)
-
-
-def _share(guess: object) -> float:
-    if not isinstance(guess, (int, float)) or not 0 <= guess <= 100:
-        raise ValueError(f"a guess is a number of percent between 0 and 100, and this is {guess!r}")
-    return guess / 100

@@ -13,7 +13,7 @@ import manyheads.widgets
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 
 # What takes most of a lesson's time, and what stands in its place here. What the models learn in all their steps is
-# tested in test_toy_grammar.py, and what is measured in test_attention_benchmark.py.
+# tested in test_toy_grammar.py and by benchmarks/induction.py, and what is measured in test_attention_benchmark.py.
 QUICKER = {
     "02_why_many_heads": ("STEPS, BATCH = 250, 128", "STEPS, BATCH = 25, 64"),
     "05_gpu": ("measure.plan(device)", "measure.Plan(measure.Setting(2, 32, 32, 4), (16, 32), (2, 4))"),
@@ -21,6 +21,7 @@ QUICKER = {
         "for pair in pairs for sentence in pair]",
         "for pair in pairs[:2] for sentence in pair]",
     ),
+    "09_heads_that_work_together": ("import STEPS, train", "import train\n\nSTEPS = 40"),
 }
 
 
