@@ -1,4 +1,4 @@
 """The static pictures of the course. `style` is the look of all of them, including those in `widgets`; each other
-module draws one kind of picture and returns a figure or HTML."""
+module draws one kind of picture and returns a figure or HTML; `percent` shows shares."""
 
-__all__ = ["charts", "model_pictures", "number_grids", "relation_map", "style"]
+__all__ = ["charts", "learning_curves", "model_pictures", "number_grids", "percent", "relation_map", "style"]

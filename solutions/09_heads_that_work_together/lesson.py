@@ -127,8 +127,8 @@ with try_it():
 # %% [markdown]
 """
 In training, each batch has another length: `half` is drawn between 8 and 16. Why not always 12? Because then the
-next token would always be 11 places back, and **counting places** would be enough. You will see in section 3 what
-happens then.
+next token would always be 11 places back, and **counting places** would be enough. You will see what happens
+then.
 
 How good can a model get? It gives each next token a probability, and the **loss** is minus its logarithm, on average,
 in nats. In the first half all 64 are equally likely, so nobody gets below ln 64:
