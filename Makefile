@@ -14,7 +14,7 @@ SUITE := $(BIN)/pytest --no-loadscope-reorder
 QUIETLY := $(PYTHON) .ci/quietly.py
 PIP := -m pip install --progress-bar raw
 
-.PHONY: lab demo check test colab bench pythons gpu colab-env machine style types package-types fast-tests all-tests
+.PHONY: site lab demo check test colab bench pythons gpu colab-env machine style types package-types fast-tests all-tests
 # As learners see it: without nbgrader's buttons and menu, which are for instructors in a class folder.
 lab: $(READY)  ## open the first notebook in JupyterLab
 	JUPYTER_CONFIG_PATH=$(CURDIR)/.ci/learners-lab $(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
@@ -30,6 +30,9 @@ test:  ## what must hold before a change is shared
 
 colab: $(READY) $(COLAB_READY)  ## the rest of it: the notebooks as on Colab, from the wheel and with Colab's versions
 	$(SUITE) --numprocesses=$(CORES) -m colab
+
+site: $(READY)  ## the course as web pages, in site/: some minutes the first time, since every chapter runs
+	$(BIN)/autograder site site
 
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py

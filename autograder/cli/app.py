@@ -18,6 +18,7 @@ from . import lms_commands
 from .board_command import board
 from .lms_commands import print_collected
 from .package_commands import commands as package_commands
+from .site_command import site
 
 if TYPE_CHECKING:
     from ..classroom.class_folder import ClassFolder
@@ -206,6 +207,9 @@ def build(
     for path in written:
         print(f"wrote {path.relative_to(root)}")
     print(f"{len(written)} files written." if written else "Nothing to do: everything is up to date.")
+
+
+app.command(rich_help_panel=_WRITE, epilog=_examples("site", "site public --no-run"))(site)
 
 
 @app.command(rich_help_panel=_WRITE, epilog=_examples("configure --repo my-school/many-heads"))

@@ -48,6 +48,12 @@ class Home:
         path = f"notebooks/{chapter}/{chapter}.ipynb"
         return f"https://colab.research.google.com/github/{self.repository}/blob/{self.tag}/{path}"
 
+    @property
+    def site(self) -> str:
+        """The URL where GitHub publishes the course's site."""
+        owner, name = self.repository.split("/")
+        return f"https://{owner.lower()}.github.io/{name}/"
+
     def badge(self, chapter: str, picture: str) -> str:
         """Return the Markdown of a chapter's badge. `picture` is its image's URL or label, in brackets."""
         return f"[![Open in Colab]{picture}]({self.on_colab(chapter)})"
@@ -86,10 +92,11 @@ def move(root: Path, repository: str, tag: str | None = None) -> Home:
     settings = root / SETTINGS
     settings.write_text(_with_settings(settings.read_text(encoding="utf-8"), repository, tag), encoding="utf-8")
     plain = re.compile(rf"(https://github\.com/|git@github\.com:){re.escape(old)}(?=(?:\.git)?(?![\w.-]*\w))")
+    home = read_home(root)
     for page in pages(root):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(plain.sub(rf"\g<1>{repository}", text), encoding="utf-8")
-    return read_home(root)
+        text = plain.sub(rf"\g<1>{repository}", page.read_text(encoding="utf-8"))
+        page.write_text(text.replace(Home(old, "").site, home.site), encoding="utf-8")
+    return home
 
 
 def _require(repository: str, tag: str | None) -> None:

@@ -24,6 +24,7 @@ PAGE = f"""\
 [![Open in Colab](badge.svg)]({COLAB}somebody/a-fork/blob/v0/notebooks/{TOY}/{TOY}.ipynb)
 pip install "manyheads @ git+https://github.com/somebody/a-fork@v0"
 git clone https://github.com/somebody/a-fork.git, or see <https://github.com/somebody/a-fork/issues>.
+Read it: https://somebody.github.io/a-fork/learn/index.html, not https://somebody.github.io/another/.
 Not ours: https://github.com/somebody/a-fork-of-it, {COLAB}other/course/blob/main/lesson.ipynb
 """
 
@@ -52,6 +53,7 @@ def test_only_the_courses_own_addresses_change(toy_root: Path) -> None:
 [![Open in Colab](badge.svg)]({COLAB}school/course/blob/spring.1/notebooks/{TOY}/{TOY}.ipynb)
 pip install "manyheads @ git+https://github.com/school/course@spring.1"
 git clone https://github.com/school/course.git, or see <https://github.com/school/course/issues>.
+Read it: https://school.github.io/course/learn/index.html, not https://somebody.github.io/another/.
 Not ours: https://github.com/somebody/a-fork-of-it, {COLAB}other/course/blob/main/lesson.ipynb
 """
     )

@@ -125,7 +125,10 @@ def imported(package: str) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(
     ("package", "declared"),
-    [("manyheads", requirements(PROJECT["dependencies"])), ("autograder", project_packages())],
+    [
+        ("manyheads", requirements(PROJECT["dependencies"])),
+        ("autograder", {**project_packages(), **requirements(PROJECT["optional-dependencies"]["site"])}),
+    ],
 )
 def test_every_package_that_is_imported_is_declared_with_a_lower_bound(
     package: str, declared: dict[str, SpecifierSet]

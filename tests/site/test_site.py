@@ -1,0 +1,81 @@
+"""The site as it is built, without the outputs of the lessons: it needs no network, and everybody can use it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup, Tag
+from playwright.sync_api import Page, expect
+
+from autograder.course.chapter import REPOSITORY_ROOT
+from autograder.site.build import build_site
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of this repository. Sphinx fails at any warning, such as a link to a page that is not there."""
+    to = tmp_path_factory.mktemp("site") / "site"
+    build_site(REPOSITORY_ROOT, to, run=False, said=lambda _: None)
+    return to
+
+
+def pages(site: Path) -> Iterator[tuple[Path, BeautifulSoup]]:
+    for path in sorted(site.rglob("*.html")):
+        yield path, BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def test_nothing_is_loaded_from_a_network(site: Path):
+    for path, page in pages(site):
+        for element in page.select("script[src], img[src], iframe[src], source[src], link:not([rel~=canonical])"):
+            address = str(element.get("src") or element.get("href"))
+            assert not re.match(r"(https?:)?//", address), f"{path.name} loads {address}"
+
+
+def test_links_between_pages_and_to_their_sections_lead_somewhere(site: Path):
+    names = {path: {str(tag["id"]) for tag in page.select("[id]")} for path, page in pages(site)}
+    for path, page in pages(site):
+        for link in page.select("a[href]"):
+            assert isinstance(link, Tag)
+            target, _, anchor = str(link["href"]).partition("#")
+            if re.match(r"[a-z]+:|//", target):
+                continue
+            file = (path.parent / target).resolve() if target else path
+            assert file.exists(), f"{path.relative_to(site)}: {link['href']}"
+            if anchor and file in names:
+                assert anchor in names[file], f"{path.relative_to(site)}: {link['href']}"
+
+
+def test_a_mistake_is_found(site: Path):
+    found = (site / "mistakes" / "01_single_head.html").read_text(encoding="utf-8")
+    assert "You ran softmax over" in found
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_it(site: Path, page: Page, scheme: str):
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for name in ("index", "learn/04_all_heads_at_once", "mistakes/01_single_head", "api/check"):
+        page.goto((site / f"{name}.html").as_uri())
+        found = Axe().run(page).response["violations"]
+        serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+        assert serious == [], name
+
+
+@pytest.mark.browser
+def test_a_phone_shows_all_of_it(site: Path, page: Page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    for name in ("index", "learn/01_single_head", "teach/grading"):
+        page.goto((site / f"{name}.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+
+
+@pytest.mark.browser
+def test_it_can_be_searched_without_a_server(site: Path, page: Page):
+    page.goto((site / "search.html").as_uri() + "?q=softmax")
+    expect(page.locator("#search-results a").first).to_be_visible()
