@@ -88,10 +88,10 @@ def composed(model: AttentionOnly, num_heads: int) -> Tensor:
     first, second = model.layers
     for writer in range(num_heads):
         one = slice(writer * d_head, (writer + 1) * d_head)
-        w_ov = first.w_o.weight[:, one] @ first.w_v.weight[one]
+        w_ov = first.get_parameter("w_o.weight")[:, one] @ first.get_parameter("w_v.weight")[one]
         for reader in range(num_heads):
             other = slice(reader * d_head, (reader + 1) * d_head)
-            w_qk = second.w_q.weight[other].T @ second.w_k.weight[other]
+            w_qk = second.get_parameter("w_q.weight")[other].T @ second.get_parameter("w_k.weight")[other]
             scores[writer, reader] = (w_qk @ w_ov).norm() / (w_qk.norm() * w_ov.norm())
     return scores
 

@@ -106,9 +106,9 @@ class AttentionOnly(nn.Module):
         """Return what each head adds to the stream, (num_heads, batch, seq, d_model), without the bias of w_o."""
         num_heads = weights.shape[1]
         # (batch, seq, d_model) -> (batch, seq, num_heads, d_head) -> (batch, num_heads, seq, d_head)
-        values = layer.w_v(x).unflatten(-1, (num_heads, -1)).transpose(1, 2)
+        values = layer.get_submodule("w_v")(x).unflatten(-1, (num_heads, -1)).transpose(1, 2)
         # num_heads times (d_model, d_head): the columns of w_o that each head meets
-        columns = torch.stack(layer.w_o.weight.chunk(num_heads, dim=1))
+        columns = torch.stack(layer.get_parameter("w_o.weight").chunk(num_heads, dim=1))
         # (batch, num_heads, seq, d_head) -> (num_heads, batch, seq, d_model)
         return torch.einsum("bhsd,hmd->hbsm", weights @ values, columns)
 

@@ -43,7 +43,7 @@ def draw_layer_map(
             for head in range(heads):
                 value = float(values[layer, head])
                 ink = style.ink_on(colours(min(value / most, 1.0)))
-                text = f"{value:.{digits}f}"
+                text = f"{value:z.{digits}f}".replace("-", "−")
                 axes.text(head + 0.5, layer + 0.5, text, ha="center", va="center_baseline", color=ink, size=13)
         for head in range(heads):
             axes.text(head + 0.5, -0.18, str(head), ha="center", color=style.QUIET)

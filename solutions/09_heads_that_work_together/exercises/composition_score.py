@@ -189,7 +189,7 @@ EXERCISE = Exercise(
             "returned the product, scaled",
             replace=SCORE,
             by=f"read / {LENGTHS}",
-            hint="One number is wanted. Above the line, too, stands a size.",
+            hint="One number is wanted. Above the line, take the size of the product.",
             check="shapes",
         ),
         Misconception(

@@ -31,6 +31,11 @@ def tokens() -> Tensor:
     return drawn(BATCH, HALF, VOCABULARY, torch.Generator().manual_seed(1))
 
 
+def biases(model: AttentionOnly) -> Tensor:
+    """Return the sum of all layers' biases of w_o, (d_model)."""
+    return torch.stack([layer.get_parameter("w_o.bias") for layer in model.layers]).sum(dim=0)
+
+
 def test_a_run_gives_the_logits_of_the_model(model: AttentionOnly, tokens: Tensor) -> None:
     logits, weights = model(tokens)
 
@@ -44,7 +49,7 @@ def test_what_the_heads_write_adds_up_to_what_the_layers_say(model: AttentionOnl
     logits, outputs = model.run(tokens)
 
     # (layers, heads, batch, seq, d_model) -> (batch, seq, d_model)
-    said = outputs.sum(dim=(0, 1)) + sum(layer.w_o.bias for layer in model.layers)
+    said = outputs.sum(dim=(0, 1)) + biases(model)
     torch.testing.assert_close(model.w_out(model.tokens(tokens) + said), logits)
 
 
@@ -63,7 +68,7 @@ def test_a_patch_is_what_that_head_writes_and_what_comes_after_goes_by_it(model:
     torch.testing.assert_close(written[0, 1], new)
     torch.testing.assert_close(written[0, [0, 2]], outputs[0, [0, 2]])
     assert not torch.allclose(written[1], outputs[1])
-    said = written.sum(dim=(0, 1)) + sum(layer.w_o.bias for layer in model.layers)
+    said = written.sum(dim=(0, 1)) + biases(model)
     torch.testing.assert_close(model.w_out(model.tokens(tokens) + said), patched)
 
 
@@ -71,7 +76,7 @@ def test_a_silent_head_is_silent_as_in_chapter_6(model: AttentionOnly, tokens: T
     patched, _ = model.run(tokens, (1, 0, torch.zeros(BATCH, SEQ, D_MODEL)))
 
     with torch.no_grad():
-        model.layers[1].w_o.weight[:, : D_MODEL // HEADS] = 0
+        model.layers[1].get_parameter("w_o.weight")[:, : D_MODEL // HEADS] = 0
     torch.testing.assert_close(model(tokens)[0], patched)
 
 

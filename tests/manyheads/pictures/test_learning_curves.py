@@ -9,15 +9,16 @@ import pytest
 import torch
 from IPython.display import HTML
 
+from manyheads.models.attention_only import Measurement
 from manyheads.pictures.learning_curves import Curves, LearningCurves, draw_curves, learning_curves
 from tests.support.figures import assert_readable, texts
 
 TITLES = ("1 layer of 8 heads", "2 layers of 4 heads")
 
 
-def measured(step: int, loss: float = 2.0, accuracy: float = 0.25, layers: int = 2) -> SimpleNamespace:
+def measured(step: int, loss: float = 2.0, accuracy: float = 0.25, layers: int = 2) -> Measurement:
     weights = torch.arange(layers * 4.0).view(layers, 4, 1, 1) / 10
-    return SimpleNamespace(step=step, loss=loss, accuracy=accuracy, weights=weights)
+    return Measurement(step, loss, accuracy, weights)
 
 
 @pytest.fixture

@@ -32,6 +32,12 @@ def test_a_layer_map_can_be_told_what_is_darkest_and_how_many_digits() -> None:
     assert mesh.get_clim() == (0, 1)
 
 
+def test_a_layer_map_can_have_other_rows_and_numbers_below_0() -> None:
+    figure = draw_layer_map(torch.tensor([[0.4, -0.001], [-0.2, 0.3]]), "", rows=("writer a", "writer b"))
+    assert {"writer a", "writer b", "0.40", "0.00", "−0.20"} <= set(texts(figure))
+    assert "layer 0" not in texts(figure)
+
+
 def test_a_map_of_zeros_can_be_drawn() -> None:
     assert style.png(draw_layer_map(torch.zeros(6, 12), "nothing"))
 
