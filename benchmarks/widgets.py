@@ -20,13 +20,16 @@ import torch
 from torch import Tensor
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
+from manyheads.models.published import PUBLISHED
 from manyheads.models.toy_grammar import LONGEST, ONE_ASKS, VOCABULARY, Game, Sentences, sentences
 from manyheads.widgets import (
+    cache_explorer,
     head_map,
     head_viewer,
     mask_painter,
     model_head_viewer,
     projection_explorer,
+    rotary_clocks,
     scaling_explorer,
     sentence_explorer,
 )
@@ -91,6 +94,10 @@ def sentences_of_chapter_2() -> Explorer:
     return sentence_explorer({n: model(n) for n in (1, 2, 3, 4)}, [examples[r : r + 1] for r in range(8)], ONE_ASKS)
 
 
+def cache_of_chapter_8() -> Explorer:
+    return cache_explorer(solved("08_attention_today")["kv_cache_bytes"])
+
+
 def of_a_model() -> Explorer:
     """A model as large as MiniLM: 6 layers of 12 heads, on 16 tokens."""
     scores = 3 * torch.randn(6, 12, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -109,6 +116,8 @@ WIDGETS = {
     "head_viewer, maps": Moved(of_chapter_4, "num_heads", (1, 2, 3, 4, 6, 8, 12), (("show_as", "maps"),)),
     "mask_painter": Moved(painter, "head", range(4)),
     "mask_painter, both": Moved(painter, "words", range(9), (("causal", True),)),
+    "rotary_clocks": Moved(rotary_clocks, "both", range(0, 200, 20)),
+    "cache_explorer": Moved(cache_of_chapter_8, "model", PUBLISHED),
     "model, lines": Moved(of_a_model, "layer", range(6)),
     "model, maps": Moved(of_a_model, "query_from", range(16), (("show_as", "maps"),)),
     "model, one head": Moved(of_a_model, "layer", range(6), (("show_as", "maps"), ("head_shown", 3))),

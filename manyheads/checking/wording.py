@@ -163,4 +163,7 @@ def _describe_call(call: Call) -> str:
 
 
 def _brief(value: object) -> str:
+    """Describe an input, tensors by their shapes."""
+    if isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value):
+        return f"[{', '.join(map(_brief, value))}]"
     return str(tuple(value.shape)) if isinstance(value, Tensor) else repr(value)

@@ -2,22 +2,26 @@
 functions work without a widget."""
 
 from .block_walk import block_walk
+from .cache_size import cache_explorer
 from .head_map import head_map
 from .head_viewer import head_viewer, model_head_viewer
 from .mask_painter import mask_painter
 from .one_sentence import sentence_explorer
 from .projection_explorer import projection_explorer
+from .rotary_clocks import rotary_clocks
 from .scaling import scaling_explorer
 from .training_race import one_or_many
 
 __all__ = [
     "block_walk",
+    "cache_explorer",
     "head_map",
     "head_viewer",
     "mask_painter",
     "model_head_viewer",
     "one_or_many",
     "projection_explorer",
+    "rotary_clocks",
     "scaling_explorer",
     "sentence_explorer",
 ]

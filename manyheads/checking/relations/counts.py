@@ -40,7 +40,9 @@ def facts(case: Compared) -> Iterator[Fact]:
             wanted = 1 / value if inverse else value
             if text.startswith("1/") or abs(factor - wanted) > 1e-7 * abs(wanted):
                 continue
-            times = "too small: the right one divided by" if inverse else "too large: the right one times"
+            times = "the right one divided by" if inverse else "the right one times"
+            if "/" not in text:  # a ratio may be below 1
+                times = f"too small: {times}" if inverse else f"too large: {times}"
             rank = 15 + text.count("·")
             yield Fact(("factor", text, inverse), rank, f"{case.label} is {times} {text}.", weak=True)
     ratio = Fraction(factor).limit_denominator(12)

@@ -136,6 +136,16 @@ def test_nothing_is_said_of_wrong_counts_that_have_no_relation() -> None:
         assert explain(exam, [Answer(number) for number in wrong], trials[0]) == ()
 
 
+def test_a_count_is_not_called_too_large_by_a_ratio_that_may_be_below_1() -> None:
+    sizes = [{"seq": 4, "d_head": 15}, {"seq": 11, "d_head": 28}, {"seq": 3, "d_head": 7}]
+    names = {name: [of[name] for of in sizes] for name in sizes[0]}
+    rights = [840 * of["seq"] * of["d_head"] for of in sizes]
+    trials = exam_of(rights, sizes, **names).trials  # type: ignore[arg-type]
+    wrong = [Answer(840 * of["seq"] ** 2) for of in sizes]
+    [told] = explain(Exam("made_up", ("count",), trials, {}), wrong, trials[0])
+    assert told == "count is the right one times seq/d_head."
+
+
 def test_a_count_that_lacks_a_product_of_sizes_says_which() -> None:
     sizes = [
         {"batch": 7, "seq": 4, "d_model": 15},

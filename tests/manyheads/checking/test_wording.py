@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from manyheads.checking.wording import Message, group
+from manyheads.calling.call import Call
+from manyheads.checking.wording import Message, _describe_call, group
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,9 @@ def test_a_message_is_lines_that_fit_a_notebook() -> None:
     assert max(map(len, lines)) <= 84
     assert "hidden" not in str(message)
     assert [line for line in lines if line in ("c", "d", "e", "f")] == ["c", "d", "e", "f"]
+
+
+def test_inputs_are_named_with_their_shapes_those_in_lists_too() -> None:
+    call = Call({"x": torch.zeros(2, 3), "pieces": [torch.zeros(2, 1), torch.zeros(2, 4)], "heads": [1, 2]})
+
+    assert _describe_call(call) == "x (2, 3), pieces [(2, 1), (2, 4)], heads [1, 2]"
