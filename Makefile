@@ -14,10 +14,13 @@ SUITE := $(BIN)/pytest --no-loadscope-reorder
 QUIETLY := $(PYTHON) .ci/quietly.py
 PIP := -m pip install --progress-bar raw
 
-.PHONY: site lab demo check test colab bench pythons gpu colab-env machine style types package-types fast-tests all-tests
+.PHONY: site lab hub demo check test colab bench pythons gpu colab-env machine style types package-types fast-tests all-tests
 # As learners see it: without nbgrader's buttons and menu, which are for instructors in a class folder.
 lab: $(READY)  ## open the first notebook in JupyterLab
 	JUPYTER_CONFIG_PATH=$(CURDIR)/.ci/learners-lab $(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
+
+hub: $(READY)  ## a look at a class's JupyterHub, on loopback, with sample learners; nothing of it stays
+	@$(BIN)/autograder hub --look
 
 demo: $(READY)  ## make a sample class, grade it, and write the report
 	@$(BIN)/autograder demo demo-class

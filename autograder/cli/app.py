@@ -16,6 +16,7 @@ from ..problems import Problem, one_line
 from ..safe_text import clean
 from . import lms_commands
 from .board_command import board
+from .hub_command import hub
 from .lms_commands import print_collected
 from .package_commands import commands as package_commands
 from .site_command import site
@@ -180,6 +181,14 @@ app.command(
     epilog=_examples("board class", "board class --host 0.0.0.0 --address http://room-4.school.example:8790"),
 )(board)
 app.add_typer(package_commands, name="package", rich_help_panel=_TEACH)
+app.command(
+    rich_help_panel=_TEACH,
+    epilog=_examples(
+        "hub /srv/many-heads --class-list names.txt --teacher grace",
+        "hub /srv/many-heads --class-list canvas.csv --teacher grace --at-once 30",
+        "hub --look",
+    ),
+)(hub)
 
 
 @app.command(rich_help_panel=_WRITE, epilog=_examples("build", "build --check", "build 01_single_head"))

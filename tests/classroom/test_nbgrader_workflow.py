@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from nbgrader.api import Gradebook
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from autograder.classroom.class_folder import ClassFolder
 from autograder.classroom.history import Why
@@ -22,6 +22,7 @@ from autograder.course.chapter import Chapter
 from autograder.course.notebooks import read_text, set_solution, to_text
 from autograder.handback.feedback import write_feedback
 from autograder.run.grade import grade
+from tests.support.formgrader import COMMENT, grade_by_hand
 from tests.support.lab import browser_page, jupyter_lab
 from tests.support.nbgrader_command import nbgrader
 from tests.support.toy import TOY
@@ -30,7 +31,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.sandbox]
 
 COURSE = "many-heads"
 WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
-COMMENT = "You had the right idea: see me about broadcasting."
 expect.set_options(timeout=60_000)
 
 
@@ -88,30 +88,6 @@ def scores(folder: ClassFolder) -> dict[str, float]:
 
 def text_of(page: Path) -> str:
     return " ".join(BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").get_text(" ").split())
-
-
-def grade_by_hand(page: Page, address: str) -> None:
-    """Give 1.5 of 2 points to a cell that the judge gave nothing, and write a comment, as an instructor does."""
-    page.goto(f"{address}/formgrader/gradebook/{TOY}/{TOY}")
-    row = page.locator("table tbody tr").filter(has_text="Submission #1")
-    expect(row).to_contain_text("7 / 9")
-    row.get_by_role("link", name="Submission #1").click()
-    shown = page.locator("body")
-    expect(shown).to_contain_text("if you added the factors")  # what the judge told the learner
-    score = page.locator("#scale_rows-outputs")
-    expect(score).to_have_attribute("placeholder", "0")
-    with page.expect_response(re.compile("/api/grade/")) as saved:
-        score.fill("1.5")
-        score.press("Tab")
-    assert saved.value.ok
-    with page.expect_response(re.compile("/api/comment/")) as saved:
-        comment = page.locator("#scale_rows-comment")
-        comment.fill(COMMENT)
-        comment.blur()
-    assert saved.value.ok
-    page.reload()
-    expect(page.locator("#scale_rows-outputs")).to_have_value("1.5")
-    expect(page.locator("#scale_rows-comment")).to_have_value(COMMENT)
 
 
 @pytest.mark.timeout(600)

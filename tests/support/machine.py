@@ -22,13 +22,15 @@ class Program:
 
     Args:
         name: what people call it.
-        packages: what Debian calls its package and, if that is another name, Ubuntu.
+        packages: what Debian calls its package and, if that is another name, Ubuntu; or the package's name in npm.
         works: returns whether it is installed and can be used.
+        npm: whether it comes from npm.
     """
 
     name: str
     packages: tuple[str, ...]
     works: Callable[[], bool]
+    npm: bool = False
 
 
 def chromium() -> str | None:
@@ -50,10 +52,17 @@ def seals() -> bool:
     return is_installed(SANDBOX) and subprocess.run(command, capture_output=True).returncode == 0
 
 
+def proxies() -> bool:
+    """Return whether JupyterHub's proxy is installed, and starts: Debian's does not where Node is not Debian's."""
+    program = shutil.which("configurable-http-proxy")
+    return program is not None and subprocess.run([program, "--version"], capture_output=True).returncode == 0
+
+
 SANDBOX = Program("bubblewrap", ("bubblewrap",), seals)
 BROWSER = Program("Chromium", ("chromium", "chromium-browser"), lambda: chromium() is not None)
 DATABASE = Program("PostgreSQL", ("postgresql",), lambda: postgresql() is not None)
-PROGRAMS = (SANDBOX, BROWSER, DATABASE)
+PROXY = Program("configurable-http-proxy", ("configurable-http-proxy",), proxies, npm=True)
+PROGRAMS = (SANDBOX, BROWSER, DATABASE, PROXY)
 
 
 def is_installed(program: Program) -> bool:
@@ -68,20 +77,31 @@ def missing() -> list[Program]:
 
 def how_to_get(programs: Sequence[Program]) -> str:
     """Return what to do to have `programs`."""
-    absent = [program.packages[0] for program in programs if not is_installed(program)]
-    ways = [f"apt install {' '.join(absent)}"] if absent else []
+    absent = [program for program in programs if not is_installed(program)]
+    ways = []
+    for how, npm in (("apt install", False), ("npm install --global", True)):
+        names = [program.packages[0] for program in absent if program.npm is npm]
+        ways += [f"{how} {' '.join(names)}"] if names else []
     if len(absent) < len(programs):
         ways.append("bubblewrap may make no namespaces here, `.venv/bin/autograder doctor` says what to allow")
     return "; ".join(ways)
 
 
 def install(programs: Sequence[Program]) -> None:
-    """Install `programs` with apt, if this user may; say so first."""
+    """Install `programs` with apt or npm, if this user may; say so first."""
     as_root = _as_root()
     if as_root is None or not programs:
         return
     names = " ".join(program.packages[0] for program in programs)
-    print(f"The tests need {names}: installing with {' '.join([*as_root, 'apt-get'])}", flush=True)
+    print(f"The tests need {names}: installing with {' '.join([*as_root, 'apt-get'])}, or npm", flush=True)
+    from_npm = [program.packages[0] for program in programs if program.npm]
+    if from_npm and shutil.which("npm"):
+        done = subprocess.run([*as_root, "npm", "install", "--global", *from_npm], capture_output=True, text=True)
+        if done.returncode:
+            print(f"npm does not install {' '.join(from_npm)}: {done.stderr.strip()[:300]}", flush=True)
+    programs = [program for program in programs if not program.npm]
+    if not programs:
+        return
     _apt(as_root, "update")
     for program in programs:
         refusal = ""

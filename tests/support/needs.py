@@ -1,8 +1,8 @@
 """Tests that need a missing program are skipped, and counted at the end. In CI nothing may be missing.
 
 A test that opens a browser or seals a kernel in this process needs no mark: it is skipped when it asks for one. The
-marks `browser`, `sandbox` and `postgresql` skip it before it begins; a test must have one if another process needs the
-program. It is a plugin, registered by `conftest`.
+marks `browser`, `sandbox`, `postgresql` and `hub` skip it before it begins; a test must have one if another process
+needs the program. It is a plugin, registered by `conftest`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import pytest
 
 from autograder.run import cluster
 from autograder.sandbox import bubblewrap as sandbox
-from tests.support.machine import BROWSER, DATABASE, SANDBOX, Program, how_to_get, missing
+from tests.support.machine import BROWSER, DATABASE, PROXY, SANDBOX, Program, how_to_get, missing
 
-_MARKS = {"sandbox": SANDBOX, "browser": BROWSER, "postgresql": DATABASE}
+_MARKS = {"sandbox": SANDBOX, "browser": BROWSER, "postgresql": DATABASE, "hub": PROXY}
 _MISSING = missing()
 _WANT = "needs "  # so begins the reason of each skip for want of something that could be installed
 

@@ -1,0 +1,108 @@
+"""`autograder hub`: writes a JupyterHub for one class, or shows one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..problems import Problem
+from ..safe_text import clean
+
+_SAMPLE_LEARNERS, _SAMPLE_TEACHER = ("ada", "emmy"), "grace"
+_LOOK = Path("/srv/many-heads")  # in a machine to throw away
+
+
+def hub(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Where to write it, for example /srv/many-heads.")
+    ] = None,
+    class_list: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The class: a user name on each line, or a CSV file from Canvas or Moodle."),
+    ] = None,
+    teacher: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A teacher's user name; give it again for each.")
+    ] = None,
+    at_once: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="How many learners work at the same time; by default, all of them."),
+    ] = None,
+    solutions: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder of chapters; by default this repository's.")
+    ] = None,
+    *,
+    look: Annotated[
+        bool,
+        typer.Option("--look", help="Start one with sample learners, in a copy of this machine that is thrown away."),
+    ] = False,
+) -> None:
+    """Write a JupyterHub for one class on one machine: log-in, nbgrader's exchange, formgrader, limits.
+
+    It starts nothing and makes no account. With --look, it starts one that only this machine can reach.
+    """
+    from ..course.chapter import REPOSITORY_ROOT
+
+    _require_extra()
+    chapters = solutions or REPOSITORY_ROOT / "solutions"
+    if look:
+        _look(chapters)
+    if folder is None or class_list is None or not teacher:
+        raise Problem(
+            "name the folder, the class list and a teacher: autograder hub DIR --class-list FILE --teacher YOU"
+        )
+    _write(folder, class_list, teacher, at_once, chapters)
+    print("Start it as root, and read docs/hub.md first:")
+    print(f"  jupyterhub --config {folder.resolve()}/jupyterhub_config.py")
+
+
+def _write(folder: Path, class_list: Path, teachers: list[str], at_once: int | None, chapters: Path) -> None:
+    from ..hub import write
+    from ..hub.accounts import readable_by_others
+
+    people = write.read_people(class_list)
+    share = write.Share.of_this_machine(at_once or len(people))
+    password = write.write_hub(folder, people, teachers, chapters, share)
+    print(f"{folder} is ready, for {len(people)} learners: {share.memory_mb} MB and {share.threads} threads each.")
+    print(f"The first password of {clean(' and of '.join(teachers))} is {password}")
+    print("Change it after the first log-in, at /hub/auth/change-password.")
+    if readable_by_others(chapters):
+        print(
+            f"WARNING: every account of this machine can read the solutions in {chapters.resolve()}: "
+            f"chmod go-rwx {chapters.resolve()}",
+            file=sys.stderr,
+        )
+
+
+def _look(chapters: Path) -> None:
+    """Become a hub with sample learners, in a machine to throw away."""
+    from ..hub import throwaway
+
+    if os.environ.get(throwaway.INSIDE):
+        names = Path(tempfile.mkdtemp(), "names.txt")
+        names.write_text("\n".join(_SAMPLE_LEARNERS), encoding="utf-8")
+        _write(_LOOK, names, [_SAMPLE_TEACHER], None, chapters)
+        print(f"{' and '.join(_SAMPLE_LEARNERS)} choose a password when they log in. Ctrl-C ends it all.")
+        print("Open http://127.0.0.1:8000", flush=True)
+        os.execv(sys.executable, [sys.executable, "-m", "jupyterhub", "--config", str(_LOOK / "jupyterhub_config.py")])
+    if shutil.which("configurable-http-proxy") is None:
+        raise Problem("the hub needs configurable-http-proxy: npm install --global configurable-http-proxy")
+    words = throwaway.command(
+        sys.executable, "-m", "autograder", "hub", "--look", "--solutions", str(chapters), shown=[chapters]
+    )
+    os.execvp(words[0], words)
+
+
+def _require_extra() -> None:
+    needed = ("jupyterhub", "firstuseauthenticator", "jupyterhub_idle_culler")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Problem(
+            f"a hub needs the packages of the extra [hub] ({', '.join(missing)}): pip install 'manyheads[hub]'"
+        )

@@ -1,0 +1,124 @@
+"""Prepares the machine each time the hub starts: the course's account, and who may read which folder.
+
+The hub's `jupyterhub_config.py` calls `prepare`. Learners' accounts are made by `autograder.hub.class_list`.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..problems import Problem
+
+GROUP = "many-heads"  # the Unix group of all accounts that a hub may use
+ADD_USER = [
+    *("useradd", "--create-home", "--key", "HOME_MODE=0700", "--shell", "/bin/bash"),
+    *("--user-group", "--groups", GROUP),
+]
+_OTHERS_SEARCH, _OTHERS_READ = stat.S_IXOTH, stat.S_IROTH
+
+
+def prepare(root: Path, account: str) -> None:
+    """Make the course's account if there is none, and give it the class folder and the exchange.
+
+    Args:
+        root: the hub's folder.
+        account: the name of the course's account.
+
+    Raises:
+        Problem: if this is not root, an account of that name is somebody else's, or learners could not reach the hub's
+            folder or Python.
+    """
+    if os.geteuid() != 0:
+        raise Problem(
+            "the hub must be started by root: it starts each learner's processes in the learner's own account. For a "
+            "look without root: make hub"
+        )
+    for path in (root, Path(sys.executable), Path(os.path.realpath(sys.executable))):
+        closed = closed_to_others(path)
+        if closed:
+            raise Problem(
+                f"learners cannot reach {path}, because only its owner may enter {closed}. Move it, for example to "
+                "/opt or /srv"
+            )
+    make_group()
+    if not _exists(account):
+        subprocess.run([*ADD_USER, account], check=True)
+    require_ours(account)
+    _give(root / "course", account)
+    exchange = root / "exchange"
+    exchange.mkdir(exist_ok=True)
+    shutil.chown(exchange, account, account)  # not what is in it, which learners may have put there
+    (root / "course").chmod(0o700)
+    # Anyone may add to it, as nbgrader requires, but only an entry's owner may rename or delete it.
+    exchange.chmod(0o1777)
+    state = root / "state"
+    state.mkdir(exist_ok=True)
+    state.chmod(0o700)
+
+
+def make_group() -> None:
+    """Make the group of the hub's accounts, if there is none."""
+    try:
+        grp.getgrnam(GROUP)
+    except KeyError:
+        subprocess.run(["groupadd", GROUP], check=True)
+
+
+def require_ours(account: str) -> None:
+    """Check that the hub may use an account: it was made for a class, or root has added it to the group.
+
+    Otherwise, whoever logs in first under the name of an account of this machine would get its files.
+
+    Raises:
+        Problem: if it may not.
+    """
+    if account not in grp.getgrnam(GROUP).gr_mem:
+        raise Problem(
+            f"the account {account!r} of this machine was not made by the hub. Use another name or, if it is the same "
+            f"person's: usermod --append --groups {GROUP} {account}"
+        )
+
+
+def closed_to_others(path: Path) -> Path | None:
+    """Return the first folder on the way to `path` that others may not enter, or None."""
+    return next((folder for folder in _way_to(path) if not folder.stat().st_mode & _OTHERS_SEARCH), None)
+
+
+def readable_by_others(path: Path) -> bool:
+    """Return whether others may read the folder `path`."""
+    return closed_to_others(path) is None and bool(path.stat().st_mode & _OTHERS_READ)
+
+
+def _way_to(path: Path) -> Iterator[Path]:
+    yield from reversed(path.absolute().parents)
+    if path.is_dir():
+        yield path
+
+
+def _exists(account: str) -> bool:
+    try:
+        pwd.getpwnam(account)
+    except KeyError:
+        return False
+    return True
+
+
+def _give(folder: Path, account: str) -> None:
+    """Make `account` the owner of the folder and of what root has put there, for example by grading as root.
+
+    A file with a second name is left alone: it may be a link to a file elsewhere.
+    """
+    owner = pwd.getpwnam(account)
+    for parent, folders, files in os.walk(folder):
+        for path in (parent, *(os.path.join(parent, name) for name in (*folders, *files))):
+            status = os.lstat(path)
+            if status.st_uid == 0 and (stat.S_ISDIR(status.st_mode) or status.st_nlink == 1):
+                os.lchown(path, owner.pw_uid, owner.pw_gid)

@@ -1,0 +1,106 @@
+"""A machine to throw away: runs a command as root of a copy of this machine, in which accounts can be made.
+
+`make hub` starts a hub in it, and so do the hub's tests. Namespaces do it: what the command changes in /etc, /home,
+/srv, /tmp and /var is kept in memory and gone when the command ends, as are all its processes. It is for a look at
+one's own work, and not a sandbox: the network is this machine's, and the command can read all that its user can read.
+
+    python -m autograder.hub.throwaway FOLDERS COMMAND…
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..problems import Problem
+from .accounts import closed_to_others
+
+INSIDE = "MANYHEADS_THROWAWAY"  # an environment variable that is set in such a machine
+_COPIED = ("/etc", "/var")  # their contents stay visible
+_EMPTIED = ("/home", "/srv", "/tmp")
+_MEMORY = "/run/throwaway"  # a file system in memory for what is changed
+_PROGRAMS = ("configurable-http-proxy", "node")
+
+
+def command(*words: str, shown: Iterable[Path] = ()) -> list[str]:
+    """Return the command that runs the command `words` in a machine to throw away.
+
+    Args:
+        shown: folders that stay visible, and can be changed, even if they are in one that is emptied.
+
+    Raises:
+        Problem: if this machine cannot do it.
+    """
+    if sys.platform != "linux" or shutil.which("unshare") is None:
+        raise Problem("a look at the hub needs Linux and the program unshare (package util-linux)")
+    root = [] if os.geteuid() == 0 else ["--user", "--map-root-user", "--map-auto"]
+    if root and shutil.which("newuidmap") is None:
+        raise Problem("without root, a look at the hub needs the program newuidmap, for example: apt install uidmap")
+    space = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    return ["unshare", *root, *space, "--", sys.executable, "-m", __name__, os.pathsep.join(map(str, shown)), *words]
+
+
+def main(shown: Sequence[str], words: Sequence[str]) -> None:
+    """Make the machine out of this process's namespaces, and become the command `words`."""
+    folder = os.getcwd()
+    _make(_needed(shown))
+    os.chdir(folder if os.path.isdir(folder) else "/")
+    os.execvpe(words[0], list(words), {**os.environ, INSIDE: "1"})
+
+
+def _make(needed: Iterable[Path]) -> None:
+    _mount("--make-rprivate", "/")
+    memory = Path(_MEMORY)
+    if not memory.parent.is_dir() or not os.access(memory.parent, os.W_OK):
+        _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(memory.parent))
+    memory.mkdir(exist_ok=True)
+    _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(memory))
+    for name in _COPIED:
+        upper, work = memory / f"upper{name}", memory / f"work{name}"
+        upper.mkdir(parents=True)
+        work.mkdir(parents=True)
+        _mount("-t", "overlay", "-o", f"lowerdir={name},upperdir={upper},workdir={work}", "overlay", name)
+    _show_again({Path(name) for name in _EMPTIED if os.path.isdir(name)}, list(needed), memory)
+
+
+def _show_again(emptied: set[Path], needed: list[Path], memory: Path) -> None:
+    """Empty folders, and those that others may not enter on the way to a needed one; mount the needed ones in them."""
+    emptied |= {closed for path in needed if (closed := closed_to_others(path)) is not None}
+    emptied = {folder for folder in emptied if not any(other in folder.parents for other in emptied)}
+    hidden = [path for path in needed if any(path.is_relative_to(folder) for folder in emptied)]
+    for number, path in enumerate(hidden):
+        aside = memory / str(number)
+        aside.mkdir() if path.is_dir() else aside.touch()
+        _mount("--rbind", str(path), str(aside))
+    for folder in emptied:
+        mode = "1777" if folder == Path("/tmp") else "755"
+        _mount("-t", "tmpfs", "-o", f"mode={mode}", "tmpfs", str(folder))
+    for number, path in enumerate(hidden):
+        if path.is_dir() or not path.exists():
+            path.mkdir(parents=True, exist_ok=True)
+        _mount("--rbind", str(memory / str(number)), str(path))
+
+
+def _needed(shown: Iterable[str]) -> list[Path]:
+    """Return the folders of this Python, its packages, this repository, and the hub's programs; and `shown`."""
+    folders = {*shown, sys.prefix, sys.base_prefix, *filter(os.path.isdir, sys.path)}
+    for name in _PROGRAMS:
+        program = shutil.which(name)
+        if program:
+            folders |= {os.path.dirname(program), os.path.dirname(os.path.realpath(program))}
+    folders |= {os.path.realpath(folder) for folder in folders}
+    packages = {str(Path(folder).parent) for folder in folders if os.path.basename(folder) == ".bin"}  # node_modules
+    found = sorted(Path(folder).absolute() for folder in folders | packages)
+    return [path for path in found if not any(other != path and path.is_relative_to(other) for other in found)]
+
+
+def _mount(*words: str) -> None:
+    subprocess.run(["mount", *words], check=True)
+
+
+if __name__ == "__main__":
+    main([folder for folder in sys.argv[1].split(os.pathsep) if folder], sys.argv[2:])

@@ -1,0 +1,185 @@
+"""`autograder hub`: writes the folder of a JupyterHub for one class.
+
+The folder has the hub's settings, the class folder, nbgrader's exchange, and Jupyter's settings for learners and for
+the course's account. The instructor may read and change everything in it. Nothing is started, and no account is made:
+`autograder.hub.accounts` does that when the hub starts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+import shutil
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from manyheads import threads
+
+from ..classroom.class_folder import CONFIG, ClassFolder, new_class
+from ..classroom.person import Person
+from ..classroom.roster import read_roster, write_roster
+from ..problems import Problem
+
+SETTINGS = "jupyterhub_config.py"
+CLASS_LIST = "class-list.txt"
+_TEMPLATES = Path(__file__).parent / "templates"
+_ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,30}")  # valid on every Linux, and as JupyterHub's and nbgrader's name
+_LEAST_MB = 1536  # a server, a kernel that has imported torch, and a small model
+_KEPT_MB = 2048  # for the hub, the course's server and the operating system
+_ACCOUNT_OF_THE_COURSE = "many-heads-course"
+
+
+@dataclass(frozen=True)
+class Share:
+    """One learner's share of the machine.
+
+    Args:
+        memory_mb: of each process.
+        threads: of torch, in each kernel.
+    """
+
+    memory_mb: int
+    threads: int
+
+    @classmethod
+    def of_this_machine(cls, learners: int) -> Share:
+        """Return each one's share if `learners` work at the same time.
+
+        Not all of them compute at once: reading and typing take longer. So each gets twice the memory that would be
+        theirs if all did, and at least what a notebook of the course needs.
+        """
+        total = _memory_mb()
+        memory = max(_LEAST_MB, 2 * (total - _KEPT_MB) // max(1, learners))
+        return cls(min(memory, total), max(1, math.floor(threads.cores() / max(1, learners))))
+
+
+def write_hub(
+    root: Path,
+    people: Sequence[Person],
+    teachers: Sequence[str],
+    solutions: Path,
+    share: Share | None = None,
+) -> str:
+    """Write the hub's folder, and return the password that the teachers use first.
+
+    Args:
+        root: the folder; new or empty.
+        people: the class.
+        teachers: the teachers' user names.
+        solutions: the folder of chapters.
+        share: each learner's share of the machine, by default of this one.
+
+    Raises:
+        Problem: if the folder is not empty, or a name cannot be an account.
+    """
+    learners = [person.student for person in people]
+    require_names([*learners, *teachers])
+    both = sorted({*learners} & {*teachers})
+    if both:
+        raise Problem(f"on the class list and a teacher: {', '.join(both)}")
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise Problem(f"{root} exists and is not empty; name a new folder")
+    existed = root.exists()
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o755)
+    try:
+        course = new_class(root / "course", solutions)
+        (root / "course").chmod(0o700)
+        write_roster(course, people)
+        return _fill(root.resolve(), course, learners, teachers, share or Share.of_this_machine(len(learners)))
+    except BaseException:  # including Ctrl-C: an incomplete folder would block the next attempt
+        for path in root.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not existed:
+            root.rmdir()
+        raise
+
+
+def read_people(path: Path) -> list[Person]:
+    """Read the class list: a CSV file from an LMS, or one name a line.
+
+    Raises:
+        Problem: if it contains no people, or a name cannot be an account.
+    """
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    names = [line for line in lines if line and not line.startswith("#")]
+    if names and all(_ACCOUNT.fullmatch(name) for name in names) and names[0] not in ("name", "student_id", "login"):
+        people = [Person(name) for name in dict.fromkeys(names)]
+    else:
+        people = read_roster(path)
+    require_names(person.student for person in people)
+    return people
+
+
+def require_names(names: Iterable[str]) -> None:
+    """Check that all names can be accounts of a Linux machine.
+
+    Raises:
+        Problem: if not.
+    """
+    wrong = [name for name in names if not _ACCOUNT.fullmatch(name) or name == _ACCOUNT_OF_THE_COURSE]
+    if wrong:
+        raise Problem(
+            f"these cannot be user names: {', '.join(wrong)}. A user name begins with a letter from a to z, and has at "
+            "most 31 of a to z, 0 to 9, _ and -. Give the class list a column student_id with such names"
+        )
+
+
+def _fill(root: Path, course: ClassFolder, learners: Sequence[str], teachers: Sequence[str], share: Share) -> str:
+    exchange = root / "exchange"
+    exchange.mkdir()
+    with (root / "course" / CONFIG).open("a", encoding="utf-8") as config:
+        config.write(f'\nc.Exchange.root = "{exchange}"\n')
+    state = root / "state"
+    state.mkdir(mode=0o700)
+    (root / CLASS_LIST).write_text(
+        "# Who may log in, a user name on each line. Restart the hub after a change.\n"
+        + "".join(f"{name}\n" for name in learners),
+        encoding="utf-8",
+    )
+    _render(
+        root,
+        hub=str(root),
+        exchange=str(exchange),
+        course=course.config().CourseDirectory.course_id,
+        account=_ACCOUNT_OF_THE_COURSE,
+        teachers=sorted(teachers),
+        learners=learners,
+        class_list=CLASS_LIST,
+        share=share,
+    )
+    return _first_password(state, teachers)
+
+
+def _render(root: Path, **values: object) -> None:
+    """Write each file of `templates/` to the same place in the hub's folder."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False, trim_blocks=True
+    )
+    for template in sorted(path for path in _TEMPLATES.rglob("*") if path.is_file()):
+        name = template.relative_to(_TEMPLATES)
+        path = root / name.with_suffix("") if name.suffix == ".jinja" else root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(environment.get_template(name.as_posix()).render(**values), encoding="utf-8")
+    (root / SETTINGS).chmod(0o600)
+
+
+def _first_password(state: Path, teachers: Collection[str]) -> str:
+    """Store a password for the teachers: a learner who logs in first under their names would be the hub's admin."""
+    from firstuseauthenticator import FirstUseAuthenticator
+
+    password = secrets.token_urlsafe(9)
+    store = FirstUseAuthenticator(dbm_path=str(state / "passwords"))
+    for name in teachers:
+        store.reset_password(name, password)
+    return password
+
+
+def _memory_mb() -> int:
+    import psutil
+
+    return psutil.virtual_memory().total // 2**20
