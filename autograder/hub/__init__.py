@@ -1,7 +1,8 @@
 """A JupyterHub for one class on one machine: what `autograder hub` writes, and the parts that its settings name.
 
-`write` writes the hub's folder. The hub itself imports `accounts`, `class_list` and `spawner`, which need the extra
-`[hub]`; `throwaway` starts a hub for a look, without a change to the machine. Nothing here runs or grades a notebook.
+`write` writes the hub's folder. `accounts`, `class_list` and `spawner` are named in the hub's settings, run in the hub,
+and need the extra `[hub]`; `throwaway` starts a hub for a look, without a change to the machine. Nothing here runs or
+grades a notebook.
 """
 
-__all__ = ["accounts", "class_list", "spawner", "throwaway", "write"]
+__all__ = ["accounts", "throwaway", "write"]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
+from tornado import web
 from traitlets import Integer
 
 from ..problems import Problem
@@ -47,6 +48,5 @@ class LimitedSpawner(LocalProcessSpawner):
         try:
             require_ours(self.user.name)
         except Problem as problem:
-            problem.jupyterhub_message = str(problem)  # type: ignore[attr-defined]  # JupyterHub shows it
-            raise
+            raise web.HTTPError(403, "%s", str(problem)) from problem  # JupyterHub shows the text
         return await super().start()

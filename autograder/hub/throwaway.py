@@ -21,7 +21,10 @@ from .accounts import closed_to_others
 
 INSIDE = "MANYHEADS_THROWAWAY"  # an environment variable that is set in such a machine
 _COPIED = ("/etc", "/var")  # their contents stay visible
+_ACCOUNTS = ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")  # files in /etc that commands change
 _EMPTIED = ("/home", "/srv", "/tmp")
+_WITHOUT = {"shadow": "passwd", "gshadow": "group"}  # where the names are that these files have
+_FIELDS = {"shadow": 7, "gshadow": 2}  # after the password
 _MEMORY = "/run/throwaway"  # a file system in memory for what is changed
 _PROGRAMS = ("configurable-http-proxy", "node")
 
@@ -63,8 +66,26 @@ def _make(needed: Iterable[Path]) -> None:
         upper, work = memory / f"upper{name}", memory / f"work{name}"
         upper.mkdir(parents=True)
         work.mkdir(parents=True)
+        if name == "/etc":
+            _copy_accounts(upper)
         _mount("-t", "overlay", "-o", f"lowerdir={name},upperdir={upper},workdir={work}", "overlay", name)
     _show_again({Path(name) for name in _EMPTIED if os.path.isdir(name)}, list(needed), memory)
+
+
+def _copy_accounts(etc: Path) -> None:
+    """Make copies of the account files that are this user's, since those of the machine stay root's.
+
+    If this user may not read the passwords, the copy has none.
+    """
+    for name in _ACCOUNTS:
+        path, copy = Path("/etc", name), etc / name
+        if os.access(path, os.R_OK):
+            shutil.copy(path, copy)
+        elif path.exists():
+            names = [line.partition(":")[0] for line in Path("/etc", _WITHOUT[name]).read_text().splitlines()]
+            copy.write_text("".join(f"{account}:*{':' * _FIELDS[name]}\n" for account in names))
+        copy.with_name(f"{name}-").touch()  # the copy that commands make before they change it
+    (etc / ".pwd.lock").touch()
 
 
 def _show_again(emptied: set[Path], needed: list[Path], memory: Path) -> None:

@@ -158,7 +158,11 @@ def _fill(root: Path, course: ClassFolder, learners: Sequence[str], teachers: Se
 def _render(root: Path, **values: object) -> None:
     """Write each file of `templates/` to the same place in the hub's folder."""
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False, trim_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+        trim_blocks=True,
     )
     for template in sorted(path for path in _TEMPLATES.rglob("*") if path.is_file()):
         name = template.relative_to(_TEMPLATES)
