@@ -10,8 +10,7 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
-from jupyterhub.spawner import LocalProcessSpawner
-from tornado import web
+from jupyterhub.spawner import LocalProcessSpawner, SpawnException
 from traitlets import Integer
 
 from ..problems import Problem
@@ -48,5 +47,5 @@ class LimitedSpawner(LocalProcessSpawner):
         try:
             require_ours(self.user.name)
         except Problem as problem:
-            raise web.HTTPError(403, "%s", str(problem)) from problem  # JupyterHub shows the text
+            raise SpawnException(str(problem), reason="account") from problem  # JupyterHub shows its text
         return await super().start()

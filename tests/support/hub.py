@@ -95,7 +95,7 @@ class Person:
             if page.ok and "/hub/" not in page.url:
                 return
             time.sleep(0.2)
-        raise AssertionError(f"{self.name}'s server did not start: {page.url}")
+        raise AssertionError(f"{self.name}'s server did not start")
 
     def get(self, path: str) -> requests.Response:
         return self.session.get(self.hub.address + path, timeout=60)
