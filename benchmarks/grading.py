@@ -1,12 +1,15 @@
 """A whole class: stock `nbgrader autograde`, and `autograder grade`, side by side on this machine.
 
-    python benchmarks/grading.py [--submissions N] [--stock M] [--chapter NAME] [--everything] [--workers N]
+    python benchmarks/grading.py [--submissions N] [--stock M] [--otter M] [--chapter NAME] [--everything] [--workers N]
 
 It builds a class of N mixed submissions of one chapter (right, right in another way, with a known mistake,
 unfinished), grades it with `autograder grade` in its sandbox, and M of them with stock nbgrader: stock preprocessors,
 the notebook's own checks in its kernel. It prints seconds, submissions a minute, CPU seconds a submission, what of
 these the learners' own cells take, peak memory, and the ratio. Where the two give any learner another score, it says
 whose, and ends with status 1.
+
+`--otter` grades M of them with otter-grader, too, as `otter run` does it: one command for each submission, with tests
+that call the notebook's own checks. `pip install otter-grader` first; the course does not need it.
 
 `--everything` has `autograder grade` run the lesson's own cells, too, on which no grade depends; nbgrader always does.
 """
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import json
 import os
 import shutil
 import statistics
@@ -181,6 +185,48 @@ def measure_stock(root: Path, chapter: Chapter) -> Run:
     return Run(*took, scores(f"sqlite:///{root / 'gradebook.db'}", chapter.name))
 
 
+OTTER_TEST = """\
+from otter.test_files import test_case
+
+OK_FORMAT = False
+name = {exercise!r}
+points = None
+"""
+OTTER_CASE = """
+
+@test_case(points={points}, hidden=False)
+def test_{check}({exercise}):
+    from manyheads import check
+    check.{check}({exercise})
+"""
+
+
+def measure_otter(root: Path, chapter: Chapter, learners: list[Mapping[str, str]], release: Path) -> Run:
+    """Grade each learner's notebook with `otter run`, and return what all of them took together.
+
+    Raises:
+        SystemExit: if otter-grader is not installed.
+    """
+    if not shutil.which("otter", path=environment()["PATH"]):
+        raise SystemExit("otter-grader is not installed: pip install otter-grader")
+    hand_in(release, root, chapter, learners)
+    for exercise in chapter.exercises:
+        cells = chapter.cells_of(exercise)
+        cases = [OTTER_CASE.format(points=cell.points, check=cell.check, exercise=exercise) for cell in cells]
+        path = root / "tests" / f"{exercise}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(OTTER_TEST.format(exercise=exercise) + "".join(cases), encoding="utf-8")
+    timed(["otter", "generate", "-t", "tests", "-o", "autograder.zip"], root)
+    runs: list[tuple[float, float, int]] = []
+    points: dict[str, float] = {}
+    for notebook in sorted(root.glob("submitted/*/*/*.ipynb")):
+        runs.append(timed(["otter", "run", "--no-logo", "-a", "autograder.zip", str(notebook), "-o", "."], root))
+        results = json.loads((root / "results.json").read_text(encoding="utf-8"))
+        points[notebook.parents[1].name] = sum(test["score"] for test in results["tests"] if "score" in test)
+    seconds, computed, peaks = zip(*runs, strict=True)
+    return Run(sum(seconds), sum(computed), max(peaks), points)
+
+
 def own_cells(folder: ClassFolder, chapter: Chapter, everything: bool) -> float:
     """Return the CPU seconds that a submission's own cells take on average, checks left out, in an ordinary kernel.
 
@@ -218,6 +264,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--submissions", type=int, default=24)
     parser.add_argument("--stock", type=int, help="how many of them stock nbgrader grades; all by default")
+    parser.add_argument("--otter", type=int, default=0, help="how many of them otter-grader grades")
     parser.add_argument("--chapter", default="01_single_head")
     parser.add_argument("--everything", action="store_true")
     parser.add_argument("--workers", type=int)
@@ -237,6 +284,9 @@ def main() -> None:
             stock = Path(scratch, "stock")
             hand_in(stock_class(stock, chapter), stock, chapter, learners[:compared])
             runs["nbgrader autograde"] = measure_stock(stock, chapter)
+        if arguments.otter:
+            (other := Path(scratch, "otter")).mkdir()
+            runs["otter run"] = measure_otter(other, chapter, learners[: arguments.otter], released)
         few = new_class(Path(scratch, "few"), REPOSITORY_ROOT / "solutions")
         if arguments.everything:
             shutil.copy(ours.root / "nbgrader_config.py", few.root)
@@ -269,17 +319,21 @@ def print_table(chapter: Chapter, runs: Mapping[str, Run], few: Run, own: float)
     start = ours.seconds - seconds * len(ours.scores)
     print(f"autograder grade: {start:.1f} s to start, then {seconds:.2f} s and {cpu:.2f} CPU s for each submission")
     print(f"the learner's own cells take {own:.3f} CPU s in an ordinary kernel; beyond them it is {cpu - own:.3f}")
-    if len(runs) < 2:
-        return
-    stock = runs["nbgrader autograde"]
-    ratio = stock.seconds / len(stock.scores) / (ours.seconds / len(ours.scores))
-    once_started = stock.seconds / len(stock.scores) / seconds
-    words = "times as long for a submission"
-    print(f"nbgrader takes {ratio:.1f} {words}, our start counted in; {once_started:.1f} {words} once we have started")
-    other = {who: (score, ours.scores.get(who)) for who, score in stock.scores.items() if score != ours.scores.get(who)}
-    if other:
-        raise SystemExit(f"another score: {other}")
-    print(f"the same score for each of the {len(stock.scores)}, both ways")
+    for name, run in runs.items():
+        if run is ours:
+            continue
+        ratio = run.seconds / len(run.scores) / (ours.seconds / len(ours.scores))
+        once_started = run.seconds / len(run.scores) / seconds
+        words = "times as long for a submission"
+        print(
+            f"{name} takes {ratio:.1f} {words}, our start counted in; {once_started:.1f} {words} once we have started"
+        )
+        other = {
+            who: (score, ours.scores.get(who)) for who, score in run.scores.items() if score != ours.scores.get(who)
+        }
+        if other:
+            raise SystemExit(f"{name} gives another score: {other}")
+        print(f"the same score for each of the {len(run.scores)}, both ways")
 
 
 if __name__ == "__main__":
