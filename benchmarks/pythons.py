@@ -64,7 +64,7 @@ def rows() -> Iterator[Row]:
     yield Row("lower bounds, Python 3.11", "3.11", "", tuple(lower_bounds(everything)), (NAMED, DOCTOR, DEMO))
     colab = (ROOT / "requirements-colab.txt").read_text(encoding="utf-8")
     as_there = tuple(row for row in re.findall(r"^\S+==\S+$", colab, re.MULTILINE) if not row.startswith("torch"))
-    learners = (*as_there, "jupyterquiz", "nbformat", "packaging")
+    learners = (*as_there, "nbformat", "packaging")
     yield Row("as on Colab", ON_COLAB["python"], ON_COLAB["torch"], learners, (NAMED,))
     for torch in releases("torch"):
         yield Row(f"torch {torch}", "3.11", torch, newest, (NAMED,))

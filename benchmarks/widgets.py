@@ -130,7 +130,7 @@ def redraws(moved: Moved) -> list[tuple[float, float]]:
     for control, value in moved.before:
         explorer.controls[control].value = value
     ends: list[tuple[float, float]] = []
-    for sent in (explorer.image, explorer.words):
+    for sent in (explorer.picture, explorer.words):
         sent.observe(lambda _: ends.append((time.process_time(), time.perf_counter())), names="value")
     taken = []
     values = itertools.cycle(moved.values)

@@ -14,6 +14,7 @@ import torch
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..measuring.contestants import COMPILED, FAST, FUSED, LOOP, TORCH, VARIANTS
 from ..measuring.measure import Measured, Plan, Setting, plan
@@ -143,7 +144,11 @@ def draw_curves(panels: Sequence[Panel], along: str, of: str = "seconds") -> Fig
             axes.set_xticks([], minor=True)
             axes.set_xlabel(along)
             axes.grid(axis="y", color=style.GRID, linewidth=0.8)
+            # 1, 2, 5, 10 … in plain numbers; over many powers of ten, those alone
+            subs = (1.0, 2.0, 5.0) if bounds[1] < 1000 * bounds[0] else (1.0,)
+            axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=12))
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
             if column:
                 axes.tick_params(labelleft=False)
             else:

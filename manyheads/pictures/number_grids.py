@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from . import style
+from . import style, theme
 
 _CELL = 36  # pixels, as all lengths here
 _TITLE = 42  # two lines above the grids
@@ -91,7 +91,7 @@ def _draw_block(axes: Axes, block: Tensor, left: float, top: float, head_of: Hea
         [left + _CELL * column for column in range(columns + 1)],
         [top + _CELL * row for row in range(rows + 1)],
         colours.numpy(),
-        edgecolors="white",
+        edgecolors=theme.PAPER,
         linewidth=2,
     )
     for row, line in enumerate(numbers):
@@ -103,4 +103,4 @@ def _draw_block(axes: Axes, block: Tensor, left: float, top: float, head_of: Hea
 
 
 def _tint(head: int) -> list[float]:
-    return [1 - _TINT * (1 - channel) for channel in to_rgb(style.head_colour(head))]
+    return [*to_rgb(style.head_colour(head)), _TINT]

@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from ..pictures import style
+from ..pictures import style, theme
+from ..pictures.vector import Spot
 from .explorer import Explorer, View
 
 QUERIES, KEYS = 6, 12
@@ -107,14 +108,14 @@ def draw_block_walk(now: Walk) -> Figure:
 
 def _draw_scores(axes: Axes, now: Walk) -> None:
     colours = [
-        style.head_colour(0) if key in now.seen else style.GRID if key < now.seen.start else "white"
+        style.head_colour(0) if key in now.seen else style.GRID if key < now.seen.start else theme.PAPER
         for key in range(KEYS)
     ]
     axes.pcolormesh(
         [_LEFT + _CELL * key for key in range(KEYS + 1)],
         [_ABOVE + _CELL * row for row in range(QUERIES + 1)],
         np.array([[to_rgb(colour) for colour in colours]] * QUERIES),
-        edgecolors="#BBBBBB",
+        edgecolors=style.PLAIN,
         linewidth=0.8,
     )
     for row in range(QUERIES):
@@ -127,7 +128,7 @@ def _draw_scores(axes: Axes, now: Walk) -> None:
                 style.signed(float(score)),
                 ha="center",
                 va="center_baseline",
-                color="white",
+                color=style.ink_on(style.head_colour(0)),
                 size=13,
                 weight="bold" if score == now.largest[row] else "normal",
             )
@@ -164,11 +165,27 @@ def _draw_legend(axes: Axes, middle: float) -> None:
     for offset, colour, name in (
         (0, style.head_colour(0), "in memory now"),
         (160, style.GRID, "used and forgotten"),
-        (350, "white", "not computed yet"),
+        (350, theme.PAPER, "not computed yet"),
     ):
         left = _LEFT + offset
-        axes.add_artist(Rectangle((left, middle - 9), 18, 18, facecolor=colour, edgecolor="#BBBBBB", linewidth=0.8))
+        axes.add_artist(Rectangle((left, middle - 9), 18, 18, facecolor=colour, edgecolor=style.PLAIN, linewidth=0.8))
         style.write(axes, left + 25, middle, name, va="center_baseline")
+
+
+def spots_of_block_walk(now: Walk) -> tuple[Spot, ...]:
+    """Return what the scores say under the mouse. A click on a key uses the blocks up to its own."""
+    spots = []
+    for row in range(QUERIES):
+        for key in range(KEYS):
+            state = "not computed yet"
+            if key in now.seen:
+                state = f"{float(now.scores[row, key]):.1f}".replace("-", "−") + ", in memory now"
+            elif key < now.seen.start:
+                state = "used and forgotten"
+            left, top = _LEFT + key * _CELL, _ABOVE + row * _CELL
+            says = f"score of query {row} and key {key}: {state}"
+            spots.append(Spot(left, top, _CELL, _CELL, says, f"used={key // now.block + 1}"))
+    return tuple(spots)
 
 
 def describe_block_walk(now: Walk) -> tuple[str, ...]:
@@ -226,7 +243,7 @@ def block_walk() -> Explorer:
     def look(block: int, used: int) -> View:
         slider.max = KEYS // block
         now = walk(block, min(used, KEYS // block))
-        return View(draw_block_walk(now), describe_block_walk(now))
+        return View(draw_block_walk(now), describe_block_walk(now), spots=spots_of_block_walk(now))
 
     slider = used
     return Explorer({"block": block, "used": used}, rows=[["block", "used"]], look=look)

@@ -19,6 +19,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from ..pictures import style
+from ..pictures.vector import Spot
 from .explorer import Explorer, View
 from .learner_code import CannotDraw, ask, came, code, demand_finite, demand_shape
 
@@ -58,6 +59,7 @@ TOKENS = tuple(word.text for word in SENTENCE)
 
 _WORTH_A_NUMBER = 0.05  # smaller weights show by their colour only
 _WORDS_ABOVE, _BARS_BELOW, _BAR_OF_1 = 1.4, 3.9, 2.3  # heights, in cells of the map
+_HEIGHT, _LEFT, _ACROSS = 440, 0.115, 0.875  # the figure's height in pixels; where the map is, in widths of the figure
 
 MADE_BY_HAND = "The vectors are made by hand for this picture; a trained head has to find its own."
 
@@ -116,15 +118,40 @@ def draw_head_map(weights: Tensor, tokens: Sequence[str], query: int) -> Figure:
     """
     seq = len(tokens)
     with style.course():
-        figure = style.figure(height=440)
+        figure = style.figure(height=_HEIGHT)
         # One pair of axes for everything, and words in place of ticks: both are what takes time in matplotlib.
         # Its unit is a cell of the map; y runs downwards.
-        axes = figure.add_axes((0.115, 0, 0.875, 1))
+        axes = figure.add_axes((_LEFT, 0, _ACROSS, 1))
         axes.set(xlim=(0, seq), ylim=(seq + _BARS_BELOW, -_WORDS_ABOVE))
         axes.set_axis_off()
         _draw_map(axes, weights, tokens, query)
         _draw_row(axes, weights[query], tokens[query])
     return figure
+
+
+def spots_of_head_map(weights: Tensor, tokens: Sequence[str]) -> tuple[Spot, ...]:
+    """Return what the picture says under the mouse: the weight of each cell; a click chooses its row."""
+    seq = len(tokens)
+    left, wide = style.WIDTH * _LEFT, style.WIDTH * _ACROSS / seq
+    high = _HEIGHT / (seq + _BARS_BELOW + _WORDS_ABOVE)
+    top = _WORDS_ABOVE * high
+    words = [
+        Spot(0, top + row * high, left, high, f"where “{token}” looks", f"query={row}")
+        for row, token in enumerate(tokens)
+    ]
+    cells = [
+        Spot(
+            left + column * wide,
+            top + row * high,
+            wide,
+            high,
+            f"“{tokens[row]}” looks at “{tokens[column]}”: {_short(float(weights[row, column]))}",
+            f"query={row}",
+        )
+        for row in range(seq)
+        for column in range(seq)
+    ]
+    return (*words, *cells)
 
 
 def _draw_map(axes: Axes, weights: Tensor, tokens: Sequence[str], query: int) -> None:
@@ -134,7 +161,7 @@ def _draw_map(axes: Axes, weights: Tensor, tokens: Sequence[str], query: int) ->
     axes.plot((columns + 0.5).numpy(), (rows + 0.5).numpy(), "x", color=style.QUIET, markersize=7)
     for row, column in (weights >= _WORTH_A_NUMBER).nonzero().tolist():
         weight = float(weights[row, column])
-        colour = style.ink_on(colours(min(weight, 1.0)))
+        colour = style.ink_on(colours(min(max(weight, 0.0), 1.0)))
         style.write(axes, column + 0.5, row + 0.5, f"{weight:.2f}", ha="center", va="center_baseline", color=colour)
     axes.add_patch(
         Rectangle((0, query), seq, 1, fill=False, edgecolor=style.WRONG, linewidth=3, clip_on=False, zorder=3)
@@ -227,6 +254,7 @@ def head_map(attention: Attention, causal_mask: CausalMask) -> Explorer:
             draw_head_map(weights, TOKENS, query),
             (f"{describe_head_map(weights, TOKENS, query)} {_asks(SENTENCE[query])}", MADE_BY_HAND),
             warning=_doubts(weights, causal=causal),
+            spots=spots_of_head_map(weights, TOKENS),
         )
 
     controls = {

@@ -23,6 +23,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from ..pictures import style
+from ..pictures.vector import Spot
 from .explorer import Explorer, View
 from .learner_code import CannotDraw, ask, came, code, demand_finite, demand_shape
 
@@ -46,6 +47,10 @@ _LINE_FROM, _FAINT_FROM = 0.02, 0.1  # smaller weights are not drawn: of the cho
 _FAINT_HEADS = 4  # with more heads the others' lines would be a tangle, and take long to draw
 _GAP = 12
 _COLUMN_NAMES, _NAME = 54, 15.8  # how high names above columns are; how wide a row or column with a name must be
+_ROW_NAMES = 58  # how wide names beside rows are
+_TALLEST = 430  # of maps, unless a sentence is so long that its names need more: with its controls, it fits a laptop
+_SMALL_MAPS = 290  # how wide the small maps beside a large one are together
+_MOST_SPOTS = 1200  # with more cells, the rows of a map say what their cells are
 _MOST_TOKENS = 32  # of a typed sentence: with more, nothing in the picture could be read
 
 
@@ -93,7 +98,7 @@ def head_viewer(
         value=4 if 4 in divisors else divisors[-1],
         description="num_heads",
         style={"description_width": "90px"},
-        layout={"width": "420px"},
+        layout={"width": "370px"},
     )
 
     def attend(num_heads: int) -> Attending:
@@ -141,7 +146,7 @@ def model_head_viewer(
         value=layer,
         description="layer",
         style={"description_width": "90px"},
-        layout={"width": "420px"},
+        layout={"width": "370px"},
     )
     settings: dict[str, widgets.ValueWidget] = {"layer": slider}
     rows = [["layer"]]
@@ -150,16 +155,16 @@ def model_head_viewer(
             options=list(sentences),
             description="sentence",
             style={"description_width": "90px"},
-            layout={"width": "760px"},
+            layout={"width": "430px"},
         )
         settings["typed"] = widgets.Text(
             placeholder="type a sentence, then press Enter; empty: the one above",
             continuous_update=False,
             description="or yours",
             style={"description_width": "90px"},
-            layout={"width": "760px"},
+            layout={"width": "430px"},
         )
-        rows[:0] = [["sentence"], ["typed"]]
+        rows[:0] = [["sentence", "typed"]]
 
     def attend(layer: int, sentence: str = "", typed: str = "") -> Attending:
         words, of_layers = model(typed.strip() or sentence)
@@ -199,11 +204,12 @@ def _viewer(
         style={**label, "button_width": "40px"},
     )
     beside = widgets.Dropdown(options=[("none", _ALL)], description="and head", style=label, layout={"width": "164px"})
+    large = widgets.Dropdown(options=[("0", 0)], description="large map", style=label, layout={"width": "164px"})
     query = widgets.SelectionSlider(
         options=[("", 0)],
         description="from token",
         style=label,
-        layout={"width": "420px"},
+        layout={"width": "370px"},
     )
     special = widgets.Dropdown(
         options=[_SHOWN, _LEFT_OUT, _RESCALED],
@@ -214,7 +220,13 @@ def _viewer(
     first = [start]  # until something could be drawn
 
     def look(
-        show_as: str, head_shown: int, head_beside: int, query_from: int, special_as: str, **values: object
+        show_as: str,
+        head_shown: int,
+        head_beside: int,
+        head_large: int,
+        query_from: int,
+        special_as: str,
+        **values: object,
     ) -> View:
         try:
             attending = attend(**values)
@@ -233,23 +245,34 @@ def _viewer(
             query_from = seq // 2 if begin.query is None else begin.query
         numbers = [(str(number), number) for number in range(num_heads)]
         head_shown = _offer(head, [("all", _ALL), *numbers], head_shown)
-        beside.disabled = head_shown == _ALL
         head_beside = _offer(beside, [("none", _ALL), *numbers], head_beside)
         query_from = _offer(query, [(attending.tokens[place], place) for place in kept], query_from)
         heads = sorted({head_shown, head_beside} - {_ALL}) if head_shown != _ALL else list(range(num_heads))
         tokens, weights = _without(attending, kept, rescale=special_as == _RESCALED)
-        draw = draw_lines if show_as == "lines" else draw_maps
+        one_is_large = show_as == "maps" and not every_map_has_names(len(heads), len(tokens))
+        head_large = _offer(large, [(str(number), number) for number in heads], head_large)
+        beside.layout.display = "none" if head_shown == _ALL else None
+        large.layout.display = None if one_is_large else "none"
         place = kept.index(query_from)
+        if show_as == "lines":
+            figure, spots = (
+                draw_lines(weights, tokens, place, heads),
+                spots_of_lines(weights, tokens, place, heads, kept),
+            )
+        else:
+            figure = draw_maps(weights, tokens, place, heads, head_large)
+            spots = spots_of_maps(weights, tokens, place, heads, head_large, kept)
         words = [
             describe_heads(weights, tokens, place, heads),
             _says_of_special(attending, kept, query_from, heads, special_as) if has_special else "",
             says(**values),
-            _MAPS if show_as == "maps" else _LINES + (_FAINT if len(heads) <= _FAINT_HEADS else ""),
         ]
         return View(
-            draw(weights, tokens, place, heads),
+            figure,
             tuple(paragraph for paragraph in words if paragraph),
             doubts_about_rows(attending.weights),
+            spots,
+            _MAPS if show_as == "maps" else _LINES + (_FAINT if len(heads) <= _FAINT_HEADS else ""),
         )
 
     return Explorer(
@@ -260,8 +283,14 @@ def _viewer(
             "query_from": query,
             "head_shown": head,
             "head_beside": beside,
+            "head_large": large,
         },
-        rows=[["show_as", "special_as"], *rows, ["query_from"], ["head_shown", "head_beside"]],
+        rows=[
+            ["show_as", "special_as"],
+            *rows[:-1],
+            [*rows[-1], "query_from"],
+            ["head_shown", "head_beside", "head_large"],
+        ],
         look=look,
     )
 
@@ -373,7 +402,7 @@ def draw_lines(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequen
         heads: the numbers of the heads to show
     """
     seq = len(tokens)
-    row = min(40.0, max(22.0, 440 / seq))
+    row = _row_of_lines(seq)
     height = _HEADER + row * seq + 8
     with style.course():
         figure, axes = _canvas(height)
@@ -384,7 +413,7 @@ def draw_lines(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequen
         lines = _lines(weights, query, heads, middles, row)
         if lines is not None:
             axes.add_collection(lines, autolim=False)
-        cell = min(44.0, (style.WIDTH - 8 - _STRIP) / len(heads))
+        cell = _cell_of_strip(heads)
         _draw_strip(axes, weights[:, query], heads, row, cell)
         style.write(axes, _TOKEN_ENDS, _HEADER - 12, "from", ha="right", color=style.QUIET)
         style.write(axes, _TOKEN_STARTS, _HEADER - 12, "to", color=style.QUIET)
@@ -398,6 +427,43 @@ def draw_lines(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequen
             middle, colour = _STRIP + cell * (column + 0.5), style.head_colour(head)
             style.write(axes, middle, _HEADER - 12, str(head), ha="center", color=colour, weight="bold", size=13)
     return figure
+
+
+def _row_of_lines(seq: int) -> float:
+    return min(40.0, max(21.0, 380 / seq))
+
+
+def _cell_of_strip(heads: Sequence[int]) -> float:
+    return min(44.0, (style.WIDTH - 8 - _STRIP) / len(heads))
+
+
+def spots_of_lines(
+    weights: Tensor, tokens: Sequence[str], query: int, heads: Sequence[int], places: Sequence[int]
+) -> tuple[Spot, ...]:
+    """Return what the words and cells of `draw_lines` say under the mouse.
+
+    Args:
+        places: what to choose by a click on each token: its place in the whole sentence.
+    """
+    row, cell, one = _row_of_lines(len(tokens)), _cell_of_strip(heads), len(heads) == 1
+    spots = []
+    for place, token in enumerate(tokens):
+        top, pick = _HEADER + row * place, f"query_from={places[place]}"
+        gets = ", ".join(f"head {head} {float(weights[head, query, place]):.2f}" for head in heads)
+        spots.append(Spot(4, top, _LINES_START - 4, row, f"where “{token}” looks", pick))
+        says = f"“{tokens[query]}” looks at “{token}”: {gets}"
+        spots.append(Spot(_TOKEN_STARTS - 6, top, _STRIP - _TOKEN_STARTS, row, says, pick))
+        for column, head in enumerate(heads):
+            says = _says_of_cell(weights, tokens, head, query, place)
+            spots.append(Spot(_STRIP + column * cell, top, cell, row, says, pick))
+    for column, head in enumerate(heads):
+        says = "a click: all heads" if one else f"a click: head {head} alone"
+        spots.append(Spot(_STRIP + column * cell, 2, cell, _HEADER - 4, says, f"head_shown={_ALL if one else head}"))
+    return tuple(spots)
+
+
+def _says_of_cell(weights: Tensor, tokens: Sequence[str], head: int, query: int, key: int) -> str:
+    return f"head {head}: “{tokens[query]}” looks at “{tokens[key]}”: {float(weights[head, query, key]):.2f}"
 
 
 def _lines(weights: Tensor, query: int, heads: Sequence[int], middles: np.ndarray, row: float) -> LineCollection | None:
@@ -448,70 +514,165 @@ def _draw_strip(axes: Axes, rows: Tensor, heads: Sequence[int], row: float, cell
             style.write(axes, *middle, f"{weight:.2f}", ha="center", va="center_baseline", color=ink, size=13)
 
 
-def draw_maps(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequence[int]) -> Figure:
-    """Draw one map per head, rows for queries and columns for keys. Arguments as in `draw_lines`."""
-    seq, columns = len(tokens), _columns_of_maps(len(heads))
-    one, one_row = len(heads) == 1, len(heads) == columns
-    left, top = _TOKEN_ENDS + 8 if one_row else 92, 26 + _COLUMN_NAMES
-    width = (style.WIDTH - left - 6 - (columns - 1) * _GAP) / columns
-    if one:  # one map has room for a whole token above each column
-        top, width = 122, min(width, 40 * seq)
-    height = min(max(width, 19 * seq), max(440, 19 * seq)) if one_row else width
-    by_weight = weights[list(heads)].mean(dim=(0, 1)).argsort(descending=True).tolist()
-    named_columns, named_rows = (
-        _with_room(order, size / seq) for order, size in ((by_weight, width), ([query, *range(seq)], height))
-    )
+@dataclass(frozen=True)
+class _Map:
+    """Where the map of one head is: its corner, and the width and height of a cell.
+
+    Args:
+        named: how many letters its rows and columns have for their names; 0 for none.
+    """
+
+    head: int
+    left: float
+    top: float
+    wide: float
+    high: float
+    named: int
+
+    @property
+    def names_above(self) -> float:
+        """How much room is above for the names of columns."""
+        return {0: 0, 6: _COLUMN_NAMES, 8: 72, 10: 90}[self.named]
+
+
+def _grid(count: int, seq: int) -> tuple[int, float, float] | None:
+    """Return how many maps with names are side by side, and the width and height of their cells; None if there is no
+    room for all the names."""
+    best = None
+    for columns in range(1, count + 1):
+        rows = -(-count // columns)
+        wide = ((style.WIDTH - 6 - (columns - 1) * _GAP) / columns - _ROW_NAMES) / seq
+        high = ((_TALLEST - (rows - 1) * _GAP) / rows - 26 - _COLUMN_NAMES) / seq
+        wide, high = min(wide, 2 * high), min(high, 1.5 * wide)
+        if min(wide, high) >= _NAME and (best is None or min(wide, high) > min(best[1:])):
+            best = columns, wide, high
+    return best
+
+
+def every_map_has_names(count: int, seq: int) -> bool:
+    """Return whether there is room for `count` maps that all have the names of their rows and columns."""
+    return count == 1 or _grid(count, seq) is not None
+
+
+def _arranged(seq: int, heads: Sequence[int], large: int) -> list[_Map]:
+    """Return where each head's map is. Where not all can have names, one is large and has them."""
+    if len(heads) == 1:
+        wide, high = min((style.WIDTH - 128) / seq, 40.0), max(_NAME, min(40.0, (_TALLEST - 116) / seq))
+        return [_Map(heads[0], 122, 116, wide, high, 10)]
+    grid = _grid(len(heads), seq)
+    if grid is not None:
+        columns, wide, high = grid
+        across, down = _ROW_NAMES + wide * seq + _GAP, 26 + _COLUMN_NAMES + high * seq + _GAP
+        return [
+            _Map(
+                head,
+                _ROW_NAMES + index % columns * across,
+                26 + _COLUMN_NAMES + index // columns * down,
+                wide,
+                high,
+                6,
+            )
+            for index, head in enumerate(heads)
+        ]
+    beside = (style.WIDTH - _SMALL_MAPS - 90) / seq >= _NAME
+    left, top = 84.0, 98.0
+    wide = (style.WIDTH - left - (_SMALL_MAPS + 24 if beside else 6)) / seq
+    high = max(_NAME, min(wide, (_TALLEST - top) / seq))
+    one = _Map(large, left, top, wide, high, 8)
+    columns = 3 if beside else 6
+    width = (_SMALL_MAPS - 2 * _GAP) / 3 if beside else (style.WIDTH - 6 - 5 * _GAP) / 6
     rows = -(-len(heads) // columns)
+    height = min(width, (top + high * seq) / rows - 24) if beside else width
+    start, above = (style.WIDTH - _SMALL_MAPS, 0.0) if beside else (0.0, top + high * seq + _GAP)
+    small = [
+        _Map(
+            head,
+            start + index % columns * (width + _GAP),
+            above + 20 + index // columns * (height + 24),
+            width / seq,
+            height / seq,
+            0,
+        )
+        for index, head in enumerate(heads)
+    ]
+    return [one, *small]
+
+
+def draw_maps(
+    weights: Tensor, tokens: Sequence[str], query: int, heads: Sequence[int], large: int | None = None
+) -> Figure:
+    """Draw one map per head, rows for queries and columns for keys. Arguments as in `draw_lines`.
+
+    Args:
+        large: the head whose map is large and has names, beside small ones of all heads, where there is no room for
+            everyone's names; the first by default
+    """
+    seq = len(tokens)
+    maps = _arranged(seq, heads, heads[0] if large is None else large)
     with style.course():
-        figure, axes = _canvas(top + rows * height + (rows - 1) * _HEADER + 6)
-        for index, head in enumerate(heads):
-            x = left + index % columns * (width + _GAP)
-            y = top + index // columns * (height + _HEADER)
-            _draw_map(axes, weights[head], head, query, x, y, width / seq, height / seq)
-            first = index < columns
-            name_at = 20 if one else y - (_COLUMN_NAMES + 12 if first else 8)
-            style.write(axes, x, name_at, f"head {head}", color=style.head_colour(head), weight="bold", size=13)
-            if not one:
-                style.write(axes, x + width, name_at, _most(weights[head, query], tokens), ha="right", size=13)
-            if first and not one:  # the maps below have the same columns
-                for place in named_columns:
-                    middle, text = x + width / seq * (place + 0.5), _shortened(tokens[place], 6)
-                    style.write(axes, middle, y - 6, text, rotation=90, ha="center", va="bottom", size=13)
-            if index % columns:
-                continue
-            for place in named_rows:
-                middle = y + height / seq * (place + 0.5)
-                text = _shortened(tokens[place], 12 if one_row else 8)
-                emphasis = "bold" if place == query else "normal"
-                style.write(axes, x - 8, middle, text, ha="right", va="center_baseline", weight=emphasis, size=13)
-        if one:
-            _name_columns(axes, weights[heads[0], query], tokens, heads[0], left, top, width / seq, height / seq, query)
+        figure, axes = _canvas(max(one.top + one.high * seq for one in maps) + 6)
+        for one in maps:
+            _draw_map(axes, weights[one.head], query, one)
+            _name_map(axes, weights[one.head, query], tokens, query, one)
+        if not maps[-1].named:
+            chosen = next(small for small in maps[1:] if small.head == maps[0].head)
+            box = (chosen.left - 4, chosen.top - 19), chosen.wide * seq + 8, chosen.high * seq + 23
+            axes.add_patch(Rectangle(*box, fill=False, edgecolor=style.INK, linewidth=1.5))
+        elif len(maps) == 1:
+            _write_weights(axes, weights[heads[0], query], query, maps[0])
     return figure
 
 
-def _with_room(order: Sequence[int], apart: float) -> list[int]:
-    """Return as many of these places as have room for a name each; those that come first in `order` go first."""
-    named: list[int] = []
-    for place in order:
-        if all(abs(place - other) * apart >= _NAME for other in named):
-            named.append(place)
-    return named
+def spots_of_maps(
+    weights: Tensor, tokens: Sequence[str], query: int, heads: Sequence[int], large: int, places: Sequence[int]
+) -> tuple[Spot, ...]:
+    """Return what the maps of `draw_maps` say under the mouse. `places` as in `spots_of_lines`."""
+    seq, spots = len(tokens), list[Spot]()
+    maps = _arranged(seq, heads, large)
+    named = [one for one in maps if one.named]
+    by_cell = len(named) * seq**2 <= _MOST_SPOTS
+    for one in maps:
+        if not one.named:
+            says = f"head {one.head}: “{tokens[query]}” looks most at {_most(weights[one.head, query], tokens)}"
+            box = one.left, one.top - 18, one.wide * seq, one.high * seq + 18
+            spots.append(Spot(*box, f"{says}\na click: large", f"head_large={one.head}"))
+            continue
+        alone = len(heads) == 1
+        says, pick = ("a click: all heads", _ALL) if alone else (f"a click: head {one.head} alone", one.head)
+        room = {6: _ROW_NAMES, 8: 84, 10: 122}[one.named]
+        spots.append(Spot(one.left - room, one.top - one.names_above - 22, 70, 20, says, f"head_shown={pick}"))
+        for row, token in enumerate(tokens):
+            top, pick = one.top + row * one.high, f"query_from={places[row]}"
+            spots.append(Spot(one.left - room, top, room - 2, one.high, f"where “{token}” looks", pick))
+            if by_cell:
+                spots += [
+                    Spot(
+                        one.left + column * one.wide,
+                        top,
+                        one.wide,
+                        one.high,
+                        _says_of_cell(weights, tokens, one.head, row, column),
+                        pick,
+                    )
+                    for column in range(seq)
+                ]
+            else:
+                says = f"head {one.head}: “{token}” looks most at {_most(weights[one.head, row], tokens)}"
+                spots.append(Spot(one.left, top, one.wide * seq, one.high, says, pick))
+    return tuple(spots)
 
 
-def _columns_of_maps(count: int) -> int:
-    return count if count <= 4 else 3 if count <= 6 else 4
-
-
-def _draw_map(axes: Axes, weights: Tensor, head: int, query: int, x: float, y: float, wide: float, high: float) -> None:
-    """Draw the map of one head, (seq, seq), from the corner x, y on, in cells of wide × high, its query framed."""
+def _draw_map(axes: Axes, weights: Tensor, query: int, one: _Map) -> None:
+    """Draw the map of one head, (seq, seq), its query framed."""
     seq = len(weights)
-    corners = np.meshgrid(x + wide * np.arange(seq + 1), y + high * np.arange(seq + 1))
+    corners = np.meshgrid(one.left + one.wide * np.arange(seq + 1), one.top + one.high * np.arange(seq + 1))
     # Colours and not weights: matplotlib would go through masked arrays, which takes longer than the drawing.
-    colours = style.weight_colours(head)(weights.clamp(0, 1).numpy())
+    colours = style.weight_colours(one.head)(weights.clamp(0, 1).numpy())
     axes.add_collection(QuadMesh(np.stack(corners, axis=-1), array=colours), autolim=False)
     around = [
-        [(x, top), (x + wide * seq, top), (x + wide * seq, top + tall), (x, top + tall)]
-        for top, tall in ((y, high * seq), (y + high * query, high))
+        [(one.left, top), (one.left + wide, top), (one.left + wide, top + tall), (one.left, top + tall)]
+        for wide in (one.wide * seq,)
+        for top, tall in ((one.top, one.high * seq), (one.top + one.high * query, one.high))
     ]
     axes.add_collection(
         PolyCollection(around, facecolors="none", edgecolors=[style.QUIET, style.INK], linewidths=[1, 2], zorder=3),
@@ -519,25 +680,35 @@ def _draw_map(axes: Axes, weights: Tensor, head: int, query: int, x: float, y: f
     )
 
 
-def _name_columns(
-    axes: Axes,
-    row: Tensor,
-    tokens: Sequence[str],
-    head: int,
-    left: float,
-    top: float,
-    wide: float,
-    high: float,
-    query: int,
-) -> None:
-    """Write each key above its column, and the weights of the chosen query into its row."""
-    for place, (token, weight) in enumerate(zip(tokens, row.tolist(), strict=True)):
-        middle = left + wide * (place + 0.5)
-        style.write(axes, middle, top - 8, _shortened(token, 10), rotation=90, ha="center", va="bottom")
-        if weight >= 0.05 and wide >= _CELL_WITH_NUMBER:
-            ink = style.ink_on(style.weight_colours(head)(min(weight, 1.0)))
-            at = top + high * (query + 0.5)
-            style.write(axes, middle, at, f"{weight:.2f}", ha="center", va="center_baseline", color=ink, size=13)
+def _name_map(axes: Axes, row: Tensor, tokens: Sequence[str], query: int, one: _Map) -> None:
+    """Write the head above its map, and the names of rows and columns beside them."""
+    colour = style.head_colour(one.head)
+    if not one.named:
+        style.write(axes, one.left, one.top - 5, f"head {one.head}", color=colour, weight="bold", size=13)
+        return
+    room = {6: _ROW_NAMES, 8: 84, 10: 122}[one.named]
+    above, right = one.top - one.names_above - 8, one.left + one.wide * len(tokens)
+    style.write(axes, one.left - room + 2, above, f"head {one.head}", color=colour, weight="bold", size=13)
+    style.write(axes, right, above, _most(row, tokens), ha="right", size=13)
+    for place, token in enumerate(tokens):
+        emphasis = "bold" if place == query else "normal"
+        middle = one.left + one.wide * (place + 0.5)
+        style.write(
+            axes, middle, one.top - 6, _shortened(token, one.named), rotation=90, ha="center", va="bottom", size=13
+        )
+        middle, text = one.top + one.high * (place + 0.5), _shortened(token, 12 if one.named == 10 else one.named)
+        style.write(axes, one.left - 8, middle, text, ha="right", va="center_baseline", weight=emphasis, size=13)
+
+
+def _write_weights(axes: Axes, row: Tensor, query: int, one: _Map) -> None:
+    """Write the weights of the chosen query into its row, where there is room."""
+    if one.wide < _CELL_WITH_NUMBER:
+        return
+    for place, weight in enumerate(row.tolist()):
+        if weight >= 0.05:
+            ink = style.ink_on(style.weight_colours(one.head)(min(weight, 1.0)))
+            at = one.left + one.wide * (place + 0.5), one.top + one.high * (query + 0.5)
+            style.write(axes, *at, f"{weight:.2f}", ha="center", va="center_baseline", color=ink, size=13)
 
 
 def _most(row: Tensor, tokens: Sequence[str]) -> str:
@@ -562,12 +733,16 @@ def _shortened(token: str, most: int) -> str:
 
 # --- words ----------------------------------------------------------------------------------------------------------
 
-_LINES = "The thicker a line, the bigger the weight. On the right are the same weights, a column per head."
+_CLICKS = " With the mouse: a click on a word looks from there, one on a head's name shows that head alone."
+_LINES = (
+    "The thicker a line, the bigger the weight. On the right are the same weights, a column per head; the stronger the "
+    "colour, the bigger the weight." + _CLICKS
+)
 _FAINT = f" The faint lines are the other tokens' weights of {_FAINT_FROM} and more."
 _MAPS = (
     "A row for each token that looks, a column for each token that is looked at, in the order of the sentence; "
-    "the darker, the bigger the weight. The frame is the row of the chosen token. "
-    "Where there is no room for all names, the columns with the most weight have theirs."
+    "the stronger the colour, the bigger the weight. The frame is the row of the chosen token. "
+    "Where there is no room for all names, one map is large and has them." + _CLICKS
 )
 
 
@@ -589,7 +764,8 @@ def describe_heads(weights: Tensor, tokens: Sequence[str], query: int, heads: Se
 
 
 def _head(head: int) -> str:
-    return f'<span style="color: {style.head_colour(head)}">■</span>&nbsp;head&nbsp;{head}'
+    colour = f"var(--h{head % MOST_HEADS}, {style.head_colour(head)})"
+    return f'<span style="color: {colour}">■</span>&nbsp;head&nbsp;{head}'
 
 
 def _says_of_special(attending: Attending, kept: list[int], query: int, heads: Sequence[int], special_as: str) -> str:

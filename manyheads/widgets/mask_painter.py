@@ -10,23 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import ipywidgets as widgets
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
-from matplotlib.path import Path
-from matplotlib.textpath import TextPath
-from matplotlib.transforms import Affine2D
 from torch import Tensor, nn
 
-from ..pictures import style
+from ..pictures import style, theme
+from ..pictures.lettering import Lettering
+from ..pictures.vector import Spot
 from .explorer import Explorer, View
 from .head_viewer import doubts_about_rows
 from .learner_code import CannotDraw, ask, came, code, demand_finite, demand_shape
@@ -37,7 +33,7 @@ SEQ = len(SENTENCE)
 D_MODEL, NUM_HEADS = 16, 4
 _SEED = 4
 
-FUTURE, PADDING, BOTH = "#E2E2E2", "#C4C4C4", "#A3A3A3"  # what is blocked is grey: colours belong to heads
+FUTURE, PADDING, BOTH = theme.FUTURE, theme.PADDING, theme.BOTH
 _CELL = 37  # pixels, as all lengths here
 _LEFT, _ABOVE, _BETWEEN = 58, 62, 90
 _SMALL = 13
@@ -195,7 +191,7 @@ def _draw_scores(axes: Axes, painting: Painting, left: float) -> None:
     ground = torch.tensor(
         [
             [
-                to_rgb(BOTH if future and pad else FUTURE if future else PADDING if pad else "white")
+                to_rgb(BOTH if future and pad else FUTURE if future else PADDING if pad else theme.PAPER)
                 for future, pad in zip(*row, strict=True)
             ]
             for row in zip(painting.future.tolist(), painting.padding.tolist(), strict=True)
@@ -203,7 +199,8 @@ def _draw_scores(axes: Axes, painting: Painting, left: float) -> None:
     )
     _draw_cells(axes, left, ground.numpy())
     style.write(axes, left, 18, "scores that survive", weight="bold", size=style.SIZE + 1)
-    _mark(axes, left, painting.blocked, r"$-\infty$", 17, style.INK)
+    minus_infinity = {(row, column): "−∞" for row, column in painting.blocked.nonzero().tolist()}
+    _write(axes, left, minus_infinity, [style.INK] * len(minus_infinity))
     if painting.scores is not None:
         scores = {
             (row, column): style.signed(float(painting.scores[row, column]))
@@ -215,10 +212,10 @@ def _draw_scores(axes: Axes, painting: Painting, left: float) -> None:
 def _draw_weights(axes: Axes, painting: Painting, left: float) -> None:
     colours = style.weight_colours(painting.head)
     grounds = colours(painting.weights.clamp(0, 1).numpy())
-    _draw_cells(axes, left, grounds[..., :3])
+    _draw_cells(axes, left, grounds)
     title = f"weights of head {painting.head}"
     style.write(axes, left, 18, title, weight="bold", size=style.SIZE + 1, color=style.head_colour(painting.head))
-    _mark(axes, left, painting.weights == 0, "x", 6, style.QUIET)
+    _cross(axes, left, painting.weights == 0)
     weights = {
         (row, column): f"{float(painting.weights[row, column]):.2f}".removeprefix("0")
         for row, column in (painting.weights != 0).nonzero().tolist()
@@ -226,17 +223,11 @@ def _draw_weights(axes: Axes, painting: Painting, left: float) -> None:
     _write(axes, left, weights, [style.ink_on(tuple(grounds[place].tolist())) for place in weights])
 
 
-def _mark(axes: Axes, left: float, where: Tensor, marker: str, size: float, colour: str) -> None:
-    """Put the same sign into all cells in which `where` is True: one marker is drawn faster than many words."""
+def _cross(axes: Axes, left: float, where: Tensor) -> None:
+    """Put a cross into all cells in which `where` is True."""
     rows, columns = (place.numpy() + 0.5 for place in where.nonzero(as_tuple=True))
     axes.plot(
-        left + _CELL * columns,
-        _ABOVE + _CELL * rows,
-        linestyle="none",
-        marker=marker,
-        color=colour,
-        markersize=size,
-        markeredgewidth=1 if marker == "x" else 0,
+        left + _CELL * columns, _ABOVE + _CELL * rows, linestyle="none", marker="x", color=style.QUIET, markersize=6
     )
 
 
@@ -252,30 +243,12 @@ def _draw_cells(axes: Axes, left: float, colours: np.ndarray) -> None:
 
 
 def _write(axes: Axes, left: float, numbers: Mapping[tuple[int, int], str], colours: Sequence[str]) -> None:
-    """Write a number into each cell (row, column), all at once: for a hundred words matplotlib takes twice as long."""
-    if not numbers:  # before 3.11, matplotlib cannot draw a collection of nothing
-        return
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    lettering = PathCollection(
-        [_outline(number) for number in numbers.values()],
-        offsets=[(left + _CELL * (column + 0.5), _ABOVE + _CELL * (row + 0.5)) for row, column in numbers],
-        offset_transform=axes.transData,
-        facecolors=colours,
-        linewidths=0,
-        zorder=2,
-    )
-    lettering.set_transform(Affine2D().scale(figure.dpi / 72))
-    axes.add_collection(lettering, autolim=False)
-
-
-@cache
-def _outline(number: str) -> Path:
-    """Return the outline of `number`, centred on (0, 0)."""
-    font = FontProperties(family="DejaVu Sans")
-    outline, digit = TextPath((0, 0), number, size=_SMALL, prop=font), TextPath((0, 0), "0", size=_SMALL, prop=font)
-    box = outline.get_extents()
-    return Path(outline.vertices - ((box.x0 + box.x1) / 2, digit.get_extents().height / 2), outline.codes)
+    """Write a number into each cell (row, column)."""
+    words = [
+        (left + _CELL * (column + 0.5), _ABOVE + _CELL * (row + 0.5), number, colour)
+        for ((row, column), number), colour in zip(numbers.items(), colours, strict=True)
+    ]
+    Lettering(axes, words, _SMALL)
 
 
 def _draw_tokens(axes: Axes, tokens: tuple[str, ...], left: float) -> None:
@@ -291,6 +264,50 @@ def _draw_legend(axes: Axes, left: float, top: float) -> None:
         axes.add_patch(Rectangle((left + offset, top), 18, 18, facecolor=colour))
         style.write(axes, left + offset + 25, top + 9, name, va="center_baseline")
     style.write(axes, left + SEQ * _CELL + _BETWEEN, top + 9, "× : exactly 0", va="center_baseline")
+
+
+def spots_of_mask_painter(painting: Painting, words: int, *, front: bool) -> tuple[Spot, ...]:
+    """Return what the cells say under the mouse. A click on the name of a column lets the sentence end there.
+
+    Args:
+        words: how many of the SEQ places hold words.
+        front: whether the padding comes before them.
+    """
+    spots = []
+    lefts = _LEFT, _LEFT + SEQ * _CELL + _BETWEEN
+    pads = SEQ - words if front else 0
+    for left in lefts:
+        for column in range(SEQ):
+            count = min(SEQ, max(column - pads, 0) + 1)
+            spots.append(
+                Spot(
+                    left + column * _CELL,
+                    _ABOVE - 26,
+                    _CELL,
+                    24,
+                    f"a click: {count} {'word' if count == 1 else 'words'}, the rest is padding",
+                    f"words={count}",
+                )
+            )
+    for row in range(SEQ):
+        for column in range(SEQ):
+            pair = f"“{painting.tokens[row]}” ({row}) and “{painting.tokens[column]}” ({column})"
+            reasons = [
+                reason
+                for reason, mask in (("the future", painting.future), ("padding", painting.padding))
+                if bool(mask[row, column])
+            ]
+            if reasons:
+                score = f"blocked, since it is {' and '.join(reasons)}"
+            elif painting.scores is not None:
+                score = f"score {style.signed(float(painting.scores[row, column]))}"
+            else:
+                score = "not blocked"
+            top = _ABOVE + row * _CELL
+            weight = f"weight {float(painting.weights[row, column]):.2f}"
+            for left, says in zip(lefts, (score, weight), strict=True):
+                spots.append(Spot(left + column * _CELL, top, _CELL, _CELL, f"{pair}: {says}"))
+    return tuple(spots)
 
 
 def describe_mask_painter(painting: Painting) -> tuple[str, ...]:
@@ -367,6 +384,7 @@ def mask_painter(
             draw_mask_painter(painting),
             describe_mask_painter(painting),
             warning=_doubts(painting, words, front=front, causal=causal),
+            spots=spots_of_mask_painter(painting, words, front=front),
         )
 
     controls = {

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
-from ..pictures import style
+from ..pictures import style, theme
 from .trace_layer import HeadRun, LayerRun, Shape
 
 MOST_LANES = 12  # with more heads, the first few, an ellipsis and the last are drawn
@@ -26,7 +26,7 @@ _MIDDLE = _TOP + _FLOW / 2
 _X, _QKV, _SCORES, _WEIGHTS, _HEAD_OUTPUT, _CONCAT, _OUTPUT = 56, 210, 322, 438, 548, 624, 726  # the place of each
 _HAZE = 0.12  # how strong a band is that others cross
 _BAR = 208  # the length of the longest bar
-_PLAIN = "#8A8A8A"  # for parts that belong to no head
+_PLAIN = style.PLAIN  # for parts that belong to no head
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _draw_head(
     for begin, end in stops:
         shapes.line((begin + 3, middle), (end - 3, middle), colour=colour)
     for place, alpha in ((_SCORES, 0), (_WEIGHTS, 0.55)):
-        shapes.box(place, middle, side, side, "white")
+        shapes.box(place, middle, side, side, theme.PAPER)
         shapes.box(place, middle, side, side, colour, alpha)
         shapes.square(place, middle, side, colour)
     if head.output is not None:

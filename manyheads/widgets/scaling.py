@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 from torch import Tensor
 
-from ..pictures import style
+from ..pictures import style, theme
 from .explorer import Explorer, View
 
 D_HEADS = tuple(2**power for power in range(11))  # 1, 2, 4 … 1024
@@ -127,7 +127,7 @@ def _draw_scores(axes: Axes, floor: float, scores: Tensor, shown: int, colour: s
     axes.add_artist(StepPatch(heights, edges, baseline=floor, fill=True, color=colour, linewidth=0, alpha=0.35))
     dots = scores[shown].clamp(-_WIDEST_SCORE, _WIDEST_SCORE).numpy()
     axes.axhline(floor - 0.18, color=style.QUIET, linewidth=1)
-    axes.plot(dots, [floor - 0.08] * TOKENS, "o", color=colour, markersize=7, markeredgecolor="white")
+    axes.plot(dots, [floor - 0.08] * TOKENS, "o", color=colour, markersize=7, markeredgecolor=theme.PAPER)
 
 
 def _draw_weights(axes: Axes, floor: float, weights: Tensor, colour: str) -> None:

@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 
 from ..pictures import style
 from ..pictures.percent import guessed_share, percent
+from ..pictures.vector import plain
+from .page import OnPage
 
 Watch = Callable[[int, float], None]
 
@@ -99,7 +101,7 @@ def _draw_panel(axes: Axes, left: float, run: Run, last_step: int) -> None:
         )
 
 
-class OneOrMany(widgets.VBox):
+class OneOrMany(OnPage):
     """The figure, and a progress bar of the current run.
 
     Args:
@@ -112,10 +114,12 @@ class OneOrMany(widgets.VBox):
         self.last_step = last_step
         self.bar = widgets.IntProgress(value=0, min=0, max=last_step, layout=widgets.Layout(width="300px"))
         self.doing = widgets.HTML("Not started yet.")
-        self.image = widgets.Image(format="png", layout=widgets.Layout(width=f"{style.WIDTH}px", max_width="100%"))
+        self.picture = widgets.HTML(layout=widgets.Layout(max_width="100%"))
+        self.picture.add_class("manyheads-picture")
+        self.drawn = ""  # the picture as SVG
         self.words = widgets.HTML()
         self._drawn_at = 0.0
-        super().__init__([widgets.HBox([self.bar, self.doing]), self.image, self.words])
+        super().__init__([widgets.HBox([self.bar, self.doing]), self.picture, self.words])
         self._redraw()
 
     def watch(self, name: Hashable) -> Watch:
@@ -134,11 +138,19 @@ class OneOrMany(widgets.VBox):
             self.doing.value = f"&nbsp;{_one_line(run.title)}: step {step} of {self.last_step}"
             if done or time.monotonic() - self._drawn_at > _PAUSE:
                 self._redraw()
+            if done:
+                self.renew_still()
 
         return note
 
+    def still(self) -> str:
+        """Return the picture and its words as HTML."""
+        return self.drawn + self.words.value
+
     def _redraw(self) -> None:
-        self.image.value = style.png(draw_runs(list(self.runs.values()), self.last_step))
+        said = plain(self._in_words()) or "No run has begun."
+        self.drawn = style.drawing(draw_runs(list(self.runs.values()), self.last_step), said)
+        self.picture.value = self.alive() + self.drawn
         self.words.value = f'<div role="status" style="font-size: 15px; line-height: 1.5">{self._in_words()}</div>'
         self._drawn_at = time.monotonic()
 

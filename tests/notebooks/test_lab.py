@@ -49,7 +49,7 @@ class Press:
     """What a person does to a widget's control, and the text below the picture afterwards.
 
     Args:
-        name: how the control is read aloud; None for the widget's first of that role. A slider has no name.
+        name: how the control is read aloud; None for the widget's first of that role.
     """
 
     role: Any
@@ -166,10 +166,12 @@ def test_the_solved_notebook_passes_every_check_and_its_widgets_follow_the_keybo
     run_all(page)
     page.wait_for_function(EVERY_CELL_HAS_RUN, timeout=400_000, polling=500)
     assert_every_check_passed(chapter, save(page, lab.folder / "solutions" / chapter.name / f"{chapter.name}.ipynb"))
-    for picture in page.locator(".jp-OutputArea-output img:not(.widget-image), .jp-MarkdownCell img").all():
+    for picture in page.locator(".jp-OutputArea-output img, .jp-MarkdownCell img").all():
         assert picture.evaluate(DECODED_WIDTH) > 100
+    for drawing in page.locator(".jp-OutputArea-output svg.manyheads:visible").all():
+        assert (drawing.bounding_box() or {"width": 0})["width"] > 100
     if chapter.name in LAST_FIGURES:
-        assert page.get_by_role("img", name=LAST_FIGURES[chapter.name]).evaluate(DECODED_WIDTH) > 500
+        expect(page.get_by_role("img", name=LAST_FIGURES[chapter.name])).to_be_visible()
 
     if chapter.name in PRESSES:
         (role, name), presses = PRESSES[chapter.name]
@@ -177,7 +179,7 @@ def test_the_solved_notebook_passes_every_check_and_its_widgets_follow_the_keybo
         for press in presses:
             work(page, found.first, press)
 
-    widgets = page.locator(".jp-OutputArea-output").filter(has=page.locator("img.widget-image"))
+    widgets = page.locator(".jp-OutputArea-output").filter(has=page.locator(".manyheads-picture"))
     expect(widgets).to_have_count(len(cells_with_widgets(notebook)))
     for widget in widgets.all():
         if widget.locator(".widget-hprogress").count():
@@ -185,25 +187,25 @@ def test_the_solved_notebook_passes_every_check_and_its_widgets_follow_the_keybo
             expect(widget).to_contain_text(re.compile(r"step (\d+) of \1\D[\s\S]*after \1 steps"))
             continue
         widget.scroll_into_view_if_needed()
-        picture, words = widget.locator("img.widget-image"), widget.locator("[role=status]")
-        before, said = picture.get_attribute("src") or "", words.inner_text()
+        picture, words = widget.locator(".manyheads-picture"), widget.locator("[role=status]")
+        before, said = picture.inner_html(), words.inner_text()
         move(page, widget)
-        expect(picture).not_to_have_attribute("src", before)
         expect(words).not_to_have_text(said)
-        assert picture.evaluate(DECODED_WIDTH) > 500
+        assert picture.inner_html() != before
+        expect(picture.locator("svg")).to_be_visible()
     assert faults == []
 
 
 def work(page: Page, widget: Locator, press: Press) -> None:
     """Do to a widget what `press` says, and check that picture and words follow."""
-    picture, control = widget.locator("img.widget-image"), widget.get_by_role(press.role, name=press.name).first
-    before = picture.get_attribute("src") or ""
+    picture, control = widget.locator(".manyheads-picture"), widget.get_by_role(press.role, name=press.name).first
+    before = picture.inner_html()
     control.scroll_into_view_if_needed()
     control.focus()
     page.keyboard.press(press.key)
     widget.get_by_text(press.then).wait_for()
-    expect(picture).not_to_have_attribute("src", before)
-    assert picture.evaluate(DECODED_WIDTH) > 500
+    assert picture.inner_html() != before
+    expect(picture.locator("svg")).to_be_visible()
 
 
 DECODED_WIDTH = "image => image.decode().then(() => image.naturalWidth)"
@@ -269,6 +271,43 @@ def test_checks_show_cards_and_unwritten_code_is_not_an_error(lab: Lab, page: Pa
     errors = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]')
     expect(errors).to_have_count(1)
     assert (errors.text_content() or "").strip() == "✗ attention_scores.outputs"
+
+
+def test_a_picture_can_be_touched_its_controls_are_read_aloud_and_a_still_is_left_without_a_kernel(
+    lab: Lab, page: Page
+) -> None:
+    cells = [
+        "import torch",
+        "from manyheads.widgets import model_head_viewer",
+        'model_head_viewer(torch.full((2, 3, 4, 4), 0.25), ["so", "it", "goes", "."], view="maps")',
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)), metadata=kernel)
+    nbformat.write(notebook, lab.folder / "touched.ipynb")
+    page.goto(f"{lab.address}/lab/tree/touched.ipynb?reset")
+    run_all(page)
+
+    expect(page.get_by_role("slider", name="layer")).to_have_attribute("aria-valuetext", "0")
+    expect(page.get_by_role("slider", name="from token")).to_have_attribute("aria-valuetext", "goes")
+    expect(page.get_by_role("button", name="maps", pressed=True)).to_be_visible()
+    expect(page.get_by_role("button", name="lines", pressed=False)).to_be_visible()
+    still, widget = page.locator(".manyheads-still"), page.locator(".manyheads-explorer")
+    expect(still).to_be_hidden()
+    cell = widget.locator('[data-pick="query_from=1"]').nth(2)
+    cell.hover()
+    expect(page.locator(".manyheads-tip")).to_have_text("head 0: “it” looks at “it”: 0.25")
+    cell.click()
+    expect(page.get_by_role("slider", name="from token")).to_have_attribute("aria-valuetext", "it")
+    expect(widget.locator("[role=status]")).to_contain_text("From it, most of all")
+
+    save(page, lab.folder / "touched.ipynb")
+    page.get_by_text("Kernel", exact=True).first.click()
+    page.get_by_text("Shut Down Kernel", exact=True).click()
+    page.get_by_text("| No Kernel").or_(page.get_by_text("No Kernel")).first.wait_for()
+    page.goto(f"{lab.address}/lab/tree/touched.ipynb?reset")
+    expect(still).to_be_visible()
+    expect(still.get_by_role("img")).to_be_visible()
+    expect(page.get_by_text("model not found")).to_be_hidden()
 
 
 @pytest.mark.sandbox

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapters
 from manyheads import quiz as quizzes
+from manyheads.quiz import Question
 
 CHAPTERS = read_chapters(REPOSITORY_ROOT / "solutions")
 
 
-def questions(chapter: Chapter, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    asked: list[dict[str, Any]] = []
+def questions(chapter: Chapter, monkeypatch: pytest.MonkeyPatch) -> list[Question]:
+    asked: list[Question] = []
     monkeypatch.setattr(quizzes, "quiz", lambda *shown: asked.extend(shown))
     for cell in chapter.cells:
         if cell.metadata.get("role") == "quiz":
@@ -27,14 +26,14 @@ def test_the_right_answer_is_never_the_longest(chapter: Chapter, monkeypatch: py
 
     assert len(asked) >= 4
     for question in asked:
-        right, *wrong = sorted(question["answers"], key=lambda answer: not answer["correct"])
-        assert not any(answer["correct"] for answer in wrong)
-        assert len(right["answer"]) <= max(len(answer["answer"]) for answer in wrong), question["question"]
+        right, *wrong = sorted(question.answers, key=lambda answer: not answer.correct)
+        assert not any(answer.correct for answer in wrong)
+        assert len(right.text) <= max(len(answer.text) for answer in wrong), question.text
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 def test_every_answer_is_explained_and_none_is_there_twice(chapter: Chapter, monkeypatch: pytest.MonkeyPatch) -> None:
     for question in questions(chapter, monkeypatch):
-        answers = [answer["answer"] for answer in question["answers"]]
+        answers = [answer.text for answer in question.answers]
         assert len(set(answers)) == len(answers) >= 3
-        assert all(len(answer["feedback"]) > 10 for answer in question["answers"])
+        assert all(len(answer.feedback) > 10 for answer in question.answers)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from xml.etree import ElementTree
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from manyheads.pictures import style
+from manyheads.pictures.vector import plain
 from manyheads.widgets.explorer import Explorer
 
 SMALLEST_TYPE = 13  # pixels of a web page
@@ -18,7 +21,19 @@ def shown(explorer: Explorer) -> Figure:
 
 
 def hides_its_picture(explorer: Explorer) -> bool:
-    return explorer.view.figure is None and explorer.image.layout.display == "none"
+    return explorer.view.figure is None and explorer.drawn == "" and "<svg" not in explorer.picture.value
+
+
+def assert_is_a_picture(explorer: Explorer) -> None:
+    """The widget shows SVG no wider than the column, with a label, and words below it."""
+    *_, picture, words, _ = explorer.children
+    assert explorer.drawn in picture.value
+    root = ElementTree.fromstring(explorer.drawn)
+    assert int(root.attrib["width"]) <= style.WIDTH
+    assert "max-width: 100%" in root.attrib["style"]
+    assert root.attrib["role"] == "img"
+    assert root.attrib["aria-label"] in plain(words.value)
+    assert "<p" in words.value
 
 
 def texts(figure: Figure) -> list[Text]:

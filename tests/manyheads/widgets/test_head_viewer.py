@@ -22,7 +22,10 @@ from manyheads.widgets.head_viewer import (
     describe_heads,
     draw_lines,
     draw_maps,
+    every_map_has_names,
     random_vectors,
+    spots_of_lines,
+    spots_of_maps,
     weights_of_layer,
 )
 from tests.support.figures import assert_readable, hides_its_picture, shown, texts
@@ -136,7 +139,8 @@ class TestMaps:
     def test_each_head_has_a_map_of_its_weights_in_its_own_colour(self, heads: Sequence[int]) -> None:
         figure = draw_maps(WEIGHTS[1], SENTENCE, QUERY, heads)
 
-        for head, drawn in zip(heads, meshes(figure), strict=True):
+        large = [] if every_map_has_names(len(heads), SEQ) else [heads[0]]
+        for head, drawn in zip([*large, *heads], meshes(figure), strict=True):
             assert drawn == pytest.approx(style.weight_colours(head)(WEIGHTS[1, head].numpy()))
         said = {text.get_text(): text.get_color() for text in texts(figure)}
         assert all(said[f"head {head}"] == style.head_colour(head) for head in heads)
@@ -145,32 +149,40 @@ class TestMaps:
         figure = draw_maps(WEIGHTS[1], SENTENCE, QUERY, range(HEADS))
 
         frames = [a for a in figure.axes[0].collections if isinstance(a, PolyCollection)]
-        assert len(frames) == HEADS
+        assert len(frames) == 1 + HEADS  # the large one is first
         for frame in frames:
             whole, row = (path.get_extents() for path in frame.get_paths())
             assert row.height == pytest.approx(whole.height / SEQ)
             assert (row.y0 - whole.y0) / row.height == pytest.approx(QUERY)
 
-    def test_each_map_names_the_token_that_is_looked_at_most(self) -> None:
-        said = [text.get_text() for text in texts(draw_maps(WEIGHTS[1], SENTENCE, QUERY, range(HEADS)))]
+    def test_each_map_says_which_token_is_looked_at_most(self) -> None:
+        spots = spots_of_maps(WEIGHTS[1], SENTENCE, QUERY, range(HEADS), 3, range(SEQ))
 
-        for head in range(HEADS):
+        small = [spot.says for spot in spots if spot.pick.startswith("head_large=")]
+        for head, says in enumerate(small):
             weight, place = WEIGHTS[1, head, QUERY].max(dim=0)
             token = SENTENCE[int(place)]
-            assert f"{token if len(token) <= 6 else token[:5] + '…'} {float(weight):.2f}" in said
+            assert f"head {head}: “dog” looks most at {token if len(token) <= 6 else token[:5] + '…'}" in says
+            assert f"{float(weight):.2f}" in says
+        assert len(small) == HEADS
 
-    def test_rows_and_columns_have_names_the_columns_with_most_weight_first(self) -> None:
-        tokens = [f"w{place}" for place in range(24)]
-        weights = torch.full((HEADS, 24, 24), 0.2 / 23)
-        weights[:, :, 7] = 0.8
+    @pytest.mark.parametrize(("count", "seq"), [(2, 16), (3, 8), (4, 8), (6, 8), (8, 8), (12, 8), (12, 24)])
+    def test_every_row_and_column_has_its_name_in_every_map_or_in_a_large_one(self, count: int, seq: int) -> None:
+        tokens = [f"w{place}" for place in range(seq)]
 
-        many = texts(draw_maps(weights, tokens, 3, range(HEADS)))
+        words = texts(draw_maps(random_weights(count, seq, seq), tokens, 3, range(count)))
 
-        columns = [text.get_text() for text in many if text.get_rotation() == 90]
-        assert columns.count("w7") == 4
-        assert "w3" in [text.get_text() for text in many if text.get_rotation() == 0]
-        few = [text.get_text() for text in texts(draw_maps(weights[:, :8, :8], tokens[:8], 3, range(HEADS)))]
-        assert all(few.count(token) == 4 + 3 for token in tokens[:8])  # columns and rows of maps
+        maps = count if every_map_has_names(count, seq) else 1
+        assert (maps == 1) == (count == 12)
+        for rotation in (0, 90):
+            named = [text.get_text() for text in words if text.get_rotation() == rotation]
+            assert all(named.count(token) == maps for token in tokens)
+
+    @pytest.mark.parametrize("large", [0, 7])
+    def test_the_large_map_is_of_the_chosen_head(self, large: int) -> None:
+        first, *small = meshes(draw_maps(WEIGHTS[1], SENTENCE, QUERY, range(HEADS), large))
+
+        assert first == pytest.approx(small[large])
 
     def test_a_single_map_names_every_row_and_column_and_the_chosen_weights(self) -> None:
         figure = draw_maps(WEIGHTS[1], SENTENCE, QUERY, [4])
@@ -181,17 +193,57 @@ class TestMaps:
         assert numbers == [f"{weight:.2f}" for weight in WEIGHTS[1, 4, QUERY].tolist() if weight >= 0.05]
 
 
+class TestTouch:
+    @pytest.mark.parametrize("heads", [range(HEADS), [3], [2, 7]])
+    @pytest.mark.parametrize("of", ["lines", "maps"])
+    def test_every_cell_says_its_weight_and_a_word_is_chosen_by_its_place_in_the_sentence(
+        self, heads: Sequence[int], of: str
+    ) -> None:
+        places = [2 * place for place in range(SEQ)]
+        if of == "lines":
+            figure = draw_lines(WEIGHTS[0], SENTENCE, QUERY, heads)
+            spots = spots_of_lines(WEIGHTS[0], SENTENCE, QUERY, heads, places)
+        else:
+            figure = draw_maps(WEIGHTS[0], SENTENCE, QUERY, heads, heads[0])
+            spots = spots_of_maps(WEIGHTS[0], SENTENCE, QUERY, heads, heads[0], places)
+
+        for spot in spots:
+            assert spot.left >= 0
+            assert spot.left + spot.width <= style.width_in_pixels(figure) + 0.01
+            assert 0 <= spot.top < spot.top + spot.height <= figure.get_figheight() * 72 + 0.01
+        weight = float(WEIGHTS[0, heads[0], QUERY, 4])
+        (cell,) = (s for s in spots if s.says == f"head {heads[0]}: “dog” looks at “walked”: {weight:.2f}")
+        assert cell.pick in ("query_from=8", f"query_from={2 * QUERY}")
+        (word,) = (spot for spot in spots if spot.says == "where “slowly” looks")
+        assert word.pick == f"query_from={2 * SENTENCE.index('slowly')}"
+
+    def test_a_click_sets_the_control_once_and_nonsense_sets_nothing(self) -> None:
+        explorer = model_head_viewer(WEIGHTS, SENTENCE, view="maps")
+
+        for click in ("query_from=3#1", "head_large=5#2", "query_from=99#3", "layer=9", "_look=1", "query_from=x", ""):
+            explorer.picked.value = click
+
+        assert explorer.controls["query_from"].value == 3
+        assert explorer.controls["head_large"].value == 5
+        assert explorer.controls["layer"].value == 0
+        assert meshes(shown(explorer))[0] == pytest.approx(style.weight_colours(5)(WEIGHTS[0, 5].numpy()))
+        explorer.picked.value = "head_shown=4#4"
+        assert len(meshes(shown(explorer))) == 1
+        explorer.picked.value = "head_shown=-1#5"
+        assert len(meshes(shown(explorer))) == 1 + HEADS
+
+
 class TestReadable:
     @pytest.mark.parametrize("draw", [draw_lines, draw_maps])
-    @pytest.mark.parametrize("seq", [4, 24])
-    @pytest.mark.parametrize("count", range(1, HEADS + 1))
+    @pytest.mark.parametrize("seq", [4, 8, 24])
+    @pytest.mark.parametrize("count", [1, 4, 8, HEADS])
     def test_no_word_is_small_or_cut_off_or_on_another(self, draw: Callable[..., Figure], seq: int, count: int) -> None:
         tokens = (SENTENCE + SENTENCE)[:seq]
 
         figure = draw(random_weights(count, seq, seq), tokens, seq // 2, range(count))
 
         assert style.width_in_pixels(figure) == style.WIDTH
-        assert figure.get_figheight() * 72 <= 640
+        assert figure.get_figheight() * 72 <= (440 if seq <= 16 else 520)
         if len(texts(figure)) >= 8:
             assert_readable(figure)
 
@@ -208,7 +260,7 @@ class TestReadable:
         weights = torch.zeros(2, 4, 4)
 
         for draw in (draw_lines, draw_maps):
-            assert style.png(draw(weights, TOKENS[:4], 1, [0, 1]))
+            assert "head" in style.drawing(draw(weights, TOKENS[:4], 1, [0, 1]), "")
         assert "head&nbsp;0 at nothing" in describe_heads(weights, TOKENS[:4], 1, [0, 1])
 
 
@@ -257,13 +309,13 @@ class TestTheLearnersLayer:
         torch.manual_seed(5)
         state = torch.get_rng_state()
         explorer = head_viewer(MultiHeadAttention)
-        first = explorer.image.value
+        first = explorer.drawn
 
         explorer.controls["num_heads"].value = 8
-        assert explorer.image.value != first
+        assert explorer.drawn != first
         explorer.controls["num_heads"].value = 4
 
-        assert explorer.image.value == first
+        assert explorer.drawn == first
         assert torch.equal(torch.get_rng_state(), state)
 
     def test_dropout_is_off(self) -> None:
@@ -367,7 +419,7 @@ class TestTheLearnersLayer:
 
         explorer.controls["num_heads"].value = 2
         assert shown(explorer)
-        assert explorer.image.layout.display == "block"
+        assert explorer.drawn
 
 
 class TestAModel:
@@ -392,7 +444,7 @@ class TestAModel:
 
     def test_one_head_or_two_or_all(self) -> None:
         explorer = model_head_viewer(WEIGHTS, SENTENCE, view="maps")
-        assert len(meshes(shown(explorer))) == HEADS
+        assert len(meshes(shown(explorer))) == 1 + HEADS
 
         explorer.controls["head_shown"].value = 5
         assert len(meshes(shown(explorer))) == 1
@@ -406,10 +458,10 @@ class TestAModel:
 
     def test_a_second_head_can_be_chosen_only_beside_a_first_one(self) -> None:
         explorer = model_head_viewer(WEIGHTS, SENTENCE)
-        assert explorer.controls["head_beside"].disabled
+        assert explorer.controls["head_beside"].layout.display == "none"
 
         explorer.controls["head_shown"].value = 0
-        assert not explorer.controls["head_beside"].disabled
+        assert explorer.controls["head_beside"].layout.display is None
 
     @pytest.mark.parametrize("special", ["left out", "left out, the rest rescaled to 1"])
     def test_cls_and_sep_can_be_left_out(self, special: str) -> None:
@@ -456,7 +508,7 @@ class TestAModel:
     def test_one_change_is_one_redraw(self) -> None:
         explorer = model_head_viewer(WEIGHTS, SENTENCE)
         views = []
-        explorer.image.observe(lambda change: views.append(change.new), names="value")
+        explorer.picture.observe(lambda change: views.append(change.new), names="value")
 
         explorer.controls["special_as"].value = "left out"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import itertools
 import math
 import subprocess
@@ -16,24 +15,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from ipywidgets import HTML, Image, IntSlider
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from ipywidgets import IntSlider
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL.Image import open as open_picture
 from torch import Tensor
 
 from autograder.course.chapter import REPOSITORY_ROOT, read_chapter
-from manyheads.pictures import style
-from manyheads.pictures.word_cache import Canvas
+from manyheads.pictures import style, theme
 from manyheads.widgets import head_map, head_viewer, model_head_viewer, scaling_explorer
 from manyheads.widgets.explorer import Explorer, View
 from manyheads.widgets.head_map import MADE_BY_HAND, TOKENS, draw_head_map, vectors
-from manyheads.widgets.head_viewer import draw_lines, draw_maps
 from manyheads.widgets.scaling import D_HEADS, QUERIES, describe_scaling, draw_scaling, scaling_numbers
-from tests.support.figures import assert_readable, hides_its_picture, shown, texts
+from tests.support.figures import assert_is_a_picture, assert_readable, hides_its_picture, shown, texts
 
 SEQ, D_HEAD = 8, 7
 REFERENCE = read_chapter(REPOSITORY_ROOT / "solutions" / "01_single_head").namespace()
@@ -129,15 +124,15 @@ class TestScaling:
 
     def test_moving_the_slider_changes_the_picture_and_the_words(self) -> None:
         explorer = scaling_explorer()
-        picture, words = explorer.image.value, explorer.words.value
+        picture, words = explorer.drawn, explorer.words.value
 
         explorer.controls["d_head"].value = 4
-        assert explorer.image.value != picture
+        assert explorer.drawn != picture
         assert explorer.words.value != words
         assert "√4 = 2.0" in explorer.words.value
 
         explorer.controls["d_head"].value = 64
-        assert (explorer.image.value, explorer.words.value) == (picture, words)
+        assert (explorer.drawn, explorer.words.value) == (picture, words)
 
 
 class TestHeadMap:
@@ -230,11 +225,11 @@ class TestHeadMap:
     @pytest.mark.parametrize(("control", "value"), [("query", 0), ("sharpness", 2), ("causal", True)])
     def test_every_control_changes_the_picture_and_the_words(self, control: str, value: object) -> None:
         explorer = head_map(attention, causal_mask)
-        picture, words = explorer.image.value, explorer.words.value
+        picture, words = explorer.drawn, explorer.words.value
 
         explorer.controls[control].value = value
 
-        assert explorer.image.value != picture
+        assert explorer.drawn != picture
         assert explorer.words.value != words
 
 
@@ -259,7 +254,7 @@ class TestUnfinishedCode:
 
     def test_a_missing_causal_mask_leaves_the_picture_without_a_mask(self) -> None:
         explorer = head_map(attention, unsolved)
-        picture = explorer.image.value
+        picture = explorer.drawn
         assert picture
 
         explorer.controls["causal"].value = True
@@ -268,8 +263,8 @@ class TestUnfinishedCode:
         assert hides_its_picture(explorer)
 
         explorer.controls["causal"].value = False
-        assert explorer.image.value == picture
-        assert explorer.image.layout.display != "none"
+        assert explorer.drawn == picture
+        assert explorer.drawn
         assert "not written yet" not in explorer.words.value
 
     @pytest.mark.parametrize(
@@ -334,7 +329,7 @@ class TestUnfinishedCode:
 
         explorer = head_map(over_queries, causal_mask)
 
-        assert explorer.image.value
+        assert explorer.drawn
         assert "each should add up to 1." in explorer.words.value
 
     def test_a_mask_that_is_not_used_is_drawn_with_a_warning(self) -> None:
@@ -374,11 +369,11 @@ class TestUnfinishedCode:
             return result
 
         explorer = head_map(greedy, causal_mask)
-        first = explorer.image.value
+        first = explorer.drawn
         explorer.controls["query"].value = 0
         explorer.controls["query"].value = TOKENS.index("sat")
 
-        assert explorer.image.value == first
+        assert explorer.drawn == first
 
 
 MultiHeadAttention = read_chapter(REPOSITORY_ROOT / "solutions" / "04_all_heads_at_once").namespace()[
@@ -395,18 +390,8 @@ every = pytest.mark.parametrize("make", WIDGETS.values(), ids=WIDGETS)
 
 class TestEveryWidget:
     @every
-    def test_it_is_a_crisp_png_no_wider_than_the_column_with_words_below(self, make: Callable[[], Explorer]) -> None:
-        explorer = make()
-        *_, image, words = explorer.children
-
-        assert isinstance(image, Image)
-        assert image.format == "png"
-        width = int(image.layout.width.removesuffix("px"))
-        assert width == style.WIDTH
-        assert image.layout.max_width == "100%"
-        assert open_picture(io.BytesIO(image.value)).size[0] == 2 * width
-        assert isinstance(words, HTML)
-        assert words.value.count("<p") >= 2
+    def test_it_is_a_picture_no_wider_than_the_column_with_words_below(self, make: Callable[[], Explorer]) -> None:
+        assert_is_a_picture(make())
 
     @every
     def test_every_control_has_a_name_and_redraws_while_it_is_moved(self, make: Callable[[], Explorer]) -> None:
@@ -425,10 +410,10 @@ class TestEveryWidget:
 
     @every
     def test_a_learners_own_plot_settings_do_not_change_the_picture(self, make: Callable[[], Explorer]) -> None:
-        usual = make().image.value
+        usual = make().drawn
 
         with mpl.rc_context({"font.size": 30, "text.color": "yellow", "figure.dpi": 33, "lines.linewidth": 5}):
-            assert make().image.value == usual
+            assert make().drawn == usual
 
     @pytest.mark.parametrize("collecting", [True, False])
     def test_garbage_waits_until_the_picture_is_shown_and_is_collected_again_afterwards(self, collecting: bool) -> None:
@@ -496,20 +481,34 @@ def oklab(colour: str, sight: str) -> np.ndarray:
     return opponents @ np.cbrt(cones @ seen)
 
 
-def drawn_dots(figure: Figure, canvas_class: type[FigureCanvasAgg]) -> np.ndarray:
-    canvas = canvas_class(figure)
-    canvas.draw()
-    return np.array(canvas.buffer_rgba())
+PAGES = {"light": (theme.HEADS, theme.PAGES), "dark": (theme.DARK_HEADS, theme.DARK_PAGES)}
+pages = pytest.mark.parametrize("page", PAGES)
 
 
 class TestStyle:
-    def test_there_are_colours_for_twelve_heads_and_each_stands_out_on_white(self) -> None:
-        assert len(set(style.HEAD_COLOURS)) == 12
-        assert min(style.contrast(colour, "white") for colour in style.HEAD_COLOURS) >= 3
+    @pages
+    def test_there_are_colours_for_twelve_heads_and_lines_in_each_stand_out(self, page: str) -> None:
+        heads, grounds = PAGES[page]
+        assert len(set(heads)) == 12
+        assert min(style.contrast(colour, ground) for colour in heads for ground in grounds) >= 3
 
+    def test_words_in_any_colour_can_be_read_on_any_page(self) -> None:
+        words = [theme.head_words(head) for head in range(12)]
+        words += [(theme.INK, theme.DARK_INK), (theme.QUIET, theme.DARK_QUIET)]
+        for light, dark in words:
+            assert min(style.contrast(light, ground) for ground in theme.PAGES) >= 4.5
+            assert min(style.contrast(dark, ground) for ground in theme.DARK_PAGES) >= 4.5
+
+    def test_words_on_what_is_blocked_can_be_read(self) -> None:
+        for ground in ("future", "padding", "both", "paper"):
+            light, dark = (getattr(theme, prefix + ground.upper()) for prefix in ("", "DARK_"))
+            assert style.contrast(theme.INK, light) >= 4.5
+            assert style.contrast(theme.DARK_INK, dark) >= 4.5
+
+    @pages
     @pytest.mark.parametrize("sight", SIGHT)
-    def test_any_two_heads_can_be_told_apart(self, sight: str) -> None:
-        for one, other in itertools.combinations(style.HEAD_COLOURS, 2):
+    def test_any_two_heads_can_be_told_apart(self, sight: str, page: str) -> None:
+        for one, other in itertools.combinations(PAGES[page][0], 2):
             distance = np.linalg.norm(oklab(one, sight) - oklab(other, sight))
             assert distance > 0.07, f"{one} and {other} look alike"
 
@@ -518,78 +517,30 @@ class TestStyle:
         assert style.head_colour(12) == style.HEAD_COLOURS[0]
 
     @pytest.mark.parametrize("head", range(12))
-    def test_a_bigger_weight_is_never_lighter_and_its_number_can_be_read(self, head: int) -> None:
+    def test_a_bigger_weight_stands_out_more_and_its_number_can_be_read_on_any_page(self, head: int) -> None:
         colours = style.weight_colours(head)
-        grounds = [to_hex(colours(weight)) for weight in np.linspace(0, 1, 101)]
-
-        on_white = [style.contrast(ground, "white") for ground in grounds]
-        assert grounds[0] == "#ffffff"
-        assert on_white == sorted(on_white)
-        assert min(style.contrast(style.ink_on(ground), ground) for ground in grounds) >= 4.5
-
-    def test_a_png_has_two_dots_for_each_pixel_of_the_page(self) -> None:
-        figure = style.figure(321, 123)
-
-        assert open_picture(io.BytesIO(style.png(figure))).size == (642, 246)
-        assert style.width_in_pixels(figure) == 321
-
-    def test_a_png_has_every_dot_that_was_drawn(self) -> None:
-        figure = draw_scaling(64)
-
-        dots = np.asarray(open_picture(io.BytesIO(style.png(figure))))
-
-        canvas = figure.canvas
-        assert isinstance(canvas, FigureCanvasAgg)
-        assert np.array_equal(dots, np.asarray(canvas.buffer_rgba()))
-        assert len(np.unique(dots.reshape(-1, 4), axis=0)) > 100
-
-    @pytest.mark.parametrize(
-        "draw",
-        [
-            lambda: draw_scaling(64),
-            lambda: draw_head_map(torch.eye(SEQ), TOKENS, 3),
-            lambda: draw_lines(torch.eye(SEQ).expand(2, SEQ, SEQ), TOKENS, 3, [0, 1]),
-            lambda: draw_maps(torch.eye(SEQ).expand(2, SEQ, SEQ), TOKENS, 3, [1]),
-        ],
-        ids=["scaling", "head map", "lines", "maps"],
-    )
-    def test_words_drawn_from_a_copy_look_like_newly_drawn_ones(self, draw: Callable[[], Figure]) -> None:
-        figure = draw()
-
-        copied = [drawn_dots(figure, Canvas) for _ in range(2)]
-
-        anew = drawn_dots(figure, FigureCanvasAgg)
-        assert all(np.array_equal(dots, anew) for dots in copied)
-
-    def test_a_word_is_copied_only_where_everything_about_it_is_the_same(self) -> None:
-        figure = style.figure(400, 300)
-        for row, how in enumerate(
-            (
-                {},
-                {"color": "red"},
-                {"alpha": 0.3},
-                {"weight": "bold"},
-                {"size": 20},
-                {"rotation": 30},
-                {"style": "italic"},
-                {"x": 0.3013},
-                {"family": "DejaVu Serif"},
-                {"s": "$w^{2}$"},
-                {"s": "two\nlines"},
-                {"antialiased": False},
+        names = {theme.variable(marker): marker for marker in ("#000001", "#000002", "#fffffe", "#fffffd")}
+        light_and_dark = {
+            "var(--on-black-black)": ("black", "black"),
+            "var(--on-black-white)": ("black", "white"),
+            "var(--on-white-white)": ("white", "white"),
+            "var(--on-white-black)": ("white", "black"),
+        }
+        assert names.keys() == light_and_dark.keys()
+        before = (1.0, 1.0)
+        for weight in np.linspace(0, 1, 51):
+            *full, opacity = colours(weight)
+            red, green, blue = full
+            grounds = (
+                theme.blend((red, green, blue), opacity, theme.PAPER),
+                theme.blend(theme.on_dark((red, green, blue)), opacity, theme.DARK_PAPER),
             )
-        ):
-            figure.text(**{"x": 0.3, "y": 0.05 + 0.0771 * row, "s": "word", **how})  # type: ignore[arg-type]
-
-        for _ in range(2):
-            assert np.array_equal(drawn_dots(figure, Canvas), drawn_dots(figure, FigureCanvasAgg))
-
-    def test_a_figure_that_changed_its_size_is_drawn_in_its_new_size(self) -> None:
-        figure = style.figure(300, 200)
-        style.png(figure)
-        figure.set_size_inches(2, 1)
-
-        assert open_picture(io.BytesIO(style.png(figure))).size == (288, 144)
+            inks = light_and_dark[theme.variable(style.ink_on(colours(weight)))]
+            for ink, ground in zip(inks, grounds, strict=True):
+                assert style.contrast(ink, ground) >= 4.5
+            now = style.contrast(grounds[0], theme.PAPER), style.contrast(grounds[1], theme.DARK_PAPER)
+            assert all(later >= earlier - 1e-9 for earlier, later in zip(before, now, strict=True))
+            before = now
 
     def test_words_are_where_the_axes_say(self) -> None:
         figure = style.figure(300, 200)
@@ -598,16 +549,15 @@ class TestStyle:
 
         word = style.write(axes, 5, 5, "here", ha="center")
 
-        assert word.get_window_extent().x0 + word.get_window_extent().width / 2 == pytest.approx(0.75 * 600, abs=1)
+        assert word.get_window_extent().x0 + word.get_window_extent().width / 2 == pytest.approx(0.75 * 300, abs=1)
 
     def test_a_figure_from_elsewhere_is_refused_with_the_reason(self) -> None:
         with pytest.raises(TypeError, match=r"manyheads\.pictures\.style\.figure"):
-            style.png(Figure())
+            style.drawing(Figure(), "")
 
     def test_a_picture_in_a_cell_says_what_it_shows(self) -> None:
-        shown = style.picture(style.figure(320, 120), 'weights "a" < b').data
+        shown = style.picture(style.figure(320, 120), 'weights "a" &lt; <b>b</b>').data
 
         assert shown is not None
-        assert 'alt="weights &quot;a&quot; &lt; b"' in shown
-        assert "width: 320px; max-width: 100%" in shown
-        assert 'src="data:image/png;base64,iVBOR' in shown
+        assert 'aria-label="weights &quot;a&quot; &lt; b"' in shown
+        assert 'width="320" height="120"' in shown
