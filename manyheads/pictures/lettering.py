@@ -21,6 +21,7 @@ class Lettering(Artist):
 
     def __init__(self, axes: Axes, words: Sequence[tuple[float, float, str, ColorType]], size: float) -> None:
         super().__init__()
+        self.set_zorder(5)  # above the axes, whose cells they are in
         self.words = list(words)
         self._size = size
         self._places: Any = axes.transData

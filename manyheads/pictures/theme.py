@@ -58,8 +58,12 @@ PAGES, DARK_PAGES = ("#FFFFFF",), ("#111111", "#212121", "#1E1E1E", "#383838")
 FONTS = "DejaVu Sans, Verdana, sans-serif"  # the first is what figures are laid out with, the second is like it
 
 # The colour of words on a coloured ground: black or white, on a light page and on a dark one.
-_ON = {("black", "black"): "#000001", ("black", "white"): "#000002"}
-_ON |= {("white", "white"): "#fffffe", ("white", "black"): "#fffffd"}
+_ON = {
+    ("black", "black"): "#000001",
+    ("black", "white"): "#000002",
+    ("white", "white"): "#fffffe",
+    ("white", "black"): "#fffffd",
+}
 
 
 def contrast(one: ColorType, other: ColorType) -> float:
@@ -112,7 +116,7 @@ def on_dark(colour: ColorType) -> str:
     return _DARK.get(to_hex(colour), to_hex(colour))
 
 
-_NAMED = {
+_PAIRS = {
     "ink": (INK, DARK_INK),
     "quiet": (QUIET, DARK_QUIET),
     "grid": (GRID, DARK_GRID),
@@ -123,14 +127,17 @@ _NAMED = {
     "both": (BOTH, DARK_BOTH),
     **{f"h{head}": pair for head, pair in enumerate(zip(HEADS, DARK_HEADS, strict=True))},
 }
-_VARIABLES = {light.lower(): f"var(--{name})" for name, (light, _) in _NAMED.items()}
-_DARK = {light.lower(): dark.lower() for light, dark in _NAMED.values()}
+_DARK = {light.lower(): dark.lower() for light, dark in _PAIRS.values()}
 _WORDS = {colour.lower(): f"var(--t{head})" for head, colour in enumerate(HEADS)}
-for (_light, _dark), _marker in _ON.items():
-    _NAMED[f"on-{_light}-{_dark}"] = (_light, _dark)
-    _VARIABLES[_marker] = f"var(--on-{_light}-{_dark})"
-for _head in range(len(HEADS)):
-    _NAMED[f"t{_head}"] = head_words(_head)
+_VARIABLES = {
+    **{light.lower(): f"var(--{name})" for name, (light, _) in _PAIRS.items()},
+    **{marker: f"var(--on-{light}-{dark})" for (light, dark), marker in _ON.items()},
+}
+_VALUES = {
+    **_PAIRS,
+    **{f"on-{light}-{dark}": (light, dark) for light, dark in _ON},
+    **{f"t{head}": head_words(head) for head in range(len(HEADS))},
+}
 
 
 def variable(colour: str, *, words: bool = False) -> str:
@@ -143,11 +150,16 @@ def variable(colour: str, *, words: bool = False) -> str:
 
 
 def _values(*, dark: bool) -> str:
-    return "".join(f"--{name}:{pair[dark]};" for name, pair in _NAMED.items())
+    return "".join(f"--{name}:{pair[dark]};" for name, pair in _VALUES.items())
 
 
 # JupyterLab and Notebook; VS Code; Colab
-_ON_DARK_PAGES = ('[data-jp-theme-light="false"]', ".vscode-dark", ".vscode-high-contrast", '[theme="dark"]')
+_ON_DARK_PAGES = (
+    '[data-jp-theme-light="false"]',
+    ".vscode-dark",
+    ".vscode-high-contrast:not(.vscode-high-contrast-light)",
+    '[theme="dark"]',
+)
 STYLE = (
     f".manyheads{{{_values(dark=False)}}}"
     f"{','.join(f'{page} .manyheads' for page in _ON_DARK_PAGES)}{{{_values(dark=True)}}}"

@@ -11,7 +11,7 @@ import base64
 import html
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -103,9 +103,7 @@ class _Renderer(RendererBase):
             return super().get_text_width_height_descent(s, prop, ismath)
         return _measured(s, _Font(prop))
 
-    def draw_path(
-        self, gc: GraphicsContextBase, path: Path, transform: Transform, rgbFace: Colour | None = None
-    ) -> None:
+    def draw_path(self, gc: GraphicsContextBase, path: Path, transform: Transform, rgbFace: Any = None) -> None:
         points = (transform + self._flip).transform(path.vertices)
         with self._clipped(gc, points):
             self.parts.append(f'<path d="{_outline(points, path.codes)}"{self._look(gc, rgbFace)}/>')
@@ -117,7 +115,7 @@ class _Renderer(RendererBase):
         marker_trans: Transform,
         path: Path,
         trans: Transform,
-        rgbFace: Colour | None = None,
+        rgbFace: Any = None,
     ) -> None:
         shape = marker_trans.transform(marker_path.vertices) * (1, -1)
         places = (trans + self._flip).transform(path.vertices)
@@ -162,8 +160,9 @@ class _Renderer(RendererBase):
             )
             return
         # All points at once, and no graphics context for each: hundreds of shapes in a third of the time.
-        ends = np.cumsum([len(path.vertices) for path in paths])[:-1]
-        points = (master_transform + self._flip).transform(np.concatenate([path.vertices for path in paths]))
+        corners = [np.asarray(path.vertices) for path in paths]
+        ends = np.cumsum(list(map(len, corners)))[:-1]
+        points = (master_transform + self._flip).transform(np.concatenate(corners))
         faces, edges = np.asarray(facecolors).reshape(-1, 4).tolist(), np.asarray(edgecolors).reshape(-1, 4).tolist()
         widths, dashes = list(np.atleast_1d(linewidths)), list(linestyles)
         cap = gc.get_capstyle()
@@ -260,7 +259,7 @@ class _Renderer(RendererBase):
         return _look(face, gc.get_rgb(), gc.get_linewidth(), gc.get_dashes()[1], gc.get_capstyle())
 
     @contextmanager
-    def _clipped(self, gc: GraphicsContextBase, points: np.ndarray) -> Iterator[None]:
+    def _clipped(self, gc: GraphicsContextBase, points: np.ndarray) -> Generator[None]:
         """Draw in an element of its own, which cuts off what lies outside, where something does."""
         box = gc.get_clip_rectangle()
         if box is None:

@@ -20,7 +20,7 @@ from ..pictures import style
 from ..pictures.vector import Spot, plain
 from .page import OnPage
 
-_BOX = f"max-width: {style.WIDTH}px; font-size: 15px; line-height: 1.5"
+_BOX = f"max-width: {style.WIDTH + 80}px; font-size: 15px; line-height: 1.4"
 _WARNING = f"margin: 6px 0; border-left: 4px solid {style.WRONG}; padding-left: 10px"
 
 
@@ -67,7 +67,6 @@ class Explorer(OnPage):
         self.words = widgets.HTML()
         self.picked = widgets.Text(layout=widgets.Layout(display="none"))  # where a click in the picture arrives
         self.picked.add_class("manyheads-picked")
-        self.drawn = ""  # the picture as SVG
         self._drawings = 0
         self.view = View()
         self._look = look

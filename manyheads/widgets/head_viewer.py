@@ -48,7 +48,7 @@ _FAINT_HEADS = 4  # with more heads the others' lines would be a tangle, and tak
 _GAP = 12
 _COLUMN_NAMES, _NAME = 54, 15.8  # how high names above columns are; how wide a row or column with a name must be
 _ROW_NAMES = 58  # how wide names beside rows are
-_TALLEST = 430  # of maps, unless a sentence is so long that its names need more: with its controls, it fits a laptop
+_TALLEST, _TALLEST_LARGE = 430, 400  # with its controls, it fits a laptop; names of a long sentence may need more
 _SMALL_MAPS = 290  # how wide the small maps beside a large one are together
 _MOST_SPOTS = 1200  # with more cells, the rows of a map say what their cells are
 _MOST_TOKENS = 32  # of a typed sentence: with more, nothing in the picture could be read
@@ -201,7 +201,7 @@ def _viewer(
     head = widgets.ToggleButtons(
         options=[("all", _ALL)],
         description="head",
-        style={**label, "button_width": "40px"},
+        style={**label, "button_width": "34px"},
     )
     beside = widgets.Dropdown(options=[("none", _ALL)], description="and head", style=label, layout={"width": "164px"})
     large = widgets.Dropdown(options=[("0", 0)], description="large map", style=label, layout={"width": "164px"})
@@ -215,7 +215,7 @@ def _viewer(
         options=[_SHOWN, _LEFT_OUT, _RESCALED],
         description="[CLS], [SEP]",
         style=label,
-        layout={"width": "340px", "display": "none"},
+        layout={"width": "300px", "display": "none"},
     )
     first = [start]  # until something could be drawn
 
@@ -430,7 +430,7 @@ def draw_lines(weights: Tensor, tokens: Sequence[str], query: int, heads: Sequen
 
 
 def _row_of_lines(seq: int) -> float:
-    return min(40.0, max(21.0, 380 / seq))
+    return min(40.0, max(21.0, 364 / seq))
 
 
 def _cell_of_strip(heads: Sequence[int]) -> float:
@@ -557,7 +557,7 @@ def every_map_has_names(count: int, seq: int) -> bool:
 def _arranged(seq: int, heads: Sequence[int], large: int) -> list[_Map]:
     """Return where each head's map is. Where not all can have names, one is large and has them."""
     if len(heads) == 1:
-        wide, high = min((style.WIDTH - 128) / seq, 40.0), max(_NAME, min(40.0, (_TALLEST - 116) / seq))
+        wide, high = min((style.WIDTH - 128) / seq, 40.0), max(_NAME, min(40.0, (_TALLEST_LARGE - 116) / seq))
         return [_Map(heads[0], 122, 116, wide, high, 10)]
     grid = _grid(len(heads), seq)
     if grid is not None:
@@ -577,13 +577,13 @@ def _arranged(seq: int, heads: Sequence[int], large: int) -> list[_Map]:
     beside = (style.WIDTH - _SMALL_MAPS - 90) / seq >= _NAME
     left, top = 84.0, 98.0
     wide = (style.WIDTH - left - (_SMALL_MAPS + 24 if beside else 6)) / seq
-    high = max(_NAME, min(wide, (_TALLEST - top) / seq))
+    high = max(_NAME, min(wide, (_TALLEST_LARGE - top) / seq))
     one = _Map(large, left, top, wide, high, 8)
     columns = 3 if beside else 6
     width = (_SMALL_MAPS - 2 * _GAP) / 3 if beside else (style.WIDTH - 6 - 5 * _GAP) / 6
     rows = -(-len(heads) // columns)
     height = min(width, (top + high * seq) / rows - 24) if beside else width
-    start, above = (style.WIDTH - _SMALL_MAPS, 0.0) if beside else (0.0, top + high * seq + _GAP)
+    start, above = (style.WIDTH - _SMALL_MAPS - 2, 0.0) if beside else (0.0, top + high * seq + _GAP)
     small = [
         _Map(
             head,
@@ -696,7 +696,7 @@ def _name_map(axes: Axes, row: Tensor, tokens: Sequence[str], query: int, one: _
         style.write(
             axes, middle, one.top - 6, _shortened(token, one.named), rotation=90, ha="center", va="bottom", size=13
         )
-        middle, text = one.top + one.high * (place + 0.5), _shortened(token, 12 if one.named == 10 else one.named)
+        middle, text = one.top + one.high * (place + 0.5), _shortened(token, {6: 5, 8: 8, 10: 12}[one.named])
         style.write(axes, one.left - 8, middle, text, ha="right", va="center_baseline", weight=emphasis, size=13)
 
 

@@ -56,6 +56,7 @@ class OnPage(widgets.VBox):
         super().__init__(children)
         self._name = uuid.uuid4().hex[:12]
         self._shown: Any = None
+        self.drawn = ""  # the picture as SVG
         self.add_class("manyheads-explorer")
 
     def still(self) -> str:
@@ -85,7 +86,8 @@ class OnPage(widgets.VBox):
         self._shown = display({"text/html": self._still(), "text/plain": ""}, raw=True, display_id=True)
         bundle = getattr(super(), "_repr_mimebundle_", None)
         if bundle is None:  # ipywidgets 7
-            super()._ipython_display_(**kwargs)
+            earlier: Any = super()
+            earlier._ipython_display_(**kwargs)
             return
         data = bundle()
         data = data[0] if isinstance(data, tuple) else data

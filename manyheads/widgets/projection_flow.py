@@ -257,7 +257,8 @@ def _draw_costs(axes: Axes, flow: Flow) -> None:
             _draw_bar(shapes, left, top + 22 + 26 * row, lengths)
             if row == 0 and lengths[-1] > 36:
                 place = left + sum(lengths) - lengths[-1] / 2
-                axes.text(place, top + 22, "w_o", ha="center", va="center_baseline", size=13)
+                ink = style.ink_on(_PLAIN)
+                axes.text(place, top + 22, "w_o", ha="center", va="center_baseline", size=13, color=ink)
     for row, one in enumerate(runs):
         heads = f"{len(one.heads)} heads" if len(one.heads) > 1 else "1 head"
         axes.text(80, top + 22 + 26 * row, heads, ha="right", va="center_baseline")

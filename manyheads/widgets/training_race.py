@@ -116,7 +116,6 @@ class OneOrMany(OnPage):
         self.doing = widgets.HTML("Not started yet.")
         self.picture = widgets.HTML(layout=widgets.Layout(max_width="100%"))
         self.picture.add_class("manyheads-picture")
-        self.drawn = ""  # the picture as SVG
         self.words = widgets.HTML()
         self._drawn_at = 0.0
         super().__init__([widgets.HBox([self.bar, self.doing]), self.picture, self.words])

@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from manyheads.pictures import style
+from manyheads.pictures import style, theme
 from manyheads.pictures.number_grids import draw_number_grids, number_grids
 from tests.support.figures import assert_readable, texts
 
@@ -53,12 +53,12 @@ def test_a_grid_is_drawn_for_each_head_and_named() -> None:
 
 def test_a_cell_has_a_tint_of_its_heads_colour_wherever_its_number_goes() -> None:
     def tint(head: int) -> np.ndarray:
-        return 1 - 0.3 * (1 - np.array(to_rgb(style.head_colour(head))))
+        return np.array([*to_rgb(style.head_colour(head)), 0.3])
 
     figure = draw_number_grids({"view alone": X.view(2, 4, 3)}, head_of, WORDS)
 
     for mesh, block in zip(meshes(figure), X.view(2, 4, 3), strict=True):
-        colours = np.asarray(mesh.get_array()).reshape(12, -1)[:, :3]
+        colours = np.asarray(mesh.get_array()).reshape(12, -1)
         for colour, number in zip(colours, block.flatten().tolist(), strict=True):
             assert colour == pytest.approx(tint(head_of(number)), abs=1e-5)
 
@@ -74,15 +74,19 @@ def test_the_picture_is_readable_and_fits_the_column(title: str) -> None:
 def test_numbers_can_be_read_on_every_heads_tint() -> None:
     figure = draw_number_grids({"x": torch.arange(12).view(1, 12)}, lambda number: number, ["twelve heads"])
 
-    colours = np.asarray(meshes(figure)[0].get_array()).reshape(12, -1)[:, :3]
-    assert min(style.contrast(style.INK, tuple(colour)) for colour in colours) >= 4.5
+    for *colour, opacity in np.asarray(meshes(figure)[0].get_array()).reshape(12, -1).tolist():
+        red, green, blue = colour
+        light = theme.blend((red, green, blue), opacity, theme.PAPER)
+        dark = theme.blend(theme.on_dark((red, green, blue)), opacity, theme.DARK_PAPER)
+        assert style.contrast(theme.INK, light) >= 4.5
+        assert style.contrast(theme.DARK_INK, dark) >= 4.5
 
 
 def test_in_a_cell_it_says_what_it_shows() -> None:
     shown = number_grids({"x": X}, head_of, WORDS, alt="the numbers of x").data
 
     assert shown is not None
-    assert 'alt="the numbers of x"' in shown
+    assert 'aria-label="the numbers of x"' in shown
 
 
 @pytest.mark.parametrize("wrong", [X.float(), X.view(1, 1, 4, 6), X[0]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets as widgets
@@ -16,13 +17,13 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture
-def outputs(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def outputs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """What is displayed from here on."""
     had = InteractiveShell.initialized()
     shell = InteractiveShell.instance()
     publisher = CapturingDisplayPublisher()
     monkeypatch.setattr(shell, "display_pub", publisher)
-    yield publisher.outputs  # type: ignore[misc]
+    yield publisher.outputs
     if not had:
         InteractiveShell.clear_instance()
 
