@@ -22,6 +22,7 @@ from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.image import imsave
 from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Bbox, Transform
@@ -209,10 +210,8 @@ class _Renderer(RendererBase):
             self.parts.append(f'<path d="{down}{across}" fill="none"{stroke} stroke-width="{gc.get_linewidth():g}"/>')
 
     def draw_image(self, gc: GraphicsContextBase, x: float, y: float, im: Any, transform: Any = None) -> None:
-        from PIL import Image
-
         data = io.BytesIO()
-        Image.fromarray(np.asarray(im)[::-1]).save(data, "png")
+        imsave(data, np.asarray(im)[::-1], format="png")
         high, wide = np.asarray(im).shape[:2]
         self.parts.append(
             f'<image x="{x:.5g}" y="{self.height - y - high:.5g}" width="{wide}" height="{high}" '

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from xml.etree import ElementTree
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from manyheads.pictures import style, theme
 from manyheads.pictures.vector import Spot, plain
@@ -78,6 +81,17 @@ def test_cells_of_one_colour_are_one_path_and_a_weight_of_0_shows_the_paper(figu
     assert (half["fill"], half["fill-opacity"]) == ("var(--h1)", "0.75")
     assert full["d"] == "M10 10h10v10h-10z"
     assert "fill-opacity" not in full
+
+
+def test_an_image_is_the_right_way_up(figure: Figure) -> None:
+    (axes,) = figure.axes
+    axes.imshow([[1, 0], [0, 0]], cmap="gray", aspect="auto", interpolation="nearest", extent=(0, 200, 100, 0))
+
+    (image,) = elements(drawn(figure), "image")
+
+    dots = imread(io.BytesIO(base64.b64decode(image.attrib["href"].partition(",")[2])))
+    assert dots.shape == (100, 200, 4)
+    assert [float(dots[row, column, 0]) for row, column in ((10, 10), (10, 190), (90, 10))] == [1, 0, 0]
 
 
 def test_what_goes_beyond_its_axes_is_cut_off(figure: Figure) -> None:
