@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..models.published import PUBLISHED, Published
-from ..pictures import style
+from ..pictures import style, theme
 from .explorer import Explorer, View
 from .learner_code import CannotDraw, ask, came, code
 
@@ -101,7 +101,7 @@ def draw_cache(now: Need) -> Figure:
         axes.set_axis_off()
         bottom = _TOP + _ROW * len(now.ways) - 10
         axes.add_artist(
-            Rectangle((_LEFT, _TOP - 20), now.gpu * scale, bottom - _TOP + 20, facecolor="#EEEEEE", linewidth=0)
+            Rectangle((_LEFT, _TOP - 20), now.gpu * scale, bottom - _TOP + 20, facecolor=theme.FUTURE, linewidth=0)
         )
         style.write(axes, _LEFT, 30, f"grey: the memory of one GPU, {gib(now.gpu)}", weight="bold")
         for row, way in enumerate(now.ways):

@@ -58,13 +58,13 @@ def test_a_model_that_shares_nothing_is_not_drawn_twice() -> None:
 
 def test_another_model_brings_its_own_lengths_of_text() -> None:
     explorer = cache_explorer(count)
-    before = explorer.image.value
+    before = explorer.drawn
 
     explorer.controls["model"].value = BY_NAME["Llama 3.1 405B"]
 
     assert explorer.controls["context"].value == 131_072
     assert "131,072 words" in explorer.words.value
-    assert explorer.image.value != before
+    assert explorer.drawn != before
     explorer.controls["model"].value = BY_NAME["GPT-2"]
     assert explorer.controls["context"].value == 1024
 
