@@ -4,4 +4,4 @@
 random alias; never code, and never a name, unless a learner asks for help.
 """
 
-__all__ = ["after_class", "serve"]
+__all__ = ["after_class", "serve", "state"]

@@ -12,6 +12,7 @@ import uvicorn
 from ..classroom.class_folder import ClassFolder
 from ..problems import Problem
 from .catalogue import catalogue
+from .hub_sign_in import hub_sign_in
 from .service import service
 from .state import Board
 from .store import open_store
@@ -41,6 +42,7 @@ def serve(
     database: str = "",
     address: str = "",
     prefix: str = "",
+    class_code: str = "",
     ready: Callable[[Links], None] = lambda _: None,
 ) -> None:
     """Run the board of a class until Ctrl-C or SIGTERM.
@@ -51,6 +53,7 @@ def serve(
         database: SQLAlchemy's URL; by default `board.db` in the class folder.
         address: what learners' machines call it, if that is not http://host:port.
         prefix: the path below which a proxy serves it.
+        class_code: what learners join with; by default a random one, which is kept.
         ready: called once, when learners can join.
 
     Raises:
@@ -64,11 +67,11 @@ def serve(
         store.close()
         raise Problem(f"the board cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
     prefix = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
-    board = Board(store, known, time.time)
+    board = Board(store, known, time.time, class_code)
     base = (address or f"http://{host}:{listening.getsockname()[1]}{prefix}").rstrip("/")
     links = Links(base, board.class_code, f"{base}/sign-in?key={board.teacher_key}")
     config = uvicorn.Config(
-        service(board, prefix),
+        service(board, prefix, hub_sign_in()),
         log_level="warning",
         access_log=False,
         limit_concurrency=_MOST_CONNECTIONS,

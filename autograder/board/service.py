@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import json
+import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -30,7 +32,7 @@ _SLOWEST_BODY = 5.0  # seconds
 _MOST_WATCHERS = 50  # pages that are open
 _AT_LEAST_EVERY = 5.0  # seconds between two messages to a page: time passes, too
 _AT_MOST_EVERY = 0.3  # seconds
-_COOKIE = "board"
+_COOKIE, _STATE = "board", "board-sign-in"
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -42,10 +44,19 @@ _PAGES = {"teacher": "teacher.html", "projector": "projector.html", "class": "cl
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
-def service(board: Board, prefix: str = "") -> Starlette:
+class SignIn(Protocol):
+    """Where teachers sign in, in place of the link with the key."""
+
+    def address(self, state: str) -> str: ...
+
+    async def may_teach(self, code: str) -> bool: ...
+
+
+def service(board: Board, prefix: str = "", hub: SignIn | None = None) -> Starlette:
     """Return the web application of a board.
 
     Args:
+        hub: where teachers sign in, on a JupyterHub.
         prefix: the path below which it is served, such as "/services/board"; "" for the whole host.
     """
     watchers = _Watchers(board)
@@ -72,10 +83,24 @@ def service(board: Board, prefix: str = "") -> Starlette:
         key = request.query_params.get("key", "")
         if not board.is_teacher(key):
             raise HTTPException(403, "This is not the teacher's link: `autograder board` prints it.")
+        return signed_in(request)
+
+    def signed_in(request: Request) -> Response:
         answer = RedirectResponse(f"{prefix}/teacher", 303)
-        secure = request.url.scheme == "https"
-        answer.set_cookie(_COOKIE, key, path=f"{prefix}/", httponly=True, samesite="strict", secure=secure)
+        keep(answer, request, _COOKIE, board.teacher_key, "strict")
         return answer
+
+    def keep(answer: Response, request: Request, name: str, value: str, same_site: Literal["strict", "lax"]) -> None:
+        secure = request.url.scheme == "https"
+        answer.set_cookie(name, value, path=f"{prefix}/", httponly=True, samesite=same_site, secure=secure)
+
+    async def from_hub(request: Request) -> Response:
+        """Where the hub sends a browser that has signed in there."""
+        state = request.cookies.get(_STATE, "")
+        same = state and hmac.compare_digest(state.encode(), request.query_params.get("state", "").encode())
+        if hub is None or not same or not await hub.may_teach(request.query_params.get("code", "")):
+            raise HTTPException(403, "Only teachers of this class see the board.")
+        return signed_in(request)
 
     async def answer_call(request: Request) -> Response:
         await board.answer(str((await _body(request)).get("id")))
@@ -100,9 +125,14 @@ def service(board: Board, prefix: str = "") -> Starlette:
 
     def for_teachers(handler: _Handler) -> _Handler:
         async def checked(request: Request) -> Response:
-            if not board.is_teacher(request.cookies.get(_COOKIE, "")):
+            if board.is_teacher(request.cookies.get(_COOKIE, "")):
+                return await handler(request)
+            if hub is None or request.method != "GET":
                 raise HTTPException(403, "Open the teacher's link first: `autograder board` prints it.")
-            return await handler(request)
+            state = secrets.token_urlsafe(24)
+            answer = RedirectResponse(hub.address(state), 303)
+            keep(answer, request, _STATE, state, "lax")
+            return answer
 
         return checked
 
@@ -115,6 +145,7 @@ def service(board: Board, prefix: str = "") -> Starlette:
         Route("/health", healthy),
         Route("/", _page("class")),
         Route("/sign-in", sign_in),
+        Route("/oauth_callback", from_hub),
         Route("/teacher", for_teachers(_page("teacher"))),
         Route("/projector", for_teachers(_page("projector"))),
         Route("/teacher/events", for_teachers(teacher_events)),

@@ -39,6 +39,12 @@ class Refused(Exception):
         self.status = status
 
 
+def new_class_code() -> str:
+    """Return a random class code, which can be read aloud."""
+    code = "".join(secrets.choice(_CODE_LETTERS) for _ in range(8))
+    return f"{code[:4]}-{code[4:]}"
+
+
 class Board:
     """The state of one class's board.
 
@@ -46,12 +52,18 @@ class Board:
         store: its database.
         catalogue: the course's exercises.
         clock: gives the time in seconds since 1970.
+        class_code: what learners join with; by default a random one, which is kept.
     """
 
-    def __init__(self, store: Store, catalogue: Mapping[str, KnownExercise], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Mapping[str, KnownExercise],
+        clock: Callable[[], float],
+        class_code: str = "",
+    ) -> None:
         self._store, self._catalogue, self._clock = store, catalogue, clock
-        code = "".join(secrets.choice(_CODE_LETTERS) for _ in range(8))
-        self.class_code = store.secret("class code", f"{code[:4]}-{code[4:]}")
+        self.class_code = class_code.upper() or store.secret("class code", new_class_code())
         self.teacher_key = store.secret("teacher's key")
         self._signing_key = store.secret("signing key").encode()
         self._pinned = store.setting("pinned exercise")

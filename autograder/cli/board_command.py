@@ -23,6 +23,12 @@ def board(
     prefix: Annotated[
         str, typer.Option(metavar="PATH", help="The path below which a proxy serves it, such as /services/board.")
     ] = "",
+    class_code: Annotated[
+        str,
+        typer.Option(
+            metavar="CODE", envvar="MANYHEADS_BOARD_CODE", help="What learners join with; by default a random one."
+        ),
+    ] = "",
     anonymous_export: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the record without aliases and dates as CSV, and run no board."),
@@ -45,4 +51,4 @@ def board(
             print("Only this machine can reach it. For a class in one room: --host 0.0.0.0 --address http://NAME:8790")
         print("Stop it with Ctrl-C.", flush=True)
 
-    serve.serve(opened, host, port, database, address, prefix, ready)
+    serve.serve(opened, host, port, database, address, prefix, class_code, ready)

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from manyheads import threads
 
+from ..board.state import new_class_code
 from ..classroom.class_folder import CONFIG, ClassFolder, new_class
 from ..classroom.person import Person
 from ..classroom.roster import read_roster, write_roster
@@ -147,6 +148,7 @@ def _fill(root: Path, course: ClassFolder, learners: Sequence[str], teachers: Se
         exchange=str(exchange),
         course=course.config().CourseDirectory.course_id,
         account=_ACCOUNT_OF_THE_COURSE,
+        class_code=new_class_code(),
         teachers=sorted(teachers),
         learners=learners,
         class_list=CLASS_LIST,

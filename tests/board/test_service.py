@@ -214,6 +214,32 @@ def test_the_teachers_key_is_kept_in_a_cookie_that_other_sites_cannot_use(room: 
     assert room.client.get("/sign-in", params={"key": "a guess"}).status_code == 403
 
 
+class FakeHub:
+    """A hub on which the code "teacher" is a teacher's."""
+
+    def address(self, state: str) -> str:
+        return f"http://hub/authorize?state={state}"
+
+    async def may_teach(self, code: str) -> bool:
+        return code == "teacher"
+
+
+def test_on_a_hub_teachers_sign_in_there(room: InClass):
+    client = TestClient(service(room.board, "/services/board", FakeHub()), base_url="http://b", follow_redirects=False)
+    to_hub = client.get("/services/board/teacher")
+    state = to_hub.headers["location"].partition("state=")[2]
+    assert client.post("/services/board/teacher/show", json={"shown": True}).status_code == 403
+    for query in ({"code": "learner", "state": state}, {"code": "teacher", "state": "a guess"}, {"code": "teacher"}):
+        assert client.get("/services/board/oauth_callback", params=query).status_code == 403
+    back = client.get("/services/board/oauth_callback", params={"code": "teacher", "state": state})
+    assert back.headers["location"] == "/services/board/teacher"
+    assert client.get("/services/board/teacher").status_code == 200
+
+
+def test_without_a_hub_nobody_signs_in_there(room: InClass):
+    assert room.client.get("/oauth_callback", params={"code": "teacher", "state": ""}).status_code == 403
+
+
 def test_a_page_runs_nothing_but_the_boards_own_script(room: InClass):
     room.sign_in()
     for path in ("/teacher", "/projector", "/"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,32 @@ def test_a_password_is_reset_by_deleting_the_user_and_adding_them_again(hub: Hub
     assert emmy.log_in(PASSWORDS["emmy"]) == 200
     assert Person(hub, "emmy").log_in("forgotten soon") == 403
     assert hub.path("/home/emmy/work").exists()
+
+
+REPORT = """
+import os, sys
+from pathlib import Path
+os.environ |= dict(line.split("=", 1) for line in sys.argv[1:])
+from manyheads import board
+joined = board.Client(lambda: Path.home() / ".manyheads")._joined()
+report = {"id": "a" * 32, "exercise": "scale_rows", "check": "outputs", "stage": "values", "mistake": ""}
+board._request("POST", f"{joined.address}/report", report, joined.token)
+"""
+
+
+def test_the_board_is_the_teacher_s_and_learners_take_part_by_themselves(hub: Hub, ada_before_class: Person) -> None:
+    [server, *_] = hub.servers("ada")
+    given = [f"{name}={value}" for name, value in server.environ().items() if name.startswith("MANYHEADS_BOARD")]
+    reported = hub.run("ada", sys.executable, "-c", REPORT, *given, "HOME=/home/ada")
+    assert reported.returncode == 0, reported.stderr
+    assert ada_before_class.get("/services/board/teacher").status_code == 403
+    grace = Person(hub, "grace")
+    assert grace.log_in(hub.password) == 200
+    assert 'data-events="teacher/events"' in grace.get("/services/board/teacher").text
+    with grace.session.get(f"{hub.address}/services/board/teacher/events", stream=True, timeout=60) as events:
+        shown = json.loads(next(events.iter_lines()).decode().removeprefix("data: "))
+    assert (shown["learners"], shown["exercise"]) == (1, "scale_rows")
+    assert f"MANYHEADS_BOARD_CODE={shown['code']}" in given
 
 
 def submit_in_jupyterlab(page: Page, learner: Person, solutions: dict[str, str]) -> None:
