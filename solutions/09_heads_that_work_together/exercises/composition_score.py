@@ -128,6 +128,25 @@ EXERCISE = Exercise(
             "counts: the root of the sum of their squares.",
         ),
         Misconception(
+            "added up the entries as they are",
+            replace=SCORE,
+            by="read.sum() / (first.sum() * second.sum())",
+            hint="Entries below 0 cancel others. The size of a matrix is the root of the sum of its SQUARED entries.",
+        ),
+        Misconception(
+            "divided by the numbers of entries",
+            replace=LENGTHS,
+            by="(first.numel() * second.numel())",
+            hint="How many entries a matrix has is not its size here. Take the root of the sum of its squared entries, "
+            "in all three places.",
+        ),
+        Misconception(
+            "divided by the product in the other order",
+            replace=LENGTHS,
+            by="(first @ second).norm()",
+            hint="Below the line are the sizes of the two matrices by themselves, multiplied.",
+        ),
+        Misconception(
             "added up absolute values",
             replace=SCORE,
             by="read.abs().sum() / (first.abs().sum() * second.abs().sum())",
@@ -190,6 +209,13 @@ EXERCISE = Exercise(
             replace=SCORE,
             by=f"read / {LENGTHS}",
             hint="One number is wanted. Above the line, take the size of the product.",
+            check="shapes",
+        ),
+        Misconception(
+            "took the length of each column in all three places",
+            replace=SCORE,
+            by="read.norm(dim=0) / (first.norm(dim=0) * second.norm(dim=0))",
+            hint="You have a number for each column. The size of a matrix takes all entries together.",
             check="shapes",
         ),
         Misconception(

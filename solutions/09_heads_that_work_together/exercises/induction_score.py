@@ -67,6 +67,25 @@ EXERCISE = Exercise(
             hint="That is the main diagonal. The earlier copy is half a sequence back.",
         ),
         Misconception(
+            "went one place back from the earlier copy, along a diagonal",
+            replace=PICKED,
+            by="weights.diagonal(offset=-half - 1, dim1=-2, dim2=-1)",
+            hint="You went to the wrong side: the token that followed the earlier copy is one place further right.",
+        ),
+        Misconception(
+            "took the diagonal above the main one",
+            replace=PICKED,
+            by="weights.diagonal(offset=half - 1, dim1=-2, dim2=-1)",
+            hint="Above the main diagonal, words look at what comes later. The earlier copy is to the left of it.",
+        ),
+        Misconception(
+            "took all queries, those of the first half, too",
+            replace=QUERIES,
+            by="torch.arange(2 * half)",
+            hint="The first half has no earlier copies. For its queries, the index falls below 0, and torch takes that "
+            "for places at the end.",
+        ),
+        Misconception(
             "counted the last token of the first half, too",
             replace=QUERIES,
             by="torch.arange(half - 1, 2 * half)",
@@ -132,6 +151,13 @@ EXERCISE = Exercise(
             "query with its own key.",
         ),
         Misconception(
+            "averaged over all weights of the second half on the first",
+            replace=PICKED,
+            by="weights[:, :, half:, :half].flatten(-2)",
+            hint="That is a whole square of the map: every later query with every earlier token. Take single pairs, "
+            "each query with the token after its own copy.",
+        ),
+        Misconception(
             "took the weights of all queries on the whole first half",
             replace=PICKED,
             by="weights[:, :, half:, :half].sum(dim=-1)",
@@ -143,6 +169,14 @@ EXERCISE = Exercise(
             replace="weights.shape[-1] // 2",
             by="weights.shape[-1]",
             hint="weights covers both halves: seq is 2 · half.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided to a fraction where a whole number is needed",
+            replace="weights.shape[-1] // 2",
+            by="weights.shape[-1] / 2",
+            hint="With one slash, half of 12 is 6.0, and positions made from it are fractions, too. Two slashes keep "
+            "whole numbers.",
             check="shapes",
         ),
         Misconception(

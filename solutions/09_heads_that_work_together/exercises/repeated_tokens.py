@@ -34,39 +34,38 @@ def what_is_true(repeated_tokens, batch, half, vocabulary, seed):
         "a generator with another seed": lambda: generator(seed + 1),
         "the same generator": lambda: mine,
     }
-    occurs = {
-        "the lowest token": 0,
-        "the highest token": 0,
-        "different tokens": 0,
-        "sequences": "",
-        "second halves": "",
-    }
-    place = torch.zeros(2 * half, dtype=torch.int64)
+    occurs = dict.fromkeys(("the lowest token", "the highest token", "different tokens"), 0)
+    occurs |= dict.fromkeys(("each token", "sequences", "second halves"), "")
     if not isinstance(tokens, torch.Tensor) or tokens.shape != (batch, 2 * half) or tokens.dtype != torch.int64:
         if isinstance(tokens, torch.Tensor):
             tokens = tokens.to("meta")
-        return tokens, place, occurs, used, dict.fromkeys(again, "")
+        nothing = torch.zeros(2 * half, dtype=torch.int64, device="meta")
+        return tokens, occurs, used, dict.fromkeys(again, ""), nothing
 
     def compared(other):
         return "the same tokens" if torch.equal(tokens, other) else "other tokens"
 
     seen = tokens.unique().tolist()
+    # So many that each token is drawn some 1,000 times: chance makes none half as frequent as another.
+    many = repeated_tokens(1_000 * vocabulary // half, half, vocabulary, generator(seed))
+    counts = many.unique(return_counts=True)[1]
+    often = "about as often as the others" if counts.max() < 1.4 * counts.min() else "not equally often"
     # (batch, seq, 1) == (batch, 1, seq) -> (seq, seq): whether two places agree in all sequences
     agree = (tokens[:, :, None] == tokens[:, None, :]).all(dim=0)
     first, second = ({tuple(row) for row in part.tolist()} for part in tokens.split(half, dim=1))
-    whose = "some sequence's first half" if second <= first else "new"
     return (
         tokens.to("meta"),  # their type, shape and dtype; the numbers may be any
-        agree.int().argmax(dim=1),
         {
             "the lowest token": seen[0],
             "the highest token": seen[-1],
             "different tokens": len(seen),
-            "sequences": "all the same" if len(first) == 1 else "different ones",
-            "second halves": whose,
+            "each token": often if len(first) > 1 else "",
+            "sequences": "different ones" if len(first) > 1 else "all the same",
+            "second halves": "some sequence's first half" if second <= first else "new",
         },
         used,
         {which: compared(repeated_tokens(batch, half, vocabulary, make())) for which, make in again.items()},
+        agree.int().argmax(dim=1),
     )
 
 
@@ -77,10 +76,10 @@ EXERCISE = Exercise(
     name="repeated_tokens",
     returns=(
         "tokens",
-        "The first place with the same tokens",
         "What occurs",
         "What the tokens were drawn with",
         "Drawn once more, with",
+        "For each place, the first one with the same tokens",
     ),
     cases=(
         Case("a half longer than the vocabulary", lambda draw: many_tokens(draw, 9, 15)),
@@ -186,6 +185,13 @@ EXERCISE = Exercise(
             "4.",
         ),
         Misconception(
+            "rounded fractions, so that the first and the last token are rare",
+            replace=DRAWN,
+            by="(torch.rand(batch, half, generator=generator) * (vocabulary - 1)).round().long()",
+            hint="Only fractions below a half become 0, but all from a half to one and a half become 1. So 0 comes "
+            "half as often, and so does the last token. Draw whole numbers, or cut fractions off.",
+        ),
+        Misconception(
             "took tokens in order instead of drawing them",
             replace=DRAWN,
             by="torch.arange(half).remainder(vocabulary).repeat(batch, 1)",
@@ -198,6 +204,13 @@ EXERCISE = Exercise(
             by="dim=0",
             hint="The batch got twice as many sequences, none of which repeats anything. Lengthen each sequence "
             "instead.",
+            check="shapes",
+        ),
+        Misconception(
+            "passed the generator without its name",
+            replace=", generator=generator",
+            by=", generator",
+            hint="randint takes its generator by name only: what comes after the shape is not looked at by its place.",
             check="shapes",
         ),
         Misconception(
