@@ -28,13 +28,13 @@ class HubSignIn:
 
     async def may_teach(self, code: str) -> bool:
         """Return whether the account for which the hub gave `code` may use this service."""
-        from tornado.web import HTTPError
-
         try:
             token = await self._hub.token_for_code(code, sync=False)
             user = await self._hub.user_for_token(token, use_cache=False, sync=False)
-        except HTTPError:  # the hub does not know the code
-            return False
+        except Exception as error:
+            if getattr(error, "status_code", None) is None:
+                raise
+            return False  # the hub does not know the code
         return user is not None and bool(self._hub.check_scopes(self._hub.access_scopes, user))
 
 
