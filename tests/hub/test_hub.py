@@ -81,7 +81,7 @@ def press(page: Page, place: Locator) -> None:
     """Press one of the formgrader's icons, and close the window that reports success."""
     place.locator("a").click()
     window = page.locator("#success-modal")
-    expect(window).to_be_visible()
+    expect(window).to_be_visible(timeout=180_000)  # the first submission waits for the sandbox to warm up
     window.get_by_role("button").last.click()
     expect(window).to_be_hidden()
 
