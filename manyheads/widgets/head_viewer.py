@@ -201,7 +201,7 @@ def _viewer(
     head = widgets.ToggleButtons(
         options=[("all", _ALL)],
         description="head",
-        style={**label, "button_width": "34px"},
+        style={**label, "button_width": "40px"},
     )
     beside = widgets.Dropdown(options=[("none", _ALL)], description="and head", style=label, layout={"width": "164px"})
     large = widgets.Dropdown(options=[("0", 0)], description="large map", style=label, layout={"width": "164px"})

@@ -21,7 +21,7 @@ from .trace_layer import HeadRun, LayerRun, Shape
 
 MOST_LANES = 12  # with more heads, the first few, an ellipsis and the last are drawn
 _FIRST_FEW = 5
-_TOP, _FLOW, _CAPTIONS, _COSTS = 58, 318, 62, 82  # heights in pixels, from top to bottom
+_TOP, _FLOW, _CAPTIONS, _COSTS = 58, 308, 62, 82  # heights in pixels, from top to bottom
 _MIDDLE = _TOP + _FLOW / 2
 _X, _QKV, _SCORES, _WEIGHTS, _HEAD_OUTPUT, _CONCAT, _OUTPUT = 56, 210, 322, 438, 548, 624, 726  # the place of each
 _HAZE = 0.12  # how strong a band is that others cross
