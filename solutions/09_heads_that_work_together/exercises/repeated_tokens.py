@@ -34,8 +34,8 @@ def what_is_true(repeated_tokens, batch, half, vocabulary, seed):
         "a generator with another seed": lambda: generator(seed + 1),
         "the same generator": lambda: mine,
     }
-    occurs = dict.fromkeys(("the lowest token", "the highest token", "different tokens"), 0)
-    occurs |= dict.fromkeys(("each token", "sequences", "second halves"), "")
+    occurs = dict.fromkeys(("sequences", "second halves"), "")
+    occurs |= dict.fromkeys(("the lowest token", "the highest token", "different tokens"), 0) | {"each token": ""}
     if not isinstance(tokens, torch.Tensor) or tokens.shape != (batch, 2 * half) or tokens.dtype != torch.int64:
         if isinstance(tokens, torch.Tensor):
             tokens = tokens.to("meta")
@@ -56,12 +56,12 @@ def what_is_true(repeated_tokens, batch, half, vocabulary, seed):
     return (
         tokens.to("meta"),  # their type, shape and dtype; the numbers may be any
         {
+            "sequences": "different ones" if len(first) > 1 else "all the same",
+            "second halves": "some sequence's first half" if second <= first else "new",
             "the lowest token": seen[0],
             "the highest token": seen[-1],
             "different tokens": len(seen),
             "each token": often if len(first) > 1 else "",
-            "sequences": "different ones" if len(first) > 1 else "all the same",
-            "second halves": "some sequence's first half" if second <= first else "new",
         },
         used,
         {which: compared(repeated_tokens(batch, half, vocabulary, make())) for which, make in again.items()},
