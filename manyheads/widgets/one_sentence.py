@@ -7,6 +7,7 @@ comes from the caller's model; nothing here computes attention.
 from __future__ import annotations
 
 import html
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +27,10 @@ from .learner_code import CannotDraw, ask
 Model = Callable[[Sentences, Game], tuple[Tensor, Tensor]]
 
 _WORTH_A_NUMBER = 0.05  # smaller weights show by their colour only
-# Widths and places, in the height of a word: across and down.
-_CELL, _FIRST_CELL, _BARS, _FIRST_WORD = 2.05, 3.0, 12.9, 2.05
-_ACROSS, _DOWN = 25.2, 13.2
+# Lengths in pixels of a web page.
+_LETTER, _NARROWEST, _BESIDE = 8.8, 38, 8  # a column is as wide as its word
+_LABELS, _FIRST_ROW, _ROW = 66, 56, 32
+_ANSWERS, _ANSWER, _BAR_OF_1 = 150, 256, 116  # the answers' height, the width of each, and its longest bar
 _TITLE: dict[str, Any] = {"weight": "bold", "size": style.SIZE + 1, "va": "center"}
 
 
@@ -37,7 +39,7 @@ class Gaze:
     """Where one head looks from one word.
 
     Args:
-        label: the title of its column.
+        label: the title of its row.
         head: the head's number, for its colour.
         asker: the position of the word that looks.
         weights: one for each word.
@@ -102,78 +104,88 @@ def read(model: Model, sentence: Sentences, game: Game, row: int = 0) -> Reading
 
 
 def draw_reading(reading: Reading) -> Figure:
-    """Draw the words from top to bottom with a column of weights for each gaze; beside it, the answers."""
+    """Draw a row of weights for each gaze, with a column for each word; below them, the answers."""
+    below = _FIRST_ROW + _ROW * len(reading.gazes) + 34
     with style.course():
-        figure = style.figure(height=400)
+        figure = style.figure(height=below + _ANSWERS)
         # One pair of axes for everything, and words in place of ticks: both are what takes time in matplotlib.
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, _ACROSS), ylim=(_DOWN, 0))
+        axes.set(xlim=(0, style.WIDTH), ylim=(below + _ANSWERS, 0))
         axes.set_axis_off()
         _draw_gazes(axes, reading)
-        _draw_guesses(axes, reading.guesses)
+        style.write(axes, 4, below, "what the model answers", **_TITLE)
+        for place, guess in enumerate(reading.guesses):
+            _draw_guess(axes, guess, 4 + place * _ANSWER, below + 30)
     return figure
 
 
 def _draw_gazes(axes: Axes, reading: Reading) -> None:
-    seq = len(reading.tokens)
+    edges = [float(_LABELS)]
+    for token in reading.tokens:
+        edges.append(edges[-1] + max(_NARROWEST, _LETTER * len(token) + _BESIDE))
+    middles = [(left + right) / 2 for left, right in itertools.pairwise(edges)]
     askers = {gaze.asker for gaze in reading.gazes}
     one = reading.tokens[reading.gazes[0].asker]
     style.write(
-        axes, 0.2, 0.5, f"where “{one}” looks" if len(askers) == 1 else "where each of three words looks", **_TITLE
+        axes, 4, 14, f"where “{one}” looks" if len(askers) == 1 else "where each of three words looks", **_TITLE
     )
     for place, token in enumerate(reading.tokens):
         emphasis = "bold" if place in askers else "normal"
-        middle = _FIRST_WORD + place + 0.5
-        style.write(axes, _FIRST_CELL - 0.2, middle, token, ha="right", va="center_baseline", weight=emphasis)
-    for column, gaze in enumerate(reading.gazes):
-        left, colours = _FIRST_CELL + column * _CELL, style.weight_colours(gaze.head)
-        across, down = [left, left + _CELL], [_FIRST_WORD + place for place in range(seq + 1)]
-        cells = [[weight] for weight in gaze.weights]
-        axes.pcolormesh(across, down, cells, cmap=colours, vmin=0, vmax=1, edgecolors=style.GRID, linewidth=0.8)
-        centre, colour = left + _CELL / 2, style.head_colour(gaze.head)
-        style.write(axes, centre, 1.5, gaze.label, ha="center", va="center", color=colour, weight="bold")
+        style.write(axes, middles[place], _FIRST_ROW - 8, token, ha="center", va="baseline", weight=emphasis)
+    for row, gaze in enumerate(reading.gazes):
+        top, colours = _FIRST_ROW + row * _ROW, style.weight_colours(gaze.head)
+        axes.pcolormesh(
+            edges, [top, top + _ROW], [gaze.weights], cmap=colours, vmin=0, vmax=1, edgecolors=style.GRID, linewidth=0.8
+        )
+        middle, colour = top + _ROW / 2, style.head_colour(gaze.head)
+        style.write(axes, _LABELS - 8, middle, gaze.label, ha="right", va="center", color=colour, weight="bold")
         for place, weight in enumerate(gaze.weights):
             if weight >= _WORTH_A_NUMBER:
-                middle, ink = _FIRST_WORD + place + 0.5, style.ink_on(colours(min(weight, 1.0)))
-                style.write(axes, centre, middle, f"{weight:.2f}", ha="center", va="center_baseline", color=ink)
+                ink = style.ink_on(colours(min(weight, 1.0)))
+                style.write(axes, middles[place], middle, f"{weight:.2f}", ha="center", va="center_baseline", color=ink)
 
 
-def _draw_guesses(axes: Axes, guesses: Sequence[Guess]) -> None:
-    style.write(axes, _BARS, 0.5, "what the model answers", **_TITLE)
-    bars = _BARS + 3.0
-    for place, guess in enumerate(guesses):
-        top = 2.0 + 3.8 * place
-        right = guess.best[0][0] == guess.right
-        style.write(axes, _BARS, top, guess.question, va="center")
-        mark = "✓" if right else f"✗   right is “{guess.right}”"
-        style.write(
-            axes, _BARS + 4.4, top, mark, va="center", weight="bold", color=style.RIGHT if right else style.WRONG
-        )
-        for line, (word, chance) in enumerate(guess.best):
-            middle = top + 1.1 + line
-            if chance >= 0.01:
-                style.write(axes, bars - 0.2, middle, word, ha="right", va="center")
-                axes.barh(middle, 6 * chance, left=bars, height=0.7, color=style.QUIET)
-                style.write(axes, bars + 0.25 + 6 * chance, middle, f"{chance:.0%}", va="center")
+def _draw_guess(axes: Axes, guess: Guess, left: float, top: float) -> None:
+    right = guess.best[0][0] == guess.right
+    style.write(axes, left, top, guess.question, va="center")
+    mark = "✓" if right else f"✗   right is “{guess.right}”"
+    style.write(axes, left, top + 24, mark, va="center", weight="bold", color=style.RIGHT if right else style.WRONG)
+    bars = left + 72
+    for line, (word, chance) in enumerate(guess.best):
+        middle = top + 52 + 24 * line
+        if chance >= 0.01:
+            style.write(axes, bars - 6, middle, word, ha="right", va="center")
+            axes.barh(middle, _BAR_OF_1 * chance, left=bars, height=16, color=style.QUIET)
+            style.write(axes, bars + 6 + _BAR_OF_1 * chance, middle, f"{chance:.0%}", va="center")
 
 
 def describe_reading(reading: Reading) -> tuple[str, str]:
-    """Say in two paragraphs of HTML where the heads look and what the model answers."""
-    looks = "; ".join(_describe_gaze(reading, gaze) for gaze in reading.gazes)
-    answers = "; ".join(_describe_guess(guess) for guess in reading.guesses)
-    return f"{looks[:1].upper()}{looks[1:]}.", f"Answers: {answers}."
+    """Say in two paragraphs of plain text where the heads look and what the model answers."""
+    return _looks(reading, str), _answers(reading, str)
 
 
-def _describe_gaze(reading: Reading, gaze: Gaze) -> str:
-    order = sorted(range(len(gaze.weights)), key=lambda place: -gaze.weights[place])
-    seen = [f"{html.escape(reading.tokens[p])} ({gaze.weights[p]:.2f})" for p in order[:3] if gaze.weights[p] >= 0.05]
-    return f"<b>{html.escape(gaze.label)}</b> looks at {', '.join(seen) or 'all words alike'}"
+def _looks(reading: Reading, strong: Callable[[str], str]) -> str:
+    said = "; ".join(f"{strong(gaze.label)} looks at {_seen(reading.tokens, gaze.weights)}" for gaze in reading.gazes)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
-def _describe_guess(guess: Guess) -> str:
-    (first, chance), _ = guess.best
-    verdict = "right" if first == guess.right else f"wrong, it is {guess.right}"
-    return f"{guess.question} <b>{first}</b> ({chance:.0%}, {verdict})"
+def _seen(tokens: Sequence[str], weights: Sequence[float]) -> str:
+    order = sorted(range(len(weights)), key=lambda place: -weights[place])
+    seen = [f"{tokens[place]} ({weights[place]:.2f})" for place in order[:3] if weights[place] >= _WORTH_A_NUMBER]
+    return ", ".join(seen) or "all words alike"
+
+
+def _answers(reading: Reading, strong: Callable[[str], str]) -> str:
+    said = []
+    for guess in reading.guesses:
+        (first, chance), _ = guess.best
+        verdict = "right" if first == guess.right else f"wrong, it is {guess.right}"
+        said.append(f"{guess.question} {strong(first)} ({chance:.0%}, {verdict})")
+    return f"Answers: {'; '.join(said)}."
+
+
+def _bold(words: str) -> str:
+    return f"<b>{html.escape(words)}</b>"
 
 
 def sentence_explorer(models: Mapping[int, Model], examples: Sequence[Sentences], game: Game) -> Explorer:
@@ -190,7 +202,7 @@ def sentence_explorer(models: Mapping[int, Model], examples: Sequence[Sentences]
             reading = ask(f"the model with {num_heads} heads", read, models[num_heads], example, game)
         except CannotDraw as reason:
             return View(warning=str(reason))
-        return View(draw_reading(reading), (f"“{example.text()}”", *describe_reading(reading)))
+        return View(draw_reading(reading), (f"“{example.text()}”", _looks(reading, _bold), _answers(reading, _bold)))
 
     controls = {
         "num_heads": widgets.ToggleButtons(

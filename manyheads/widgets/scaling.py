@@ -40,7 +40,6 @@ class Softmax:
         weights: (QUERIES, TOKENS), rows sum to 1
         spread: standard deviation of all the scores
         biggest: the biggest weight of the query that is shown
-        tokens_seen: exp(entropy) of its weights: 1 if it looks at one token only, TOKENS if at all of them alike
         gradient: the largest derivative of one of its weights by its own score, at most 0.25
     """
 
@@ -48,7 +47,6 @@ class Softmax:
     weights: Tensor
     spread: float
     biggest: float
-    tokens_seen: float
     gradient: float
 
 
@@ -88,7 +86,6 @@ def _softmax(scores: Tensor, shown: int) -> Softmax:
         weights,
         spread=float(scores.std()),
         biggest=float(row.max()),
-        tokens_seen=float(torch.special.entr(row).sum().exp()),
         gradient=float((row * (1 - row)).max()),
     )
 
@@ -115,7 +112,7 @@ def draw_scaling(d_head: int) -> Figure:
             _title(right, floor, f"softmax of {name}", colour)
         for score in range(-_WIDEST_SCORE, _WIDEST_SCORE + 1, 50):
             style.write(left, score, -0.34, f"{score}".replace("-", "−"), ha="center")
-        _caption(left, f"{QUERIES * TOKENS:,} scores; dots: the {TOKENS} of one query")
+        _caption(left, f"{QUERIES * TOKENS:,} scores; dots: one query, its largest numbered")
         _caption(right, f"weights of that query on {TOKENS} tokens")
     return figure
 
@@ -125,9 +122,11 @@ def _draw_scores(axes: Axes, floor: float, scores: Tensor, shown: int, colour: s
     heights = floor + counts / counts.max()
     # add_artist and not axes.stairs or axes.bar: those look for the limits of every patch, and ours are known.
     axes.add_artist(StepPatch(heights, edges, baseline=floor, fill=True, color=colour, linewidth=0, alpha=0.35))
-    dots = scores[shown].clamp(-_WIDEST_SCORE, _WIDEST_SCORE).numpy()
+    dots = scores[shown].clamp(-_WIDEST_SCORE, _WIDEST_SCORE)
     axes.axhline(floor - 0.18, color=style.QUIET, linewidth=1)
-    axes.plot(dots, [floor - 0.08] * TOKENS, "o", color=colour, markersize=7, markeredgecolor=theme.PAPER)
+    axes.plot(dots.numpy(), [floor - 0.08] * TOKENS, "o", color=colour, markersize=7, markeredgecolor=theme.PAPER)
+    largest = int(dots.argmax())
+    style.write(axes, float(dots[largest]), floor + 0.02, f"{largest}", ha="center", weight="bold")
 
 
 def _draw_weights(axes: Axes, floor: float, weights: Tensor, colour: str) -> None:
@@ -136,6 +135,7 @@ def _draw_weights(axes: Axes, floor: float, weights: Tensor, colour: str) -> Non
     axes.axhline(floor, color=style.QUIET, linewidth=1)
     biggest = int(weights.argmax())
     for token, weight in enumerate(weights.tolist()):
+        style.write(axes, token, floor - 0.2, f"{token}", ha="center", color=style.QUIET)
         if weight >= 0.05:
             emphasis = "bold" if token == biggest else "normal"
             style.write(axes, token, floor + weight + 0.04, f"{weight:.2f}", ha="center", weight=emphasis)
@@ -163,16 +163,14 @@ def describe_scaling(d_head: int) -> tuple[str, str]:
 def _verdict(softmax: Softmax) -> str:
     biggest = "more than 0.99" if softmax.biggest >= 0.995 else f"{softmax.biggest:.2f}"
     if softmax.biggest >= _COLLAPSED:
-        state = f"softmax has collapsed: {biggest} on one token"
+        state = f"softmax has collapsed: {biggest} on one token of {TOKENS}"
     elif softmax.biggest >= _COLLAPSING:
-        state = f"softmax is collapsing: {biggest} on one token"
+        state = f"softmax is collapsing: {biggest} on one token of {TOKENS}"
     else:
-        state = f"softmax still spreads its weight: the biggest is {biggest}"
+        state = f"softmax still spreads its weight: the biggest is {biggest}, of {TOKENS} tokens"
     gradient = "less than 0.001" if softmax.gradient < 0.001 else f"at most {softmax.gradient:.2g}"
-    return (
-        f"{state}, as if the query looked at {softmax.tokens_seen:.1f} of {TOKENS} tokens. The gradient of a weight "
-        f"by its score is {gradient}{': hardly anything to learn from.' if softmax.gradient < 0.05 else '.'}"
-    )
+    learns = ": hardly anything to learn from." if softmax.gradient < 0.05 else "."
+    return f"{state}. The gradient of a weight by its score is {gradient}{learns}"
 
 
 def scaling_explorer() -> Explorer:

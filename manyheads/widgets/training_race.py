@@ -10,6 +10,7 @@ import html
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import ipywidgets as widgets
@@ -48,9 +49,12 @@ class Run:
     guess: float | None = None
 
 
-def draw_runs(runs: Sequence[Run], last_step: int) -> Figure:
-    """Draw a panel for each run, with its accuracy from step 0 to `last_step`, and the last accuracy in large
-    figures."""
+def draw_runs(runs: Sequence[Run], last_step: int, levels: Mapping[str, float] = MappingProxyType({})) -> Figure:
+    """Draw a panel for each run, with its accuracy from step 0 to `last_step`, and the last accuracy in large figures.
+
+    Args:
+        levels: accuracies to compare with, 0 … 1, by name: a dotted line for each in every panel.
+    """
     with style.course():
         figure = style.figure(height=260)
         # One pair of axes for all panels, and words in place of ticks: both are what takes time in matplotlib.
@@ -63,6 +67,8 @@ def draw_runs(runs: Sequence[Run], last_step: int) -> Figure:
             style.write(axes, -0.05, height, f"{height:.0%}", ha="right", va="center", color=style.QUIET)
         for place, run in enumerate(runs):
             _draw_panel(axes, place * (1 + _GAP), run, last_step)
+            for name, accuracy in levels.items():
+                _draw_level(axes, place * (1 + _GAP), name, accuracy)
     return figure
 
 
@@ -101,17 +107,24 @@ def _draw_panel(axes: Axes, left: float, run: Run, last_step: int) -> None:
         )
 
 
+def _draw_level(axes: Axes, left: float, name: str, accuracy: float) -> None:
+    axes.plot([left, left + 1], [accuracy] * 2, color=style.INK, linewidth=1.5, linestyle=":")
+    style.write(axes, left + 0.02, accuracy + 0.02, name, va="bottom", color=style.QUIET)
+
+
 class OneOrMany(OnPage):
     """The figure, and a progress bar of the current run.
 
     Args:
         runs: the runs, each under its name.
         last_step: how many steps each of them takes.
+        levels: as in `draw_runs`.
     """
 
-    def __init__(self, runs: Mapping[Hashable, Run], last_step: int) -> None:
+    def __init__(self, runs: Mapping[Hashable, Run], last_step: int, levels: Mapping[str, float]) -> None:
         self.runs = dict(runs)
         self.last_step = last_step
+        self.levels = dict(levels)
         self.bar = widgets.IntProgress(value=0, min=0, max=last_step, layout=widgets.Layout(width="300px"))
         self.doing = widgets.HTML("Not started yet.")
         self.picture = widgets.HTML(layout=widgets.Layout(max_width="100%"))
@@ -148,7 +161,7 @@ class OneOrMany(OnPage):
 
     def _redraw(self) -> None:
         said = plain(self._in_words()) or "No run has begun."
-        self.drawn = style.drawing(draw_runs(list(self.runs.values()), self.last_step), said)
+        self.drawn = style.drawing(draw_runs(list(self.runs.values()), self.last_step, self.levels), said)
         self.picture.value = self.alive() + self.drawn
         self.words.value = f'<div role="status" style="font-size: 15px; line-height: 1.5">{self._in_words()}</div>'
         self._drawn_at = time.monotonic()
@@ -160,7 +173,9 @@ class OneOrMany(OnPage):
             for run in self.runs.values()
             if run.steps
         ]
-        return "Test sentences with all three answers right. " + "; ".join(said) + "." if said else ""
+        levels = [f"{html.escape(name)}, {percent(accuracy)}" for name, accuracy in self.levels.items()]
+        lines = f" Dotted lines: {'; '.join(levels)}." if levels else ""
+        return f"Test sentences with all three answers right. {'; '.join(said)}.{lines}" if said else ""
 
 
 def _one_line(title: str) -> str:
@@ -168,7 +183,10 @@ def _one_line(title: str) -> str:
 
 
 def one_or_many(
-    runs: Sequence[int] | Mapping[str, int], steps: int, guesses: Mapping[Any, float | None] | None = None
+    runs: Sequence[int] | Mapping[str, int],
+    steps: int,
+    guesses: Mapping[Any, float | None] | None = None,
+    levels: Mapping[str, float] = MappingProxyType({}),
 ) -> OneOrMany:
     """Return the figure, empty.
 
@@ -176,6 +194,7 @@ def one_or_many(
         runs: the numbers of heads to compare; or titles, each with its number of heads. `watch` takes the same.
         steps: how many steps each of them trains.
         guesses: what somebody expects of a run, in percent, under the name that `watch` takes; None: nothing.
+        levels: accuracies to compare with, in percent, by name: a dotted line for each in every panel.
 
     Raises:
         ValueError: if a guess is not a number between 0 and 100.
@@ -187,4 +206,4 @@ def one_or_many(
     for name, guess in (guesses or {}).items():
         if name in named and guess is not None:
             named[name].guess = guessed_share(guess)
-    return OneOrMany(named, steps)
+    return OneOrMany(named, steps, {name: percents / 100 for name, percents in levels.items()})

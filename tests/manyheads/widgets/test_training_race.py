@@ -83,6 +83,18 @@ class TestOneOrMany:
         assert [text for text in said(figure) if "guess" in text] == ["your guess: 50.0%", "your guess: 100.0%"]
         assert "1 head: <b>20.0%</b> after 100 steps (your guess: 50.0%)" in live.words.value
 
+    def test_levels_are_drawn_in_every_panel_with_their_names(self) -> None:
+        live = one_or_many([1, 2], steps=100, levels={"a coin toss": 50, "two tosses": 25})
+        live.watch(1)(100, 0.6)
+
+        figure = draw_runs(list(live.runs.values()), 100, live.levels)
+
+        assert said(figure).count("a coin toss") == said(figure).count("two tosses") == 2
+        heights = [line.get_ydata() for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+        assert [np.asarray(height).tolist() for height in heights] == [[0.5, 0.5], [0.25, 0.25]] * 2
+        assert_readable(figure)
+        assert "Dotted lines: a coin toss, 50.0%; two tosses, 25.0%." in live.words.value
+
     @pytest.mark.parametrize("guess", [101, -1, "half", float("nan")])
     def test_what_is_no_share_is_not_taken_for_a_guess(self, guess: object) -> None:
         with pytest.raises(ValueError, match="a guess is a number of percent between 0 and 100"):
@@ -147,17 +159,17 @@ class TestOneOrMany:
 
 
 class TestOneSentence:
-    def test_every_head_has_a_column_with_the_weights_of_the_verb(self) -> None:
+    def test_every_head_has_a_row_with_the_weights_of_the_verb(self) -> None:
         model = model_with(3)
         _, weights = model(OURS, ONE_ASKS)
 
-        drawn = meshes(draw_reading(read(model, OURS, ONE_ASKS)))
+        drawn = [mesh for mesh in draw_reading(read(model, OURS, ONE_ASKS)).axes[0].collections]
 
-        assert [len(column) for column in drawn] == [8, 8, 8]
-        for head, column in enumerate(drawn):
-            assert column == pytest.approx(weights[0, head, 3, :8].tolist())
+        assert [np.asarray(mesh.get_array()).shape for mesh in drawn] == [(1, 8), (1, 8), (1, 8)]
+        for head, mesh in enumerate(drawn):
+            assert np.asarray(mesh.get_array())[0] == pytest.approx(weights[0, head, 3, :8].tolist())
 
-    def test_where_three_words_ask_there_is_a_column_for_each_of_them(self) -> None:
+    def test_where_three_words_ask_there_is_a_row_for_each_of_them(self) -> None:
         model = model_with(1)
         _, weights = model(OURS, THREE_ASK)
 
@@ -174,17 +186,20 @@ class TestOneSentence:
 
         assert said(figure).count("✓") == 2
         assert "✗   right is “cat”" in said(figure)
-        assert "what is it like? <b>black</b> (100%, right)" in answers
-        assert "who? <b>mat</b> (100%, wrong, it is cat)" in answers
+        assert "what is it like? black (100%, right)" in answers
+        assert "who? mat (100%, wrong, it is cat)" in answers
 
     def test_bars_are_as_long_as_the_answers_are_likely(self) -> None:
         reading = read(model_with(1), OURS, ONE_ASKS)
 
-        bars = [
-            patch.get_width() / 6 for patch in draw_reading(reading).axes[0].patches if isinstance(patch, Rectangle)
-        ]
+        drawn = draw_reading(reading).axes[0].patches
+        bars = [patch.get_width() for patch in drawn if isinstance(patch, Rectangle)]
 
-        assert bars == pytest.approx([c for guess in reading.guesses for _, c in guess.best if c >= 0.01])
+        likely = [chance for guess in reading.guesses for _, chance in guess.best if chance >= 0.01]
+        assert [bar / max(bars) for bar in bars] == pytest.approx([chance / max(likely) for chance in likely])
+
+    def test_its_alternative_text_has_no_tags(self) -> None:
+        assert "<" not in " ".join(describe_reading(read(model_with(2), OURS, ONE_ASKS)))
 
     @pytest.mark.parametrize("num_heads", [1, 2, 3, 4])
     @pytest.mark.parametrize("place", [0, 1, 2, 3, 4, 5, 6, 7])
