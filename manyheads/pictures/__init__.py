@@ -12,4 +12,5 @@ __all__ = [
     "style",
     "theme",
     "vector",
+    "weight_maps",
 ]
