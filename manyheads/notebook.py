@@ -37,3 +37,4 @@ def try_it() -> Generator[None]:
         print(f"There is something to see here once {name} is written. Then run this cell again.")
     except Exception as error:
         print(f"This cell needs working exercises above it. For now it stops with {type(error).__name__}: {error}")
+        print("Do they pass? Then a later cell has changed a name that is used here: run the cells above again.")

@@ -20,7 +20,7 @@ It takes six short functions:
 | 3 | `causal_mask` | Which words may be looked at? |
 | 4 | `attention_weights` | How much does each word take from each other word? |
 | 5 | `attention` | What comes out? |
-| 6 | `SingleHeadAttention` | How can all this be learned? |
+| 7 | `SingleHeadAttention` | How can all this be learned? |
 
 Each exercise is followed by two check cells. Run them as often as you like. A failing check tells you what it
 expected, what your code returned and, if it knows your mistake, which one it is. Code that has passed its checks is
@@ -157,7 +157,8 @@ Three matrix products, all with `x` on the left. Look at the shapes in the docst
 <details>
 <summary>Hint 2</summary>
 
-`x @ w_q` has the shape `(batch, seq, d_head)`: these are the queries. Return three such tensors, in the order q, k, v.
+The cell above makes one of the three, with other names. Only the weight matrix changes from one to the next. The
+docstring says in which order they are returned.
 
 </details>
 """
@@ -207,10 +208,15 @@ with try_it():
 
 # %% [markdown]
 """
-They are: the two numbers differ, and hardly a word fits itself best any more. What random projections look for is
-random, of course. Training will change that, at the end of this chapter.
+They are: the two numbers differ, and six of the seven words fit another word best. What random projections look for
+is random, of course. In section 6 you choose them yourself, and in section 7 they are learned.
 
 ## 2 · How well does each query fit each key?   <sub>12 min · difficulty 2/5</sub>
+
+![A query and three keys as arrows in the plane, with their dot products 3, 0 and −1.](pictures/arrows.svg)
+
+A dot product measures direction. Arrows that point the same way have a large one, arrows at a right angle have 0, and
+arrows that point against each other have a negative one. (It also grows with their lengths.)
 
 Take the dot product of each query with each key. Query *i* against key *j* gives the **score** in row *i*,
 column *j*. A matrix product does all of them at once, if the keys are transposed first, so that `d_head` meets
@@ -285,15 +291,15 @@ the last one, `-2` the one before. (`k.T` would reverse *all* dimensions, the ba
 <details>
 <summary>Hint 1</summary>
 
-`k.transpose(-2, -1)` swaps the last two dimensions and leaves the others alone. Where can you read `d_head` from?
+Which two dimensions of `k` must change places? `transpose` takes their two numbers. Where can you read `d_head` from?
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-Three steps: `d_head` is the last number in `q.shape`; multiply `q` with the transposed keys; divide by
-`math.sqrt(d_head)`. The operator `@` treats all dimensions in front as a batch.
+Try it with sizes that all differ: `torch.ones(2, 5, 4)` as `q` and `torch.ones(2, 3, 4)` as `k` must give the shape
+(2, 5, 3), and each score must be 4 / √4 = 2.
 
 </details>
 """
@@ -463,9 +469,9 @@ For rows without any True, softmax gives NaN. After the softmax you know which e
 <details>
 <summary>Hint 2</summary>
 
-With a mask there are three steps: put −∞ where the mask is False; softmax over the last dimension; put 0 where the
-mask is False. The third step changes nothing in an ordinary row and repairs a row that is all NaN. Without a mask
-only the second step is left.
+Try it on the three scores above: with `may_attend` as the mask you must get the third line of that table, with
+`None` the softmax of all three, and with a mask that is all False three zeros. `masked_fill` works on weights as well
+as on scores.
 
 </details>
 """
@@ -520,15 +526,15 @@ The first word may look only at itself, so it must take all of itself.
 Everything is there. Scores, from queries and keys. Weights, from scores and mask. The last step is the one we began
 with: the **weighted average**, now of the values.
 
-Follow it once in numbers, for one query, three words and `d_head` 2:
+Follow it once in numbers, for the query and the three keys that you saw as arrows (`d_head` is 2):
 
-| | key | query (1, 0) · key | divided by √2 | weight | value |
+| | key | query (1, 1) · key | divided by √2 | weight | value |
 |---|---|---|---|---|---|
-| *the* | (0, 1) | 0 | 0 | 0.16 | (0, 0) |
-| *cat* | (2, 0) | 2 | 1.41 | 0.67 | (10, 0) |
-| *sat* | (0, 2) | 0 | 0 | 0.16 | (0, 10) |
+| *the* | (1, −1) | 0 | 0 | 0.10 | (0, 0) |
+| *cat* | (2, 1) | 3 | 2.12 | 0.85 | (10, 0) |
+| *sat* | (−1, 0) | −1 | −0.71 | 0.05 | (0, 10) |
 
-The output is 0.16 · (0, 0) + 0.67 · (10, 0) + 0.16 · (0, 10) = (6.7, 1.6): mostly *cat*.
+The output is 0.10 · (0, 0) + 0.85 · (10, 0) + 0.05 · (0, 10) = (8.5, 0.5): mostly *cat*.
 
 In papers this is one line (the mask is not shown: it sets scores to −∞ before the softmax):
 
@@ -547,8 +553,8 @@ Two of your functions do all but the last step. Which one takes the mask?
 <details>
 <summary>Hint 2</summary>
 
-The weights have the shape `(..., seq_q, seq_k)`, the values `(..., seq_k, d_head)`. They are in the right order for
-`@` already. Nothing needs to be transposed.
+Write down the shapes of weights and values, and the one that you want. Do the two fit `@` as they are? Then test it
+on the table above: `q` is `torch.tensor([[1.0, 1.0]])`.
 
 </details>
 """
@@ -605,7 +611,69 @@ with try_it():
 """
 The second line must be 0.00 everywhere but at the end. Is it not? Run the checks of sections 3 and 4 again.
 
-## 6 · A head that can learn   <sub>9 min · difficulty 2/5</sub>
+## 6 · Set a head by hand   <sub>8 min</sub>
+
+What do the numbers in `w_q` and `w_k` mean? Choose them yourself, before a machine does. Here each word has three
+features, so `d_model` is 3, and the head has `d_head` 2. The row of a feature in `w_q` is what a word with it looks
+for, its row in `w_k` what such a word offers.
+
+With the numbers below, a verb looks for nouns. So *sat* looks at *cat* and *mat* alike, and not very hard.
+
+**Try it.** No points, no check: change the numbers until *sat* gives *cat* at least 0.90. There are many ways.
+"""
+
+# %%
+from manyheads.pictures import style
+from manyheads.pictures.weight_maps import describe_weight_maps, draw_weight_maps
+
+six_words = ["The", "cat", "sat", "on", "the", "mat"]
+# a row for each word; its features: noun, verb, and early (it comes before the verb)
+x = torch.tensor([[0.0, 0, 1], [1, 0, 1], [0, 1, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]])
+w_q = torch.tensor(
+    [
+        [0.0, 0.0],  # what a noun looks for
+        [1.0, 0.0],  # what a verb looks for
+        [0.0, 0.0],  # what an early word looks for
+    ]
+)
+w_k = torch.tensor(
+    [
+        [1.0, 0.0],  # what a noun offers
+        [0.0, 0.0],  # what a verb offers
+        [0.0, 0.0],  # what an early word offers
+    ]
+)
+
+
+def map_of(maps, words):
+    """Draw weights, (seq, seq) each by its title; a row is the word that looks."""
+    picture, alt = draw_weight_maps(maps, words), describe_weight_maps(maps, words)
+    return style.picture(picture, alt)
+
+
+with try_it():
+    # [None]: a batch of one sentence; what is handed over does not matter here
+    queries, keys, values = project(x[None], w_q, w_k, w_k)
+    _, weights = attention(queries, keys, values)
+    print(f"sat gives cat {weights[0, 2, 1]:.2f} and mat {weights[0, 2, 5]:.2f}")
+    display(map_of({"weights": weights[0]}, six_words))
+
+# %% [markdown]
+"""
+<details>
+<summary>One way, and a second task</summary>
+
+*cat* and *mat* are both nouns. What only *cat* has is that it is a noun **and** early. So use the second number: let
+early words offer (0, 1), and let a verb look for (1, 1). Now *cat* fits best, but its weight is still small: softmax
+needs larger differences. With (6, 6) *sat* gives *cat* 0.97.
+
+Can *cat* look at *sat* in the same head, at the same time? Let a verb offer (−1, −1) and a noun look for (−6, −6).
+*sat* still finds *cat*: each word has a row of its own. So one head can follow two relations. Remember this in chapter
+2.
+
+</details>
+
+## 7 · A head that can learn   <sub>9 min · difficulty 2/5</sub>
 
 So far the projections came from outside. A real head **owns** them and learns them. In torch that is an
 `nn.Module`: what it owns is made in `__init__`, what it does is written in `forward`.
@@ -633,15 +701,15 @@ other.
 <details>
 <summary>Hint 1</summary>
 
-`__init__` is three lines, `self.w_q = …` and so on. Leave the biases as `nn.Linear` makes them.
+`__init__` makes what the head owns, under the three names that it must have. Leave the biases as they come.
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-`self.w_q(x)` gives the queries. Your function `attention` takes queries, keys, values and mask, and returns what
-`forward` should return.
+A layer is called like a function. What do you call it with, three times? Which of your functions takes the results,
+and what does it return?
 
 </details>
 """
@@ -689,9 +757,12 @@ check.outputs(SingleHeadAttention)
 
 # %% [markdown]
 """
-**Does it learn where to look?** Give it a game. In each sentence one word carries a flag: its entry 0 is 3. Every
-word must output entries 1 to 4 of the flagged word. Nobody tells the head to look for the flag. It sees only how
-far off its output is.
+**Does it learn where to look?** You found weights by hand, for three features and one sentence. Now give a head a
+game. In each sentence one word carries a flag: its entry 0 is 3. Every word must output entries 1 to 4 of the flagged
+word. Nobody tells the head to look for the flag. It sees only how far off its output is.
+
+The maps fill as it plays. They show its weights in one sentence, whose word 2 has the flag. How will they look at the
+end?
 """
 
 # %%
@@ -699,6 +770,13 @@ from manyheads.threads import one_thread
 
 # such a small model is slower with several threads, which wait for each other
 with try_it(), one_thread():
+    torch.manual_seed(1)
+    example = torch.randn(1, 7, 8)
+    example[:, :, 0] = torch.tensor([0.0, 0, 3, 0, 0, 0, 0])
+    places = ["0", "1", "flag", "3", "4", "5", "6"]
+    maps = dict.fromkeys(["step 0", "step 20", "step 40", "step 100"])
+    shown = display(map_of(maps, places), display_id=True)
+
     torch.manual_seed(0)
     head = SingleHeadAttention(d_model=8, d_head=4)
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
@@ -716,11 +794,14 @@ with try_it(), one_thread():
             on_flag = weights[each, :, flagged].mean()
             print(f"step {step:3d}   error {loss:.3f}", end="   ")
             print(f"weight on the flagged word {on_flag:.2f}")
+        if f"step {step}" in maps:
+            maps[f"step {step}"] = head(example)[1][0].detach()
+            shown.update(map_of(maps, places))
 
 # %% [markdown]
 """
 It starts with about 1/7 on each word, since it cannot know better, and ends with nearly everything on the flagged
-one. The error alone has taught the queries and the keys to find each other.
+one: a dark column. The error alone has taught the queries and the keys to find each other.
 
 ## Check it against torch   <sub>2 min</sub>
 

@@ -7,9 +7,10 @@
 At the end of chapter 1, *sat* wanted to know two things: *who* sat, and *where*. A head makes one average for each
 word, and half of *cat* plus half of *mat* does not say which is which.
 
-From this, many textbooks conclude: *there are three relations in this sentence. One head cannot follow them all at
-once, so we need several.* Is that so? Here you do not have to believe it. You train a small model with 1, 2, 3 and 4
-heads, all with the same number of parameters, watch how many answers each one gets right, and then look into the
+From this it is often concluded: *there are three relations in this sentence. One head cannot follow them all at once,
+so we need several.* (A well-known textbook, Jurafsky and Martin's *Speech and Language Processing*, gives this reason
+in a draft of its third edition.) Is that so? Here you do not have to believe it. You train a small model with 1, 2, 3
+and 4 heads, all with the same number of parameters, watch how many answers each one gets right, and then look into the
 heads.
 
 **Write down your guess first: how many heads does it take?** You will need it in section 3.
@@ -18,7 +19,7 @@ heads.
 |---|---|---|
 | 1 | `answer_parameters` | What do more heads cost? |
 | 3 | `compare_head_counts` | How many heads does it take? |
-| 4 | `answer_false_claim` | What exactly does one head find hard? |
+| 4 | `mix_ups`, `answer_false_claim` | What exactly does one head find hard? |
 | 5 | `attention_entropy` | How many words does a head look at? |
 | 6 | `head_specialisation` | Which head looks at what? |
 | 7 | `answer_benefit` | What are several heads good for? |
@@ -247,7 +248,7 @@ def accuracy(model: ToyModel, game: Game) -> float:
 
 
 @one_thread()  # so small a model is slower where several threads wait for each other
-def train(
+def train_model(
     model: ToyModel, game: Game, steps: int, watch: Callable[[int, float], None]
 ) -> None:
     """Train `model`, and tell `watch` now and then: (steps done, accuracy)."""
@@ -288,7 +289,7 @@ display(live)
 
 torch.manual_seed(1)
 one_head_for_three = ToyModel(num_heads=1)
-train(one_head_for_three, THREE_ASK, STEPS, live.watch(1))
+train_model(one_head_for_three, THREE_ASK, STEPS, live.watch(1))
 
 # %% [markdown]
 """
@@ -305,10 +306,9 @@ style.picture(draw_reading(reading), alt=" ".join(describe_reading(reading)))
 
 # %% [markdown]
 """
-The picture lists the words from top to bottom, so **each column of it is one row of the weights**, stood upright: where
-one word looks. There is one head, and each word has **a row of weights of its own**: *cat*
-puts its weight on *black*, *sat* puts its on *cat*, *on* puts its on *mat*. One average for each word, and here no
-word needs more than one.
+Each row of the picture is a row of the weights: where one word looks. There is one head, and each word has **a row of
+weights of its own**: *cat* puts its weight on *black*, *sat* puts its on *cat*, *on* puts its on *mat*. One average for
+each word, and here no word needs more than one.
 
 So the textbook line is wrong as written. The number of relations in a sentence is not what matters.
 
@@ -318,8 +318,8 @@ Now the second game. The sentences are the same, the answers are the same, but a
 one head still do? And if not: two, three, four? You wrote down a guess.
 
 **Your turn.** First the function that makes the comparison. `train` is a function that the caller passes in: it takes a
-number of heads, trains a model, and returns its accuracy. Call it once for each number in `head_counts`, in that
-order, and return a `dict` from the number of heads to the accuracy.
+number of heads, trains a model, and returns its accuracy. (It is not `train_model` above.) Call it once for each number
+in `head_counts`, in that order, and return a `dict` from the number of heads to the accuracy.
 
 <details>
 <summary>Hint 1</summary>
@@ -331,8 +331,8 @@ A function is a value like any other. Inside yours, `train` is just a name, and 
 <details>
 <summary>Hint 2</summary>
 
-Start with an empty dict, go through `head_counts` in a loop, and put one entry in each time: the number of heads is
-the key, what `train` returned is the value. Or do all this in one line: `{key: value for … in …}`.
+What is the key and what is the value of one entry? Try your function with a `train` that trains nothing:
+`compare_head_counts(lambda num_heads: num_heads / 10, [4, 1])` must give `{4: 0.4, 1: 0.1}`.
 
 </details>
 """
@@ -381,7 +381,7 @@ def trained(num_heads: int) -> ToyModel:
     if num_heads not in models:
         torch.manual_seed(1)
         model = ToyModel(num_heads)
-        train(model, ONE_ASKS, STEPS, race.watch(num_heads))
+        train_model(model, ONE_ASKS, STEPS, race.watch(num_heads))
         models[num_heads] = model
     return models[num_heads]
 
@@ -401,7 +401,7 @@ sentences and the same number of steps.
 Two surprises, then. One head failed at the very answers it could give a moment ago. And for three questions, two heads
 were enough. Was that your guess?
 
-## 4 · What exactly goes wrong?   <sub>6 min · difficulty 2/5</sub>
+## 4 · What exactly goes wrong?   <sub>14 min · difficulty 2/5</sub>
 
 "All three right" hides *which* answer is wrong. Take them one by one:
 """
@@ -414,34 +414,99 @@ for num_heads in HEAD_COUNTS:
 
 # %% [markdown]
 """
-The one head gets most adjectives right. It is the two **nouns** that it has trouble with. What does it say when it is
-wrong?
+The one head gets most adjectives right. It is the two **nouns** that it has trouble with, and "where?" far more often
+than "who?". What does it say when it is wrong? With the two nouns of our sentence there are four ways to answer:
+
+| | who? | where? |
+|---|---|---|
+| both right | *cat* | *mat* |
+| mixed up | *mat* | *cat* |
+| the subject twice | *cat* | *cat* |
+| the place twice | *mat* | *mat* |
+
+And it may name a third word. Which way do you expect to see most?
+
+**Your turn.** Write the experiment that tells. You get what a model said to "who?" and to "where?", and what was right,
+for all sentences at once; words are numbers. Return the share of **all** sentences that went each way.
+
+<details>
+<summary>Hint 1</summary>
+
+`said.T` has two rows, one for each question, and so has `answers.T`. Compare whole rows with `==`. Of two rows of True
+and False, `&` makes one that is True where both are.
+
+</details>
+
+<details>
+<summary>Hint 2</summary>
+
+Try it on three sentences that you can check by eye: `torch.tensor([[1, 2], [2, 1], [1, 1]])` was said, and
+`torch.tensor([[1, 2], [1, 2], [1, 2]])` is right. Three of the shares must be a third, and the last one 0.
+
+</details>
 """
+
+
+# %% exercise="mix_ups"
+def mix_ups(said: Tensor, answers: Tensor) -> Tensor:
+    """Say how often two questions got the right nouns, the other's noun, or one noun twice.
+
+    Args:
+        said: integers (sentences, 2), the words that were said to "who?" and to "where?"
+        answers: integers (sentences, 2), the right ones: the subject and the place
+    Returns:
+        shares: (4), of all sentences: both right; mixed up; the subject said twice; the
+            place said twice
+    """
+    ### BEGIN SOLUTION
+    who, where = said.T
+    is_who, is_where = answers.T
+    ways = [
+        (who == is_who) & (where == is_where),  # both right
+        (who == is_where) & (where == is_who),  # mixed up
+        (who == is_who) & (where == is_who),  # the subject twice
+        (who == is_where) & (where == is_where),  # the place twice
+    ]
+    # four times (sentences) -> (4, sentences) -> (4)
+    return torch.stack(ways).float().mean(dim=1)
+    ### END SOLUTION
+
+
+# %% check="mix_ups.shapes" points=1
+check.shapes(mix_ups)
+
+# %% check="mix_ups.outputs" points=2
+check.outputs(mix_ups)
 
 # %%
 with torch.no_grad():
     scores, _ = trained(1)(TEST, ONE_ASKS)
-# (sentences, questions) -> (sentences), three times
-said_like, said_who, said_where = scores.argmax(dim=-1).T
-is_like, is_who, is_where = TEST.answers.T
+said = scores.argmax(dim=-1)  # (sentences, questions)
 
 
 def percentage(which: Tensor) -> str:
     return f"{which.float().mean():.0%}"
 
 
-wrong = said_where != is_where
-print("“where?” is answered wrongly in", percentage(wrong), "of all sentences,")
-print("and", percentage((said_where == is_who)[wrong]), end=" ")
-print("of these name the other noun of the same sentence.")
-same = percentage(said_who == said_where)
-print("“who?” and “where?” get the same noun in", same, "of all sentences.")
+with try_it():
+    shares = mix_ups(said[:, 1:], TEST.answers[:, 1:])
+    ways = ("both right", "mixed up", "the subject twice", "the place twice")
+    for way, share in zip(ways, shares.tolist(), strict=True):
+        print(f"{way:18} {share:4.0%}")
+    print(f"{'a third word':18} {1 - shares.sum():4.0%}")
 
 # %% [markdown]
 """
-So the head does look at the right words: when it errs, it nearly always names the other noun of the sentence. **It
-knows which words, but not which is which.** This is what chapter 1 left open. The average has *cat* and *mat* in it
-and has lost who is who.
+The last line says that the head does look at the right words: it hardly ever names a noun that is not in the sentence.
+**It knows which words, but not which is which.** This is what chapter 1 left open. The average has *cat* and *mat* in
+it and has lost who is who.
+
+The other lines say where the columns of the first table come from. "Who?" is right where both are right or the subject
+was said twice: add these two shares. "Where?" is right where both are right or the place was said twice. (With a third
+word, one answer may be right as well.) The subject
+twice is so frequent because both questions read the same average, and in most sentences it has a little more of the
+subject in it than of the place. A coin toss for each question would get both right in 25%, and one head is not far from
+that.
 
 And *black*? It is in the same average. But it is an adjective, and no adjective can be the answer to "who?" or
 "where?". So it cannot be taken for *cat* or *mat*, and it may share a head with a noun. Only the two nouns must be
@@ -550,8 +615,9 @@ returns a copy with some entries replaced.
 <details>
 <summary>Hint 2</summary>
 
-`weights.log()` has −∞ exactly where `weights == 0`. Replace these entries with 0, multiply by the weights, add up over
-the last dimension, and do not forget the minus sign.
+Where exactly is `weights.log()` not a number that you can use? A comparison finds these places. Try your function on
+the row above: it must give log 2 = 0.693, and a row of zeros must give 0. (Both need the dimensions batch and heads in
+front.)
 
 </details>
 """
@@ -600,10 +666,12 @@ with try_it():
 
 # %% [markdown]
 """
-The one head spreads itself over about five words, because three answers must get into one average. With more heads,
-some can afford to look sharply. How many words a head looks at, we now know. At *which*?
+The one head spreads itself over about five words, because three answers must get into one average. Why five, and not
+three? The three answers get about four fifths of the weight, as the next section shows. The rest lies thinly on all
+other words, and counts as much as two. With more heads, some can afford to look sharply. How many words a head looks
+at, we now know. At *which*?
 
-## 6 · Which head looks at what?   <sub>10 min · difficulty 3/5</sub>
+## 6 · Which head looks at what?   <sub>20 min · difficulty 3/5</sub>
 
 A **relation** has two ends: the word that asks (the query) and the word that is the answer (the target). For every
 sentence and every relation you get both positions:
@@ -649,9 +717,9 @@ Then take the mean over the sentences, and transpose the table so that it has a 
 <details>
 <summary>Hint 2</summary>
 
-The index of the sentence is `torch.arange(len(weights))`, and `.unsqueeze(1)` makes it `(batch, 1)`. Put it, the
-`query_index` and the `target_index` into the brackets behind `weights.movedim(1, -1)`. For the second step,
-`mean(dim=0)` gives `(relations, heads)`, and `.T` transposes it.
+Start with one sentence and one relation: `weights[0, :, query_index[0, 0], target_index[0, 0]]` is `(heads)`. Then
+replace the first 0 by the numbers of all sentences. If torch cannot broadcast your three index tensors, print their
+shapes: which of them lacks a dimension?
 
 </details>
 """
@@ -764,24 +832,27 @@ check.outputs(answer_benefit)
 ## How does one head get as far as it does?   <sub>6 min</sub>
 
 This section has no exercise. It is for those who noticed that something is odd. If an average cannot tell *cat* from
-*mat* at all, one head should have to toss a coin whenever both nouns are in it. Does it? Train it three times as long.
+*mat* at all, one head should have to toss a coin whenever both nouns are in it. One toss for both questions ("which of
+the two is which?") would be right in half of the sentences, a toss for each question in a quarter. Does it ever do
+better? Train it three times as long.
 """
 
 # %%
 LONGER = 3 * STEPS
 WITHOUT = "1 head, no positions\nin the values"
 
-long_race = one_or_many({"1 head": 1, WITHOUT: 1}, LONGER)
+tosses = {"one coin toss": 50, "two coin tosses": 25}
+long_race = one_or_many({"1 head": 1, WITHOUT: 1}, LONGER, levels=tosses)
 display(long_race)
 
 torch.manual_seed(1)
 patient = ToyModel(num_heads=1)
-train(patient, ONE_ASKS, LONGER, long_race.watch("1 head"))
+train_model(patient, ONE_ASKS, LONGER, long_race.watch("1 head"))
 print(f"1 head, {LONGER} steps: {accuracy(patient, ONE_ASKS):.1%}")
 
 # %% [markdown]
 """
-(The second panel is still empty; it gets its turn below.) With patience, one head climbs well above a coin toss, and
+(The second panel is still empty; it gets its turn below.) With patience, one head does better than any coin, and
 still does not get to where two heads were after a fraction of the time. **"Cannot" is too strong a word: one head
 finds it hard.** How does it do it?
 
@@ -815,20 +886,20 @@ the words alone (queries and keys still know the positions):
 # %%
 torch.manual_seed(1)
 hindered = ToyModel(num_heads=1, positions_in_values=False)
-train(hindered, ONE_ASKS, LONGER, long_race.watch(WITHOUT))
+train_model(hindered, ONE_ASKS, LONGER, long_race.watch(WITHOUT))
 print(f"1 head, {LONGER} steps, no positions in the values:", end=" ")
 print(f"{accuracy(hindered, ONE_ASKS):.1%}")
 
 torch.manual_seed(1)
 hindered = ToyModel(num_heads=2, positions_in_values=False)
-train(hindered, ONE_ASKS, STEPS, watch=lambda step, accuracy: None)
+train_model(hindered, ONE_ASKS, STEPS, watch=lambda step, accuracy: None)
 print(f"2 heads, {STEPS} steps, no positions in the values:", end=" ")
 print(f"{accuracy(hindered, ONE_ASKS):.1%}")
 
 # %% [markdown]
 """
-The figure above has its second panel now. Without the trick, three times as many steps bring one head hardly
-anything. Two heads do not need it.
+The figure above has its second panel now. Without the trick, three times as many steps bring one head no further
+than a coin toss for each question. Two heads do not need the trick.
 
 ## Quiz   <sub>3 min</sub>
 
@@ -948,6 +1019,8 @@ you take several heads like yours and build the layer yourself: **a head each**.
 """
 ## Read on
 
+- [Jurafsky and Martin: Speech and Language Processing, third edition](https://web.stanford.edu/~jurafsky/slp3/):
+    a textbook, still growing. See what its chapter on transformers says today about the reason for several heads.
 - [Vaswani and others, 2017: Attention Is All You Need](https://arxiv.org/abs/1706.03762):
     section 3.2.2 gives the reason for several heads in two sentences. Compare it with what you measured.
 - [Voita and others, 2019: Analyzing Multi-Head Self-Attention](https://arxiv.org/abs/1905.09418):

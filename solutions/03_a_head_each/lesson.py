@@ -49,7 +49,7 @@ earlier.whose("SingleHeadAttention")
 A reminder: `SingleHeadAttention(d_model, d_head)` makes a head, and `head(x, mask)` gives `(output, weights)`, of the
 shapes `(batch, seq, d_head)` and `(batch, seq, seq)`.
 
-## 1 · How wide may a head be?   <sub>7 min · difficulty 1/5</sub>
+## 1 · How wide may a head be?   <sub>5 min · difficulty 1/5</sub>
 
 A head can be as wide as you like. Let us count the **parameters**, all the numbers that training can change, for three
 ways to choose. `numel()` says how many numbers a tensor holds.
@@ -89,20 +89,8 @@ where the mistake is. So say it at once:
 
 `raise ValueError("…")` stops with a message of your own. A good one holds **the numbers that do not fit**.
 
-Is "nothing is left over" all there is to check? `%` gives what is left over. Try it with numbers of heads that make
-no sense:
-"""
-
-# %%
-print("left over with -8 heads:", 512 % -8, " and each would be", 512 // -8, "wide")
-try:
-    512 % 0
-except ZeroDivisionError as error:
-    print("left over with 0 heads: ", error)
-
-# %% [markdown]
-"""
-−8 heads divide 512 without a remainder. And 0 heads stop with an error that names neither number.
+Two more things can be wrong. −8 heads divide 512 without a remainder (`%` gives what is left over). And 0 heads stop
+with an error that names neither number.
 
 **Your turn.** Return the width of each head. Raise a `ValueError` if `num_heads` does not divide `d_model`, or if one
 of the two is not positive. Its message must name both numbers.
@@ -118,8 +106,8 @@ positive *before* you compute a remainder with it. `or` stops at the first quest
 <details>
 <summary>Hint 2</summary>
 
-`if d_model <= 0 or num_heads <= 0 or …:` and below it `raise ValueError(f"… {d_model} … {num_heads} …")`. The `f`
-before the quotes puts the numbers in.
+Try (512, 8), (512, 7), (512, −8), (512, 0) and (0, 8). Which of them must stop? An `f` before the quotes of your
+message puts `{d_model}` and `{num_heads}` in.
 
 </details>
 """
@@ -219,8 +207,8 @@ out. Make one in each step of a loop over `range(num_heads)`.
 <details>
 <summary>Hint 2</summary>
 
-`nn.ModuleList(… for _ in range(num_heads))`, as in the cell above, with a head in place of the layer. Call
-`head_width` before, once.
+Count what you have made: `count_parameters(make_heads(512, 8))` must be 787,968, as many as one wide head has. If it
+is less, some of your heads are the same one, or torch does not find them.
 
 </details>
 """
@@ -288,7 +276,7 @@ so that each head's own matrix can be taken out with `weights[sentence, head]`.
 <details>
 <summary>Hint 1</summary>
 
-Loop over `heads`, call each with `x` and `mask`, and collect the outputs in one list and the weights in another.
+A head returns two things at once, and you need all of the first in one place and all of the second in another.
 
 </details>
 
@@ -369,23 +357,32 @@ come from. The hundreds are the head, the tens the word, the ones the feature:
 """
 
 # %%
+from manyheads.pictures.number_grids import number_grids
+
 head, word, feature = torch.arange(2), torch.arange(3), torch.arange(2)
 # (2, 1, 1) + (3, 1) + (2) -> (2, 3, 2),
 # and a batch of one sentence in front: (1, 2, 3, 2)
 tell_tale = (100 * head[:, None, None] + 10 * word[:, None] + feature)[None]
-print(tell_tale[0])
-print()
-# (1, 2, 3, 2) -> (1, 3, 4): the right shape …
-print(tell_tale.reshape(1, 3, 4)[0])
+wanted = torch.tensor([[0, 1, 100, 101], [10, 11, 110, 111], [20, 21, 120, 121]])
+number_grids(
+    {
+        "outputs": tell_tale[0],
+        "reshape(1, 3, 4)": tell_tale.reshape(1, 3, 4)[0],
+        "what it should be": wanted,
+    },
+    head_of=lambda number: number // 100,
+    words=["The", "cat", "sat"],
+    alt="Left, two heads with three words of two numbers each. Middle, reshaped: the row "
+    "of 'The' holds head 0's numbers of 'The' and of 'cat'. Right, as it should be: "
+    "the row of 'The' holds its numbers of head 0, then those of head 1.",
+)
 
 # %% [markdown]
 """
-Each row of the last matrix should be one word. What should the row of word 0 hold, and what does it hold?
-
-It should hold 0, 1 from head 0 and 100, 101 from head 1. It holds 0, 1, **10, 11**: the second half belongs to word 1.
-`reshape` goes through the numbers in their old order, row by row, and cuts them into new rows. Here all words of head 0
-come before the first word of head 1, so it cuts in the wrong places. There is no error and no warning: the shape is
-right. (The next chapter draws where each number goes.)
+The row of *The* should hold 0, 1 from head 0 and 100, 101 from head 1. After `reshape` it holds 0, 1, **10, 11**: the
+second half belongs to *cat*. `reshape` goes through the numbers in their old order, row by row, and cuts them into new
+rows. Here all words of head 0 come before the first word of head 1, so it cuts in the wrong places. There is no error
+and no warning: the shape is right.
 
 You know a function that makes an *existing* dimension longer, whatever the order in memory.
 
@@ -402,8 +399,8 @@ them: along which dimension do the features lie?
 <details>
 <summary>Hint 2</summary>
 
-`outputs.unbind(dim=1)` takes the tensor apart along its second dimension, into num_heads parts of the shape
-`(batch, seq, d_head)`. `torch.cat` joins them; count the dimension from the end.
+Join `outputs[:, 0]` and `outputs[:, 1]` of the small case, until you get what the right grid shows. Then do it for any
+number of heads: `outputs.unbind(dim=…)` takes a tensor apart along a dimension.
 
 </details>
 """
@@ -480,7 +477,7 @@ whole layer, **multi-head attention**:
 $$\operatorname{head}_h = \operatorname{attention}(x W^Q_h,\; x W^K_h,\; x W^V_h), \qquad
 \operatorname{output} = \operatorname{concat}(\operatorname{head}_0, \dots, \operatorname{head}_7)\, W^O$$
 
-(Biases are not shown.)
+(Biases are not shown. Chapter 2's layer had no `w_o`: section 9 says why it could do without.)
 
 **Your turn.** Write the module. Its heads are in `self.heads`, the output projection in `self.w_o`, with a bias as
 `nn.Linear` makes it. Return the output and all heads' weights.
@@ -496,8 +493,8 @@ outputs, mix them.
 <details>
 <summary>Hint 2</summary>
 
-`run_heads(self.heads, x, mask)` gives outputs and weights. The outputs go through `concat_heads` and then through
-`self.w_o(…)`. The weights are returned as they are.
+Print the shape after each of the three steps. Only the last two are (batch, seq, d_model). Which of your functions
+takes what the one before it returns? Nothing happens to the weights.
 
 </details>
 """
@@ -585,25 +582,15 @@ model, and this is why that works.
 
 ## 6 · What does it cost to learn?   <sub>7 min · difficulty 2/5</sub>
 
-Back to the suspicion. Twice as many heads: does the layer have twice as many parameters? Say what you expect, then
-count.
+Back to the suspicion. Twice as many heads: does the layer have twice as many parameters? Type what you expect. Below
+the exercise your guess meets the count.
 """
 
 # %%
-with try_it():
-    print("num_heads  d_head  parameters")
-    for num_heads in (1, 2, 4, 8, 16, 32, 64):
-        layer = ParallelHeads(512, num_heads)
-        print(f"{num_heads:9d} {512 // num_heads:7d} {count_parameters(layer):11,}")
+my_guess = None  # so many times as many parameters have 16 heads as 8, for example 1.5
 
 # %% [markdown]
 """
-The same number in each line. (Is it not? Run the checks above again.) Why?
-
-![A matrix of 512 by 512 holds as many numbers as eight matrices of 512 by 64.](pictures/strips.svg)
-
-Eight heads hold the numbers of one large head, cut into strips. And `w_o` does not care how many heads there are.
-
 **Your turn.** Work it out in arithmetic, without building a layer. Go through it piece by piece: what does one head
 hold, how many heads are there, what does `w_o` hold? Do not forget the biases.
 
@@ -618,8 +605,7 @@ their a and b?
 <details>
 <summary>Hint 2</summary>
 
-One head: `3 * (d_model * d_head + d_head)`. There are `num_heads` of them. `w_o` comes once, and goes from `d_model`
-to `d_model`.
+Count a small layer on paper: `d_model` 4 and 2 heads make 80 numbers, 20 of them in `w_o`. How many are in each head?
 
 </details>
 """
@@ -651,18 +637,26 @@ check.outputs(attention_parameters)
 
 # %% [markdown]
 """
-Does your arithmetic agree with the layer itself? And does `num_heads` cancel?
+Does your arithmetic agree with the layer itself?
 """
 
 # %%
 with try_it():
-    for num_heads in (1, 8, 64):
+    print("num_heads  d_head    computed     counted")
+    counted = {}
+    for num_heads in (1, 8, 16, 64):
         computed = attention_parameters(512, num_heads)
-        counted = count_parameters(ParallelHeads(512, num_heads))
-        print(f"{num_heads:2d} heads: computed {computed:,}, counted {counted:,}")
+        counted[num_heads] = count_parameters(ParallelHeads(512, num_heads))
+        print(f"{num_heads:9d} {512 // num_heads:7d}", end=" ")
+        print(f"{computed:11,} {counted[num_heads]:11,}")
+    times = counted[16] / counted[8]
+    print(f"16 heads have {times:.2f} times as many as 8. Your guess: {my_guess}")
 
 # %% [markdown]
 """
+![A matrix of 512 by 512 holds as many numbers as eight matrices of 512 by 64.](pictures/strips.svg)
+
+Eight heads hold the numbers of one large head, cut into strips. And `w_o` does not care how many heads there are.
 On paper: `num_heads · 3 · (d_model · d_head + d_head)`. Now `num_heads · d_head` is `d_model`, so this is
 `3 · (d_model · d_model + d_model)`, whatever `num_heads` is. With `w_o` there are four such pieces.
 
@@ -693,22 +687,9 @@ print("softmax: ", count_flops(torch.softmax, a, -1))
 The counter counts matrix products and nothing else: softmax, masks and biases count as 0. Beside the products they
 are small change: a bias is one addition for each number, and the product before it took 2 · 512 operations.
 
-Your layer on one sentence of 10 words. Does the work grow with the number of heads?
-"""
+What will it say of your layer, on one sentence of 10 words? And does the work grow with the number of heads?
 
-# %%
-x = torch.randn(1, 10, 512)
-with try_it():
-    print("num_heads       FLOPs")
-    for num_heads in (1, 2, 4, 8, 16, 32, 64):
-        print(f"{num_heads:9d} {count_flops(ParallelHeads(512, num_heads), x):11,}")
-
-# %% [markdown]
-"""
-The same again. (The counter sees products made with `@` and its relatives. If your chapter 1 adds up products by
-hand, your numbers are smaller.)
-
-**Your turn.** Compute that number. These are all the products there are, for one sentence:
+**Your turn.** Compute it. These are all the products there are, for one sentence:
 
 | product | shapes | how often |
 |---|---|---|
@@ -728,8 +709,8 @@ is multiplied by `batch`?
 <details>
 <summary>Hint 2</summary>
 
-One head needs `3 * 2 * seq * d_model * d_head` for its projections, and `2 * seq * seq * d_head` for each of the
-other two rows. All sentences of a batch cost the same.
+Work out a small one on paper, row by row: one sentence of 3 words, `d_model` 4, 2 heads. The whole makes 528, and `w_o`
+alone 96. All sentences of a batch cost the same.
 
 </details>
 """
@@ -766,17 +747,34 @@ check.outputs(attention_flops)
 
 # %% [markdown]
 """
-Now that you have the formula, ask it what no measurement told you yet. **What happens to the work if sentences get
-twice as long?** Four times as much? Twice as much?
+Does your arithmetic agree with the counter? (The counter sees products made with `@` and its relatives. If your chapter
+1 adds up products by hand, it counts less.)
 """
 
 # %%
+with try_it():
+    x = torch.randn(1, 10, 512)
+    print("num_heads    computed     counted")
+    for num_heads in (1, 8, 64):
+        counted = count_flops(ParallelHeads(512, num_heads), x)
+        print(f"{num_heads:9d} {attention_flops(1, 10, 512, num_heads):11,}", end=" ")
+        print(f"{counted:11,}")
+
+# %% [markdown]
+"""
+The same work for any number of heads. Now ask your formula something else: **how many times as much work is it if
+sentences get twice as long?** Type your guess first.
+"""
+
+# %%
+my_guess_twice = None  # how many times as much, for example 3
 with try_it():
     print("  seq   FLOPs, compared with half as long a sentence")
     for seq in (10, 500, 2000, 50_000):
         whole = attention_flops(1, seq, 512, 8)
         half = attention_flops(1, seq // 2, 512, 8)
         print(f"{seq:5d}   {whole / half:.2f} times")
+    print("your guess:", my_guess_twice)
 
 # %% [markdown]
 """
@@ -810,8 +808,9 @@ and 25 heads, and in all of them a head is 64 wide: `d_model` grows with the num
 **Every head keeps scores of its own.** The matrix of scores is `(seq, seq)` whatever `d_head` is. Narrow heads do not
 get smaller ones, so the memory for scores, and for weights, grows with `num_heads`.
 
-**See all of it.** Here is your layer, run at each redraw. Everything is drawn to scale: a tensor is as tall as it has
-features. Before you move `num_heads`, say what will happen to each part of the picture.
+**See all of it.** Here is your layer, run at each redraw. Heights are drawn to scale: a tensor is as tall as it has
+features. (Its width only hints at the number of words.) Before you move `num_heads`, say what will happen to each part
+of the picture.
 
 1. From 1 head to 8 to 32: what gets smaller, what stays as large as it was?
 2. With 8 heads and `d_model` 512, at which `seq` do the scores take more memory than the parameters? (A parameter

@@ -113,7 +113,9 @@ from manyheads.pictures.number_grids import number_grids
 
 words = ["the", "cat", "sat", "down"]
 # (1, 4, 1) + (6) -> (1, 4, 6): batch 1, seq 4, d_model 6
-x = 10 * torch.arange(4).view(1, 4, 1) + torch.arange(6)
+numbers = 10 * torch.arange(4).view(1, 4, 1) + torch.arange(6)
+# what each head should get, cut out by hand: (2, 4, 3)
+wanted = torch.stack([numbers[0, :, :3], numbers[0, :, 3:]])
 
 
 def head_of(number: int) -> int:
@@ -123,30 +125,30 @@ def head_of(number: int) -> int:
 
 number_grids(
     {
-        "x": x[0],
-        "x.view(1, 2, 4, 3)": x.view(1, 2, 4, 3)[0],
-        "x.view(1, 4, 2, 3)\n .transpose(1, 2)": x.view(1, 4, 2, 3).transpose(1, 2)[0],
+        "x": numbers[0],
+        "x.view(1, 2, 4, 3)": numbers.view(1, 2, 4, 3)[0],
+        "what it should be": wanted,
     },
     head_of,
     words,
     alt="Numbers of x, blue for head 0, orange for head 1. After a view alone each "
-    "head has both colours, and head 0 holds 'the' and 'cat' only. After view and "
-    "transpose each head has one colour and all four words.",
+    "head has both colours, and head 0 holds 'the' and 'cat' only. As it should be, "
+    "each head has one colour and all four words.",
 )
 
 # %% [markdown]
 """
 In memory the numbers of a tensor lie in one long line, row by row: 00 01 02 03 04 05 10 11 and so on. **`view` moves
-none of them.** It reads the same line in the same order and only cuts it in other places.
+none of them.** It reads the same line in the same order and only cuts it in other places. Here it cuts the line in two
+halves. Head 0 gets the first half: *the* and *cat*, with all their features. Then the half is cut into four rows. The
+row that head 0 takes for *cat* is 03 04 05, the second half of *the*.
 
-- **`view` alone** (middle) cuts the line in two halves. Head 0 gets the first half: *the* and *cat*, with all their
-  features. Then the half is cut into four rows. The row that head 0 takes for *cat* is 03 04 05, the second half of
-  *the*.
-- **`view`, then `transpose`** (right) first cuts each *word* in two, where it lies: `(batch, seq, num_heads, d_head)`.
-  Now every number is in the right group, but the words come before the heads. `transpose(1, 2)` swaps these two
-  dimensions. Each head has one colour and all four words.
+On the right, each head has one colour and all four words. No view can give that, since its first row is 00 01 02 and
+its second 10 11 12: the order is another one. What can? Ask two questions:
 
-So: **cut with `view`, move with `transpose`.** No view can do both, because it cannot change the order.
+- Which cut can be made **where the numbers lie**, so that each piece is in one colour?
+- After that cut, which two dimensions are in the wrong order? **`transpose` swaps two dimensions**, and `view` never
+  does.
 
 Does it matter? The shape is right both ways, and torch does not complain. Let us ask **who can still see whom**. No
 mask anywhere: each word's output should depend on every word.
@@ -167,11 +169,11 @@ def who_sees_whom(split, merge) -> Tensor:
 
 
 torch.manual_seed(0)
-print("view, then transpose:")
+print("split as it should be, and joined again:")
 print(
     who_sees_whom(
-        split=lambda x: x.view(1, 4, 2, 3).transpose(1, 2),
-        merge=lambda heads: heads.transpose(1, 2).reshape(1, 4, 6),
+        split=lambda x: torch.stack([x[..., :3], x[..., 3:]], dim=1),
+        merge=lambda heads: torch.cat(heads.unbind(dim=1), dim=-1),
     )
 )
 print("view alone, there and back:")
@@ -187,16 +189,16 @@ long. Such a layer runs without a word of complaint. It just cannot learn anythi
 <details>
 <summary>Hint 1</summary>
 
-Two steps. First cut the last dimension, d_model, into two: num_heads and d_head. Then swap the words with the heads.
-How large is d_head?
+Each word's own features lie side by side in memory. Into which two dimensions can the last one be cut? How large is
+each? Write the shape down, and compare it with the one that you want.
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-`batch, seq, d_model = x.shape` gives you the sizes. After the cut the shape is `(batch, seq, num_heads, d_head)`.
-Counted from 0, the words are dimension 1 and the heads dimension 2.
+Draw what you get: `number_grids({"mine": split_heads(numbers, 2)[0]}, head_of, words)`. Are there two colours in a
+head? Then the cut is in the wrong place. Are there too few words? Then two dimensions are still in the old order.
 
 </details>
 """
@@ -236,7 +238,7 @@ Here is your own split, on the same numbers. With three heads of two features th
 # %%
 with try_it():
     picture = number_grids(
-        {"x": x[0], "split_heads(x, 3)": split_heads(x, 3)[0]},
+        {"x": numbers[0], "split_heads(x, 3)": split_heads(numbers, 3)[0]},
         head_of=lambda number: number % 10 // 2,
         words=words,
         alt="The numbers of x and what your split_heads makes of them, "
@@ -246,36 +248,39 @@ with try_it():
 
 # %% [markdown]
 """
+**Could head 0 not take every second feature instead**, 0, 2, 4, and head 1 the rest? Yes: that is another convention,
+not a worse one. All features of a query are learned, so none belongs to a head before training. But whoever shares
+trained weights must agree on one convention, and nearly everybody, torch and MiniLM among them, gives each head
+features that lie side by side. In the other order your layer would read their weights as noise, without an error.
+
 ## 2 · Merge them again   <sub>9 min · difficulty 3/5</sub>
 
 Each head has computed its answer, `(batch, num_heads, seq, d_head)`. The rest of the network wants one vector a word
 again, with the answer of head 0 first: `(batch, seq, d_model)`. In chapter 3 you took the tensor apart for that, head
 by head, and joined the parts. Now undo `split_heads`. There are two traps on the way.
 
-**The first trap: to forget the transpose.** Here are the split numbers again and two ways to join them.
+**The first trap: to join what lies side by side in memory.** Here are the split numbers again, what `reshape` alone
+makes of them, and what is wanted.
 """
 
 # %%
-# (1, 2, 4, 3); contiguous: in memory as it is drawn here
-heads = x.view(1, 4, 2, 3).transpose(1, 2).contiguous()
-merged = heads.transpose(1, 2).reshape(1, 4, 6)
+split = wanted[None]  # (1, 2, 4, 3)
 number_grids(
     {
-        "heads": heads[0],
-        "heads.reshape(1, 4, 6)": heads.reshape(1, 4, 6)[0],
-        "heads.transpose(1, 2)\n .reshape(1, 4, 6)": merged[0],
+        "heads": split[0],
+        "heads.reshape(1, 4, 6)": split.reshape(1, 4, 6)[0],
+        "what it should be": numbers[0],
     },
     head_of,
     words,
     alt="Left, the two heads. Reshaped alone, the rows of 'the' and 'cat' are blue and "
-    "hold two words of head 0 each. Transposed first, each row is a word again: blue, "
+    "hold two words of head 0 each. As it should be, each row is a word again: blue, "
     "then orange.",
 )
 
 # %% [markdown]
 """
-In the middle the row of *the* holds what head 0 found for *the* and for *cat*. On the right, with the transpose, each
-row is one word again.
+In the middle the row of *the* holds what head 0 found for *the* and for *cat*. On the right each row is one word again.
 
 **The second trap: `view` after `transpose`.** Heads that come out of `attention` are a new tensor:
 """
@@ -356,9 +361,10 @@ Is it enough to test that splitting and merging gives `x` back? Say what you exp
 
 # %%
 with try_it():
-    yours, views = merge_heads(split_heads(x, 2)), x.view(1, 2, 4, 3).view(1, 4, 6)
-    print("your split and your merge give x back:", torch.equal(yours, x))
-    print("two views without transpose do, too:  ", torch.equal(views, x))
+    yours = merge_heads(split_heads(numbers, 2))
+    views = numbers.view(1, 2, 4, 3).view(1, 4, 6)
+    print("your split and your merge give x back:", torch.equal(yours, numbers))
+    print("two views without transpose do, too:  ", torch.equal(views, numbers))
 
 # %% [markdown]
 """
@@ -416,8 +422,8 @@ once: shapes are lined up from the right, so what shape must the lengths have?
 <details>
 <summary>Hint 2</summary>
 
-`(seq) < (batch, 1, 1, 1)` gives `(batch, 1, 1, seq)`. Indexing with None puts a dimension of 1 in:
-`lengths[:, None]` is `(batch, 1)`. The lengths know where they are: `lengths.device`.
+Indexing with None puts in a dimension of 1: `lengths[:, None]` is `(batch, 1)`. How many are needed, so that comparing
+with the places gives `(batch, 1, 1, seq)`? And who knows on which device the lengths are?
 
 </details>
 """
@@ -519,19 +525,16 @@ numbers. (Your `head_width` from chapter 3 raises it; it is imported too.)
 <details>
 <summary>Hint 1</summary>
 
-`__init__`: the error, four layers `nn.Linear(d_model, d_model)`, `nn.Dropout(dropout)`, and remember num_heads.
-
-`forward`, in this order: fill in a missing key, then a missing value; project each and split it; scores; weights;
-dropout; weights @ values; merge; `w_o`.
+`__init__` makes whatever has parameters or a mode: five modules. What else must `forward` know? In `forward`, write
+down the shape after each step, from three dimensions to four and back. Where did chapter 3 have a loop?
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-`split_heads(self.w_q(query), self.num_heads)` are the queries of all heads. Scores, weights and `weights @ v` look
-exactly as they do for a single head: the dimensions in front take care of themselves. Return the weights as they are
-after dropout.
+Between the split and the merge nothing knows of heads: scores, weights and average look as they do for a single one. A
+missing value is the *key*, so fill in the key first. Which weights made the output, those before dropout or after it?
 
 </details>
 """
@@ -716,22 +719,27 @@ print("3. the old layer's weight:", old.weight.tolist())
 
 What does work: `with torch.no_grad():` and in it `layer.weight.copy_(numbers)`. It copies numbers and leaves no trace.
 
+(torch also has `load_state_dict`, which copies all parameters of one layer into another at once, by name. It needs the
+same names and shapes in both. Here only `w_o` has them: `heads.0.w_q.weight` is (d_head, d_model), `w_q.weight` is
+(d_model, d_model). In chapter 5 all agree, and you will use it.)
+
 **Your turn.** Make a `MultiHeadAttention` from `ParallelHeads`. The heads' layers are `parallel.heads[0].w_q` and so
-on; `parallel.w_o` is the output projection, `nn.Linear(d_model, d_model)`. Nothing may be shared.
+on; `parallel.w_o` is the output projection, `nn.Linear(d_model, d_model)`, and its `in_features` is d_model.
+Nothing may be shared.
 
 <details>
 <summary>Hint 1</summary>
 
-You saw at the start of this chapter what to do with the queries' weights and biases. Keys and values get the same,
-and `w_o` is copied as it is. d_model is, for example, `parallel.w_o.in_features`.
+You saw at the start of this chapter what to do with the queries' weights and biases. What about keys and values? And
+what about `w_o`, which there is only once?
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-For each of the names `"w_q"`, `"w_k"` and `"w_v"`: `getattr(head, name)` is that layer of a head. `torch.cat` puts
-the weights of all heads below each other, and the biases one after the other. Copy both into `getattr(fused, name)`.
+Begin with `w_q` alone, and compare `fused.w_q(x)` with `all_queries` from the start of the chapter. For the others you
+need no new lines: `getattr(head, "w_q")` is `head.w_q`, so the name can come from a loop. Do you return the layer?
 
 </details>
 """
@@ -842,8 +850,8 @@ have a bias. Which one changes nothing?
 <details>
 <summary>Hint 2</summary>
 
-Inside `torch.no_grad()`: three parts of the weight into `w_q`, `w_k`, `w_v`; `out_proj.weight` into `w_o`. Then the
-biases: if there are any, copy them the same way, else set all four of yours to zero, `….bias.zero_()`.
+Compare parameter by parameter: the rows `d_model` to `2 * d_model - 1` of `in_proj_weight` belong to which of yours?
+Then try a layer with `bias=False`: your biases must not stay as `nn.Linear` has made them.
 
 </details>
 """

@@ -104,8 +104,8 @@ The two questions you need are in the cell above. Ask them in the right order, a
 <details>
 <summary>Hint 2</summary>
 
-Three `return` lines, two of them behind an `if`. A question is a function: it needs its brackets. Return a
-`torch.device(…)`, not the name alone.
+What is `bool(torch.cuda.is_available)`, without the brackets behind it? And is `"cpu" == torch.device("cpu")` true?
+Print both.
 
 </details>
 """
@@ -203,7 +203,8 @@ How many words does a sentence of `x` have? `x` is (batch, seq, d_model). `len(x
 <details>
 <summary>Hint 2</summary>
 
-`causal_mask` takes two things, and `x` knows both: the second number in its shape, and its device.
+`causal_mask` takes two things, and `x` knows both. If the check on the pretend device fails: which of the two did you
+not ask for?
 
 </details>
 """
@@ -436,7 +437,7 @@ How many numbers are there in a tensor of the shape `(batch, num_heads, seq, seq
 <details>
 <summary>Hint 2</summary>
 
-Multiply the four sizes, then multiply by `dtype.itemsize`. The result is a whole number.
+One sentence of 3 words, 2 heads, float32: that makes 72 bytes. Which numbers have you multiplied?
 
 </details>
 """
@@ -586,17 +587,18 @@ than the scores of one block, (…, seq_q, block).
 <details>
 <summary>Hint 1</summary>
 
-In the loop: take the keys and values of one block, compute their scores, block the future, find the new maximum. Then
-one factor for each query brings the sum and the output up to date. Start the maximum where no score can lie below it.
-Take care that the last block may be shorter.
+Go through the table above as a program would: what is carried from row to row, and what is done with it when a new
+maximum comes? The output is treated as the sum is. What must the maximum be before the first block, so that any score
+is larger?
 
 </details>
 
 <details>
 <summary>Hint 2</summary>
 
-Keep the maximum and the sum as (…, seq_q, 1), so that they broadcast over scores and output. For `is_causal`, compare
-each key's number *in the whole sentence* with the query's number. The mask of one block is (seq_q, block).
+Keep the maximum and the sum as (…, seq_q, 1), so that they broadcast over scores and output. Slices may end behind the
+last key. For `is_causal`, compare each key's number *in the whole sentence* with the query's number. If something is
+NaN: is there an ∞ − ∞ in your exponents?
 
 </details>
 """
@@ -740,8 +742,8 @@ It is a single call. Which of the function's arguments do you have, and under wh
 <details>
 <summary>Hint 2</summary>
 
-`mask` goes in as `attn_mask`, as it is, None included. `is_causal` goes in under its own name. No scaling, no dtype, no
-device.
+If your result differs from `attention`, you are doing something that the function does already. Read the list above
+once more, and pass on what you were given, None included.
 
 </details>
 """
@@ -871,8 +873,8 @@ Start from your layer of chapter 4. Which line changes? `fast_attention` has no 
 <details>
 <summary>Hint 2</summary>
 
-Keep `dropout` as a number in `__init__`. In `forward`, `dropout_p` is that number if `self.training` is True, else 0.0.
-The heads' outputs go through `merge_heads` and then through `w_o`.
+In chapter 4, `nn.Dropout` knew the mode by itself. Who knows it here, and what must `dropout_p` be in each of the two
+modes? Everything before the attention and after it stays as it was.
 
 </details>
 """
@@ -1077,8 +1079,12 @@ A bar and a point are medians. The dark line across the end of a bar, and the pa
 **spread**: half of the calls took a time within it. Do not believe a difference that is smaller than the spreads. If
 something else keeps the machine busy, the spreads are long; then the cell says "unsteady, run again".
 
-Before you look: which one do you expect to win, and by how much? Does num_heads matter? And seq?
+Before you look: which one do you expect to win, and by how much? Does num_heads matter? And seq? Type into the next
+cell how many times as fast as the loop over heads you expect them to be, in use.
 """
+
+# %%
+my_guesses = {"one fused layer": None, "SDPA": None}  # for example 1.5
 
 # %%
 from dataclasses import replace
@@ -1119,7 +1125,13 @@ with try_it():
     base = measure.plan(device).base
     print(charts.sizes(base))
     trained = VARIANTS if device.type == "cuda" else without_compiling
-    measured = [*compete([base]), *compete([replace(base, backward=True)], trained)]
+    forward = compete([base])
+    seconds = {one.variant: one.seconds for one in forward}
+    for name, guess in my_guesses.items():
+        if seconds.get(name) and seconds.get("loop over heads"):
+            times = seconds["loop over heads"] / seconds[name]
+            print(f"{name}: {times:.1f} times as fast as the loop. Your guess: {guess}")
+    measured = [*forward, *compete([replace(base, backward=True)], trained)]
     panels = charts.side_by_side(measured, device, lambda plan: both_ways(plan.base))
     display(charts.bars(panels))
 

@@ -50,7 +50,7 @@ earlier.whose("MultiHeadAttention", "FastMultiHeadAttention")
 
 The model is called **MiniLM** (in full: all-MiniLM-L6-v2). Its authors fine-tuned it on more than a billion pairs of
 texts that belong together, such as a question and its answer. It reads a text and gives **one vector**, and texts
-that mean similar things get similar vectors. Search engines live on that.
+that mean similar things get similar vectors. Searching by meaning is built on that.
 
 It is small: 6 layers of 12 heads, `d_model` 384, so `d_head` is 384 / 12 = 32. It is an *encoder*: it has the whole
 text in front of it, and there is **no causal mask**. Each word may look at all words.
@@ -905,10 +905,11 @@ layers learn who bites whom. If it is true, two things must follow.
 - Sentences with the same words in another order should become **more alike**, since the model has lost what tells them
   apart.
 
-Which place among the 72 do you give it? Write it down, then run the cell.
+Which place among the 72 do you give it? Type it into the first line, then run the cell.
 """
 
 # %%
+my_guess = None  # 1 is the most important of the 72
 swapped = [
     ("The dog bit the man.", "The man bit the dog."),
     ("The cat sat on the mat.", "The mat sat on the cat."),
@@ -924,7 +925,7 @@ with try_it():
     print(
         f"Layer {neat[0]}, head {neat[1]}: importance {importance[neat]:.4f},", end=" "
     )
-    print(f"number {place} of 72")
+    print(f"number {place} of 72 (your guess: {my_guess})")
     for name, silenced in {"intact": [], "without that head": [neat]}.items():
         ones, others = (
             embed_without(silenced, side) for side in zip(*swapped, strict=True)
@@ -1077,13 +1078,16 @@ quiz(
 
 ## What is left open   <sub>1 min</sub>
 
-You have taken a real transformer apart down to its single heads. Two questions go beyond it.
+You have taken a real transformer apart down to its single heads. Three questions go beyond it.
+
+MiniLM reads. Could your layer also **write**? It would need the rest of a block, which you have only seen in a picture:
+adding back, norm and feed-forward. What are they good for?
 
 Each of the 72 heads has keys and values of its own. Does it need them? In many large models, **groups of heads share**
 theirs, and hardly lose anything.
 
-And MiniLM reads a text once. A model that **writes** adds one token at a time. Must it compute all keys and values
-again for each new token, when nothing about the old ones has changed?
+And a model that writes adds one token at a time. Must it compute all keys and values again for each new token, when
+nothing about the old ones has changed?
 """
 
 # %% [markdown]

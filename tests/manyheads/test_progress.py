@@ -86,7 +86,7 @@ def test_done_wrong_unwritten_and_unchecked_are_distinguished(capsys: pytest.Cap
     shown = capsys.readouterr().out
     assert "5 of 20 points so far, 1 of 6 exercises done" in shown
     assert "Still open: attention_scores, causal_mask, attention_weights, attention, SingleHeadAttention." in shown
-    assert "1 of 37 exercises have passed on this machine" in shown
+    assert f"1 of {len(exam_files.all_exams())} exercises have passed on this machine" in shown
     assert "hidden" in shown
 
 

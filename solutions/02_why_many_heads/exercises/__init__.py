@@ -7,11 +7,13 @@ from . import (
     attention_entropy,
     compare_head_counts,
     head_specialisation,
+    mix_ups,
 )
 
 EXERCISES = [
     answer_parameters.EXERCISE,
     compare_head_counts.EXERCISE,
+    mix_ups.EXERCISE,
     answer_false_claim.EXERCISE,
     attention_entropy.EXERCISE,
     head_specialisation.EXERCISE,

@@ -218,6 +218,19 @@ def head_specialisation(weights, query_index, target_index):
 """,
         ),
         Alternative(
+            "two loops that fill a table of zeros, of torch's default dtype",
+            """
+def head_specialisation(weights, query_index, target_index):
+    each = torch.arange(len(weights))
+    table = torch.zeros(weights.shape[1], query_index.shape[1])
+    for head in range(weights.shape[1]):
+        for relation in range(query_index.shape[1]):
+            picked = weights[each, head, query_index[:, relation], target_index[:, relation]]
+            table[head, relation] = picked.mean()
+    return table
+""",
+        ),
+        Alternative(
             "a slice between the indices",
             """
 def head_specialisation(weights, query_index, target_index):

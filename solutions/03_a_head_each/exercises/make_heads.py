@@ -47,7 +47,7 @@ EXERCISE = Exercise(
         "heads",
         "parameters",
         "the number of separate parameters",
-        "the number of weights that start with other numbers",
+        "the number of weight matrices that differ from each other",
     ),
     cases=(
         Case("several heads", several_heads),

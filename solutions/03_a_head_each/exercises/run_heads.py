@@ -30,10 +30,10 @@ def heads_with_blocked_word(draw: Draw) -> Call:
 
 
 def one_head_alone(draw: Draw) -> Call:
-    batch, seq, d_head = draw.sizes("batch seq d_head", high=LARGEST)
-    (d_model,) = draw.sizes("d_model", low=9, high=12)
+    batch, seq = draw.sizes("batch seq", high=LARGEST)
+    (d_model,) = draw.sizes("d_model", low=9, high=12)  # and d_head, as it must be with one head
     mask = torch.ones(seq, seq, dtype=torch.bool).tril()
-    return heads_call(draw, draw.normal(batch, seq, d_model), mask, 1, d_head)
+    return heads_call(draw, draw.normal(batch, seq, d_model), mask, 1, d_model)
 
 
 def run_through(target, weights, biases, x, mask):
@@ -241,6 +241,18 @@ def run_heads(heads, x, mask=None):
     weights = x.new_empty(batch, len(heads), seq, seq)
     for i in range(len(heads)):
         outputs[:, i], weights[:, i] = heads[i](x, mask)
+    return outputs, weights
+""",
+        ),
+        Alternative(
+            "a tensor to fill, as wide as the heads' rule says",
+            """
+def run_heads(heads, x, mask=None):
+    batch, seq, d_model = x.shape
+    outputs = torch.empty(batch, len(heads), seq, d_model // len(heads), dtype=x.dtype)
+    weights = torch.empty(batch, len(heads), seq, seq, dtype=x.dtype)
+    for place, head in enumerate(heads):
+        outputs[:, place], weights[:, place] = head(x, mask)
     return outputs, weights
 """,
         ),

@@ -179,10 +179,10 @@ class TestReadyHeads:
 
 
 def lesson(chapter: Chapter) -> dict[str, Any]:
-    """The names of the lesson up to its training loop: the model, the data, `train` and `accuracy`."""
+    """The names of the lesson up to its training loop: the model, the data, `train_model` and `accuracy`."""
     names: dict[str, Any] = {}
     for cell in chapter.cells:
-        wanted = ("class ToyModel", "def train(", "from manyheads.models.toy_grammar import QUESTIONS")
+        wanted = ("class ToyModel", "def train_model(", "from manyheads.models.toy_grammar import QUESTIONS")
         if cell.metadata.get("role") == "imports" or any(text in cell.source for text in wanted):
             exec(compile(cell.source, "<lesson>", "exec"), names)
     return names
@@ -195,7 +195,7 @@ def test_the_gap_is_as_plain_as_the_lesson_says() -> None:
     def trained(num_heads: int, game: object, **how: object) -> float:
         torch.manual_seed(2)  # the lesson itself shows it with 1
         model = names["ToyModel"](num_heads, **how)
-        names["train"](model, game, names["STEPS"], lambda step, accuracy: None)
+        names["train_model"](model, game, names["STEPS"], lambda step, accuracy: None)
         return names["accuracy"](model, game)
 
     assert 0.1 < trained(1, ONE_ASKS) < 0.35  # the lesson says "about one sentence in five"
@@ -211,7 +211,7 @@ def test_a_head_looks_at_the_subject_and_leaves_the_place_alone(num_heads: int) 
     names = lesson(CHAPTER)
     torch.manual_seed(1)
     model = names["ToyModel"](num_heads)
-    names["train"](model, ONE_ASKS, names["STEPS"], lambda step, accuracy: None)
+    names["train_model"](model, ONE_ASKS, names["STEPS"], lambda step, accuracy: None)
 
     with torch.no_grad():
         _, weights = model(names["TEST"], ONE_ASKS)
@@ -232,7 +232,7 @@ def test_the_same_seed_trains_the_same_model() -> None:
         curve: list[float] = []
         torch.manual_seed(1)
         model = names["ToyModel"](3)
-        names["train"](model, ONE_ASKS, 50, lambda step, accuracy, curve=curve: curve.append(accuracy))
+        names["train_model"](model, ONE_ASKS, 50, lambda step, accuracy, curve=curve: curve.append(accuracy))
         curves.append(curve)
 
     assert curves[0] == curves[1]

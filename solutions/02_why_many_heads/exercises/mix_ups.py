@@ -1,0 +1,183 @@
+"""`mix_ups`: counts in which ways two answers are right, or taken for each other."""
+
+import torch
+
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+
+# who and where of each kind of sentence, by what is right: 0 the subject, 1 the place, 2 and 3 other words
+_KINDS = ((0, 1), (1, 0), (0, 0), (1, 1), (0, 2), (2, 1), (2, 3), (1, 3))
+
+
+def _call(draw: Draw, how_often: list[int]) -> Call:
+    """So many sentences of each of `_KINDS`, in a random order; no word is twice among the four of a sentence."""
+    said: list[list[int]] = []
+    right: list[list[int]] = []
+    for kind, count in zip(_KINDS, how_often, strict=True):
+        for _ in range(count):
+            words = [10 * place + draw.integer(0, 9) for place in range(4)]
+            said.append([words[one] for one in kind])
+            right.append(words[:2])
+    order = draw.normal(len(said)).argsort()
+    return Call({"said": torch.tensor(said)[order], "answers": torch.tensor(right)[order]})
+
+
+def all_kinds(draw: Draw) -> Call:
+    first = draw.integer(3, 4)
+    return _call(draw, [first, first + 2, first + 6, first + 3, 2, 1, 1, 3])
+
+
+def nothing_right(draw: Draw) -> Call:
+    return _call(draw, [0, draw.integer(3, 5), 0, 2, 0, 0, 1, 1])
+
+
+def one_sentence(draw: Draw) -> Call:
+    return _call(draw, [0, 0, 1, 0, 0, 0, 0, 0])
+
+
+_MEAN = "return torch.stack(ways).float().mean(dim=1)"
+
+EXERCISE = Exercise(
+    name="mix_ups",
+    returns=("the shares",),
+    cases=(
+        Case("answers of all kinds", all_kinds),
+        Case("answers of which none is right", nothing_right),
+        Case("a single sentence", one_sentence),
+    ),
+    misconceptions=(
+        Misconception(
+            "counted sentences and did not divide",
+            replace=".mean(dim=1)",
+            by=".sum(dim=1)",
+            hint="A share is the number of such sentences, divided by that of all sentences.",
+        ),
+        Misconception(
+            "took one right answer for both",
+            replace="(who == is_who) & (where == is_where)",
+            by="(who == is_who) | (where == is_where)",
+            hint="The first share is of sentences with two right answers: one AND the other.",
+        ),
+        Misconception(
+            "looked only at the answer to who",
+            replace="(who == is_who) & (where == is_where)",
+            by="who == is_who",
+            hint="A sentence counts only if both answers are as they should be. Ask about “where?” as well.",
+        ),
+        Misconception(
+            "took everything that is not right for mixed up",
+            replace="(who == is_where) & (where == is_who)",
+            by="~((who == is_who) & (where == is_where))",
+            hint="There are more ways to be wrong: the same noun twice, or a third word. Mixed up means that each "
+            "question got the other's answer.",
+        ),
+        Misconception(
+            "counted a sentence as mixed up as soon as one answer is the other's",
+            replace="(who == is_where) & (where == is_who)",
+            by="(who == is_where) | (where == is_who)",
+            hint="Each of the two questions must have got the other's answer. If only one has, the same noun may have "
+            "been said twice.",
+        ),
+        Misconception(
+            "took any noun that was said twice for the subject",
+            replace="(who == is_who) & (where == is_who)",
+            by="who == where",
+            hint="The two answers are the same, but which noun is it? Compare them with the right answers.",
+        ),
+        Misconception(
+            "swapped the last two shares",
+            replace="""(who == is_who) & (where == is_who),  # the subject twice
+        (who == is_where) & (where == is_where),  # the place twice""",
+            by="""(who == is_where) & (where == is_where),  # the place twice
+        (who == is_who) & (where == is_who),  # the subject twice""",
+            hint="The third share is of the subject said twice, the fourth of the place.",
+        ),
+        Misconception(
+            "swapped the first two shares",
+            replace="""(who == is_who) & (where == is_where),  # both right
+        (who == is_where) & (where == is_who),  # mixed up""",
+            by="""(who == is_where) & (where == is_who),  # mixed up
+        (who == is_who) & (where == is_where),  # both right""",
+            hint="The first share is of sentences with two right answers, the second of those with both mixed up.",
+        ),
+        Misconception(
+            "divided by the sentences with a wrong answer, not by all",
+            replace=_MEAN,
+            by="counts = torch.stack(ways).float().sum(dim=1)\n    return counts / (said != answers).any(dim=1).sum()",
+            hint="All four are shares of ALL sentences, so that they can be compared with each other.",
+        ),
+        Misconception(
+            "divided by the sum of the four",
+            replace=_MEAN,
+            by="counts = torch.stack(ways).float().sum(dim=1)\n    return counts / counts.sum()",
+            hint="Your shares sum to 1. Where a third word was said, none of the four ways applies, and the sentence "
+            "still counts among all.",
+        ),
+        Misconception(
+            "returned percentages",
+            replace=_MEAN,
+            by="return 100 * torch.stack(ways).float().mean(dim=1)",
+            hint="A share lies between 0 and 1. How to show it is up to the caller.",
+        ),
+        Misconception(
+            "averaged over the four ways instead of the sentences",
+            replace=".mean(dim=1)",
+            by=".mean(dim=0)",
+            hint="That is one number a sentence. The mean runs over the sentences, and leaves one number for each way.",
+            check="shapes",
+        ),
+        Misconception(
+            "averaged over everything",
+            replace=".mean(dim=1)",
+            by=".mean()",
+            hint="One number is left of all four ways. Return a share for each of them.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned a list of numbers",
+            replace=_MEAN,
+            by="return torch.stack(ways).float().mean(dim=1).tolist()",
+            hint="The numbers may be right. Return them as one tensor of the shape (4).",
+            check="shapes",
+        ),
+        Misconception(
+            "returned a yes or no for each sentence",
+            replace=_MEAN,
+            by="return torch.stack(ways)",
+            hint="That says for each sentence which way it went. Return the share of sentences for each way.",
+            check="shapes",
+        ),
+    ),
+    alternatives=(
+        Alternative(
+            "whole rows compared",
+            """
+def mix_ups(said, answers):
+    ways = [answers, answers.flip(1), answers[:, [0, 0]], answers[:, [1, 1]]]
+    return torch.stack([(said == way).all(dim=1).float().mean() for way in ways])
+""",
+        ),
+        Alternative(
+            "a loop over sentences",
+            """
+def mix_ups(said, answers):
+    counts = [0, 0, 0, 0]
+    for pair, (subject, place) in zip(said.tolist(), answers.tolist()):
+        ways = [[subject, place], [place, subject], [subject, subject], [place, place]]
+        if pair in ways:
+            counts[ways.index(pair)] += 1
+    return torch.tensor(counts) / len(said)
+""",
+        ),
+        Alternative(
+            "counts divided by the number of sentences",
+            """
+def mix_ups(said, answers):
+    shares = torch.zeros(4)
+    for place, columns in enumerate([(0, 1), (1, 0), (0, 0), (1, 1)]):
+        shares[place] = (said == answers[:, list(columns)]).all(dim=1).sum() / said.shape[0]
+    return shares
+""",
+        ),
+    ),
+    gradients=False,
+)

@@ -1,0 +1,62 @@
+"""What hints and answers of the lessons say comes out is what comes out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from tests.support.real_course import CHAPTERS
+
+NAMES: dict[str, dict[str, Any]] = {chapter.name: chapter.namespace() for chapter in CHAPTERS}
+ONE, TWO, THREE, FIVE = (NAMES[name] for name in ("01_single_head", "02_why_many_heads", "03_a_head_each", "05_gpu"))
+
+# the six words of chapter 1's section "Set a head by hand": noun, verb, early
+WORDS = torch.tensor([[0.0, 0, 1], [1, 0, 1], [0, 1, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]])
+CAT, SAT, MAT = 1, 2, 5
+
+
+def weights_set_by_hand(looks_for: list[list[float]], offers: list[list[float]]) -> torch.Tensor:
+    w_q, w_k = torch.tensor(looks_for), torch.tensor(offers)
+    queries, keys, values = ONE["project"](WORDS[None], w_q, w_k, w_k)
+    return ONE["attention"](queries, keys, values)[1][0]
+
+
+def test_at_first_the_head_set_by_hand_looks_at_both_nouns_alike() -> None:
+    weights = weights_set_by_hand([[0.0, 0], [1, 0], [0, 0]], [[1.0, 0], [0, 0], [0, 0]])
+
+    assert weights[SAT, CAT] == weights[SAT, MAT] < 0.5
+
+
+def test_with_the_answer_it_finds_cat_and_with_the_second_one_cat_finds_sat_too() -> None:
+    once = weights_set_by_hand([[0.0, 0], [6, 6], [0, 0]], [[1.0, 0], [0, 0], [0, 1]])
+    twice = weights_set_by_hand([[-6.0, -6], [6, 6], [0, 0]], [[1.0, 0], [-1, -1], [0, 1]])
+
+    assert f"{once[SAT, CAT]:.2f}" == "0.97"
+    assert min(twice[SAT, CAT], twice[CAT, SAT]) > 0.95
+
+
+def test_the_table_of_chapter_1_is_what_attention_gives() -> None:
+    query, keys = torch.tensor([[1.0, 1]]), torch.tensor([[1.0, -1], [2, 1], [-1, 0]])
+
+    output, weights = ONE["attention"](query, keys, torch.tensor([[0.0, 0], [10, 0], [0, 10]]))
+
+    assert ONE["attention_scores"](query, keys)[0].tolist() == pytest.approx([0, 2.12, -0.71], abs=0.005)
+    assert weights[0].tolist() == pytest.approx([0.10, 0.85, 0.05], abs=0.005)
+    assert output[0].tolist() == pytest.approx([8.5, 0.5], abs=0.05)
+
+
+def test_numbers_in_hints_are_right() -> None:
+    assert ONE["attention_scores"](torch.ones(2, 5, 4), torch.ones(2, 3, 4)).unique().tolist() == [2]
+    assert TWO["compare_head_counts"](lambda num_heads: num_heads / 10, [4, 1]) == {4: 0.4, 1: 0.1}
+    shares = TWO["mix_ups"](torch.tensor([[1, 2], [2, 1], [1, 1]]), torch.tensor([[1, 2]] * 3))
+    assert shares.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
+    entropy = TWO["attention_entropy"](torch.tensor([[[[0.5, 0.5, 0.0]]]]))
+    assert entropy.item() == pytest.approx(math.log(2)) == pytest.approx(0.693, abs=0.0005)
+    assert sum(p.numel() for p in THREE["make_heads"](512, 8).parameters()) == 787_968
+    assert THREE["attention_parameters"](4, 2) == 80
+    assert sum(p.numel() for p in THREE["ParallelHeads"](4, 2).w_o.parameters()) == 20
+    assert THREE["attention_flops"](1, 3, 4, 2) == 528
+    assert FIVE["score_matrix_bytes"](1, 2, 3, torch.float32) == 72
