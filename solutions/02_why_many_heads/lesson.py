@@ -449,10 +449,11 @@ Try it on three sentences that you can check by eye: `torch.tensor([[1, 2], [2, 
 
 # %% exercise="mix_ups"
 def mix_ups(said: Tensor, answers: Tensor) -> Tensor:
-    """Say how often two questions got the right nouns, the other's noun, or one noun twice.
+    """Say how often two nouns were said rightly, mixed up, or one of them twice.
 
     Args:
-        said: integers (sentences, 2), the words that were said to "who?" and to "where?"
+        said: integers (sentences, 2), the words that were said to "who?" and to
+            "where?"
         answers: integers (sentences, 2), the right ones: the subject and the place
     Returns:
         shares: (4), of all sentences: both right; mixed up; the subject said twice; the

@@ -372,9 +372,9 @@ number_grids(
     },
     head_of=lambda number: number // 100,
     words=["The", "cat", "sat"],
-    alt="Left, two heads with three words of two numbers each. Middle, reshaped: the row "
-    "of 'The' holds head 0's numbers of 'The' and of 'cat'. Right, as it should be: "
-    "the row of 'The' holds its numbers of head 0, then those of head 1.",
+    alt="Left, two heads with three words of two numbers each. Middle, reshaped: the "
+    "row of 'The' holds head 0's numbers of 'The' and of 'cat'. Right, as it should "
+    "be: the row of 'The' holds its numbers of head 0, then those of head 1.",
 )
 
 # %% [markdown]

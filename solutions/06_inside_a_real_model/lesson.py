@@ -48,9 +48,10 @@ earlier.whose("MultiHeadAttention", "FastMultiHeadAttention")
 """
 ## A model from the shelf   <sub>4 min</sub>
 
-The model is called **MiniLM** (in full: all-MiniLM-L6-v2). Its authors fine-tuned it on more than a billion pairs of
-texts that belong together, such as a question and its answer. It reads a text and gives **one vector**, and texts
-that mean similar things get similar vectors. Searching by meaning is built on that.
+The model is called **MiniLM** (in full: all-MiniLM-L6-v2). Its authors took a trained model and trained it further
+(*fine-tuned* it) on more than a billion pairs of texts that belong together, such as a question and its answer. It
+reads a text and gives **one vector**, and texts that mean similar things get similar vectors. Searching by meaning is
+built on that.
 
 It is small: 6 layers of 12 heads, `d_model` 384, so `d_head` is 384 / 12 = 32. It is an *encoder*: it has the whole
 text in front of it, and there is **no causal mask**. Each word may look at all words.
@@ -243,8 +244,8 @@ with try_it():
 ## Does the model notice?   <sub>3 min</sub>
 
 It must not. For two sentences the course has saved what the published implementation computes (transformers by Hugging
-Face, with the same weights): the vectors of all words, after the embeddings and after each layer. How far are yours
-from theirs?
+Face, with the same weights): the vectors of all words, first as they go into layer 0 (the *embeddings* of the words)
+and then after each layer. How far are yours from theirs?
 """
 
 # %%
@@ -316,9 +317,9 @@ are.) To use a model, take the fast layer; to understand it, the other.
 
 ## What it says about sentences   <sub>4 min</sub>
 
-The model gives a vector for each token. Its authors take the **mean over the tokens** of a text and scale it to
-length 1. The dot product of two such vectors is their cosine: 1 if they point the same way, about 0 if they have
-nothing to do with each other.
+The model gives a vector for each token. Its authors take the **mean over the tokens** of a text and scale it to length
+1. That is the text's **embedding**. The dot product of two such vectors is their cosine: 1 if they point the same way,
+about 0 if they have nothing to do with each other.
 
 Before you run the cell, put the five pairs in order. Two of them share most of their meaning. Two share words. One
 shares nothing.
