@@ -433,7 +433,8 @@ for all sentences at once; words are numbers. Return the share of **all** senten
 <summary>Hint 1</summary>
 
 `said.T` has two rows, one for each question, and so has `answers.T`. Compare whole rows with `==`. Of two rows of True
-and False, `&` makes one that is True where both are.
+and False, `&` makes one that is True where both are. (`and` does not work on tensors. Put each comparison in brackets:
+without them, `&` comes before `==`.)
 
 </details>
 

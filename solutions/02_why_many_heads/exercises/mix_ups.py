@@ -38,7 +38,7 @@ _MEAN = "return torch.stack(ways).float().mean(dim=1)"
 
 EXERCISE = Exercise(
     name="mix_ups",
-    returns=("the shares",),
+    returns=("the result",),
     cases=(
         Case("answers of all kinds", all_kinds),
         Case("answers of which none is right", nothing_right),
@@ -82,6 +82,15 @@ EXERCISE = Exercise(
             replace="(who == is_who) & (where == is_who)",
             by="who == where",
             hint="The two answers are the same, but which noun is it? Compare them with the right answers.",
+        ),
+        Misconception(
+            "looked at only one answer where a noun was said twice",
+            replace="""(who == is_who) & (where == is_who),  # the subject twice
+        (who == is_where) & (where == is_where),  # the place twice""",
+            by="""who == is_who,
+        where == is_where,""",
+            hint="Your last two shares count sentences with a right answer, the first kind among them. The subject was "
+            "said twice where both answers are the subject.",
         ),
         Misconception(
             "swapped the last two shares",
