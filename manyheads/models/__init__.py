@@ -5,4 +5,13 @@
 `minilm` takes its weights from a `checkpoint`, and its tokens from `wordpiece`.
 """
 
-__all__ = ["attention_only", "checkpoint", "minilm", "ready_heads", "toy_grammar", "toy_model", "wordpiece"]
+__all__ = [
+    "attention_only",
+    "checkpoint",
+    "minilm",
+    "published",
+    "ready_heads",
+    "toy_grammar",
+    "toy_model",
+    "wordpiece",
+]

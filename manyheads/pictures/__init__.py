@@ -5,6 +5,7 @@ returns a figure or HTML; `percent` shows shares."""
 __all__ = [
     "charts",
     "learning_curves",
+    "lettering",
     "model_pictures",
     "number_grids",
     "percent",
