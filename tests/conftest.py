@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
+
+# What is imported and collected stays: looking through it for garbage takes longer than many a test.
+gc.disable()
 
 # One thread a process: several tests run at once, and torch would start as many threads as there are cores in each
 # of them and in each kernel that they start. It is read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import itertools
 import shutil
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +56,15 @@ LONGEST = (
 )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Leave all that is there after the collection of tests out of every search for garbage."""
+    result = yield
+    gc.freeze()
+    gc.enable()
+    return result
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the slowest files first, and those without kernels or servers last."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
@@ -63,7 +77,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 # Tests with the exams of all chapters: a process sets them once.
-WITH_EXAMS = ("test_chapters.py", "test_gradients.py", "test_stand_ins.py")
+WITH_EXAMS = (
+    "test_chapters.py",
+    "test_gradients.py",
+    "test_needed_cells.py",
+    "test_stand_ins.py",
+)
 
 
 class _ByFixtures(LoadFileScheduling):
@@ -83,10 +102,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFixtures:
     return _ByFixtures(config, log)
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of folders that are not there yet; `mktemp` would look through those of all tests before."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def an_own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def an_own_home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Saves code that passes its checks for that test only, not in the user's home directory."""
-    monkeypatch.setenv("MANYHEADS_HOME", str(tmp_path_factory.mktemp("manyheads")))
+    monkeypatch.setenv("MANYHEADS_HOME", str(next(homes)))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -140,7 +140,7 @@ def fork(tmp_path: Path) -> Path:
     root = tmp_path / "fork"
     chapter = CHAPTERS[0].name
     for name in ("manyheads", "autograder"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
+        ignored = shutil.ignore_patterns("*.safetensors")  # what is compiled goes along: compiling takes seconds
         shutil.copytree(REPOSITORY_ROOT / name, root / name, ignore=ignored)
     for name in ("solutions", "notebooks"):
         shutil.copytree(REPOSITORY_ROOT / name / chapter, root / name / chapter)
