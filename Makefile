@@ -14,7 +14,7 @@ SUITE := $(BIN)/pytest --no-loadscope-reorder
 QUIETLY := $(PYTHON) .ci/quietly.py
 PIP := -m pip install --progress-bar raw
 
-.PHONY: site lab hub demo check test colab bench pythons gpu colab-env machine style types package-types fast-tests all-tests
+.PHONY: site lab hub demo check test colab thorough bench pythons gpu colab-env machine style types package-types fast-tests all-tests
 # As learners see it: without nbgrader's buttons and menu, which are for instructors in a class folder.
 lab: $(READY)  ## open the first notebook in JupyterLab
 	JUPYTER_CONFIG_PATH=$(CURDIR)/.ci/learners-lab $(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
@@ -36,6 +36,9 @@ colab: $(READY) $(COLAB_READY)  ## the rest of it: the notebooks as on Colab, fr
 
 site: $(READY)  ## the course as web pages, in site/: some minutes the first time, since every chapter runs
 	$(BIN)/autograder site site
+
+thorough: $(READY)  ## the tests that repeat a proof with more draws or more variants: every night
+	$(SUITE) --numprocesses=$(CORES) -m thorough
 
 bench: $(READY)  ## measure, on this machine
 	$(BIN)/python benchmarks/widgets.py
@@ -64,10 +67,10 @@ package-types: $(READY)  # without those of tests and benchmarks, which take hal
 	$(BIN)/pyright manyheads autograder
 
 fast-tests: $(READY)
-	$(SUITE) --numprocesses=$(CORES) -m "not slow"
+	$(SUITE) --numprocesses=$(CORES) -m "not slow and not thorough"
 
 all-tests: machine $(READY)
-	$(SUITE) --numprocesses=$(TESTERS) --durations=20 -m "not colab"
+	$(SUITE) --numprocesses=$(TESTERS) --durations=20 -m "not colab and not thorough"
 
 machine:  # bubblewrap, Chromium and PostgreSQL, which some tests need
 	@$(PYTHON) tests/support/machine.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from autograder.course import build
 from autograder.course.chapter import Chapter
+from autograder.course.declare import Misconception
 from autograder.course.draw import Draw
 from autograder.course.exams import VISIBLE_SEED, set_exams
 from manyheads import earlier
@@ -37,14 +39,21 @@ def _numbers(call: Call) -> tuple[str, list[list[float]]]:
     return str(packer.call(call)), [tensor.flatten().tolist() for tensor in packer.tensors.values()]
 
 
+@functools.cache  # two tests look at the answers
+def _mistaken(chapter: Chapter, seed: str, exercise: str, mistake: Misconception) -> tuple[object, list[Answer]]:
+    """Return the exercise as it is with `mistake`, and what it answers in the exam."""
+    target = chapter.namespace({exercise: chapter.mistaken(exercise, mistake)})[exercise]
+    return target, answers(set_exams(chapter, seed)[exercise], target)
+
+
 @pytest.mark.slow
-@seeds
+@pytest.mark.parametrize("seed", [VISIBLE_SEED, pytest.param(SECRET, marks=pytest.mark.thorough)])
 @chapters
 def test_every_misconception_is_named_and_caught_where_it_should_be(chapter: Chapter, seed: str) -> None:
     exams = set_exams(chapter, seed)
     for exercise, mistake in chapter.misconceptions():
         source = chapter.mistaken(exercise.name, mistake)
-        given = answers(exams[exercise.name], chapter.namespace({exercise.name: source})[exercise.name])
+        _, given = _mistaken(chapter, seed, exercise.name, mistake)
         for check in Check:
             label = f"{exercise.name}, {mistake.name}, {check}"
             finding = diagnosis.examine(exams[exercise.name], given, check, source)
@@ -58,16 +67,15 @@ def test_every_misconception_is_named_and_caught_where_it_should_be(chapter: Cha
 @pytest.mark.slow
 @chapters
 def test_a_mistake_in_the_numbers_keeps_the_points_for_the_shapes(chapter: Chapter) -> None:
-    exams = set_exams(chapter, SECRET)
+    exams = set_exams(chapter, VISIBLE_SEED)
     names = chapter.namespace()
-    written = [(exercise.name, "the reference", names[exercise.name]) for exercise in chapter.exercises.values()]
+    written = [(name, "the reference", (names[name], answers(exams[name], names[name]))) for name in chapter.exercises]
     for exercise, mistake in chapter.misconceptions():
         if mistake.check != Check.SHAPES:
-            source = chapter.mistaken(exercise.name, mistake)
-            written.append((exercise.name, mistake.name, chapter.namespace({exercise.name: source})[exercise.name]))
-    for name, label, target in written:
-        exam = exams[name]
-        nothing = depends_on_nothing(exam, answers(exam, target), partial(answers, target=target))
+            mistaken = _mistaken(chapter, VISIBLE_SEED, exercise.name, mistake)
+            written.append((exercise.name, mistake.name, mistaken))
+    for name, label, (target, given) in written:
+        nothing = depends_on_nothing(exams[name], given, partial(answers, target=target))
         assert nothing is None, f"{name}, {label}"
 
 
@@ -129,10 +137,15 @@ def test_stand_ins_work_for_those_who_build_on_them(chapter: Chapter) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "which", [slice(1), pytest.param(slice(1, None), marks=pytest.mark.thorough)], ids=["one of each", "the others"]
+)
 @chapters
-def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapter: Chapter) -> None:
+def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapter: Chapter, which: slice) -> None:
+    """A stand-in takes the place of all that the learner wrote, whatever the mistake in it is."""
     exams = set_exams(chapter, SECRET)
-    for exercise, mistake in chapter.misconceptions():
+    chosen = [(one, mistake) for one in chapter.exercises.values() for mistake in one.misconceptions[which]]
+    for exercise, mistake in chosen:
         names = chapter.namespace({exercise.name: chapter.mistaken(exercise.name, mistake)})
         for other in exams.values():
             if exercise.name in other.builds_on and exams[exercise.name].stand_in:

@@ -111,7 +111,7 @@ def test_every_command_file_and_link_of_the_page_is_there() -> None:
     for name in re.findall(r"\bautograder ([a-z-]+)", PAGE):
         assert name in commands, name
     makefile = (REPOSITORY_ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"\bmake ([a-z-]+)    #|`make ([a-z-]+)`", PAGE):
+    for target in re.findall(r"\bmake ([a-z-]+) +#|`make ([a-z-]+)`", PAGE):
         assert f"\n{''.join(target)}: " in makefile, target
     paths = [
         *re.findall(r"(?<!`)\[[^\]!]*\]\(([^)#:]+)\)", PAGE),

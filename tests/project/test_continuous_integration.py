@@ -40,6 +40,17 @@ def test_every_python_that_make_pythons_tries_runs_all_tests() -> None:
     assert ".ci/run" in commands("all").splitlines()
 
 
+def test_what_make_test_leaves_out_runs_in_other_jobs() -> None:
+    makefile = (REPOSITORY_ROOT / "Makefile").read_text(encoding="utf-8")
+    [left_out] = re.findall(r'-m "(.*)"$', makefile.partition("all-tests: ")[2], re.MULTILINE)
+    marks = {mark.removeprefix("not ") for mark in left_out.split(" and ")}
+    assert marks == {"colab", "thorough"}
+    for mark in marks:
+        assert f"-m {mark}" in makefile.partition(f"\n{mark}: ")[2].partition("\n\n")[0]
+    assert "make colab" in commands("all") + (REPOSITORY_ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert commands("thorough").endswith("make thorough")
+
+
 def test_learners_get_the_two_lines_of_the_readme() -> None:
     readme = (REPOSITORY_ROOT / "README.md").read_text(encoding="utf-8")
     [made, installed] = re.findall(r"^(python -m venv \.venv|\.venv/bin/pip install \S+) +#", readme, re.MULTILINE)

@@ -401,6 +401,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(right=values, given_value=values)
 def test_any_two_values_can_be_compared_and_equal_ones_agree(right: object, given_value: object) -> None:

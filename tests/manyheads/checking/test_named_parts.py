@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.course.exams import VISIBLE_SEED, set_exams
 from manyheads.calling import probe
 from manyheads.checking.comparison import first_divergence
 from manyheads.checking.exam import Check
+from manyheads.checking.exam_files import all_exams
 from manyheads.checking.relations import explain
 from tests.support.real_course import CHAPTERS
 
@@ -16,7 +16,7 @@ from tests.support.real_course import CHAPTERS
 
 def explained(exercise: str, replaced: str, by: str) -> tuple[str, ...]:
     """Return the message for the reference solution with one edit."""
-    exam = set_exams(CHAPTER, VISIBLE_SEED)[exercise]
+    exam = all_exams()[exercise]
     assert CHAPTER.reference[exercise].count(replaced) == 1
     target = CHAPTER.namespace({exercise: CHAPTER.reference[exercise].replace(replaced, by)})[exercise]
     answers = [probe.run(target, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
@@ -64,7 +64,7 @@ def test_the_wrong_parameter_is_named_with_what_it_holds(exercise: str, replaced
 
 def test_other_parameters_with_the_same_outputs_are_right() -> None:
     """Twice the queries and half the keys, and whatever bias the keys have, give the same scores."""
-    exam = set_exams(CHAPTER, VISIBLE_SEED)["fuse_heads"]
+    exam = all_exams()["fuse_heads"]
     source = CHAPTER.reference["fuse_heads"].replace(
         "return fused",
         "with torch.no_grad():\n"
