@@ -1,6 +1,6 @@
 """Programs that the tests need besides Python packages: checks for them and installs them.
 
-    python3 tests/machine.py    install what is missing, if this user may; else say in one line what to install
+    python3 tests/support/machine.py    install what is missing, if this user may; else say in one line what to install
 
 It imports nothing but the standard library: `make test` runs it before anything is installed.
 """

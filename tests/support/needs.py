@@ -87,6 +87,7 @@ def _skipped(config: pytest.Config) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for report in reporter.stats.get("skipped", []) if reporter else []:
         reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
+        reason = reason.partition("\n")[0]  # a run that was skipped in its midst adds what was graded till then
         if reason.startswith(_WANT):
             found.setdefault(reason, []).append(report.nodeid)
     return found
