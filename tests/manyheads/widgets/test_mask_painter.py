@@ -202,6 +202,7 @@ class TestTheWords:
         assert "Every row has nothing left" in set_to(explorer, words=0).words.value
         assert "nothing left" not in set_to(explorer, words=6, front=False).words.value
 
+    @pytest.mark.slow
     def test_right_code_gets_no_warning(self) -> None:
         explorer = painter()
         for words, front, causal in SETTINGS:
