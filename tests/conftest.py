@@ -11,6 +11,8 @@ gc.disable()
 # One thread a process: several tests run at once, and torch would start as many threads as there are cores in each
 # of them and in each kernel that they start. It is read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# An error of the course's own in what explains a learner's is dropped for learners, and fails a test.
+os.environ.setdefault("MANYHEADS_DEBUG", "1")
 
 import itertools
 import shutil

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from . import backward, steps, wire
+from . import backward, own_errors, steps, wire
 from .call import Answer, Call, Failure, Gradients, Value, missing
 from .cause import Operations, cause
 from .failed_step import failed_step
@@ -403,6 +403,8 @@ def _failure(
     failed = operations.failed(error)
     try:
         step = failed_step(error, failed, is_own, target, given)
-    except Exception:  # a learner's values may be anything, and what explains an error must not cost the answer
+    except Exception as ours:  # a learner's values may be anything, and what explains an error must not cost the answer
+        if own_errors.is_raised(ours):
+            raise
         step = None
     return Failure(type(error).__name__, message, line[:300], cause(error, failed, is_own), step)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, overrides
 from torch.overrides import TorchFunctionMode
 
+from . import own_errors
 from .frames import is_the_courses
 from .statements import Statement, statement_at
 
@@ -108,6 +109,7 @@ class Recorder(TorchFunctionMode):
         self._origins: dict[int, tuple[Tensor, frozenset[int]]] = {}
         self._bytes = 0
         self._complete, self._running = True, False
+        self._error: Exception | None = None
 
     def __enter__(self) -> Recorder:
         """Begin to watch, unless something else does, such as a debugger."""
@@ -137,6 +139,8 @@ class Recorder(TorchFunctionMode):
 
     def recording(self) -> Recording:
         """Return what was recorded."""
+        if self._error is not None and own_errors.is_raised(self._error):
+            raise self._error
         return Recording(tuple(self._steps), self._complete)
 
     # The lines: called by Python.
@@ -154,8 +158,8 @@ class Recorder(TorchFunctionMode):
             if is_the_courses(frame) and frame.f_back is not None and self._owner(frame.f_back) is not None:
                 frame.f_trace_lines = False
                 return self._on_courses_return
-        except Exception:
-            self._fail()
+        except Exception as error:
+            self._fail(error)
         return None
 
     def _on_line(self, frame: FrameType, event: str, value: Any) -> Any:
@@ -177,8 +181,8 @@ class Recorder(TorchFunctionMode):
                     self._rounds[key] = watched.round + 1
                     watched.statement, watched.place = statement, 0
                 watched.offset = frame.f_lasti
-        except Exception:
-            self._fail()
+        except Exception as error:
+            self._fail(error)
             return None
         return self._on_line
 
@@ -189,8 +193,8 @@ class Recorder(TorchFunctionMode):
                 owner = self._owner(frame.f_back)
                 if owner is not None:
                     self._given(self._frames[owner], owner, value, (frame.f_code.co_name,))
-        except Exception:
-            self._fail()
+        except Exception as error:
+            self._fail(error)
         return self._on_courses_return
 
     def _in_another_thread(self, frame: FrameType, event: str, _: object) -> None:
@@ -205,8 +209,8 @@ class Recorder(TorchFunctionMode):
         try:
             if self._goes_on():
                 self._called(function, args, kwargs or {}, result)
-        except Exception:
-            self._fail()
+        except Exception as error:
+            self._fail(error)
         return result
 
     def _called(self, function: Any, args: Any, kwargs: Mapping[str, Any], result: Any) -> None:
@@ -232,8 +236,9 @@ class Recorder(TorchFunctionMode):
             self._fail()
         return self._running
 
-    def _fail(self) -> None:
+    def _fail(self, error: Exception | None = None) -> None:
         self._running = self._complete = False
+        self._error = self._error or error
         if sys.gettrace() == self._on_call:  # even one that does nothing makes each line dearer
             sys.settrace(None)
 
@@ -330,6 +335,8 @@ class Recorder(TorchFunctionMode):
             self._complete = False
             return None
         with torch._C.DisableTorchFunction():
+            if torch._C.TensorBase.layout.__get__(tensor) != torch.strided:  # it has no storage to share
+                return None
             plain = tensor.as_subclass(Tensor)  # whose attributes are torch's own
             if plain.is_meta or plain.layout != torch.strided or plain.is_nested or plain.dtype not in _DTYPES:
                 return None
