@@ -19,7 +19,7 @@ from .call import FailedStep, Operand
 from .cause import IN_PLACE, Operation
 from .failing_code import UNKNOWN, Place, instruction_at, is_tensor, place_of, steps, value_of
 from .frames import is_the_courses
-from .slips import refused, slip
+from .slips import not_whole, refused, slip
 
 _WATCH = tuple(f"{__package__}.{name}" for name in ("cause", "forbidden_calls", "entries"))  # between code and torch
 MOST_TEXT = 100  # characters of an expression
@@ -55,15 +55,14 @@ def failed_step(
         target: the function, class or layer that was called.
         given: the names of what it was called with.
     """
-    passed = [
-        (frame, offset) for frame, offset in steps(error.__traceback__) if frame.f_globals.get("__name__") not in _WATCH
-    ]
+    passed = [(frame, offset) for frame, offset in steps(error.__traceback__) if not _only_watches(frame)]
     known = [index for index, (frame, _) in enumerate(passed) if is_the_learners(frame) or is_the_courses(frame)]
     if not known:
         return None
     (frame, offset), inner = passed[known[-1]], passed[known[-1] + 1 :]
     if is_the_courses(frame):
-        return refused(target, given, error)
+        own = [step for step in passed if is_the_learners(step[0])]
+        return refused(target, given, error) or (_handed_on(*own[-1], frame, error) if own else None)
     instruction = instruction_at(frame, offset)
     if instruction is None or instruction.opname == "RAISE_VARARGS":
         return None
@@ -75,6 +74,34 @@ def failed_step(
         if found is None and not any(frame.f_globals.get("__name__") == "einops" for frame, _ in inner):
             found = slip(place, error)
     return found
+
+
+def _only_watches(frame: FrameType) -> bool:
+    """Return whether a frame stands between the learner's code and torch without doing anything."""
+    passes_on = frame.f_code.co_name == "__torch_function__" and is_the_courses(frame)
+    return passes_on or frame.f_globals.get("__name__") in _WATCH
+
+
+def _handed_on(frame: FrameType, offset: int, stopped: FrameType, error: BaseException) -> FailedStep | None:
+    """Return what a learner's line has given to a function of the course's, or of an earlier chapter, that stopped.
+
+    Args:
+        frame, offset: the learner's line.
+        stopped: the frame in which the error was raised.
+    """
+    instruction = instruction_at(frame, offset)
+    place = None if instruction is None else place_of(frame, instruction)
+    if place is None or not isinstance(place.node, ast.Call):
+        return None
+    if isinstance(error, TypeError) and (step := not_whole(place, error)) is not None:
+        return step
+    parts = [*place.node.args, *(word.value for word in place.node.keywords)]
+    tensors = [(_short(place.text(part)), value) for part in parts if is_tensor(value := value_of(frame, part))]
+    if not isinstance(error, (RuntimeError, IndexError)) or len(tensors) < 2:
+        return None
+    operands = tuple(_operand(text, value, ()) for text, value in tensors[:MOST_OPERANDS])
+    called = _short(place.text(place.node.func))
+    return FailedStep(_short(place.text(place.node)), operands, f"`{called}` stops at what it is given here.")
 
 
 def _of_operation(place: Place, failed: Operation, error: BaseException) -> FailedStep | None:

@@ -146,6 +146,8 @@ def attribute(owner: object, name: str) -> Any:
         return vars(owner).get(name, UNKNOWN)
     if is_tensor(owner):
         return _of_tensor(owner, name)
+    if type(owner) in (torch.dtype, torch.device):
+        return getattr(owner, name, UNKNOWN)
     if is_layer(owner):
         of_class = next((names[name] for names in _classes(type(owner)) if name in names), UNKNOWN)
         if of_class is not UNKNOWN and type(of_class) not in _PLAIN:  # a property, which would compute

@@ -11,6 +11,7 @@ import builtins
 import difflib
 import dis
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -93,7 +94,7 @@ def what(value: object) -> str:
 def _step(place: Place, why: str, *nodes: ast.expr) -> FailedStep:
     """Return the step with those of its parts that are known."""
     operands: list[Operand] = []
-    for node in nodes:
+    for node in {_text(place, node): node for node in nodes}.values():
         value = value_of(place.frame, node)
         if is_tensor(value) or type(value) is torch.Size:
             shape: Any = value.shape if is_tensor(value) else value
@@ -311,9 +312,11 @@ def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:
             yield _step(place, "A function is called with round brackets.", node.value)
         elif type(value) in (int, float):
             yield _step(place, "A number has no items.", node.value)
-    elif "float" in message and isinstance(node, (ast.Call, ast.Subscript)):
-        yield from _whole_numbers(place, node)
+    elif isinstance(node, ast.Call) and "unexpected keyword argument" in message:
+        yield from _unknown_word(place, node, message)
     else:
+        if "float" in message and isinstance(node, (ast.Call, ast.Subscript)):
+            yield from _whole_numbers(place, node)
         yield from _operands(place, node)
     if message.endswith("is not iterable"):
         yield from _not_iterable(place, node)
@@ -334,6 +337,8 @@ def _not_callable(place: Place, node: ast.Call) -> Iterator[FailedStep]:
             place, "These are the sizes themselves, and not a function: one of them is taken with square brackets.",
             node.func,
         )  # fmt: skip
+    elif type(value) in (int, float) and not (node.args or node.keywords):
+        yield _step(place, "This is a number already, and needs no brackets.", node.func)
     elif type(value) in (int, float):
         yield _step(place, "Round brackets after a number call it as a function: is an operator missing?", node.func)
     elif type(value) in (tuple, list, dict) or is_tensor(value):
@@ -376,6 +381,38 @@ def _signature(place: Place, node: ast.Call, message: str) -> Iterator[FailedSte
         f"`{_text(place, node.func)}` takes {len(names)} {'value' if len(names) == 1 else 'values'}"
         f"{' (' + ', '.join(names) + ')' if names else ''}, and {given} {'is' if given == 1 else 'are'} given.",
     )
+
+
+def _unknown_word(place: Place, node: ast.Call, message: str) -> Iterator[FailedStep]:
+    """Yield which names a function's arguments have, where the call gives one another name."""
+    found = re.search(r"unexpected keyword argument '(\w+)'", message)
+    called: Any = value_of(place.frame, node.func)
+    if isinstance(called, type):
+        called = method(called, "__init__")
+    if found is None or called is UNKNOWN:
+        return
+    word, name = found[1], _text(place, node.func)
+    if type(called) is FunctionType:
+        code = called.__code__
+        known = [each for each in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if each != "self"]
+        known = [each for each in known if not each.startswith("_")]
+        if code.co_name not in message:  # raised within it
+            return
+    elif type(called) is BuiltinFunctionType and called.__name__ in message:
+        signature = re.match(rf"\s*{called.__name__}\(([^()]*(?:\([^()]*\)[^()]*)*)\)", called.__doc__ or "")
+        known = [] if signature is None else re.findall(r"(?:^|, )([a-zA-Z]\w*)(?==|,|$|:)", signature[1])
+    else:
+        return
+    other = near(word, known) or next((each for each in known if each.endswith(f"_{word}")), "")
+    meant = f" Did you mean `{other}`?" if other else f" Its arguments are {', '.join(known)}." if known else ""
+    yield _step(place, f"`{name}` has no argument named `{word}`.{meant}")
+
+
+def not_whole(place: Place, error: TypeError) -> FailedStep | None:
+    """Return which part of a call is a float where the called function needs a whole number, None if none is."""
+    if "float" not in _message(error) or not isinstance(place.node, ast.Call):
+        return None
+    return next(_whole_numbers(place, place.node), None)
 
 
 def refused(target: object, given: Sequence[str], error: BaseException) -> FailedStep | None:
@@ -454,7 +491,9 @@ def _operands(place: Place, node: ast.AST) -> Iterator[FailedStep]:
         ):
             yield _step(place, "A function is called with round brackets.", *parts)
         elif is_layer(value) and (arithmetic or _takes_tensors(place, node)):
-            yield _step(place, "A layer is called with its input; its numbers are in its weight.", *parts)
+            dropout = type_name(value) == "Dropout"
+            has = "its share is its `p`" if dropout else "its numbers are in its weight"
+            yield _step(place, f"A layer is called with its input; {has}.", *parts)
         elif (
             type(value) in (tuple, list) and (arithmetic or _takes_tensors(place, node)) and (why := _is_several(value))
         ):

@@ -2,7 +2,7 @@
 
 `diagnosis.py` asks for it where a call has failed. The learner's process writes down the expression and the shapes
 (`manyheads.calling.failed_step`); the names of the dimensions are known here. A size has a name if it is that one's in
-every case in which the same expression has failed.
+every case that has such a size and in which the same expression has failed.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def _shape(shapes: Sequence[tuple[int, ...]], sizes: Sequence[dict[str, int]], s
 
 
 def _name(found: Sequence[int], sizes: Sequence[dict[str, int]]) -> str:
-    """Return the one name that a dimension's sizes have in all cases, "" where none or several fit."""
+    """Return the one name that a dimension's sizes have in all cases that know it, "" where none or several fit."""
     names = [
         name for name in sizes[0]
-        if all(known.get(name) == size and size > 1 for size, known in zip(found, sizes, strict=True))
+        if all(known.get(name, size) == size and size > 1 for size, known in zip(found, sizes, strict=True))
     ]  # fmt: skip
     return names[0] if len(names) == 1 else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -299,6 +300,21 @@ def test_a_forbidden_call_is_found_wherever_the_exercise_is_written(toy_class: C
     for learner in class_results(toy_class, TOY).learners:
         assert learner.exercises["scale_rows"].earned == 0, learner.student
         assert "uses diag" in learner.exercises["scale_rows"].messages[0]
+
+
+def test_an_error_in_a_sealed_kernel_is_explained_as_in_a_notebook(toy_class: ClassFolder, hand_in: HandIn) -> None:
+    wrong = {
+        "scale_rows": "def scale_rows(x, factors): return x @ factors",
+        "row_sums": "def row_sums(x, factors):\n    return x, x.summ(dim=1)",
+    }
+    hand_in(toy_class, "ada", wrong)
+    grade(toy_class, TOY, workers=1, progress=False)
+    [learner] = class_results(toy_class, TOY).learners
+    said = {name: " ".join(result.messages[0].split()) for name, result in learner.exercises.items()}
+    assert re.search(
+        r"In `x @ factors`: `x` is .* = \(rows, columns\), `factors` is .* = \(rows,\)", said["scale_rows"]
+    )
+    assert "Did you mean `x.sum`?" in said["row_sums"]
 
 
 def test_a_learners_changes_to_the_scratch_folder_cost_no_points(

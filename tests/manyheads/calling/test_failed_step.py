@@ -11,12 +11,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from manyheads.calling import probe, wire
 from manyheads.calling.call import Answer, Call, FailedStep, Failure, Operand
 from manyheads.checking.exam import Exam, Trial
 from manyheads.checking.failed_steps import failed_step as told_of
 
+WATCH = """class Watch(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return function(*args, **(kwargs or {}))
+"""
 Q, K = torch.ones(2, 3, 5), torch.ones(2, 4, 5)
 SIZES = {"batch": 2, "seq_q": 3, "seq_k": 4, "d_head": 5}
 PRELUDE = "import math\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
@@ -25,12 +30,15 @@ _K = "`k` is (2, 4, 5) = (batch, seq_k, d_head)"
 _BROADCAST = "Sizes are compared from the last to the first; they must be the same, or one of them 1: "
 
 
-def failure(source: str, inputs: dict[str, object] | None = None, **call: Any) -> Failure:
+def failure(
+    source: str, inputs: dict[str, object] | None = None, names: dict[str, Any] | None = None, **call: Any
+) -> Failure:
     """Return how a cell's `f` fails."""
     file = f"<cell {hash(source)}>"
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
     namespace: dict[str, object] = {"__name__": "__main__"}
     exec(PRELUDE, namespace)
+    namespace.update(names or {})
     exec(compile(source, file, "exec"), namespace)
     asked = Call(inputs or {"q": Q, "k": K}, **call)
     found = probe.run(namespace["f"], asked, namespace=namespace).failure
@@ -96,6 +104,25 @@ def layer(forward: str, init: str = "pass") -> str:
             "return q + k.to('meta')",
             "In `q + k.to('meta')`: `q` is (2, 3, 5) = (batch, seq_q, d_head) on cpu, `k.to('meta')` is (2, 4, 5) = "
             "(batch, seq_k, d_head) on meta. What is computed together must be on one device.",
+        ),
+        (
+            "return F.scaled_dot_product_attention(q, k, k, mask=None)",
+            "In `F.scaled_dot_product_attention(q, k, k, mask=None)`: `F.scaled_dot_product_attention` has no argument "
+            "named `mask`. Did you mean `attn_mask`?",
+        ),
+        (
+            "return F.softmax(q, axes=1)",
+            "In `F.softmax(q, axes=1)`: `F.softmax` has no argument named `axes`. Its arguments are input, dim, dtype.",
+        ),
+        (
+            "kind = q.dtype; return kind.itemsize()",
+            "In `kind.itemsize()`: `kind.itemsize` is 4, an int. This is a number already, and needs no brackets.",
+        ),
+        (
+            "drop = nn.Dropout(0.1); return F.scaled_dot_product_attention(q, k, k, None, drop)",
+            "In `F.scaled_dot_product_attention(q, k, k, None, drop)`: `q` is (2, 3, 5) = (batch, seq_q, d_head), `k` "
+            "is (2, 4, 5) = (batch, seq_k, d_head), `drop` is a layer, Dropout. A layer is called with its input; its "
+            "share is its `p`.",
         ),
         ("return q + k", f"In `q + k`: {_Q}, {_K}. {_BROADCAST}3 and 4 are not (dimension -2)."),
         ("q *= k; return q", f"In `q *= k`: {_Q}, {_K}. {_BROADCAST}3 and 4 are not (dimension -2)."),
@@ -482,6 +509,24 @@ def test_looking_into_an_error_runs_none_of_the_learners_code(body: str, may_run
     before = list(namespace["ran"])  # type: ignore[call-overload]
     failed_step(error, operations.failed(error), lambda frame: frame.f_globals is namespace)
     assert namespace["ran"] == before
+
+
+def test_what_a_function_of_the_courses_was_given_is_told_from_the_learners_line() -> None:
+    scope: dict[str, Any] = {"__name__": "manyheads.stand_in", "nn": torch.nn}
+    exec("def course(a, b):\n    return a + b\ndef wide(size):\n    return nn.Linear(3, size)\n", scope)
+    for body, expected in (
+        ("return course(q, k)", f"In `course(q, k)`: {_Q}, {_K}. `course` stops at what it is given here."),
+        ("return wide(6 / 2)", "In `wide(6 / 2)`: `6 / 2` is a float, even if nothing is left over: // gives a whole"),
+    ):
+        assert expected in told(function(body), names={"course": scope["course"], "wide": scope["wide"]})
+
+
+def test_an_error_that_passed_through_a_watch_of_the_courses_is_the_learners() -> None:
+    scope: dict[str, Any] = {"__name__": "manyheads.probe", "TorchFunctionMode": TorchFunctionMode}
+    exec(WATCH, scope)
+    assert "In `q`: `q` is (2, 3, 5)" in told(
+        function("with Watch():\n        if q:\n            pass"), names={"Watch": scope["Watch"]}
+    )
 
 
 def test_a_message_of_millions_of_characters_is_cut_to_a_few() -> None:
