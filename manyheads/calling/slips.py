@@ -11,6 +11,7 @@ import builtins
 import difflib
 import dis
 import inspect
+import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -314,6 +315,8 @@ def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:
             yield _step(place, "A number has no items.", node.value)
     elif isinstance(node, ast.Call) and "unexpected keyword argument" in message:
         yield from _unknown_word(place, node, message)
+    elif isinstance(node, ast.Call) and message.endswith(("must be Tensor, not int", "must be Tensor, not float")):
+        yield from _number_for_tensor(place, node)
     else:
         if "float" in message and isinstance(node, (ast.Call, ast.Subscript)):
             yield from _whole_numbers(place, node)
@@ -406,6 +409,15 @@ def _unknown_word(place: Place, node: ast.Call, message: str) -> Iterator[Failed
     other = near(word, known) or next((each for each in known if each.endswith(f"_{word}")), "")
     meant = f" Did you mean `{other}`?" if other else f" Its arguments are {', '.join(known)}." if known else ""
     yield _step(place, f"`{name}` has no argument named `{word}`.{meant}")
+
+
+def _number_for_tensor(place: Place, node: ast.Call) -> Iterator[FailedStep]:
+    """Yield that a function of torch's was given a plain number."""
+    for part in node.args[:1]:
+        if type(value_of(place.frame, part)) in (int, float) and isinstance(node.func, ast.Attribute):
+            other = f", as `math.{node.func.attr}` does" if hasattr(math, node.func.attr) else ""
+            why = f"`{_text(place, node.func)}` takes a tensor. A plain number needs a function for numbers{other}."
+            yield _step(place, why, part)
 
 
 def not_whole(place: Place, error: TypeError) -> FailedStep | None:

@@ -36,6 +36,9 @@ _DTYPES = (
 _OUT_OF_SIGHT = ("numpy", "tolist", "__array__", "__dlpack__")  # what follows is computed without torch
 
 
+_LAYOUT: Any = vars(torch._C.TensorBase)["layout"]  # asks a tensor, not a learner's class derived from it
+
+
 @dataclass(frozen=True)
 class Step:
     """A tensor that a line made.
@@ -335,7 +338,8 @@ class Recorder(TorchFunctionMode):
             self._complete = False
             return None
         with torch._C.DisableTorchFunction():
-            if torch._C.TensorBase.layout.__get__(tensor) != torch.strided:  # it has no storage to share
+            # of no storage that could be shared
+            if _LAYOUT.__get__(tensor) != torch.strided:
                 return None
             plain = tensor.as_subclass(Tensor)  # whose attributes are torch's own
             if plain.is_meta or plain.layout != torch.strided or plain.is_nested or plain.dtype not in _DTYPES:

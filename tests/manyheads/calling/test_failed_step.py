@@ -115,6 +115,11 @@ def layer(forward: str, init: str = "pass") -> str:
             "In `F.softmax(q, axes=1)`: `F.softmax` has no argument named `axes`. Its arguments are input, dim, dtype.",
         ),
         (
+            "return q / torch.sqrt(q.shape[-1])",
+            "In `torch.sqrt(q.shape[-1])`: `q.shape[-1]` is 5, an int. `torch.sqrt` takes a tensor. A plain number "
+            "needs a function for numbers, as `math.sqrt` does.",
+        ),
+        (
             "kind = q.dtype; return kind.itemsize()",
             "In `kind.itemsize()`: `kind.itemsize` is 4, an int. This is a number already, and needs no brackets.",
         ),
