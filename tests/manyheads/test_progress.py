@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
-from nbformat import NotebookNode
-from playwright.sync_api import expect
 
-from autograder.course.chapter import REPOSITORY_ROOT, Chapter
-from autograder.course.notebooks import set_solution
+from autograder.course.chapter import Chapter
 from manyheads import check, earlier, progress
 from manyheads.calling import probe
 from manyheads.checking import exam_files
 from manyheads.checking.exam import Check
 from manyheads.progress import Row, State
-from tests.support.lab import browser_page, jupyter_lab
 from tests.support.real_course import CHAPTERS, chapters
-from tests.support.run_notebook import progress_cell
+from tests.support.run_notebook import mistaken, partly_solved, progress_cell
 
 FIRST = CHAPTERS[0]
 UNWRITTEN_CODE = "def attention_weights(scores, mask=None):\n    raise NotImplementedError()"
@@ -54,16 +48,10 @@ class Session:
         return {row.exercise: row for row in counted.rows}
 
 
-def mistaken(exercise: str) -> tuple[str, str]:
-    """The exercise with its first mistake made, and the mistake's name."""
-    mistake = next(mistake for other, mistake in FIRST.misconceptions() if other.name == exercise)
-    return FIRST.mistaken(exercise, mistake), mistake.name
-
-
 def test_done_wrong_unwritten_and_unchecked_are_distinguished(capsys: pytest.CaptureFixture[str]) -> None:
     session = Session()
     session.write("project")
-    source, name = mistaken("attention_scores")
+    source, name = mistaken(FIRST, "attention_scores")
     session.write("attention_scores", source)
     session.write("causal_mask", checks=(Check.SHAPES,))
     session.write("attention_weights", UNWRITTEN_CODE)
@@ -92,7 +80,7 @@ def test_done_wrong_unwritten_and_unchecked_are_distinguished(capsys: pytest.Cap
 
 def test_a_corrected_mistake_does_not_count() -> None:
     session = Session()
-    session.write("attention_scores", mistaken("attention_scores")[0])
+    session.write("attention_scores", mistaken(FIRST, "attention_scores")[0])
     session.write("attention_scores")
     assert session.rows()["attention_scores"] == Row("attention_scores", State.DONE, 3, 3)
     session.write("attention_scores", "def attention_scores(q, k):\n    return q @ k.transpose(-2, -1) * 17")
@@ -114,7 +102,7 @@ def test_an_exercise_that_is_right_except_for_its_foundation_counts_and_says_so(
     session = Session()
     for name in ("project", "causal_mask"):
         session.write(name)
-    session.write("attention_scores", mistaken("attention_scores")[0])
+    session.write("attention_scores", mistaken(FIRST, "attention_scores")[0])
     session.write("attention_weights")
     session.write("attention")
     row = session.rows()["attention"]
@@ -136,7 +124,7 @@ def test_code_that_passed_in_another_session_counts_if_it_is_still_here() -> Non
     assert (rows["project"].state, rows["project"].earned) == (State.DONE, 3)
     assert rows["project"].remark == "It passed before, in another session."
     assert (rows["causal_mask"].state, rows["causal_mask"].earned) == (State.UNCHECKED, 0)
-    now.write("project", mistaken("project")[0])
+    now.write("project", mistaken(FIRST, "project")[0])
     assert now.rows()["project"].state != State.DONE  # what the check says now counts more
 
 
@@ -190,21 +178,13 @@ def test_every_chapter_ends_with_it_and_every_check_is_worth_something(chapter: 
     assert worth == {cell.marker: cell.points for cell in chapter.graded_cells}
 
 
-def partly_solved() -> NotebookNode:
-    """The first chapter's released notebook with one exercise solved, one mistaken, the rest unwritten."""
-    notebook = nbformat.read(REPOSITORY_ROOT / "notebooks" / FIRST.name / f"{FIRST.name}.ipynb", as_version=4)
-    set_solution(notebook, "project", FIRST.reference["project"])
-    set_solution(notebook, "attention_scores", mistaken("attention_scores")[0])
-    return notebook
-
-
 @pytest.mark.slow
 def test_a_notebook_shows_the_table_and_its_text(tmp_path: Path) -> None:
-    notebook = partly_solved()
+    notebook = partly_solved(FIRST)
     resources = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=120, allow_errors=True, resources=resources).execute()
     [output] = progress_cell(notebook).outputs
-    _, name = mistaken("attention_scores")
+    _, name = mistaken(FIRST, "attention_scores")
     assert output.data["text/plain"].splitlines()[:4] == [
         "Your progress: 4 of 20 points so far, 1 of 6 exercises done.",
         "✓ project                3 of 3  done",
@@ -212,56 +192,3 @@ def test_a_notebook_shows_the_table_and_its_text(tmp_path: Path) -> None:
         "· causal_mask            0 of 2  not written yet",
     ]
     assert "4 of 20 points so far" in output.data["text/html"]
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-def test_it_can_be_read_in_jupyterlab(tmp_path: Path) -> None:
-    folder = tmp_path / "course"
-    folder.mkdir()
-    notebook = partly_solved()
-    # the title, set-up and imports, then what is written and checked, then the table
-    written = [cell for cell in notebook.cells[3:] if "nbgrader" in cell.metadata]
-    notebook.cells = [*notebook.cells[:3], *written, progress_cell(notebook)]
-    for cell in notebook.cells:
-        cell.metadata.tags = ["raises-exception"]  # "Run All Cells" else stops at the first check that fails
-    nbformat.write(notebook, folder / "lesson.ipynb")
-    with jupyter_lab(folder, tmp_path) as address, browser_page(height=900) as page:
-        page.goto(f"{address}/lab/tree/lesson.ipynb?reset")
-        page.locator(".jp-Notebook h1").first.wait_for()
-        page.get_by_text("| Idle").wait_for()
-        page.get_by_text("Run", exact=True).first.click()
-        page.get_by_text("Run All Cells", exact=True).click()
-        table = page.get_by_role("table", name="Your progress in this chapter")
-        table.wait_for(timeout=120_000)
-        row = table.get_by_role("row").filter(has_text="attention_scores")
-        expect(row).to_contain_text("partly right")
-        for theme in ("JupyterLab Light", "JupyterLab Dark"):
-            page.get_by_text("Settings", exact=True).first.click()
-            page.get_by_text("Theme", exact=True).first.hover()
-            page.get_by_text(theme, exact=True).click()
-            expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
-            table.scroll_into_view_if_needed()
-            card = page.locator(".jp-OutputArea-output [role=group]", has_text="✗").first
-            words = (card.locator("strong"), card.locator("p").first, card.locator("code").first)
-            for element in (table.locator("td").first, table.locator("th[scope=row]").first, *words):
-                assert element.evaluate(CONTRAST) >= 4.5
-            if pictures := os.environ.get("MANYHEADS_PICTURES"):
-                page.screenshot(path=Path(pictures) / f"progress-{theme[-5:].strip().lower()}.png")
-
-
-# The contrast between an element's text and what is behind it, as WCAG counts it. A colour may let others through.
-CONTRAST = """element => {
-    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
-    let [behind, opaque] = [[0, 0, 0], 0];
-    for (let at = element; at && opaque < 1; at = at.parentElement) {
-        const [red, green, blue, alpha = 1] = numbers(getComputedStyle(at).backgroundColor);
-        behind = behind.map((sum, part) => sum + [red, green, blue][part] * alpha * (1 - opaque));
-        opaque += alpha * (1 - opaque);
-    }
-    const light = colour => colour.slice(0, 3).map(part => part / 255)
-        .map(part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
-    const pair = [light(numbers(getComputedStyle(element).color)), light(behind)];
-    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-}"""

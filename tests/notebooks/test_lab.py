@@ -24,7 +24,15 @@ from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 from autograder.outcomes import Outcome
 from tests.support.lab import jupyter_lab
 from tests.support.real_course import CHAPTERS, chapters
-from tests.support.run_notebook import NOT_COMPILED, assert_every_check_passed, cells_with_widgets, read_quicker, solved
+from tests.support.run_notebook import (
+    NOT_COMPILED,
+    assert_every_check_passed,
+    cells_with_widgets,
+    partly_solved,
+    progress_cell,
+    read_quicker,
+    solved,
+)
 from tests.support.toy import TOY, HandIn
 
 LEARNERS_LAB = REPOSITORY_ROOT / ".ci" / "learners-lab"  # what `make lab` sets
@@ -308,6 +316,52 @@ def test_a_picture_can_be_touched_its_controls_are_read_aloud_and_a_still_is_lef
     expect(still).to_be_visible()
     expect(still.get_by_role("img")).to_be_visible()
     expect(page.get_by_text("model not found")).to_be_hidden()
+
+
+def test_the_progress_can_be_read_in_either_theme(lab: Lab, page: Page) -> None:
+    notebook = partly_solved(CHAPTERS[0])
+    # the title, set-up and imports, then what is written and checked, then the table
+    written = [cell for cell in notebook.cells[3:] if "nbgrader" in cell.metadata]
+    notebook.cells = [*notebook.cells[:3], *written, progress_cell(notebook)]
+    for cell in notebook.cells:
+        cell.metadata.tags = ["raises-exception"]  # "Run All Cells" else stops at the first check that fails
+    nbformat.write(notebook, lab.folder / "progress.ipynb")
+    page.goto(f"{lab.address}/lab/tree/progress.ipynb?reset")
+    page.locator(".jp-Notebook h1").first.wait_for()
+    run_all(page)
+    table = page.get_by_role("table", name="Your progress in this chapter")
+    table.wait_for(timeout=120_000)
+    row = table.get_by_role("row").filter(has_text="attention_scores")
+    expect(row).to_contain_text("partly right")
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        page.get_by_text("Settings", exact=True).first.click()
+        page.get_by_text("Theme", exact=True).first.hover()
+        page.get_by_text(theme, exact=True).click()
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+        table.scroll_into_view_if_needed()
+        card = page.locator(".jp-OutputArea-output [role=group]", has_text="✗").first
+        words = (card.locator("strong"), card.locator("p").first, card.locator("code").first)
+        for element in (table.locator("td").first, table.locator("th[scope=row]").first, *words):
+            assert element.evaluate(CONTRAST) >= 4.5
+        if pictures := os.environ.get("MANYHEADS_PICTURES"):
+            page.screenshot(path=Path(pictures) / f"progress-{theme[-5:].strip().lower()}.png")
+
+
+# The contrast between an element's text and what is behind it, as WCAG counts it. A colour may let others through.
+CONTRAST = """element => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    let [behind, opaque] = [[0, 0, 0], 0];
+    for (let at = element; at && opaque < 1; at = at.parentElement) {
+        const [red, green, blue, alpha = 1] = numbers(getComputedStyle(at).backgroundColor);
+        behind = behind.map((sum, part) => sum + [red, green, blue][part] * alpha * (1 - opaque));
+        opaque += alpha * (1 - opaque);
+    }
+    const light = colour => colour.slice(0, 3).map(part => part / 255)
+        .map(part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, part, place) => sum + part * [0.2126, 0.7152, 0.0722][place], 0);
+    const pair = [light(numbers(getComputedStyle(element).color)), light(behind)];
+    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+}"""
 
 
 @pytest.mark.sandbox

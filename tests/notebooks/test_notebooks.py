@@ -5,21 +5,32 @@ The solved ones run with Colab's versions in test_colab_versions.py, and in Jupy
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from nbformat import NotebookNode
 
 from autograder.course.chapter import Chapter
 from tests.support.nbgrader_command import nbgrader
 from tests.support.real_course import CHAPTERS, chapters
-from tests.support.run_notebook import errors, is_graded, read_quicker, released, run, solved, streams
+from tests.support.run_notebook import errors, is_graded, kernel, read_quicker, released, solved, streams
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[NotebookNode], NotebookNode]]:
+    """Runs a notebook. One kernel is enough: learners' own names go with each notebook."""
+    with kernel(tmp_path_factory.mktemp("kernel")) as run:
+        yield run
+
+
 @chapters
-def test_the_released_notebook_runs_and_only_its_checks_fail(chapter: Chapter, tmp_path: Path) -> None:
-    notebook = run(read_quicker(released(chapter)), tmp_path)
+def test_the_released_notebook_runs_and_only_its_checks_fail(
+    chapter: Chapter, run: Callable[[NotebookNode], NotebookNode]
+) -> None:
+    notebook = run(read_quicker(released(chapter)))
     for cell in notebook.cells:
         if is_graded(cell):
             [error] = errors(cell)

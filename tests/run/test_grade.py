@@ -51,8 +51,8 @@ def test_nbgraders_own_commands_work_in_a_class_and_give_the_same_grades(
 ) -> None:
     hand_in(toy_class, "ada", right)
     hand_in(toy_class, "bo", {**right, "scale_rows": WRONG})
-    assert nbgrader(toy_class.root, "generate_assignment", TOY, "--force").returncode == 0
-    autograded = nbgrader(toy_class.root, "autograde", TOY)
+    assert nbgrader(toy_class.root, "generate_assignment", TOY, "--force", anew=True).returncode == 0
+    autograded = nbgrader(toy_class.root, "autograde", TOY, anew=True)
     assert autograded.returncode == 0, autograded.stderr
     by_nbgrader = scores(toy_class)
     assert sum(by_nbgrader["ada"].values()) == 9
@@ -64,7 +64,7 @@ def test_nbgraders_own_commands_work_in_a_class_and_give_the_same_grades(
     grade(toy_class, TOY, workers=2, regrade=True, progress=False)
     assert scores(toy_class) == by_nbgrader
 
-    feedback = nbgrader(toy_class.root, "generate_feedback", TOY)
+    feedback = nbgrader(toy_class.root, "generate_feedback", TOY, anew=True)
     assert feedback.returncode == 0, feedback.stderr
     page = (toy_class.root / "feedback" / "bo" / TOY / f"{TOY}.html").read_text()
     assert "if you added the factors" in page

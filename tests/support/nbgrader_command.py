@@ -7,22 +7,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support import warm_command
+
 
 def nbgrader(
-    folder: Path, *arguments: str, home: Path | None = None, timeout: int = 300
+    folder: Path, *arguments: str, home: Path | None = None, timeout: int = 300, anew: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Run `nbgrader` with `arguments` in `folder`, and return its exit status and output.
 
     Args:
         home: the home directory, by default this user's.
         timeout: in seconds.
+        anew: whether to run it in a new Python, as a person does: that takes seconds longer.
     """
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=folder,
-        env={**os.environ, "PATH": path, **({"HOME": str(home)} if home else {})},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+    environment = {**os.environ, "PATH": path, **({"HOME": str(home)} if home else {})}
+    if not anew:
+        return warm_command.run("nbgrader", arguments, folder, environment, timeout)
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout)
