@@ -24,6 +24,7 @@ from manyheads.calling.call import Answer, Call
 from manyheads.checking import comparison, diagnosis, exam_files
 from manyheads.checking.exam import Check, Exam
 from manyheads.checking.nothing_computed import depends_on_nothing
+from manyheads.checking.pairs import KnownPairs, apart
 from manyheads.source.forbidden_names import forbidden_name
 from tests.support.real_course import CHAPTERS, SECRET, chapters
 
@@ -186,6 +187,37 @@ def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
         assert [trial.name for trial in learners[name].trials] == [trial.name for trial in exam.trials]
         given = answers(learners[name], chapter.namespace()[name])
         assert diagnosis.examine(learners[name], given, Check.OUTPUTS) is None
+
+
+@chapters
+def test_two_known_mistakes_at_once_are_named_together(chapter: Chapter) -> None:
+    learners = exam_files.all_exams()
+    for name, exercise in chapter.exercises.items():
+        exam, mistakes = learners[name], {mistake.name: mistake for mistake in exercise.misconceptions}
+        pairs = exam.pairs.names if isinstance(exam.pairs, KnownPairs) else ()
+        for one, other in pairs[:: max(1, len(pairs) - 1)]:
+            source = chapter.mistaken(name, mistakes[one])
+            source = source.replace(mistakes[other].replace, mistakes[other].by)
+            given = answers(exam, chapter.namespace({name: source})[name])
+            finding = diagnosis.examine(exam, given, Check.OUTPUTS, source)
+            assert finding is not None
+            assert set(apart(finding.misconception or "")) <= mistakes.keys()
+            found = exam.pairs and list(exam.pairs.found(exam, given))
+            assert (one, other) in (found or ())
+
+
+def test_every_exercise_about_heads_has_a_case_in_which_their_order_counts() -> None:
+    """Of two heads, too many orders are right by chance."""
+    for chapter in CHAPTERS:
+        for name, exercise in chapter.exercises.items():
+            for seed in range(20):
+                sizes = []
+                for case in exercise.cases:
+                    draw = Draw(str(seed), chapter.name, name, case.name)
+                    case.draw(draw)
+                    sizes.append({**draw.sizes_by_name})
+                heads = [known[key] for known in sizes for key in ("num_heads", "heads") if key in known]
+                assert not heads or max(heads) > 2, (name, heads)
 
 
 @pytest.mark.slow

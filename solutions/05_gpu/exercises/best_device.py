@@ -14,6 +14,12 @@ def device_on_a_machine(target, cuda_gpus, mps):
     return torch.device(answer.type) if isinstance(answer, torch.device) else answer
 
 
+CHOICE = """if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")"""
+
 EXERCISE = Exercise(
     name="best_device",
     returns=("the device",),
@@ -59,8 +65,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "always took the CPU",
-            replace="torch.cuda.is_available()",
-            by="not isinstance(torch.device, type)",
+            replace=CHOICE,
+            by='return torch.device("cpu")',
             hint="That works everywhere and never uses a GPU. Ask for CUDA first.",
         ),
         Misconception(
