@@ -131,7 +131,7 @@ def _both(chapter: Chapter, exam: Exam) -> Iterator[tuple[tuple[str, str], str]]
     exercise, source = chapter.exercises[exam.exercise], chapter.reference[exam.exercise]
     paired = [mistake for mistake in exercise.misconceptions if _alone(exam, mistake) is not None][:MOST]
     for one, other in itertools.combinations(paired, 2):
-        edited = _edited(source, one, other)
+        edited = with_both(source, one, other)
         if edited is not None:
             yield (one.name, other.name), edited
 
@@ -149,7 +149,7 @@ def _has_the_shapes(exam: Exam, answers: Sequence[Answer]) -> bool:
     )
 
 
-def _edited(source: str, one: Misconception, other: Misconception) -> str | None:
+def with_both(source: str, one: Misconception, other: Misconception) -> str | None:
     """Return the source with two edits, None if one is in the way of the other or their order matters."""
     made = set()
     for first, second in ((one, other), (other, one)):

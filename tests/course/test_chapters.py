@@ -18,6 +18,7 @@ from autograder.course.chapter import Chapter
 from autograder.course.declare import Misconception
 from autograder.course.draw import Draw
 from autograder.course.exams import VISIBLE_SEED, set_exams
+from autograder.course.pairs import with_both
 from manyheads import earlier
 from manyheads.calling import probe, wire
 from manyheads.calling.call import Answer, Call
@@ -196,8 +197,8 @@ def test_two_known_mistakes_at_once_are_named_together(chapter: Chapter) -> None
         exam, mistakes = learners[name], {mistake.name: mistake for mistake in exercise.misconceptions}
         pairs = exam.pairs.names if isinstance(exam.pairs, KnownPairs) else ()
         for one, other in pairs[:: max(1, len(pairs) - 1)]:
-            source = chapter.mistaken(name, mistakes[one])
-            source = source.replace(mistakes[other].replace, mistakes[other].by)
+            source = with_both(chapter.reference[name], mistakes[one], mistakes[other])
+            assert source is not None
             given = answers(exam, chapter.namespace({name: source})[name])
             finding = diagnosis.examine(exam, given, Check.OUTPUTS, source)
             assert finding is not None
