@@ -120,7 +120,7 @@ def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
         plain: dict[str, Any] = {key: packed[key] for key in _PLAIN}
         names: dict[str, Any] = {key: tuple(packed[key]) for key in _NAMES}
         by_name: dict[str, Any] = {key: dict(packed[key]) for key in _BY_NAME}
-        pairs = _known_pairs(unpacker, packed["pairs"], by_name["hints"])
+        pairs = _known_pairs(unpacker, packed.get("pairs"), by_name["hints"])
         exams.append(Exam(**plain, **names, **by_name, stand_in=packed["stand_in"], trials=trials, pairs=pairs))
     return exams
 
