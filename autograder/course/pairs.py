@@ -154,10 +154,9 @@ def with_both(source: str, one: Misconception, other: Misconception) -> str | No
     made = set()
     for first, second in ((one, other), (other, one)):
         edited = source.replace(first.replace, first.by)
-        if edited.count(second.replace) == 1:
-            made.add(edited.replace(second.replace, second.by))
-    both = made.pop() if len(made) == 1 else None
-    return both if both is not None and _is_python(both) else None
+        made.add(edited.replace(second.replace, second.by) if edited.count(second.replace) == 1 else "")
+    both = made.pop()
+    return both if both and not made and _is_python(both) else None
 
 
 def _is_python(source: str) -> bool:
