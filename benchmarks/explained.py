@@ -95,7 +95,10 @@ def checked(chapter: Chapter, exam: Exam, source: str, edit: str) -> Attempt:
     if finding is not None and first_wrong_line.is_unexplained(finding) and first_wrong_line.has_milestones(exam):
         with _quietly():
             namespace = chapter.namespace({exam.exercise: source})
-            recorded = probe.record(namespace[exam.exercise], [t.call for t in exam.trials], exam.probe, namespace)
+            places = first_wrong_line.departing(exam, given)
+            calls = [exam.trials[place].call for place in places]
+            made = probe.record(namespace[exam.exercise], calls, exam.probe, namespace)
+        recorded = first_wrong_line.of_all(given, places, made)
         further = first_wrong_line.explained(finding, exam, given, recorded)
         finding, by_line = further, further is not finding
     seconds = time.process_time() - begun

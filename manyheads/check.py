@@ -27,6 +27,7 @@ from .card import result_card
 from .checking import diagnosis, first_wrong_line, wording
 from .checking.exam import Check, Exam
 from .checking.exam_files import all_exams
+from .checking.pairs import apart
 from .checking.stage import Stage
 from .source.reached import reached
 
@@ -154,13 +155,15 @@ def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> No
     if finding is not None and first_wrong_line.is_unexplained(finding) and first_wrong_line.has_milestones(exam):
         stand_ins = {name: exams[name].stand_in for name in carried}
         with probe.standing_in(namespace, stand_ins), probe.nothing_shown():
-            recorded = probe.record(target, [trial.call for trial in exam.trials], exam.probe, namespace)
+            places = first_wrong_line.departing(exam, asked[carried])
+            made = probe.record(target, [exam.trials[place].call for place in places], exam.probe, namespace)
+        recorded = first_wrong_line.of_all(asked[carried], places, made)
         finding = first_wrong_line.explained(finding, exam, asked[carried], recorded)
     _progress.note(exam.exercise, check, source, finding, carried)
     person = _run_by_a_person()
     if person:
         stage = Stage.PASSED if finding is None else finding.stage
-        _board.report(exam.exercise, check, stage, (finding and finding.misconception) or "")
+        _board.report(exam.exercise, check, stage, apart((finding and finding.misconception) or "")[0])
     if finding is None or person:
         display(result_card(exam, check, finding, carried))
     if finding is not None and not (finding.stage == Stage.UNSOLVED and person):

@@ -5,10 +5,12 @@ The table of `autograder grade`, the page of `autograder report` and the exporte
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from manyheads.checking.pairs import apart
 from manyheads.checking.stage import Stage
 
 from ..course.chapter import Chapter
@@ -200,10 +202,25 @@ def _misconceptions(chapter: Chapter, learners: tuple[LearnerResult, ...]) -> tu
             for mistake in result.misconceptions:
                 made.setdefault((exercise, mistake), []).append(learner.student)
     hints = {(e.name, mistake.name): mistake.hint for e, mistake in chapter.misconceptions()}
+    # A mistake may have been renamed or removed since it was recorded.
+    told = [(name, result) for learner in learners for name, result in learner.exercises.items()]
     return tuple(
-        MisconceptionCount(exercise, mistake, hints.get((exercise, mistake), ""), tuple(students))
+        MisconceptionCount(
+            exercise,
+            mistake,
+            hints.get((exercise, mistake))
+            or next((hint for name, result in told if name == exercise and (hint := _hint_in(result, mistake))), ""),
+            tuple(students),
+        )
         for (exercise, mistake), students in sorted(made.items(), key=lambda item: -len(item[1]))
     )
+
+
+def _hint_in(result: ExerciseResult, mistake: str) -> str:
+    """Return the hint for a mistake that a recorded message gives, "" if none does."""
+    named = f"This is what comes out if you {mistake}."
+    paragraphs = [" ".join(text.split()) for message in result.messages for text in re.split(r"\n\s*\n", message)]
+    return next((text.removeprefix(named).strip() for text in paragraphs if text.startswith(named)), "")
 
 
 def _learner(
@@ -253,7 +270,7 @@ def _exercise(record: Record, exercise: str, points: float, earned: float) -> Ex
         earned=earned,
         points=points,
         state=_state(verdicts, failed),
-        misconceptions=tuple(dict.fromkeys(v.misconception for v in failed if v.misconception)),
+        misconceptions=tuple(dict.fromkeys(name for v in failed if v.misconception for name in apart(v.misconception))),
         messages=tuple(dict.fromkeys(verdict.message for verdict in failed)),
         group=next((v.group for v in failed if v.group), "") if not any(v.misconception for v in failed) else "",
     )

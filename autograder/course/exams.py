@@ -24,6 +24,7 @@ from .chapter import Chapter
 from .declare import Exercise
 from .draw import Draw
 from .milestones import sealed, with_milestones
+from .pairs import PairsOfExam, known_pairs
 
 _lock = threading.Lock()
 VISIBLE_SEED = "the cases that every learner sees"
@@ -61,7 +62,9 @@ def learners_exams(chapter: Chapter) -> list[Exam]:
     """Return the exams that learners' checks use, in the lesson's order: nothing of what they hold gives away more
     than the right answers to them.
     """
-    return [sealed(exam_with_milestones(chapter, VISIBLE_SEED, name)) for name in set_exams(chapter, VISIBLE_SEED)]
+    exams = [exam_with_milestones(chapter, VISIBLE_SEED, name) for name in set_exams(chapter, VISIBLE_SEED)]
+    with _lock:
+        return [sealed(replace(exam, pairs=known_pairs(chapter, exam))) for exam in exams]
 
 
 def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) -> Exam:
@@ -100,7 +103,8 @@ def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) ->
         atol=exercise.atol,
         rtol=exercise.rtol,
     )
-    return replace(exam, trials=tuple(_only_different(exam, trial) for trial in trials))
+    exam = replace(exam, trials=tuple(_only_different(exam, trial) for trial in trials))
+    return replace(exam, pairs=PairsOfExam(chapter, exam, _lock))
 
 
 def _without_message(answer: Answer) -> Answer:

@@ -96,6 +96,22 @@ def layer_never_used(whose: str, name: str, replace: str, by: str, then: str = "
     return Misconception(name, replace, by, f"{hint} {then}".rstrip())
 
 
+def layers_exchanged(one: str, other: str, replace: str, by: str) -> Misconception:
+    """Two layers are used in each other's place.
+
+    Args:
+        one: what the first layer makes: "keys".
+        other: what the second layer makes: "values".
+    """
+    return Misconception(
+        f"made the {one} with the layer of the {other}, and the {other} with that of the {one}",
+        replace,
+        by,
+        hint="New layers are as good as each other, so training would hide it. A layer that is filled with trained "
+        "numbers shows it: each of its layers has learned one thing, the one that its name says.",
+    )
+
+
 def asked_whether_true(what: str, replace: str, by: str, *shown_by: str, thing: str = "tensor") -> Misconception:
     """A value that may be None is tested for truth, which fails for a tensor of several entries.
 

@@ -119,7 +119,10 @@ class Judge:
                 continue
             asked = one.exam.exercise, tuple(one.stand_ins)
             if asked not in records:
-                records[asked] = record(one.exam, one.stand_ins)
+                places = first_wrong_line.departing(exam, one.answers)
+                watched = replace(one.exam, trials=tuple(one.exam.trials[place] for place in places))
+                made = record(watched, one.stand_ins) if places else ()
+                records[asked] = first_wrong_line.of_all(one.answers, places, made) if made else ()
             finding = first_wrong_line.explained(one.finding, exam, one.answers, records[asked])
             if finding is not one.finding:
                 before = self.verdicts[one.place]

@@ -12,6 +12,7 @@ __all__ = [
     "exam_files",
     "first_wrong_line",
     "milestones",
+    "pairs",
     "sizes",
     "stage",
     "wording",

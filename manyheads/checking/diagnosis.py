@@ -18,6 +18,7 @@ from .divergence import Divergence
 from .exam import Check, Exam, Trial, foundations
 from .failed_steps import failed_step
 from .nothing_computed import depends_on_nothing, nothing_computed
+from .pairs import together
 from .relations import explain, right_output
 from .stage import Stage
 from .wording import Message
@@ -71,10 +72,17 @@ def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Di
     if divergence.stage == Stage.RAN and (step := failed_step(exam, answers, trial)):
         said = replace(said, further=(step,))
     if mistake is None and divergence.stage in _EXPLAINED:
-        related = explain(exam, answers, trial)
+        related = _written_as_power(exam, trial, source) or explain(exam, answers, trial)
+        related = tuple(map(wording.sentence, related))
         right = "" if related else right_output(exam, answers)
         said = replace(said, further=related, right=right, group=wording.group(related or (right,)))
     return Finding(said, divergence.stage, mistake)
+
+
+def _written_as_power(exam: Exam, trial: Trial, source: str) -> tuple[str, ...]:
+    """Return what ^ does, if the code uses it on its way to a wrong whole number."""
+    counts = type(trial.right.value) is int and shows(source, exam.exercise, ("^",))
+    return ("In Python ^ is not a power: 5 ^ 2 is 7, and 5 ** 2 is 25.",) if counts else ()
 
 
 def decide(
@@ -165,4 +173,14 @@ def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source:
         failure = given[failed.name].failure
         if failure is None or failure.cause:
             explains_failed = explains_failed or name
-    return explains_failed
+    return _two_mistakes(exam, answers, source) or explains_failed
+
+
+def _two_mistakes(exam: Exam, answers: Sequence[Answer], source: str) -> str | None:
+    """Return the name of the first two known mistakes that give these answers if both are made."""
+    if exam.pairs is None or exam.conceals:
+        return None
+    for names in exam.pairs.found(exam, answers):
+        if all(shows(source, exam.exercise, exam.shown_by.get(name, ())) for name in names):
+            return together(names)
+    return None

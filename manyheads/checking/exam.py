@@ -15,6 +15,7 @@ from ..calling.call import Answer, Call
 
 if TYPE_CHECKING:
     from .milestones import Milestone
+    from .pairs import Pairs
 
 
 class Check(StrEnum):
@@ -69,6 +70,7 @@ class Exam:
         conceals: whether messages hide the right answer, as for multiple choice.
         atol: absolute tolerance for float32 values.
         rtol: relative tolerance for float32 values.
+        pairs: what two known mistakes at once give.
     """
 
     exercise: str
@@ -87,6 +89,7 @@ class Exam:
     conceals: bool = False
     atol: float = 1e-5
     rtol: float = 1e-4
+    pairs: Pairs | None = field(default=None, repr=False)
 
 
 def foundations(exams: Mapping[str, Exam], exercise: str) -> list[str]:

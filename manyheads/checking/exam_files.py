@@ -5,16 +5,19 @@ Written by `autograder build`, read by `manyheads.check`. A file holds inputs, o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..calling import wire
 from ..calling.sealed import sealed
 from .exam import Exam, Trial
 from .milestones import Milestone
+from .pairs import KnownPairs
 
 FOLDER = Path(__file__).parents[1] / "fixtures"
 _PLAIN = ("exercise", "probe", "exact_zeros", "keeps_dtype", "conceals", "atol", "rtol")
@@ -33,6 +36,7 @@ def pack(exams: list[Exam]) -> tuple[Any, dict[str, Tensor]]:
         names = {key: list(getattr(exam, key)) for key in _NAMES}
         by_name = {key: [list(item) for item in getattr(exam, key).items()] for key in _BY_NAME}  # their order matters
         plain["stand_in"] = sealed(exam.stand_in)
+        plain["pairs"] = _pairs(packer, exam)
         packed.append({**plain, **names, **by_name, "trials": trials})
     return {"exams": packed}, packer.tensors
 
@@ -65,6 +69,30 @@ def _milestone(packer: wire.Packer, milestone: Milestone) -> Any:
     }
 
 
+def _pairs(packer: wire.Packer, exam: Exam) -> Any:
+    if not isinstance(exam.pairs, KnownPairs) or not exam.pairs.names:
+        return None
+    places = {name: place for place, name in enumerate(exam.hints)}
+    names = torch.tensor([[places[name] for name in pair] for pair in exam.pairs.names], dtype=torch.uint8)
+    return {
+        "names": packer.value(names),
+        "exact": packer.value(exam.pairs.exact.to(torch.int32)),
+        "sums": packer.value(exam.pairs.sums),
+    }
+
+
+def _known_pairs(unpacker: wire.Unpacker, packed: Any, hints: Mapping[str, str]) -> KnownPairs | None:
+    if packed is None:
+        return None
+    names = list(hints)
+    places = unpacker.tensor(packed["names"]).tolist()
+    return KnownPairs(
+        tuple((names[one], names[other]) for one, other in places),
+        unpacker.tensor(packed["exact"]),
+        unpacker.tensor(packed["sums"]),
+    )
+
+
 def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
     """Reverse `pack`."""
     unpacker = wire.Unpacker(tensors)
@@ -92,7 +120,8 @@ def unpack(document: Any, tensors: dict[str, Tensor]) -> list[Exam]:
         plain: dict[str, Any] = {key: packed[key] for key in _PLAIN}
         names: dict[str, Any] = {key: tuple(packed[key]) for key in _NAMES}
         by_name: dict[str, Any] = {key: dict(packed[key]) for key in _BY_NAME}
-        exams.append(Exam(**plain, **names, **by_name, stand_in=packed["stand_in"], trials=trials))
+        pairs = _known_pairs(unpacker, packed.get("pairs"), by_name["hints"])
+        exams.append(Exam(**plain, **names, **by_name, stand_in=packed["stand_in"], trials=trials, pairs=pairs))
     return exams
 
 

@@ -152,6 +152,26 @@ def explained(finding: Finding, exam: Exam, answers: Sequence[Answer], recorded:
     return replace(finding, message=replace(finding.message, further=(said.text,), group=said.group))
 
 
+def departing(exam: Exam, answers: Sequence[Answer]) -> tuple[int, ...]:
+    """Return the places of the cases whose lines are worth watching: the answer departs, and milestones are known."""
+    return tuple(
+        place
+        for place, (trial, given) in enumerate(zip(exam.trials, answers, strict=True))
+        if trial.milestones and _departs(exam, trial, given)
+    )
+
+
+def of_all(answers: Sequence[Answer], places: Sequence[int], recorded: Recorded) -> Recorded:
+    """Return what was recorded in some cases, with the answers that were there before in all others."""
+    made = dict(zip(places, recorded, strict=False))
+    others = (replace(given, gradients=None) for given in answers)
+    return [made.get(place, (given, Recording())) for place, given in enumerate(others)]
+
+
+def _departs(exam: Exam, trial: Trial, given: Answer) -> bool:
+    return given.failure is None and first_divergence(exam, _without_gradients(trial), given, Check.OUTPUTS) is not None
+
+
 def is_unexplained(finding: Finding) -> bool:
     """Return whether numbers or shapes are wrong, and neither a known mistake nor anything else says why."""
     return not finding.misconception and not finding.message.further and finding.stage in STAGES
@@ -185,9 +205,7 @@ def explain(exam: Exam, recorded: Recorded) -> Said:
     cases = [
         _Case(exam, trial, given, recording)
         for trial, (given, recording) in zip(exam.trials, recorded, strict=True)
-        if trial.milestones
-        and given.failure is None
-        and first_divergence(exam, _without_gradients(trial), given, Check.OUTPUTS) is not None
+        if trial.milestones and _departs(exam, trial, given)
     ]
     return _Explanation(exam, cases).said() if cases else Said()
 
@@ -303,7 +321,7 @@ class _Explanation:
 
     def _right(self, keys: Sequence[str]) -> list[str]:
         """Say which lines give the right numbers, one sentence for all."""
-        parts = []
+        parts: list[tuple[str, str]] = []  # of a sentence: the line with its verb, and what it gives
         for key in keys[-_MOST_NAMED:]:
             found, milestone = self._reached[key], self._known[key]
             words = milestone.words.replace("the ", "the right ", 1)
@@ -312,12 +330,16 @@ class _Explanation:
             rounds = {ONCE: "", LAST: " in its last round", TOGETHER: " in all its rounds together"}[found.rounds]
             turned = how[found.how] if found.rounds != TOGETHER else ""
             if self._is_whole(found.site):
-                parts.append(f"{self._line(found.site)} gives {words}{dimensions}{turned}{rounds}")
+                parts.append((f"{self._line(found.site)} gives", f"{words}{dimensions}{turned}{rounds}"))
             else:
-                parts.append(f"{self._line(found.site)} computes {words}{dimensions}{turned} on the way{rounds}")
+                parts.append((f"{self._line(found.site)} computes", f"{words}{dimensions}{turned} on the way{rounds}"))
         if not parts:
             return []
-        return [f"{_and(parts)}."]
+        by_line: dict[str, list[str]] = {}
+        for line, given in parts:
+            by_line.setdefault(line, []).append(given)
+        told = [f"{line} {', and '.join(given)}" for line, given in by_line.items()]
+        return [f"{_and(told)}."]
 
     def _next(self, key: str, right: Sequence[str], before: Sequence[str], cases: Sequence[_Case]) -> str:
         """Say what comes next, and where the same numbers lie otherwise."""

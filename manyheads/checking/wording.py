@@ -16,6 +16,7 @@ from torch import Tensor
 from ..calling.call import Call
 from .divergence import Divergence, Excerpt
 from .exam import Check, Exam, Trial
+from .pairs import apart
 from .stage import Stage
 
 _WIDTH = 84  # characters of a line in a message
@@ -73,15 +74,20 @@ def message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | Non
     conceals = exam.conceals and divergence.stage == Stage.VALUES
     asked = _describe_call(trial.call)
     return Message(
-        divergence.sentence,
+        sentence(divergence.sentence),
         expected="" if unsolved or conceals else divergence.expected,
         got="" if unsolved else divergence.got,
         detail="" if unsolved else divergence.detail.strip(),
         case=f"{trial.name}: {asked}" if asked and not unsolved else "",
         mistake=f"This is what comes out if you {mistake}." if mistake else "",
-        hint=exam.hints[mistake] if mistake else "",
+        hint=" ".join(exam.hints[name] for name in apart(mistake)) if mistake else "",
         excerpt=None if conceals or divergence.excerpt is None else divergence.excerpt(),
     )
+
+
+def sentence(text: str) -> str:
+    """Return a sentence with a capital, unless it begins with a name of the code's: "scores has the wrong shape."."""
+    return f"The{text[3:]}" if text.startswith("the ") else text
 
 
 def group(related: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ _SIGNS: dict[type[ast.AST], str] = {
     ast.Mod: "%",
     ast.Not: "not",
     ast.Invert: "~",
+    ast.BitXor: "^",
     ast.And: "and",
     ast.Or: "or",
 }

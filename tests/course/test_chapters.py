@@ -18,12 +18,14 @@ from autograder.course.chapter import Chapter
 from autograder.course.declare import Misconception
 from autograder.course.draw import Draw
 from autograder.course.exams import VISIBLE_SEED, set_exams
+from autograder.course.pairs import with_both
 from manyheads import earlier
 from manyheads.calling import probe, wire
 from manyheads.calling.call import Answer, Call
 from manyheads.checking import comparison, diagnosis, exam_files
 from manyheads.checking.exam import Check, Exam
 from manyheads.checking.nothing_computed import depends_on_nothing
+from manyheads.checking.pairs import KnownPairs, apart
 from manyheads.source.forbidden_names import forbidden_name
 from tests.support.real_course import CHAPTERS, SECRET, chapters
 
@@ -186,6 +188,42 @@ def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
         assert [trial.name for trial in learners[name].trials] == [trial.name for trial in exam.trials]
         given = answers(learners[name], chapter.namespace()[name])
         assert diagnosis.examine(learners[name], given, Check.OUTPUTS) is None
+
+
+@chapters
+def test_two_known_mistakes_at_once_are_named_together(chapter: Chapter) -> None:
+    learners = exam_files.all_exams()
+    for name, exercise in chapter.exercises.items():
+        exam, mistakes = learners[name], {mistake.name: mistake for mistake in exercise.misconceptions}
+        pairs = exam.pairs.names if isinstance(exam.pairs, KnownPairs) else ()
+        for one, other in pairs[:: max(1, len(pairs) - 1)]:
+            source = with_both(chapter.reference[name], mistakes[one], mistakes[other])
+            assert source is not None
+            given = answers(exam, chapter.namespace({name: source})[name])
+            finding = diagnosis.examine(exam, given, Check.OUTPUTS, source)
+            assert finding is not None
+            assert set(apart(finding.misconception or "")) <= mistakes.keys()
+            found = exam.pairs and list(exam.pairs.found(exam, given))
+            assert (one, other) in (found or ())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("concat_heads", "split_heads", "merge_heads", "MultiHeadAttention", "fuse_heads", "from_torch"),
+        *("FastMultiHeadAttention", "attention_without", "head_importance"),
+    ],
+)
+def test_an_exercise_about_the_order_of_heads_has_a_case_with_three_or_more(name: str) -> None:
+    """Of two heads, too many orders are right by chance."""
+    chapter = next(chapter for chapter in CHAPTERS if name in chapter.exercises)
+    for seed in range(20):
+        heads = []
+        for case in chapter.exercises[name].cases:
+            draw = Draw(str(seed), chapter.name, name, case.name)
+            case.draw(draw)
+            heads.append(draw.sizes_by_name.get("num_heads", 0))
+        assert max(heads) > 2
 
 
 @pytest.mark.slow

@@ -33,9 +33,13 @@ def what_is_held(cases: Sequence[Sequence[Compared]]) -> str:
             are = "are" if len(wrong) > 1 else "is"
             return f"Of {len(wrong) + right} tensors, {_and(wrong)} {are} wrong, and the others are right."
         return ""
-    swapped = [key for key, told in known.items() if known.get(told.removeprefix("=")) == f"={key}"]
-    if len(swapped) == 2:
-        return f"{_and(swapped)} have changed places."
+    # Two that hold what the other should: (w_k.weight, w_v.weight).
+    exchanged = [(key, told[1:]) for key, told in known.items() if told[:1] == "=" and known.get(told[1:]) == f"={key}"]
+    exchanged = [pair for place, pair in enumerate(exchanged) if pair[::-1] not in exchanged[:place]]
+    if exchanged and 2 * len(exchanged) == len(known):
+        first, *others = exchanged[:_MOST_TOLD]
+        so_have = "".join(f", and so have {_and(pair)}" for pair in others)
+        return f"{_and(first)} have changed places{so_have}."
     by_told: dict[str, list[str]] = {}
     for key, told in known.items():
         by_told.setdefault(told, []).append(key)

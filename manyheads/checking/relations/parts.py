@@ -21,7 +21,7 @@ def facts(case: Compared) -> Iterator[Fact]:
         yield from _not_numbers(case, nans)
     if wrong.all() or (given == given.flatten()[0]).all():
         return
-    for key, rank, sentence, region in _regions(case, right):
+    for key, rank, sentence, region in _regions(case, right, wrong):
         if region.all() or not region.any() or (wrong & ~region).any():
             continue
         rest = right[~region]
@@ -70,7 +70,7 @@ def _rows(case: Compared, rows: Tensor, shape: torch.Size) -> Tensor | None:
     return None
 
 
-def _regions(case: Compared, right: Tensor) -> Iterator[tuple[object, int, str, Tensor]]:
+def _regions(case: Compared, right: Tensor, wrong: Tensor) -> Iterator[tuple[object, int, str, Tensor]]:
     """Yield (key, rank, where in words or a whole sentence, which entries): all regions that have a name."""
     shape = right.shape
     for axis in range(-right.ndim, 0):
@@ -78,14 +78,14 @@ def _regions(case: Compared, right: Tensor) -> Iterator[tuple[object, int, str, 
         if size < 2:
             continue
         item = case.item(axis)
+        departs = wrong.movedim(axis, 0).reshape(size, -1).any(1)  # each of the items
         index = torch.arange(size).view([-1 if place == axis else 1 for place in range(-right.ndim, 0)])
         for name, place in (("first", 0), ("last", size - 1)):
             only = (index == place).expand(shape)
             yield (axis, name), 30, f"in the {name} {item}", only
-            only = (index == place).expand(shape)
-            yield (axis, name), 30, f"in the {name} {item}", only
-            told = f"In {case.label}, the {name} {item} is right, and others are not."
-            yield (axis, "not", name), 31, told, ~only
+            told = f"In {case.label}, the {name} {item} is right, and the others are not."
+            if departs.sum() == size - 1 and not departs[place]:
+                yield (axis, "not", name), 31, told, ~only
     if right.ndim > 1 and shape[-1] == shape[-2] and shape[-1] > 2:
         square = torch.ones(shape, dtype=torch.bool)
         yield "diagonal", 26, "on the diagonal", square.tril() & square.triu()

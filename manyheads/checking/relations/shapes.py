@@ -44,6 +44,21 @@ def facts(case: Compared) -> Iterator[Fact]:
         many = given.ndim > right.ndim
         what = "a dimension of size 1 too many" if many else "no dimension of size 1 where one is asked for"
         yield Fact(("size 1", many), 55, f"{case.label} has {what}.")
+    yield from _by_sizes(case, given.shape, right.shape)
+
+
+def _by_sizes(case: Compared, given: torch.Size, right: torch.Size) -> Iterator[Fact]:
+    """Yield what is wrong with the sizes alone, whatever the numbers are."""
+    if len(given) == len(right):
+        differ = [axis for axis in range(-len(right), 0) if given[axis] != right[axis]]
+        for by, told in ((-1, "short"), (1, "long")):
+            if all(given[axis] - right[axis] == by for axis in differ):
+                along = " and ".join(dict.fromkeys(case.dimension(axis) for axis in differ))
+                yield Fact(("by one", by, *differ), 58, f"Along {along}, {case.label} is too {told} by one entry.")
+    if len(given) == len(right) - 1:
+        lacks = [axis for axis in range(-len(right), 0) if (*right[:axis], *right[axis:][1:]) == tuple(given)]
+        if len(lacks) == 1 and right[lacks[0]] > 1:
+            yield Fact(("lacks", lacks[0]), 59, f"{case.label} has no dimension for {case.dimension(lacks[0])}.")
 
 
 def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:

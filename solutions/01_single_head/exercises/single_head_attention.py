@@ -123,6 +123,12 @@ EXERCISE = Exercise(
             by="attention(self.w_k(x), self.w_q(x)",
             hint="Now the keys ask and the queries answer. The order is queries, keys, values.",
         ),
+        families.layers_exchanged(
+            "keys", "values", "self.w_q(x), self.w_k(x), self.w_v(x)", "self.w_q(x), self.w_v(x), self.w_k(x)"
+        ),
+        families.layers_exchanged(
+            "queries", "values", "self.w_q(x), self.w_k(x), self.w_v(x)", "self.w_v(x), self.w_k(x), self.w_q(x)"
+        ),
         Misconception(
             "used the words themselves as values",
             replace="self.w_v(x)",

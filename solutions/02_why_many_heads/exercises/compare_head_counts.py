@@ -95,6 +95,20 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
+            "left out the first number of heads",
+            replace="for num_heads in head_counts}",
+            by="for num_heads in head_counts[1:]}",
+            hint="One model is missing, the first. (Places in a list are counted from 0.)",
+            check="shapes",
+        ),
+        Misconception(
+            "left out the last number of heads",
+            replace="for num_heads in head_counts}",
+            by="for num_heads in head_counts[:-1]}",
+            hint="One model is missing, the last. (range(n) ends with n − 1 by itself.)",
+            check="shapes",
+        ),
+        Misconception(
             "kept only the last model",
             replace="return {num_heads: train(num_heads) for num_heads in head_counts}",
             by="for num_heads in head_counts:\n        accuracies = {num_heads: train(num_heads)}\n"

@@ -109,6 +109,24 @@ EXERCISE = Exercise(
             hint="Your numbers grow with the number of sentences. A mean does not.",
         ),
         Misconception(
+            "kept the last sentence's weights only",
+            replace="picked.mean(dim=0)",
+            by="picked[-1]",
+            hint="Each sentence overwrites the one before it. A mean needs all of them: add up, and divide at the end.",
+        ),
+        Misconception(
+            "kept the first sentence's weights only",
+            replace="picked.mean(dim=0)",
+            by="picked[0]",
+            hint="One sentence says little about a head. Take the mean over all of them.",
+        ),
+        Misconception(
+            "divided by the number of heads instead of the number of sentences",
+            replace="picked.mean(dim=0).T",
+            by="picked.sum(dim=0).T / weights.shape[1]",
+            hint="What you add up are the sentences, so their number is what you divide by.",
+        ),
+        Misconception(
             "took the largest weight of all sentences",
             replace="mean(dim=0)",
             by="amax(dim=0)",

@@ -171,6 +171,25 @@ EXERCISE = Exercise(
             "    return batch * (num_heads * (projections + scores + average) + w_o + biases)",
             hint="Adding a bias is not a matrix product. Only those are counted here.",
         ),
+        Misconception(
+            "counted scores and averages of a single head",
+            replace="num_heads * (projections + scores + average)",
+            by="num_heads * projections + scores + average",
+            hint="Every head compares all words with all words. (How far does the multiplication with num_heads "
+            "reach?)",
+        ),
+        Misconception(
+            "counted the projections of a single head",
+            replace="num_heads * (projections + scores + average)",
+            by="projections + num_heads * (scores + average)",
+            hint="Every head has projections of its own. (How far does the multiplication with num_heads reach?)",
+        ),
+        Misconception(
+            "counted softmax as well",
+            replace="num_heads * (projections + scores + average)",
+            by="num_heads * (projections + scores + average + seq * seq)",
+            hint="Softmax is not a matrix product. Only those are counted here.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -42,6 +42,26 @@ EXERCISE = Exercise(
             hint="The heads' biases are counted. w_o has one too, as long as the output.",
         ),
         Misconception(
+            "counted one bias in each head instead of three",
+            replace="3 * (d_model * d_head + d_head)",
+            by="3 * d_model * d_head + d_head",
+            hint="The queries' layer, the keys' and the values' have a bias each. (Where does the 3 reach? A product "
+            "goes before a sum.)",
+        ),
+        Misconception(
+            "counted the biases of a single head",
+            replace="return num_heads * one_head + w_o",
+            by="return num_heads * (one_head - 3 * d_head) + 3 * d_head + w_o",
+            hint="Every head has biases of its own. (How far does the multiplication with num_heads reach?)",
+        ),
+        Misconception(
+            "counted a single bias for all heads",
+            replace="return num_heads * one_head + w_o",
+            by="return num_heads * (one_head - 3 * d_head) + d_head + w_o",
+            hint="Every head has biases of its own, three of them. (How far do the multiplications reach? A product "
+            "goes before a sum.)",
+        ),
+        Misconception(
             "left out one of the four projections",
             replace="num_heads * one_head + w_o",
             by="num_heads * one_head",

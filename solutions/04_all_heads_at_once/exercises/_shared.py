@@ -19,7 +19,8 @@ def draw_heads(draw: Draw, others: str) -> tuple[int, ...]:
         num_heads, d_head, d_model = num_heads * d_head, batch, and a size of 5 or more for each name in `others`.
     """
     (batch,) = draw.sizes("batch", low=2, high=3)
-    num_heads, d_head = draw.sizes("num_heads d_head", low=2, high=4)
+    (num_heads,) = draw.sizes("num_heads", low=3, high=4)  # of two heads, too many orders are right
+    (d_head,) = draw.sizes("d_head", low=2, high=4)
     d_model = num_heads * d_head
     draw.named(d_model=d_model)
     return num_heads, d_head, d_model, batch, *draw.sizes(others, low=5, high=4 + max(1, len(others.split())))

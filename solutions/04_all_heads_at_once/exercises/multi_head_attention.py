@@ -152,6 +152,16 @@ VIEW_ALONE = "y.reshape(len(y), num_heads, y.shape[1], y.shape[2] // num_heads)"
 EVERY_NTH = "y.unflatten(-1, (-1, num_heads)).permute(0, 3, 1, 2)"
 BLOCKED = "(torch.zeros((), dtype=torch.bool) if mask is None else ~mask)"
 
+
+def layers(queries: str, keys: str, values: str) -> str:
+    """The lines that make queries, keys and values, each with a layer of this name."""
+    made = zip("qkv", (queries, keys, values), ("query", "key", "value"), strict=True)
+    lines = (f"{name} = split_heads(self.{layer}({of}), self.num_heads)" for name, layer, of in made)
+    return "\n        ".join(lines)
+
+
+PROJECTED = layers("w_q", "w_k", "w_v")
+
 EXERCISE = Exercise(
     name="MultiHeadAttention",
     returns=("output", "weights"),
@@ -240,12 +250,57 @@ EXERCISE = Exercise(
             shown_by=("assert",),
         ),
         # from the inputs to the heads
+        families.mask_forgotten(WEIGHTS, "One of your functions wants to know the mask."),
+        Misconception(
+            "made an output projection and did not use it",
+            replace="self.w_o(merge_heads(weights @ v))",
+            by="merge_heads(weights @ v)",
+            hint="The heads are only side by side: nothing has combined what they found. w_o is there but never used.",
+        ),
+        Misconception(
+            "took the query where no value is given",
+            replace="value = key",
+            by="value = query",
+            hint="Values belong to the words that are looked at: there must be one for each key. Without a value, "
+            "the values come from key.",
+            check="shapes",
+        ),
+        Misconception(
+            "forgot to scale",
+            replace=SCORES,
+            by="q @ k.transpose(-2, -1)",
+            hint="Your weights are too sharp. You have a function that computes scores and divides them by √d_head.",
+        ),
+        Misconception(
+            "used no dropout",
+            replace=DROPPED,
+            by=f"weights = {WEIGHTS}",
+            hint="In training mode a share of the weights must be set to 0 at random. (A dropout layer that is made "
+            "in __init__ does nothing until forward calls it.)",
+        ),
+        Misconception(
+            "kept dropout on in eval mode",
+            shown_by=("no forward: Dropout",),
+            replace=DROPPED,
+            by=f"weights = nn.functional.dropout({WEIGHTS}, self.dropout.p)",
+            hint="A trained layer must give the same answer every time. (nn.functional.dropout drops always unless it "
+            "is told otherwise; a module nn.Dropout knows by itself which mode it is in.)",
+        ),
         Misconception(
             "split with a view and no transpose",
             replace=SPLITS,
             by=split_by(VIEW_ALONE),
             hint="The shapes are right and each head gets some of the words instead of some of the features. Use your "
             "split_heads.",
+        ),
+        Misconception(
+            "merged without transposing back",
+            replace="merge_heads(weights @ v)",
+            by="(weights @ v).reshape(query.shape)",
+            hint="The shape is right and the words are mixed up. Use your merge_heads.",
+        ),
+        families.mask_inverted(
+            WEIGHTS, here='nn.MultiheadAttention wants masks that way; here True means "may attend" from start to end.'
         ),
         Misconception(
             "split with a view alone and merged with a view alone",
@@ -318,14 +373,6 @@ EXERCISE = Exercise(
             hint="Keys are made from key and values from value. It shows only where the two differ.",
         ),
         Misconception(
-            "took the query where no value is given",
-            replace="value = key",
-            by="value = query",
-            hint="Values belong to the words that are looked at: there must be one for each key. Without a value, "
-            "the values come from key.",
-            check="shapes",
-        ),
-        Misconception(
             "did not handle a key that is left out",
             shown_by=("no key is None",),
             replace="if key is None:\n            key = query",
@@ -341,6 +388,9 @@ EXERCISE = Exercise(
             hint="Now the keys ask and the queries answer: the scores are transposed. A row belongs to a query.",
             check="shapes",
         ),
+        families.layers_exchanged("queries", "keys", PROJECTED, layers("w_k", "w_q", "w_v")),
+        families.layers_exchanged("keys", "values", PROJECTED, layers("w_q", "w_v", "w_k")),
+        families.layers_exchanged("queries", "values", PROJECTED, layers("w_v", "w_k", "w_q")),
         families.layer_never_used(
             "values",
             "used the keys as values",
@@ -368,12 +418,6 @@ EXERCISE = Exercise(
         ),
         # scores and weights
         Misconception(
-            "forgot to scale",
-            replace=SCORES,
-            by="q @ k.transpose(-2, -1)",
-            hint="Your weights are too sharp. You have a function that computes scores and divides them by √d_head.",
-        ),
-        Misconception(
             "scaled by √d_model",
             replace=SCORES,
             by="q @ k.transpose(-2, -1) / math.sqrt(query.shape[-1])",
@@ -399,10 +443,6 @@ EXERCISE = Exercise(
             by=f"{SCORES}.masked_fill({BLOCKED}, -math.inf).softmax(dim=1).nan_to_num(0.0)",
             hint="The heads now compete with each other. Each head shares out a weight of 1 over the keys, the last "
             "dimension, by itself.",
-        ),
-        families.mask_forgotten(WEIGHTS, "One of your functions wants to know the mask."),
-        families.mask_inverted(
-            WEIGHTS, here='nn.MultiheadAttention wants masks that way; here True means "may attend" from start to end.'
         ),
         Misconception(
             "always blocked the future",
@@ -446,21 +486,6 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         # dropout
-        Misconception(
-            "used no dropout",
-            replace=DROPPED,
-            by=f"weights = {WEIGHTS}",
-            hint="In training mode a share of the weights must be set to 0 at random. (A dropout layer that is made "
-            "in __init__ does nothing until forward calls it.)",
-        ),
-        Misconception(
-            "kept dropout on in eval mode",
-            shown_by=("no forward: Dropout",),
-            replace=DROPPED,
-            by=f"weights = nn.functional.dropout({WEIGHTS}, self.dropout.p)",
-            hint="A trained layer must give the same answer every time. (nn.functional.dropout drops always unless it "
-            "is told otherwise; a module nn.Dropout knows by itself which mode it is in.)",
-        ),
         Misconception(
             "dropped numbers before softmax instead of weights",
             replace=DROPPED,
@@ -511,12 +536,6 @@ EXERCISE = Exercise(
         ),
         # from the heads to the output
         Misconception(
-            "merged without transposing back",
-            replace="merge_heads(weights @ v)",
-            by="(weights @ v).reshape(query.shape)",
-            hint="The shape is right and the words are mixed up. Use your merge_heads.",
-        ),
-        Misconception(
             "merged with view what was transposed",
             replace="merge_heads(weights @ v)",
             by="(weights @ v).transpose(1, 2).view(query.shape)",
@@ -531,12 +550,6 @@ EXERCISE = Exercise(
             hint="A row of weights belongs to a query and is as long as there are values. It meets the values as it "
             "is.",
             check="shapes",
-        ),
-        Misconception(
-            "made an output projection and did not use it",
-            replace="self.w_o(merge_heads(weights @ v))",
-            by="merge_heads(weights @ v)",
-            hint="The heads are only side by side: nothing has combined what they found. w_o is there but never used.",
         ),
         Misconception(
             "averaged the heads instead of merging them",

@@ -14,11 +14,18 @@ def device_on_a_machine(target, cuda_gpus, mps):
     return torch.device(answer.type) if isinstance(answer, torch.device) else answer
 
 
+CHOICE = """if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")"""
+
 EXERCISE = Exercise(
     name="best_device",
     returns=("the device",),
     cases=(
         Case("a machine with NVIDIA GPUs", lambda draw: Call({"cuda_gpus": draw.integer(1, 99), "mps": False})),
+        Case("a machine with a single NVIDIA GPU", lambda draw: Call({"cuda_gpus": 1, "mps": False})),
         Case("an Apple machine with a GPU", lambda draw: Call({"cuda_gpus": 0, "mps": True})),
         Case("a machine without any GPU", lambda draw: Call({"cuda_gpus": 0, "mps": False})),
         Case("a machine with both", lambda draw: Call({"cuda_gpus": draw.integer(1, 99), "mps": True})),
@@ -30,6 +37,13 @@ EXERCISE = Exercise(
             by="torch.cuda.is_available",
             hint="On a machine without an NVIDIA GPU the first tensor that is made there fails. (You did ask? Then "
             "check the brackets: a function that is not called counts as True.)",
+        ),
+        Misconception(
+            "asked whether there is more than one GPU",
+            replace="torch.cuda.is_available()",
+            by="torch.cuda.device_count() > 1",
+            hint="Most machines with a GPU have a single one, and it is as good. Ask whether there is any.",
+            shown_by=("device_count",),
         ),
         Misconception(
             "asked whether torch was built for CUDA",
@@ -59,8 +73,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "always took the CPU",
-            replace="torch.cuda.is_available()",
-            by="not isinstance(torch.device, type)",
+            replace=CHOICE,
+            by='return torch.device("cpu")',
             hint="That works everywhere and never uses a GPU. Ask for CUDA first.",
         ),
         Misconception(

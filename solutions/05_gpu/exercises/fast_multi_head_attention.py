@@ -30,7 +30,8 @@ def layer_call(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Call:
-    num_heads, d_head = draw.sizes("num_heads d_head", low=2, high=4)
+    (num_heads,) = draw.sizes("num_heads", low=3, high=4)  # of two heads, too many orders are right
+    (d_head,) = draw.sizes("d_head", low=2, high=4)
     d_model = num_heads * d_head
     draw.named(d_model=d_model)
     batch, seq_q = draw.sizes("batch seq_q", low=2, high=LARGEST)
@@ -109,6 +110,16 @@ LAYERS = """self.w_q = nn.Linear(d_model, d_model)
 SPLIT = """q = split_heads(self.w_q(query), self.num_heads)
         k = split_heads(self.w_k(key), self.num_heads)
         v = split_heads(self.w_v(value), self.num_heads)"""
+
+
+def layers(queries: str, keys: str, values: str) -> str:
+    """The lines that make queries, keys and values, each with a layer of this name."""
+    made = zip("qkv", (queries, keys, values), ("query", "key", "value"), strict=True)
+    lines = (f"{name} = split_heads(self.{layer}({of}), self.num_heads)" for name, layer, of in made)
+    return "\n        ".join(lines)
+
+
+PROJECTED = layers("w_q", "w_k", "w_v")
 
 EXERCISE = Exercise(
     name="FastMultiHeadAttention",
@@ -220,6 +231,9 @@ EXERCISE = Exercise(
             "words serve.",
             check="shapes",
         ),
+        families.layers_exchanged("queries", "keys", PROJECTED, layers("w_k", "w_q", "w_v")),
+        families.layers_exchanged("keys", "values", PROJECTED, layers("w_q", "w_v", "w_k")),
+        families.layers_exchanged("queries", "values", PROJECTED, layers("w_v", "w_k", "w_q")),
         Misconception(
             "ignored value",
             replace="value = key if value is None else value",

@@ -113,6 +113,25 @@ EXERCISE = Exercise(
             ".type.)",
         ),
         Misconception(
+            "compared the device itself with a name",
+            replace="kind = torch.device(device).type",
+            by="kind = device",
+            hint="A torch.device never equals a string. So you wait where the device is given by its name, and nowhere "
+            "else. What is the same for both is the kind of device.",
+        ),
+        Misconception(
+            "started the clock once for all calls",
+            replace=TIMED_LOOP,
+            by="""wait()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        fn()
+        wait()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)""",
+            hint="Each of your times holds all the calls before it. The clock starts anew for each call.",
+        ),
+        Misconception(
             "started the clock while the GPU was still at work",
             replace="wait()\n        start",
             by="start",

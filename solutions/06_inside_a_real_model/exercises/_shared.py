@@ -27,5 +27,6 @@ def attention_map(draw: Draw, *shape: int) -> torch.Tensor:
 
 
 def maps_to_score(draw: Draw) -> Call:
-    layers, heads, seq = draw.sizes("layers heads seq", high=7)
+    layers, heads = draw.sizes("layers heads", high=5)
+    (seq,) = draw.sizes("seq", low=7, high=7)  # seq − 1, the length of a diagonal, is no other size either
     return Call({"weights": attention_map(draw, layers, heads, seq, seq)})

@@ -249,6 +249,12 @@ EXERCISE = Exercise(
             shown_by=("12",),
         ),
         Misconception(
+            "took the number of heads for their width",
+            replace="d_head = x.shape[-1] // weights.shape[1]",
+            by="d_head = weights.shape[1]",
+            hint="The weights show how many heads there are. How wide each is follows from d_model as well.",
+        ),
+        Misconception(
             "set the bias of w_o to 0 along with each head",
             replace=SILENCE,
             by="edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0\n            edited.w_o.bias.zero_()",

@@ -6,8 +6,10 @@ from ._shared import FORBIDS
 
 
 def embeddings_to_compare(draw: Draw, batch: int = 0) -> Call:
-    num_layers, num_heads = draw.sizes("num_layers num_heads", low=2, high=4)
-    d, several = draw.sizes("d batch", low=4, high=7)
+    (num_heads,) = draw.sizes("num_heads", low=3, high=4)
+    (num_layers,) = draw.sizes("num_layers", low=2, high=4)
+    (d,) = draw.sizes("d", low=4, high=6)
+    (several,) = draw.sizes("batch", low=7, high=7)  # not as many as there are heads in all layers together
     batch = batch or several
     draw.named(batch=batch)
     intact = draw.normal(batch, d)

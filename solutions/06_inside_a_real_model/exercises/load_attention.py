@@ -14,7 +14,8 @@ def published_tensors(draw: Draw, change: str = "none", numbers: Sequence[int] =
         numbers: the layers' numbers, where they are not 0, 1, 2 and so on. Layer 1 is loaded then.
         change: what happens to the tensors, "ROLE" standing for the name of one of the biases.
     """
-    num_heads, d_head = draw.sizes("num_heads d_head", low=2, high=3)
+    (num_heads,) = draw.sizes("num_heads", low=3, high=3)
+    (d_head,) = draw.sizes("d_head", low=2, high=2)
     layers = len(numbers) or draw.sizes("layers", low=4, high=5)[0]
     d_model = num_heads * d_head
     draw.named(d_model=d_model)

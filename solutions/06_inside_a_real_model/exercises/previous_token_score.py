@@ -8,7 +8,8 @@ from ._shared import AVERAGED_OVER_HEADS, FORBIDS, attention_map, maps_to_score
 
 
 def causal_maps(draw: Draw) -> Call:
-    layers, heads, seq = draw.sizes("layers heads seq", high=7)
+    layers, heads = draw.sizes("layers heads", high=5)
+    (seq,) = draw.sizes("seq", low=7, high=7)
     scores = draw.normal(layers, heads, seq, seq, scale=2.0)
     causal = torch.ones(seq, seq, dtype=torch.bool).tril()
     return Call({"weights": scores.masked_fill(~causal, -torch.inf).softmax(dim=-1)})

@@ -58,7 +58,7 @@ SPOILT: dict[str, Callable[[Tensor, dict[str, int]], Tensor]] = {
     "output is the softmax of the right numbers, over its last dimension.": lambda x, of: x.softmax(-1),
     "Every number of output is 0.": lambda x, of: torch.zeros_like(x),
     "Every number of output is NaN.": lambda x, of: x * math.nan,
-    "In output, the first head is right, and others are not.": (
+    "In output, the first head is right, and the others are not.": (
         lambda x, of: torch.cat([x[:, :1], x[:, 1:] + x[:, :1]], 1)
     ),
     "output is right everywhere but in the last sentence.": lambda x, of: torch.cat([x[:-1], x[-1:].sin()]),
