@@ -7,6 +7,9 @@ call, each begins anew, and that call gives it the answer. So what is run must d
 All that is replaced in torch is restored when `together` returns.
 """
 
+# torch's stubs say how code calls a group, not how torch asks one that is written in Python.
+# pyright: reportIncompatibleMethodOverride=false, reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 import contextlib
@@ -20,7 +23,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+if not dist.is_available():
+    raise ImportError("This torch was built without torch.distributed. The builds that PyTorch publishes have it.")
+
+from torch._C._distributed_c10d import Store, Work
+
 _BACKEND = "pretend"
+_TABLES = ("pg_map", "pg_names", "pg_group_ranks", "pg_backend_config", "tags_to_pg", "pg_to_tag")
 _MOST_CALLS = 20  # of one process: more are taken for a loop without an end
 
 
@@ -148,10 +157,17 @@ def _world_of_its_own() -> Generator[None]:
     """
     c10d = dist.distributed_c10d
     real = c10d._world
+    count = real.group_count
     try:
-        with mock.patch.object(c10d, "_world", c10d._World()), mock.patch.object(sys, "excepthook", sys.excepthook):
+        with contextlib.ExitStack() as stack:
+            for name in _TABLES:  # a new world has the same ones
+                if isinstance(table := getattr(real, name, None), dict):
+                    stack.enter_context(mock.patch.dict(table, clear=True))
+            stack.enter_context(mock.patch.object(c10d, "_world", c10d._World()))
+            stack.enter_context(mock.patch.object(sys, "excepthook", sys.excepthook))
             yield
     finally:
+        real.group_count = count
         for group, name in real.pg_names.items():
             c10d._register_process_group(name, group)
         if real.default_pg is not None:
@@ -162,11 +178,11 @@ def _make_group(_store: Any, rank: int, size: int, _timeout: Any) -> _Group:
     return _Group(rank, size)
 
 
-class _NoStore(dist.Store):
+class _NoStore(Store):
     """Where real processes find each other. These need not."""
 
 
-class _Done(dist.Work):
+class _Done(Work):
     """A call whose answer arrives when somebody waits for it."""
 
     def __init__(self, arrive: Callable[[], object]) -> None:
@@ -189,8 +205,7 @@ class _Group(dist.ProcessGroup):
     now: tuple[list[dict[int, Talk]], list[int]] = ([], [0])
 
     def __init__(self, rank: int, size: int) -> None:
-        super().__init__(rank, size)
-        self.ranks: tuple[int, ...] | None = None
+        super().__init__(rank, size)  # type: ignore[call-arg]
 
     def getBackendName(self) -> str:
         return _BACKEND
@@ -233,7 +248,8 @@ class _Group(dist.ProcessGroup):
         parts = self._talk("all_gather", (), tensor)
         return _Done(lambda: _filled(output, torch.cat(parts).view_as(output)))
 
-    all_gather_single = _allgather_base  # the name since torch 2.13
+    def all_gather_single(self, output: Tensor, tensor: Tensor, opts: Any = None) -> _Done:
+        return self._allgather_base(output, tensor, opts)  # the former name
 
     def barrier(self, opts: Any = None) -> _Done:
         self._talk("barrier", (), torch.empty(0))

@@ -30,8 +30,6 @@ Nothing in this chapter needs a GPU. Several processes work together at the end,
 # %% role="imports"
 import copy
 import math
-import os
-import time
 
 import torch
 import torch.distributed as dist
@@ -344,12 +342,9 @@ key knows by itself, there would be nothing to keep.
 
 ## 3 · What does it cost to remember?   <sub>8 min · difficulty 1/5</sub>
 
-Each *layer* has keys and values of its own, for each word of each text in the batch. So there are
-
-2 · batch · num_layers · num_kv_heads · seq · d_head
-
-numbers. **num_kv_heads** is how many heads have keys and values of their own. In your layer that is num_heads; the next
-section is about why it can be less.
+Each *layer* has keys and values of its own, for each word of each text in the batch. **num_kv_heads** is how many heads
+have keys and values of their own. In your layer that is num_heads; the next section is about why it can be less. Each
+of these heads keeps two vectors for a word, d_head numbers each.
 
 **Your turn.** Count the bytes. Count, do not build.
 
@@ -363,7 +358,7 @@ How many bytes a number takes, its dtype says: `dtype.itemsize`.
 <details>
 <summary>Hint 2</summary>
 
-It is a product of seven factors. One of them is not an argument.
+It is a product of seven factors. One of them is not an argument: what is it that there are two of?
 
 </details>
 """
@@ -828,7 +823,8 @@ and each GPU computes with its own. Where can an attention layer be cut?
 Heads do not talk to each other until `w_o`. So give each process some heads: the **rows** of `w_q`, `w_k` and `w_v`
 that make them. What about `w_o`? It takes all heads side by side:
 
-output = w_o · (heads) + bias = (columns of heads 0, 1) · (heads 0, 1) + (columns of heads 2, 3) · (heads 2, 3) + bias
+output = w_o · (all heads) + bias = (columns of heads 0 to 3) · (heads 0 to 3) + (columns of heads 4 to 7) · (heads 4 to
+7) + bias
 
 A matrix times a long vector is a **sum**, with a term for each piece of the vector. So each process needs only its own
 **columns** of `w_o`, and one addition at the end makes the output. This is how Megatron cuts a layer (Shoeybi and

@@ -105,7 +105,7 @@ EXERCISE = Exercise(
         factors(
             "counted bits",
             "2 * batch * num_layers * num_kv_heads * seq * d_head * dtype.itemsize * 8",
-            "itemsize is in bytes already.",
+            "dtype.itemsize counts bytes already, and no bits.",
         ),
         factors(
             "returned kilobytes",

@@ -106,7 +106,7 @@ EXERCISE = Exercise(
         other(
             "put the heads in reverse order",
             "x.flip(1).repeat_interleave(times, dim=1)",
-            "Head 0 comes first.",
+            "Head 0 comes first, and all its repeats before those of head 1.",
         ),
         other(
             "filled up with zeros",

@@ -229,8 +229,9 @@ EXERCISE = Exercise(
         Misconception(
             "rounded the exponents to whole numbers",
             replace="(-torch.arange(half, device=x.device) / half)",
-            by="(-torch.arange(half, device=x.device) // half).float()",
-            hint="// leaves whole numbers, so all pairs but the first turn at the same speed. Divide with /.",
+            by="(-torch.arange(half, device=x.device) // half)",
+            hint="// leaves whole numbers, and of 10000 ** −1 in whole numbers nothing is left: all pairs but the "
+            "first stay where they are. Divide with /.",
         ),
     ),
     alternatives=(
