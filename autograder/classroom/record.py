@@ -100,7 +100,7 @@ class Record:
             "repairs": [vars(repair) for repair in self.repairs],
         }
         data["history"] = [vars(grading) for grading in data["history"]]
-        # One line per field: writing indented JSON takes Python ten times as long.
+        # One line per field, as it always was: records that are written again stay the same.
         lines = (f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in data.items())
         text = "{\n" + ",\n".join(lines) + "\n}\n"
         with whole_file(path) as beside:

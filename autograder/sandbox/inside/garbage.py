@@ -19,8 +19,9 @@ _NEW_OBJECTS = (
 def none_while_importing() -> Generator[None]:
     """Disable the collector within the block, and freeze all objects that exist at its end.
 
-    Of the 600,000 objects made by the imports, 14,000 are garbage, and finding them takes half a second. The collector
-    would also write to all objects, so that forks could not share their pages.
+    Of the 600,000 objects made by the imports, 14,000 are garbage, and finding them takes a fifth of the start's CPU
+    time. The collector would also write to all objects, so that forks could not share their pages: frozen objects make
+    a submission 10 % cheaper.
     """
     gc.disable()
     try:
