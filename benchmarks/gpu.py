@@ -46,7 +46,7 @@ STAGES = (
     Stage(90, (*(f"checks.{name}" for name in CHAPTERS), *(f"solved.{c}" for c in CHAPTERS if c != MEASURES)), 1),
     Stage(90, (f"solved.{MEASURES}",)),
     Stage(90, ("timing",)),
-    Stage(60, ("backends", "rounding", "memory", "stopwatch", "compiling", "writing", "sharded"), 1),
+    Stage(60, ("backends", "rounding", "memory", "stopwatch", "compiling", "learning", "writing", "sharded"), 1),
 )
 
 

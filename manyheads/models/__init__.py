@@ -2,6 +2,7 @@
 
 `toy_grammar` makes the sentences that `ready_heads` and, in a `toy_model`, the learner's own layers are trained on.
 `attention_only` has layers of the learner's own, one after the other, and nothing else.
+`wonderland` is the book that a `writer` trains models to write.
 `minilm` takes its weights from a `checkpoint`, and its tokens from `wordpiece`.
 """
 
@@ -13,5 +14,7 @@ __all__ = [
     "ready_heads",
     "toy_grammar",
     "toy_model",
+    "wonderland",
     "wordpiece",
+    "writer",
 ]
