@@ -16,7 +16,7 @@ from autograder.course.exams import VISIBLE_SEED, set_exams
 from autograder.course.lesson_cells import lesson_cells, solved_cells
 from autograder.problems import Problem
 from benchmarks import gpu
-from benchmarks.on_gpu import backends, checks, memory, rounding, solved, stopwatch, writing
+from benchmarks.on_gpu import backends, checks, learning, memory, rounding, solved, stopwatch
 from benchmarks.on_gpu.findings import Findings
 from manyheads.calling.call import Call
 from tests.support.real_course import chapters
@@ -78,7 +78,7 @@ def test_what_was_found_is_on_the_disk_at_once_and_a_cut_line_is_left_out(tmp_pa
     assert gpu.read_findings(path) == [{"what": "one", "ok": True, "note": "", "number": 3}]
 
 
-@pytest.mark.parametrize("part", [backends, rounding, memory, stopwatch, writing])
+@pytest.mark.parametrize("part", [backends, rounding, memory, stopwatch, learning])
 def test_parts_find_nothing_wrong_on_a_cpu(part: object, tmp_path: Path) -> None:
     findings = Findings(tmp_path / "part.jsonl")
     part.run(findings, CPU)  # type: ignore[attr-defined]

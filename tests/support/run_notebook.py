@@ -23,7 +23,7 @@ _FEWER_STEPS = f"""import functools
 toy_model.STEPS = 25
 toy_model.train = functools.partial(toy_model.train, steps=toy_model.STEPS)"""
 # What takes most of a lesson's time, and what stands in its place here. What the models learn in all their steps is
-# tested in test_toy_grammar.py, test_toy_model.py and by benchmarks/induction.py, and what is measured in
+# tested in test_toy_grammar.py, test_toy_model.py and by benchmarks/induction.py and writing.py; what is measured, in
 # test_attention_benchmark.py.
 QUICKER = {
     "02_why_many_heads": ("STEPS, BATCH = 250, 128", "STEPS, BATCH = 25, 64"),
@@ -34,6 +34,7 @@ QUICKER = {
         "for pair in pairs for sentence in pair]",
         "for pair in pairs[:2] for sentence in pair]",
     ),
+    "07_a_model_that_writes": ("LETTER_STEPS, STEPS = 250, 400", "LETTER_STEPS, STEPS = 20, 20"),
     "09_heads_that_work_together": ("import STEPS, train", "import train\n\nSTEPS = 40"),
 }
 

@@ -1,5 +1,7 @@
 """`Block`: attention and feed-forward, each added to what was there."""
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
@@ -7,7 +9,7 @@ from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconce
 from ._shared import FORBIDS, draw_block
 
 
-def block_call(draw: Draw, mask: Tensor | None = None, dropout: float | None = None) -> Call:
+def block_call(draw: Draw, dropout: float | None = None) -> Call:
     """Return the call of a block with drawn weights; with `dropout`, in training mode."""
     num_heads, d_model = 2, 6
     draw.named(num_heads=num_heads, d_model=d_model)
@@ -17,25 +19,18 @@ def block_call(draw: Draw, mask: Tensor | None = None, dropout: float | None = N
         init["dropout"] = dropout
     x = draw.normal(batch, seq, d_model, scale=1.5)
     state = draw_block(draw, "", d_model, d_hidden)
-    return Call({"x": x, "mask": mask}, init=init, state=state, training=dropout is not None)
+    return Call({"x": x, "mask": None}, init=init, state=state, training=dropout is not None)
 
 
-def causal(draw: Draw) -> Call:
-    call = block_call(draw)
-    x = call.inputs["x"]
-    assert isinstance(x, Tensor)
-    seq = x.shape[1]
-    return Call({"x": x, "mask": x.new_ones(seq, seq).tril().bool()}, init=call.init, state=call.state)
-
-
-def padded(draw: Draw) -> Call:
+def causal_and_padded(draw: Draw) -> Call:
+    """A mask (batch, 1, seq, seq): causal, some words are padding, and one sentence is nothing else."""
     call = block_call(draw)
     x = call.inputs["x"]
     assert isinstance(x, Tensor)
     batch, seq, _ = x.shape
-    mask = draw.mask(batch, 1, 1, seq)
+    mask = draw.mask(batch, 1, 1, seq) & x.new_ones(seq, seq).tril().bool()
     mask[draw.integer(0, batch - 1)] = False
-    return Call({"x": x, "mask": mask}, init=call.init, state=call.state)
+    return replace(call, inputs={"x": x, "mask": mask})
 
 
 def output_or_dropout(block, x, mask):
@@ -82,8 +77,9 @@ EXERCISE = Exercise(
     },
     optional_milestones=("attention",),
     cases=(
-        Case("sentences under a causal mask", causal),
-        Case("a mask (batch, 1, 1, seq), and a sentence in which all is blocked", padded),
+        Case(
+            "a mask (batch, 1, seq, seq), causal and for padding, and a sentence that is all padding", causal_and_padded
+        ),
         Case("no mask, and dropout in training mode", lambda draw: block_call(draw, dropout=draw.integer(3, 5) / 10)),
     ),
     misconceptions=(

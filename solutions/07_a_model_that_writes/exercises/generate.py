@@ -90,7 +90,6 @@ EXERCISE = Exercise(
     cases=(
         Case("temperature 0, a prompt shorter than the context", writing),
         Case("temperature 0, a prompt longer than the context", lambda draw: writing(draw, seq=draw.integer(1, 3))),
-        Case("temperature 1", lambda draw: writing(draw, temperature=1.0)),
         Case("a high temperature", lambda draw: writing(draw, temperature=2.5)),
     ),
     misconceptions=(

@@ -25,7 +25,7 @@ EXERCISE = Exercise(
     optional_milestones=("sin", "cos", "angle"),
     cases=(
         Case("a few positions", lambda draw: table(draw, 3, 5)),
-        Case("many positions", lambda draw: table(draw, 18, 22)),
+        Case("many positions", lambda draw: table(draw, 13, 16)),
     ),
     misconceptions=(
         Misconception(
