@@ -947,7 +947,7 @@ quiz(
     multiple_choice(
         "You forget the causal mask in training. What happens?",
         (
-            "The loss falls towards 0, and what it writes is nonsense",
+            "Its loss falls towards 0, and it writes nonsense",
             "Yes. It has learned to copy the token that it should predict. When it writes, there is none.",
         ),
         (

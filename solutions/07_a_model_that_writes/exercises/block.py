@@ -159,6 +159,13 @@ EXERCISE = Exercise(
             "sum itself is left alone: pre-norm.",
         ),
         Misconception(
+            "normalised the first sum",
+            replace=f"{ATTEND}\n        {ADD_1}",
+            by="attended, _ = self.attention(x, mask=mask)\n        x = self.norm_1(x + attended)",
+            hint="norm_1 acts on the sum, and so on the stream itself. It belongs before attention, on the copy that "
+            "goes in.",
+        ),
+        Misconception(
             "normalised what attention and feed-forward return",
             replace=FORWARD,
             by="""attended, _ = self.attention(x, mask=mask)

@@ -132,6 +132,13 @@ EXERCISE = Exercise(
             "training, too, unless it is told not to.",
         ),
         Misconception(
+            "returned the hidden numbers",
+            replace=OUTPUT,
+            by="return hidden",
+            hint="The second layer is never used. It brings a word back to d_model numbers.",
+            check="shapes",
+        ),
+        Misconception(
             "made both layers d_model wide",
             replace=LAYERS,
             by="self.w_in = nn.Linear(d_model, d_model)\n        self.w_out = nn.Linear(d_model, d_model)",

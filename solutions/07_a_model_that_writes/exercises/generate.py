@@ -187,7 +187,8 @@ EXERCISE = Exercise(
             "chose all tokens alike",
             replace=CHANCES,
             by="chances = torch.ones_like(logits)",
-            hint="Each token is as frequent as any other. The chances are the softmax of the scores.",
+            hint="Each token is as frequent as any other. The chances are the softmax of the scores, over the "
+            "vocabulary.",
         ),
         Misconception(
             "took the scores for chances",
@@ -201,6 +202,12 @@ EXERCISE = Exercise(
             by=")",
             hint="With the same seed it should write the same text again. Pass the generator to the function that "
             "draws.",
+        ),
+        Misconception(
+            "drew from a generator of its own",
+            replace="generator=generator)",
+            by="generator=torch.Generator(logits.device).manual_seed(0))",
+            hint="Whatever seed it is given, it writes the same. The caller's generator decides.",
         ),
         Misconception(
             "took the least likely at temperature 0",
@@ -263,6 +270,22 @@ EXERCISE = Exercise(
             replace="return tokens",
             by="return tokens[:, -model.context :]",
             hint="The model forgets what is further back than its context; the text does not.",
+            check="shapes",
+        ),
+        Misconception(
+            "cut the text itself",
+            replace="with torch.no_grad():",
+            by="tokens = tokens[:, -model.context :]\n        with torch.no_grad():",
+            hint="What is further back than the context gets lost from the text. Cut only what you show the model.",
+            check="shapes",
+        ),
+        Misconception(
+            "joined every new token to the prompt alone",
+            replace=f"{APPEND}\n    return tokens",
+            by="text = torch.cat([tokens, following], dim=1)\n    return text",
+            hint="Each round starts again from the prompt, so only the last token is left. The next round must go "
+            "on with "
+            "the longer text.",
             check="shapes",
         ),
         Misconception(

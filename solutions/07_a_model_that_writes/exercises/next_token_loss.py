@@ -71,6 +71,36 @@ EXERCISE = Exercise(
             "its last, the other its first.",
         ),
         Misconception(
+            "cut both at the front",
+            replace=SCORES,
+            by="logits[:, 1:]",
+            hint="Both without their first position: then each position is compared with its own token again. One "
+            "loses "
+            "its last, the other its first.",
+        ),
+        Misconception(
+            "shifted the sentences instead of the tokens",
+            replace=f"""scores = {SCORES}  # (batch, seq - 1, vocabulary)
+    following = {FOLLOWING}""",
+            by="""scores = logits[:-1]
+    following = tokens[1:]""",
+            hint="The first dimension is the batch: you compare each sentence with the next one. Shift along the "
+            "second.",
+        ),
+        Misconception(
+            "averaged over all tokens of the vocabulary",
+            replace=f"return {LOSS}",
+            by="return -scores.log_softmax(dim=-1).mean()",
+            hint="Only the token that really comes next counts. Which one that was, your result does not depend on.",
+        ),
+        Misconception(
+            "took the squared difference",
+            replace=f"return {LOSS}",
+            by="right = nn.functional.one_hot(following, scores.shape[-1])\n"
+            "    return (scores.softmax(dim=-1) - right).square().mean()",
+            hint="That is another loss. Surprise is minus the logarithm of the chance of the token that comes next.",
+        ),
+        Misconception(
             "took the sum",
             replace="following.flatten())",
             by='following.flatten(), reduction="sum")',

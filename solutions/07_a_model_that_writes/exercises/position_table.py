@@ -97,6 +97,27 @@ EXERCISE = Exercise(
             "the slow pairs hardly turn at all.",
         ),
         Misconception(
+            "gave each column a frequency of its own, and doubled the exponent",
+            replace=f"""pair = {PAIR}  # 2i, for each pair of columns
+    # (seq, 1) / (d_model / 2) -> (seq, d_model / 2)
+    angle = {ANGLE}
+    table = torch.zeros(seq, d_model)
+    {FILLED}""",
+            by="""angle = position / 10_000 ** (2 * torch.arange(d_model) / d_model)
+    table = angle.sin()
+    table[:, 1::2] = angle[:, 1::2].cos()
+    return table""",
+            hint="In the formula i counts pairs, 0 … d_model / 2 − 1, and you count columns with it. The two "
+            "columns of a "
+            "pair share one angle.",
+        ),
+        Misconception(
+            "left out the brackets around the exponent",
+            replace="10_000 ** (pair / d_model)",
+            by="10_000**pair / d_model",
+            hint="Python takes the power first and divides afterwards. The whole of 2i / d_model is the exponent.",
+        ),
+        Misconception(
             "multiplied where it should divide",
             replace="position / 10_000 **",
             by="position * 10_000 **",

@@ -169,6 +169,18 @@ EXERCISE = Exercise(
             hint="The words go from block to block as they are. The last norm comes once, after all blocks.",
         ),
         Misconception(
+            "normalised before every block",
+            replace="x = block(x, mask)",
+            by="x = block(self.norm(x), mask)",
+            hint="Each block has its own norms inside. The words go from block to block as they are.",
+        ),
+        Misconception(
+            "added the positions in front of every block",
+            replace="x = block(x, mask)",
+            by="x = block(x + self.positions[:seq], mask)",
+            hint="Once, in front of the first block, is enough: the stream carries them on.",
+        ),
+        Misconception(
             "returned chances instead of scores",
             replace=RETURN,
             by="return self.w_out(self.norm(x)).softmax(dim=-1)",
@@ -229,11 +241,10 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "learned the positions",
+            "made the positions a parameter",
             replace=f"{TABLE}",
             by="self.positions = nn.Parameter(position_table(context, d_model))",
-            hint="GPT-2 does that, and starts from random numbers. Here the table stays as it is: no parameter, a "
-            "buffer.",
+            hint="GPT-2 has learned positions. Here the table stays as it is: no parameter, a buffer.",
             check="shapes",
         ),
         Misconception(
