@@ -16,6 +16,8 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from ..pictures import style
+from ..pictures.vector import plain
+from .page import OnPage
 
 Watch = Callable[[int, float], None]
 
@@ -100,7 +102,7 @@ def _apart(wanted: Sequence[float], gap: float, top: float) -> list[float]:
     return placed
 
 
-class LossCurves(widgets.VBox):
+class LossCurves(OnPage):
     """The figure, a progress bar of the current run, and what was written on the way.
 
     Args:
@@ -115,12 +117,13 @@ class LossCurves(widgets.VBox):
         self.bars = dict(bars)
         self.bar = widgets.IntProgress(value=0, min=0, max=last_step, layout=widgets.Layout(width="300px"))
         self.doing = widgets.HTML("Not started yet.")
-        self.image = widgets.Image(format="png", layout=widgets.Layout(width=f"{style.WIDTH}px", max_width="100%"))
+        self.picture = widgets.HTML(layout=widgets.Layout(max_width="100%"))
+        self.picture.add_class("manyheads-picture")
         self.words = widgets.HTML()
         self.samples = widgets.HTML()
         self._written: list[tuple[int, str]] = []
         self._drawn_at = 0.0
-        super().__init__([widgets.HBox([self.bar, self.doing]), self.image, self.words, self.samples])
+        super().__init__([widgets.HBox([self.bar, self.doing]), self.picture, self.words, self.samples])
         self._redraw()
 
     def watch(self, name: str) -> Watch:
@@ -140,6 +143,8 @@ class LossCurves(widgets.VBox):
             self.doing.value = f"&nbsp;{html.escape(name)}: step {step} of {self.last_step}"
             if done or time.monotonic() - self._drawn_at > _PAUSE:
                 self._redraw()
+            if done:
+                self.renew_still()
 
         return note
 
@@ -150,10 +155,20 @@ class LossCurves(widgets.VBox):
             f'<p style="margin: 0 0 8px"><b>after {step} steps</b>&ensp;{html.escape(text)}</p>'
             for step, text in self._written
         )
-        self.samples.value = f'<div style="max-width: {style.WIDTH}px; font-size: 15px; line-height: 1.5">{rows}</div>'
+        self.samples.value = (
+            f'<div class="manyheads" style="max-width: {style.WIDTH}px; font-size: 15px; line-height: 1.5">{rows}</div>'
+        )
+        if step >= self.last_step:
+            self.renew_still()
+
+    def still(self) -> str:
+        """Return the picture, its words and the samples as HTML."""
+        return self.drawn + self.words.value + self.samples.value
 
     def _redraw(self) -> None:
-        self.image.value = style.png(draw_curves(list(self.curves.values()), self.last_step, self.bars))
+        said = plain(self._in_words()) or "No run has begun."
+        self.drawn = style.drawing(draw_curves(list(self.curves.values()), self.last_step, self.bars), said)
+        self.picture.value = self.alive() + self.drawn
         self.words.value = f'<div role="status" style="font-size: 15px; line-height: 1.5">{self._in_words()}</div>'
         self._drawn_at = time.monotonic()
 

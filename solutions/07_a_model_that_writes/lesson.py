@@ -886,7 +886,7 @@ another head, or to none. Nobody told it to have one.
 ## 10 · What would a larger one do?   <sub>3 min</sub>
 
 Nothing in your code knows how large the model is. If there is a GPU, the next cell trains one with 6 blocks, `d_model`
-256 and a context of 128 tokens: five million parameters. **Will its loss on the test be lower than yours?** The book
+256 and a context of 128 tokens: six million parameters. **Will its loss on the test be lower than yours?** The book
 is still as short.
 """
 
