@@ -353,7 +353,7 @@ The **feed-forward layer** is where each word works on what it has collected, al
 
 # %%
 numbers = torch.tensor([-3.0, -1.0, -0.1, 0.0, 0.1, 1.0, 3.0])
-print("x      ", numbers.tolist())
+print("x      ", [round(x, 1) for x in numbers.tolist()])
 print("GELU(x)", [round(y, 3) for y in nn.functional.gelu(numbers).tolist()])
 
 # %% [markdown]
