@@ -233,9 +233,9 @@ with try_it():
 """
 The **residual stream** is worth most by far: without it, the model learns how frequent each letter is, and
 hardly more.
-The others cost a tenth of a nat or less, in so small a model and so short a training. Did you expect that? A tenth of a
-nat a letter is half a nat a word. And norm is there for deep models, as you will see. The next three sections take the
-parts one by one.
+Positions and feed-forward are worth a tenth of a nat each, in so short a training. And **norm costs** something here:
+from our two seeds the model without it came out 0.2 nats *lower*. Did you expect that? Norm is there for deep models, as
+you will see; four small blocks can do without. The next three sections take the parts one by one.
 
 ## 3 · Where is the word?   <sub>12 min · difficulty 3/5</sub>
 
