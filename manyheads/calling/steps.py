@@ -285,10 +285,11 @@ class Recorder(TorchFunctionMode):
         if not 2 <= len(value) <= _LONGEST_LIST or not all(isinstance(item, Tensor) for item in value):
             return None
         copies = [self._copy(item) for item in value]
-        if any(copy is None or copy.shape != copies[0].shape for copy in copies if copies[0] is not None):
+        kept = [copy for copy in copies if copy is not None]
+        if len(kept) < len(copies) or any(copy.shape != kept[0].shape for copy in kept):
             return None
         with torch._C.DisableTorchFunction():
-            return torch.stack([copy for copy in copies if copy is not None])
+            return torch.stack(kept)
 
     def _step(
         self, watched: _Watched, frame: FrameType, value: Tensor, name: str, made_by: tuple[str, ...] = ()

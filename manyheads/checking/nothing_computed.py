@@ -103,9 +103,9 @@ def asked_again(exam: Exam) -> Exam:
 
 
 def _with_other_numbers(call: Call) -> Call | None:
-    """Return the call with the entries of its tensors reordered, and fractions made smaller; None if it has no tensors.
+    """Return the call with the entries of its tensors reordered, and fractions made smaller; None if none are fractions.
 
-    Shapes stay, and so do full rows of a mask and whole numbers, which may be positions.
+    Shapes stay, and so do full rows of a mask; whole numbers, which may be positions, are in another order.
     """
     inputs = {name: _other(value) for name, value in call.inputs.items()}
     state = None if call.state is None else {name: _other(value) for name, value in call.state.items()}
@@ -116,7 +116,7 @@ def _with_other_numbers(call: Call) -> Call | None:
 
 
 def _other(value: Value) -> Value:
-    if not isinstance(value, Tensor) or value.is_meta or not (value.is_floating_point() or value.dtype == torch.bool):
+    if not isinstance(value, Tensor) or value.is_meta:
         return value
     turned = value.flip(tuple(range(value.ndim)))
     return turned * 0.75 if value.is_floating_point() else turned

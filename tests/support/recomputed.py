@@ -209,10 +209,13 @@ class _Comparing:
         named: list[str] = []
         how = "|".join((_SQUEEZED, _TURNED))
         right = (
-            rf"{_LINE}(gives|computes) the right ({self._words}){_SHAPE}({how})?( on the way)?({_LAST}|{_TOGETHER})?"
+            rf"(?:{_LINE}(gives|computes) )?the right ({self._words}){_SHAPE}({how})?( on the way)?({_LAST}|{_TOGETHER})?"
         )
-        while found := self._next(rf"{right}(?:, | and |\.\s?)"):
-            line, of, verb, words, shape, order, _, rounds = found
+        line, of, verb = "", "", ""  # a line that gives several values is named once
+        while found := self._next(rf"{right}(?:, and |, | and |\.\s?)"):
+            words, shape, order, _, rounds = found[3:]
+            if found[0]:
+                line, of, verb = found[:3]
             named.append(words)
             for run, milestone in self._of(words):
                 self._shape(run, milestone, shape)

@@ -179,12 +179,6 @@ EXERCISE = Exercise(
             "reach?)",
         ),
         Misconception(
-            "counted the projections of a single head",
-            replace="num_heads * (projections + scores + average)",
-            by="projections + num_heads * (scores + average)",
-            hint="Every head has projections of its own. (How far does the multiplication with num_heads reach?)",
-        ),
-        Misconception(
             "counted softmax as well",
             replace="num_heads * (projections + scores + average)",
             by="num_heads * (projections + scores + average + seq * seq)",

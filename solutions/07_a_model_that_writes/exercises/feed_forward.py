@@ -5,11 +5,9 @@ from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconce
 from ._shared import FORBIDS
 
 
-def layer_call(draw: Draw, batch: int | None = None, seq: int | None = None) -> Call:
+def layer_call(draw: Draw, *shape: int) -> Call:
     d_model, d_hidden = draw.sizes("d_model d_hidden", low=5, high=9)
-    sizes = dict(zip(("batch", "seq"), draw.sizes("batch seq", low=2, high=4), strict=True))
-    batch, seq = batch or sizes["batch"], seq or sizes["seq"]
-    draw.named(batch=batch, seq=seq)
+    batch, seq = shape or draw.sizes("batch seq", low=2, high=4)
     state = draw.linear("w_in", d_hidden, d_model) | draw.linear("w_out", d_model, d_hidden)
     return Call({"x": draw.normal(batch, seq, d_model)}, init={"d_model": d_model, "d_hidden": d_hidden}, state=state)
 
@@ -22,10 +20,11 @@ OUTPUT = "return self.w_out(hidden)"
 EXERCISE = Exercise(
     name="FeedForward",
     returns=("output",),
+    optional_milestones=("w_in", "gelu"),
     milestones={"w_in": "the hidden numbers before GELU", "gelu": "the hidden numbers after GELU"},
     cases=(
         Case("a few short sentences", layer_call),
-        Case("a single sentence of a single word", lambda draw: layer_call(draw, batch=1, seq=1)),
+        Case("a single sentence of a single word", lambda draw: layer_call(draw, 1, 1)),
     ),
     misconceptions=(
         Misconception(

@@ -184,13 +184,6 @@ EXERCISE = Exercise(
             hint="All copies of a sentence go on alike. Above temperature 0 the token is drawn by its chance.",
         ),
         Misconception(
-            "chose all tokens alike",
-            replace=CHANCES,
-            by="chances = torch.ones_like(logits)",
-            hint="Each token is as frequent as any other. The chances are the softmax of the scores, over the "
-            "vocabulary.",
-        ),
-        Misconception(
             "took the scores for chances",
             replace=CHANCES,
             by="chances = (logits / temperature).clamp(min=0)",
@@ -263,7 +256,7 @@ EXERCISE = Exercise(
             "put the new tokens in front",
             replace="torch.cat([tokens, following], dim=1)",
             by="torch.cat([following, tokens], dim=1)",
-            hint="The text grows at its end.",
+            hint="The text grows at its end, so the new tokens come last.",
         ),
         Misconception(
             "returned the last window only",

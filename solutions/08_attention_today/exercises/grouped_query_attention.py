@@ -80,7 +80,7 @@ EXERCISE = Exercise(
         "heads": "the outputs of the heads",
         "merge_heads": "the outputs of the heads side by side",
     },
-    optional_milestones=("repeat_heads", "repeat_heads.2"),
+    optional_milestones=("q", "k", "v", "repeat_heads", "heads"),
     cases=(
         Case("groups of heads, without a mask", layer_call),
         Case("one head of keys and values for all, causal", lambda draw: layer_call(draw, kv_heads=1, mask="causal")),
