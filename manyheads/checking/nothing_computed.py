@@ -103,7 +103,7 @@ def asked_again(exam: Exam) -> Exam:
 
 
 def _with_other_numbers(call: Call) -> Call | None:
-    """Return the call with the entries of its tensors reordered, and fractions made smaller; None if none are fractions.
+    """Return the call with its tensors' entries reordered, and fractions made smaller; None if it has no fractions.
 
     Shapes stay, and so do full rows of a mask; whole numbers, which may be positions, are in another order.
     """

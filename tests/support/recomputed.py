@@ -209,7 +209,8 @@ class _Comparing:
         named: list[str] = []
         how = "|".join((_SQUEEZED, _TURNED))
         right = (
-            rf"(?:{_LINE}(gives|computes) )?the right ({self._words}){_SHAPE}({how})?( on the way)?({_LAST}|{_TOGETHER})?"
+            rf"(?:{_LINE}(gives|computes) )?the right ({self._words}){_SHAPE}({how})?( on the way)?"
+            rf"({_LAST}|{_TOGETHER})?"
         )
         line, of, verb = "", "", ""  # a line that gives several values is named once
         while found := self._next(rf"{right}(?:, and |, | and |\.\s?)"):

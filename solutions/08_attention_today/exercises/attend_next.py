@@ -122,7 +122,7 @@ EXERCISE = Exercise(
         "heads": "the outputs of the heads",
         "merge_heads": "the outputs of the heads side by side",
     },
-    optional_milestones=("mask", "append", "append.2"),
+    optional_milestones=("q", "new_k", "new_v", "heads"),
     cases=(
         Case("a question of several words, then one new word", lambda draw: text_call(draw, "7 1")),
         Case("several new words behind several old ones", lambda draw: text_call(draw, "5 4")),
