@@ -49,7 +49,7 @@ def draw_next(reading: Reading, place: int, temperature: float) -> Figure:
         axes.set_xlim(-0.35, 1.15)
         axes.set_ylim(_SHOWN, -0.4)
         for row, (chance, token) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True)):
-            name = reading.names[token]
+            name = reading.names[int(token)]
             comes = name == real
             axes.barh(row + 0.4, chance, height=0.7, color=style.RIGHT if comes else style.GRID)
             weight = "bold" if comes else "normal"

@@ -203,8 +203,8 @@ def test_two_known_mistakes_at_once_are_named_together(chapter: Chapter) -> None
             finding = diagnosis.examine(exam, given, Check.OUTPUTS, source)
             assert finding is not None
             assert set(apart(finding.misconception or "")) <= mistakes.keys()
-            found = exam.pairs and list(exam.pairs.found(exam, given))
-            assert (one, other) in (found or ())
+            assert exam.pairs is not None
+            assert (one, other) in list(exam.pairs.found(exam, given))
 
 
 @pytest.mark.parametrize(

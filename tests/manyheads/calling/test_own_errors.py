@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyError("a slip of ours")
 
     # Code of the course's own, which `frames` knows by the module of its names.
-    broken = type(break_down)(break_down.__code__, {"__name__": "manyheads.broken", "KeyError": KeyError})
+    broken = FunctionType(break_down.__code__, {"__name__": "manyheads.broken", "KeyError": KeyError})
     monkeypatch.setattr(failed_step, "place_of", broken)
     monkeypatch.setattr(steps, "statement_at", broken)
 

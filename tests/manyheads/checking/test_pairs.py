@@ -50,7 +50,7 @@ def test_a_pair_is_named_with_both_hints_and_taken_apart_again() -> None:
     rounded: list[Value] = [value + 1e-7 for value in drawn(1) if isinstance(value, Tensor)]
     name, message = examined(exam, rounded)
     assert name == together(["took one", "took two"])
-    assert apart(name) == ["took one", "took two"]
+    assert apart(name or "") == ["took one", "took two"]
     assert message.mistake == "This is what comes out if you took one, and also took two."
     assert message.hint == "The first hint. The second hint."
 
