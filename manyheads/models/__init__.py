@@ -1,9 +1,7 @@
-"""What lessons train and run: small heads on a toy grammar, attention layers on repeated sequences, and MiniLM.
+"""What lessons train and run: heads on a toy grammar, layers on repeated sequences, a model that writes, and MiniLM.
 
-`toy_grammar` makes the sentences that `ready_heads` and, in a `toy_model`, the learner's own layers are trained on.
-`attention_only` has layers of the learner's own, one after the other, and nothing else.
-`wonderland` is the book that a `writer` trains models to write.
-`minilm` takes its weights from a `checkpoint`, and its tokens from `wordpiece`.
+`toy_grammar`, for `ready_heads` and a `toy_model`, and `wonderland`, for a `writer`, are texts to train on. `minilm`
+takes its weights from a `checkpoint` and its tokens from `wordpiece`.
 """
 
 __all__ = [

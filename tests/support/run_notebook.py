@@ -102,9 +102,10 @@ def streams(cell: NotebookNode, name: str) -> str:
 
 
 def cells_with_widgets(notebook: NotebookNode) -> list[NotebookNode]:
-    """Return the cells that show one of the course's widgets."""
+    """Return the cells that show one of the course's widgets on a machine without a GPU."""
     calls = re.compile(rf"\b(?:{'|'.join(manyheads.widgets.__all__)})\(")
-    return [cell for cell in notebook.cells if cell.cell_type == "code" and calls.search(cell.source)]
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and calls.search(cell.source)]
+    return [cell for cell in cells if "There is no GPU here" not in cell.source]
 
 
 def is_graded(cell: NotebookNode) -> bool:

@@ -77,7 +77,7 @@ EXERCISE = Exercise(
         Misconception(
             "swapped sine and cosine",
             replace="cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)",
-            by="sin, cos = angles.cos().to(x.dtype), angles.sin().to(x.dtype)",
+            by="cos, sin = angles.sin().to(x.dtype), angles.cos().to(x.dtype)",
             hint="At position 0 nothing turns: the angle is 0, its cosine 1 and its sine 0. Your words at position 0 "
             "have changed.",
         ),
