@@ -285,10 +285,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "returned the weights as well",
-            replace=f"heads, _ = {ATTEND}\n"
-            "    # (batch, num_heads, new, d_head) -> (batch, new, d_model)\n"
-            "    return layer.w_o(merge_heads(heads))",
-            by=f"heads, weights = {ATTEND}\n    return layer.w_o(merge_heads(heads)), weights",
+            replace="return layer.w_o(merge_heads(heads))",
+            by="return layer.w_o(merge_heads(heads)), _",
             hint="Return one tensor: the output for the new words.",
             check="shapes",
         ),

@@ -248,11 +248,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "returned the weights as well",
-            replace="heads, _ = attention(q, repeat_heads(k, times), repeat_heads(v, times), mask)\n"
-            "        # (batch, num_heads, seq, d_head) -> (batch, seq, d_model)\n"
-            "        return self.w_o(merge_heads(heads))",
-            by="heads, weights = attention(q, repeat_heads(k, times), repeat_heads(v, times), mask)\n"
-            "        return self.w_o(merge_heads(heads)), weights",
+            replace="return self.w_o(merge_heads(heads))",
+            by="return self.w_o(merge_heads(heads)), _",
             hint="Return one tensor: the output.",
             check="shapes",
         ),
