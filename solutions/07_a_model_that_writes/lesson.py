@@ -233,9 +233,9 @@ with try_it():
 """
 The **residual stream** is worth most by far: without it, the model learns how frequent each letter is, and
 hardly more.
-Positions and feed-forward are worth a tenth of a nat each, in so short a training. And **norm costs** something here:
-from two seeds, the model without it came out 0.2 nats *lower*. Did you expect that? Norm is for deep models, as
-you will see; four small blocks can do without. The next three sections take the parts one by one.
+Positions and feed-forward are worth about a tenth of a nat each, in so short a training. And **norm costs** something
+here: the model without it comes out *lower*. Did you expect that? Norm is for deep models, as you will see; four small
+blocks can do without. The next three sections take the parts one by one.
 
 ## 3 · Where is the word?   <sub>12 min · difficulty 3/5</sub>
 
