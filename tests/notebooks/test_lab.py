@@ -161,8 +161,13 @@ def move(page: Page, widget: Locator) -> None:
 
 
 # `make colab` runs all of them, too, with Colab's versions.
-NIGHTLY = ("02_why_many_heads", "03_a_head_each", "06_inside_a_real_model", "07_a_model_that_writes")
-NIGHTLY += ("09_heads_that_work_together",)
+NIGHTLY = (
+    "02_why_many_heads",
+    "03_a_head_each",
+    "06_inside_a_real_model",
+    "07_a_model_that_writes",
+    "09_heads_that_work_together",
+)
 
 
 @pytest.mark.timeout(600)
