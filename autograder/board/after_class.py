@@ -91,12 +91,11 @@ def in_class(folder: ClassFolder, assignments: Sequence[str], database: str = ""
     Args:
         database: SQLAlchemy's URL of the board's database; by default the one in the class folder.
     """
-    if not database and not database_file(folder).exists():
+    recorded = _recorded(folder, database)
+    if not recorded:
         return None
-    store = open_store(folder, database)
     known = catalogue(folder, assignments)
-    reports = [report for _, report in store.reports() if report.exercise in known]
-    store.close()
+    reports = [report for report in recorded if report.exercise in known]
     if not reports:
         return None
     learners = len({report.alias for report in reports})
@@ -109,11 +108,9 @@ def export_anonymous(folder: ClassFolder, path: Path, database: str = "") -> tup
     Raises:
         Problem: if there is no record.
     """
-    if not database and not database_file(folder).exists():
+    reports = _recorded(folder, database)
+    if reports is None:
         raise Problem(f"{folder.root} has no record of a board: `autograder board {folder.root}` makes one in class")
-    store = open_store(folder, database)
-    reports = [report for _, report in store.reports()]
-    store.close()
     return len(reports), write_anonymous(path, reports)
 
 
@@ -203,6 +200,16 @@ def write_anonymous(path: Path, reports: Sequence[Report]) -> int:
                 (numbers[one.alias], lesson, seconds, one.exercise, one.check.value, one.stage.value, one.mistake)
             )
     return len(aliases)
+
+
+def _recorded(folder: ClassFolder, database: str) -> list[Report] | None:
+    """Return all that a board has recorded, in the order of the times; None if there was no board."""
+    if not database and not database_file(folder).exists():
+        return None
+    store = open_store(folder, database)
+    reports = [report for _, report in store.reports()]
+    store.close()
+    return reports
 
 
 def _afterwards(named: Report, later: Sequence[Report]) -> tuple[bool, float | None]:
