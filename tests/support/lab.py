@@ -36,6 +36,7 @@ def jupyter_lab(folder: Path, home: Path, config: Path | None = None) -> Generat
         "jupyter",
         "lab",
         "--no-browser",
+        "--expose-app-in-browser",  # as window.jupyterapp
         "--allow-root",
         "--ip=127.0.0.1",
         f"--port={port}",
