@@ -48,9 +48,9 @@ class Person:
     home: Path
     options: tuple[str, ...] = ()
 
-    def nbgrader(self, *arguments: str) -> str:
-        """Run an nbgrader command, and return its output."""
-        done = nbgrader(self.folder, *arguments, *self.options, home=self.home)
+    def nbgrader(self, *arguments: str, anew: bool = False) -> str:
+        """Run an nbgrader command, in a process of its own if `anew`, and return its output."""
+        done = nbgrader(self.folder, *arguments, *self.options, home=self.home, anew=anew)
         assert done.returncode == 0, f"nbgrader {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
@@ -116,7 +116,7 @@ def test_from_release_to_the_feedback_that_a_learner_fetches(
     # Collect, and grade: with nbgrader's command, then with ours.
     instructor.nbgrader("collect", TOY)
     assert toy_class.students(TOY) == ["ada"]
-    instructor.nbgrader("autograde", TOY)
+    instructor.nbgrader("autograde", TOY, anew=True)
     by_nbgrader = scores(toy_class)
     assert sum(by_nbgrader.values()) == 7
     assert by_nbgrader["scale_rows-outputs"] == 0

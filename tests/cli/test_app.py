@@ -246,6 +246,7 @@ def test_doctor_fails_where_grading_would_refuse(here: Here, without_bubblewrap:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_demo_grades_a_class_of_the_first_chapter_and_reports_it(tmp_path: Path, here: Here) -> None:
     done = here("demo", tmp_path / "demo")
     assert done.code == 0, done.err

@@ -11,12 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from autograder.course.chapter import Chapter
 from autograder.course.draw import Draw
-from autograder.course.exams import set_exams
+from autograder.course.exams import VISIBLE_SEED, set_exams
 from autograder.course.stand_ins import self_contained
 from manyheads import earlier
 from manyheads.calling.call import Call
 from manyheads.measuring import memory
-from tests.support.real_course import SECRET, chapters
+from tests.support.real_course import chapters
 
 LARGER = 4  # times: with such sizes (12 … 44) one tensor too many shows
 CPU = torch.device("cpu")
@@ -163,7 +163,7 @@ def chapter_1() -> Chapter:
 
 
 def test_gradients_were_compared_where_a_row_is_blocked_wholly(chapter_1: Chapter) -> None:
-    exam = set_exams(chapter_1, SECRET)["attention"]
+    exam = set_exams(chapter_1, VISIBLE_SEED)["attention"]
     masks = [trial.call.inputs.get("mask") for trial in exam.trials]
     assert any(isinstance(mask, Tensor) and not mask.any(dim=-1).all() for mask in masks)
 

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from autograder.course.chapter import Chapter
+from autograder.course.exams import VISIBLE_SEED
 from autograder.judge.judge import Judge
 from autograder.judge.verdict import Verdict
 from manyheads import check
 from manyheads.calling import probe, wire
 from manyheads.calling.call import Call
 from tests.support.judging import asking
-from tests.support.real_course import CHAPTERS, SECRET
+from tests.support.real_course import CHAPTERS
 
 CHAPTER = {chapter.name: chapter for chapter in CHAPTERS}
 FIRST, FOURTH = CHAPTER["01_single_head"], CHAPTER["04_all_heads_at_once"]
@@ -169,7 +170,7 @@ def test_every_exercise_that_is_learned_through_is_asked_for_its_gradients() -> 
     asked = {
         name: [trial.name for trial in exam.trials if trial.right.gradients is not None]
         for chapter in CHAPTERS
-        for name, exam in Judge(chapter, SECRET).exams.items()
+        for name, exam in Judge(chapter, VISIBLE_SEED).exams.items()
     }
     for name in ("attention_weights", "attention", "SingleHeadAttention", "ParallelHeads", "MultiHeadAttention",
                  "fast_attention"):  # fmt: skip

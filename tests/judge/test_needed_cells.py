@@ -9,10 +9,11 @@ import pytest
 from nbformat import NotebookNode
 
 from autograder.course.chapter import Chapter
+from autograder.course.exams import VISIBLE_SEED
 from autograder.course.notebooks import grade_id, is_set_up, released_notebook, solved_notebook
 from autograder.judge.needed_cells import left_out
 from autograder.nbgrader_steps.execute import Execute
-from tests.support.real_course import SECRET, chapters
+from tests.support.real_course import chapters
 
 Cells = list[NotebookNode]
 
@@ -103,7 +104,7 @@ def test_in_each_chapter_most_of_the_lesson_is_left_out_and_the_imports_are_not(
 @chapters
 def test_the_reference_solution_earns_all_points_without_the_rest_of_the_lesson(chapter: Chapter) -> None:
     notebook = solved_notebook(chapter, "some-school/fork", "v1")
-    step = Execute(solutions=str(chapter.folder.parent), seed=SECRET)
+    step = Execute(solutions=str(chapter.folder.parent), seed=VISIBLE_SEED)
     notebook, resources = step.preprocess(notebook, {"nbgrader": {"assignment": chapter.name, "student": "ada"}})
     verdicts = resources["manyheads"].verdicts
     assert sum(verdict.earned for verdict in verdicts) == sum(cell.points for cell in chapter.graded_cells)

@@ -139,11 +139,10 @@ class Lab:
 
 def execute(page: Page, command: str, path: str) -> None:
     """Have JupyterLab execute a command on a file or folder, and wait until it has."""
-    page.evaluate(
-        "async ([command, path]) => { await jupyterapp.commands.execute(command, { path }) }", [command, path]
-    )
+    page.evaluate(EXECUTE, [command, path])
 
 
+EXECUTE = "async ([command, path]) => { await jupyterapp.commands.execute(command, { path }) }"
 CLOSE_ALL = """async () => {
     for (const opened of [...jupyterapp.shell.widgets("main")]) {
         if (opened.context) opened.context.model.dirty = false;  // nobody is asked whether to save it

@@ -98,6 +98,7 @@ def test_feedback_and_report_list_the_repairs(accident_class: ClassFolder) -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
+@pytest.mark.thorough
 def test_nbgraders_own_autograde_gives_the_same_scores(accident_class: ClassFolder) -> None:
     before = {learner.student: learner for learner in class_results(accident_class, FIRST.name).learners}
     done = nbgrader(accident_class.root, "autograde", FIRST.name, "--student", BY_NBGRADER, "--force", timeout=600)

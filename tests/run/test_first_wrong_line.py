@@ -110,6 +110,7 @@ def test_whatever_happens_while_steps_are_recorded_costs_nothing(graded: ClassFo
         assert "none of your lines" not in message
 
 
+@pytest.mark.thorough
 def test_nbgraders_own_command_says_the_same(graded: ClassFolder) -> None:
     before = _message(graded, "a-class", "SingleHeadAttention.outputs")
     autograded = nbgrader(graded.root, "autograde", FIRST, "--student", "a-class", "--force")

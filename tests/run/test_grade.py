@@ -46,6 +46,7 @@ def scores(folder: ClassFolder) -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.sandbox
+@pytest.mark.thorough
 def test_nbgraders_own_commands_work_in_a_class_and_give_the_same_grades(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str]
 ) -> None:
@@ -182,7 +183,7 @@ def test_odd_metadata_and_duplicated_cells_are_repaired_and_graded(
     }
 
 
-@pytest.mark.parametrize("sandbox", [True, False], ids=["sealed", "ordinary"])
+@pytest.mark.parametrize("sandbox", [True, pytest.param(False, marks=pytest.mark.thorough)], ids=["sealed", "ordinary"])
 def test_a_submission_that_kills_its_parent_affects_no_other(
     toy_class: ClassFolder, hand_in: HandIn, right: dict[str, str], sandbox: bool
 ) -> None:
