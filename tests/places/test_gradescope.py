@@ -130,6 +130,7 @@ def test_a_package_is_the_same_again_and_a_chapter_that_is_not_there_is_named(
 
 @pytest.mark.slow
 @pytest.mark.sandbox
+@pytest.mark.thorough
 def test_a_right_submission_gets_every_point(
     submitted: Callable[[Mapping[str, str]], Path],
     notebook: Callable[[Mapping[str, str]], str],

@@ -189,6 +189,7 @@ def lesson(chapter: Chapter) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_gap_is_as_plain_as_the_lesson_says() -> None:
     names = lesson(CHAPTER)
 
@@ -206,7 +207,7 @@ def test_the_gap_is_as_plain_as_the_lesson_says() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("num_heads", [2, 4])
+@pytest.mark.parametrize("num_heads", [2, pytest.param(4, marks=pytest.mark.thorough)])
 def test_a_head_looks_at_the_subject_and_leaves_the_place_alone(num_heads: int) -> None:
     names = lesson(CHAPTER)
     torch.manual_seed(1)

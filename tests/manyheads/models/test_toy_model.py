@@ -47,6 +47,7 @@ def test_the_learners_layer_tells_chapter_2s_story() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_without_w_o_four_heads_do_as_well_here() -> None:
     layer = parallel_heads(4, 1)
     layer.w_o = nn.Identity()
@@ -55,6 +56,7 @@ def test_without_w_o_four_heads_do_as_well_here() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_two_heads_that_start_as_in_the_lesson_answer_two_questions() -> None:
     torch.manual_seed(1)
     model = ToyModel(ParallelHeads(D_MODEL, 2))
