@@ -3,8 +3,6 @@
 `make hub` starts a hub in it, and so do the hub's tests. Namespaces do it: what the command changes in /etc, /home,
 /srv, /tmp and /var is kept in memory and gone when the command ends, as are all its processes. It is for a look at
 one's own work, and not a sandbox: the network is this machine's, and the command can read all that its user can read.
-
-    python -m autograder.hub.throwaway FOLDERS COMMAND…
 """
 
 from __future__ import annotations
@@ -26,6 +24,7 @@ _EMPTIED = ("/home", "/srv", "/tmp")
 _WITHOUT = {"shadow": "passwd", "gshadow": "group"}  # where the names are that these files have
 _FIELDS = {"shadow": 7, "gshadow": 2}  # after the password
 _MEMORY = "/run/throwaway"  # a file system in memory for what is changed
+_MOUNTS = "/proc/self/ns/mnt"  # a link with another text in each mount namespace
 _PROGRAMS = ("configurable-http-proxy", "node")
 
 
@@ -44,11 +43,19 @@ def command(*words: str, shown: Iterable[Path] = ()) -> list[str]:
     if root and shutil.which("newuidmap") is None:
         raise Problem("without root, a look at the hub needs the program newuidmap, for example: apt install uidmap")
     space = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    return ["unshare", *root, *space, "--", sys.executable, "-m", __name__, os.pathsep.join(map(str, shown)), *words]
+    inside = [sys.executable, "-m", __name__, os.readlink(_MOUNTS), os.pathsep.join(map(str, shown))]
+    return ["unshare", *root, *space, "--", *inside, *words]
 
 
-def main(shown: Sequence[str], words: Sequence[str]) -> None:
-    """Make the machine out of this process's namespaces, and become the command `words`."""
+def main(outside: str, shown: Sequence[str], words: Sequence[str]) -> None:
+    """Make the machine out of this process's namespaces, and become the command `words`.
+
+    Args:
+        outside: the mount namespace of whoever asked for it. What is mounted here must not be seen there.
+        shown: as for `command`.
+    """
+    if os.readlink(_MOUNTS) == outside:
+        raise SystemExit("this would change this machine itself: use the command that throwaway.command returns")
     folder = os.getcwd()
     _make(_needed(shown))
     os.chdir(folder if os.path.isdir(folder) else "/")
@@ -124,4 +131,5 @@ def _mount(*words: str) -> None:
 
 
 if __name__ == "__main__":
-    main([folder for folder in sys.argv[1].split(os.pathsep) if folder], sys.argv[2:])
+    _, namespace, folders, *given = sys.argv
+    main(namespace, [folder for folder in folders.split(os.pathsep) if folder], given)

@@ -39,6 +39,13 @@ def test_accounts_and_files_that_a_command_makes_are_gone_when_it_ends(tmp_path:
     assert not Path("/home", name).exists()
 
 
+def test_nothing_is_mounted_without_namespaces_of_its_own() -> None:
+    [*_, interpreter, _, module, outside, shown, words] = throwaway.command("true")
+    done = subprocess.run([interpreter, "-m", module, outside, shown, words], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "would change this machine itself" in done.stderr
+
+
 def test_a_folder_that_is_shown_is_the_machine_s_own(tmp_path: Path) -> None:
     (tmp_path / "here").touch()
     assert in_it(f"ls {tmp_path}; ls /tmp", tmp_path).stdout.split()[0] == "here"
