@@ -130,6 +130,8 @@ def _of_operation(place: Place, failed: Operation, error: BaseException) -> Fail
         if found is None:
             return None
         why = found
+    if name == "bool" and isinstance(place.node, ast.BoolOp):
+        why += " `and` and `or` ask once; & and | answer for each entry."
     if len(tensors) > MOST_OPERANDS:  # of a list of heads, one for each shape
         tensors = list({tuple(value.shape): (text, value) for text, value in reversed(tensors)}.values())[::-1]
     operands = tuple(_operand(text, value, told) for text, value in tensors[:MOST_OPERANDS])
@@ -190,6 +192,10 @@ def _why(name: str, failed: Operation, tensors: Sequence[Part], error: BaseExcep
         return f"Only a tensor of one entry is a number of Python's, and this one has {values[0].numel()}."
     if name == "getitem":
         return _indexed(values[0], failed)
+    if name == "setitem":
+        return _set(values[0], failed)
+    if name == "dot" and any(len(shape) != 1 for shape in shapes):
+        return "dot multiplies two vectors, of one dimension each: @ and matmul take any number of dimensions."
     if name in ("softmax", "log_softmax", "mean", "std", "var") and not _has_fractions(values[0]):
         return None if failed.kwargs.get("dtype") else f"{name} needs fractions, and this holds {_dtype(values[0])}."
     if name == "invert" and _has_fractions(values[0]):
@@ -293,6 +299,19 @@ def _rearranged(tensor: Tensor, failed: Operation) -> str | None:
             "they do not: reshape copies them where it must, and contiguous() before view does."
         )
     return None
+
+
+def _set(tensor: Tensor, failed: Operation) -> str | None:
+    index, value = failed.args[1], failed.args[-1]
+    parts = index if type(index) is tuple else (index,)
+    if not is_tensor(value) or not all(type(part) in (int, slice, type(None), type(...)) for part in parts):
+        return None
+    try:
+        place = tuple(torch.empty(tensor.shape, device="meta")[index].shape)
+    except (IndexError, TypeError):
+        return None
+    size = f"of the shape {place}" if place else "one number"
+    return f"What is replaced is {size}, and what is put there has the shape {tuple(value.shape)}."
 
 
 def _unflattened(tensor: Tensor, failed: Operation) -> str | None:
@@ -414,14 +433,24 @@ def _pairs(place: Place, failed: Operation) -> Iterator[tuple[ast.expr, Any]]:
                 yield from zip((left, right), args, strict=True)
         case ast.UnaryOp(operand=operand) if len(args) == 1:
             yield operand, args[0]
+        case ast.BoolOp(values=[first, _]) if name == "bool":  # of two, Python asks the first one only
+            yield first, args[0]
         case ast.Subscript(value=value, slice=index) if name in ("getitem", "setitem") and len(args) > 1:
             yield value, args[0]
             if is_tensor(args[1]):
                 yield index, args[1]
+            if name == "setitem" and (put := _put_there(place, node)) is not None:
+                yield put, args[-1]
         case ast.Call():
             yield from _of_call(place, node, failed)
         case _:
             return
+
+
+def _put_there(place: Place, node: ast.Subscript) -> ast.expr | None:
+    """Return the expression that is assigned to a part of something."""
+    assigned = (each for each in ast.walk(place.tree) if isinstance(each, ast.Assign))
+    return next((each.value for each in assigned if any(target is node for target in each.targets)), None)
 
 
 def _of_call(place: Place, node: ast.Call, failed: Operation) -> Iterator[tuple[ast.expr, Any]]:

@@ -24,8 +24,9 @@ from torch.overrides import TorchFunctionMode
 # Pretend seconds that it takes to give a job to the pretend GPU. They are small beside the job's time: a clock counts
 # them, events do not.
 LAUNCH = 2e-5
+SET_FORWARD = 0.125  # seconds by which the clock that shows the time of day is set during each job
 CORES = 2  # of the pretend processor; all of them work on each job
-_WALL_CLOCKS = ("perf_counter", "monotonic", "time")
+_WALL_CLOCKS = ("perf_counter", "monotonic")
 _TIMEIT = (timeit.timeit, timeit.repeat, timeit.Timer.__init__)  # they have a clock as a default argument
 _PROCESSOR_CLOCKS = ("process_time", "thread_time")
 # What code asks of an NVIDIA GPU before it uses it.
@@ -66,6 +67,7 @@ def machine(cuda_gpus: int, *, mps: bool) -> Generator[None]:
         for module, name, answer in answers:
             if hasattr(module, name):
                 stack.enter_context(mock.patch.object(module, name, _always(answer)))
+        stack.enter_context(mock.patch.object(torch.version, "cuda", torch.version.cuda or "12.8"))
         yield
 
 
@@ -295,6 +297,9 @@ def _pretend_clocks(pretend: Clock, note: Callable[[int, float], None]) -> dict[
     for name in _WALL_CLOCKS:
         clocks[name] = instead_of(name, on_the_wall)
         clocks[f"{name}_ns"] = instead_of(f"{name}_ns", lambda: round(on_the_wall() * 1e9))
+    # The time of day is corrected again and again, by a time server for one: what it shows is not what has passed.
+    clocks["time"] = instead_of("time", lambda: pretend.now + SET_FORWARD * pretend.jobs)
+    clocks["time_ns"] = instead_of("time_ns", lambda: round((pretend.now + SET_FORWARD * pretend.jobs) * 1e9))
     for name in _PROCESSOR_CLOCKS:
         clocks[name] = instead_of(name, lambda: pretend.processor)
         clocks[f"{name}_ns"] = instead_of(f"{name}_ns", lambda: round(pretend.processor * 1e9))

@@ -56,6 +56,8 @@ def _slips(place: Place, error: BaseException) -> Iterator[FailedStep]:
     node = place.node
     if isinstance(error, NameError) and isinstance(node, ast.Name):
         yield from _of_name(place, node, error)
+    elif isinstance(error, AttributeError) and _message(error).endswith("before Module.__init__() call"):
+        yield _step(place, "A module holds nothing before `super().__init__()`: make that the first line of __init__.")
     elif isinstance(error, AttributeError) and isinstance(node, ast.Attribute):
         yield from _of_attribute(place, node)
     elif isinstance(error, KeyError) and isinstance(node, ast.Subscript):
@@ -142,6 +144,11 @@ def _of_name(place: Place, node: ast.Name, error: NameError) -> Iterator[FailedS
         yield _step(
             place, f"`{name}` is a module{known_as}: it must be imported first. Has the cell with the imports run?"
         )
+        return
+    modules = [own for own, value in frame.f_globals.items() if type(value) is ModuleType and name in vars(value)]
+    if modules and len(name) > 2:
+        found = " and a ".join(f"`{own}.{name}`" for own in modules[:2])
+        yield _step(place, f"There is a {found}: what is in a module is only found with the module in front.")
         return
     other = near(name, names_in(frame))
     if other:
@@ -543,4 +550,4 @@ def _not_iterable(place: Place, node: ast.AST) -> Iterator[FailedStep]:
 def _message(error: BaseException) -> str:
     """Return what an exception of Python's own says; "" where its text would be made by a learner's code."""
     args = error.args
-    return args[0] if type(error) is TypeError and len(args) == 1 and type(args[0]) is str else ""
+    return args[0] if type(error) in (TypeError, AttributeError) and len(args) == 1 and type(args[0]) is str else ""

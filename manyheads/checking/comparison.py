@@ -220,7 +220,8 @@ def _wrong_type(name: str, expected: Value, got: Value, sizes: Mapping[str, int]
             yield from _wrong_type(f"{name}[{index}]", one, other, sizes)
     elif isinstance(expected, dict) and isinstance(got, dict):
         if expected.keys() != got.keys():
-            yield Divergence(Stage.COUNT, f"{name} has the wrong keys.", _list(expected), _list(got))
+            keys, others = (", ".join(map(repr, one)) or "none" for one in (expected, got))
+            yield Divergence(Stage.COUNT, f"{name} has the wrong keys.", keys, others)
             return
         for key in expected:
             yield from _wrong_type(f"{name}[{key!r}]", expected[key], got[key], sizes)

@@ -14,14 +14,16 @@ from torch import Tensor
 from ...calling.call import Answer
 from ..comparison import first_divergence
 from ..exam import Check, Exam, Trial
-from . import arrangements, counts, factors, parts, reductions, shapes, terms
+from . import arrangements, combinations, counts, factors, parts, reductions, shapes, terms
 from .compared import Compared, Fact, compared, departs, quoted
 from .named_parts import what_is_held
 from .whole import told_apart
 
 __all__ = ["explain", "right_output"]
 
-_OF_NUMBERS = (terms.facts, factors.facts, reductions.facts, arrangements.facts, parts.facts, counts.facts)
+_OF_NUMBERS = (
+    terms.facts, factors.facts, combinations.facts, reductions.facts, arrangements.facts, parts.facts, counts.facts,
+)  # fmt: skip
 _FEW = 3  # wrong cases with a single number each, from which a relation is not a coincidence
 
 
@@ -88,7 +90,11 @@ def _best(wrong: Sequence[Compared], finders: Iterable[Callable[[Compared], Iter
     if not wrong:
         return None
     facts = [[fact for find in finders for fact in find(case)] for case in wrong]
-    return _shared(facts, _FEW if all(isinstance(case.right, (int, float)) for case in wrong) else None)
+    return _shared(facts, _FEW if all(map(_is_one_number, wrong)) else None)
+
+
+def _is_one_number(case: Compared) -> bool:
+    return case.right.numel() == 1 if isinstance(case.right, Tensor) else isinstance(case.right, (int, float))
 
 
 def _shared(facts: Sequence[Sequence[Fact]], enough: int | None) -> Fact | None:

@@ -51,6 +51,11 @@ def facts(case: Compared) -> Iterator[Fact]:
         yield Fact(
             ("factor", told), 25, f"{case.label} is the right one times {told}, in every case that is wrong.", weak=True
         )
+    if isinstance(right, float):
+        difference = given - right
+        way = "large" if difference > 0 else "small"
+        told = f"{case.label} is too {way} by {abs(difference):.4g}, in every case that is wrong."
+        yield Fact(("offset", round(difference, 4)), 22, told, weak=True)
     if isinstance(right, int) and given == int(given):
         difference = int(given) - right
         way = "large" if difference > 0 else "small"

@@ -67,13 +67,14 @@ def facts(case: Compared) -> Iterator[Fact]:
             f"Every number of {case.label} is the right one, too {way} by {by}.",
             weak=weak,
         )
-        yield Fact(
-            ("some offset",),
-            29,
-            f"In each case, the numbers of {case.label} are off by one number, but not the same one in all cases: "
-            f"too {way} by {by} in one of them.",
-            weak=weak,
-        )
+        if right.numel() > 1:
+            yield Fact(
+                ("some offset",),
+                29,
+                f"In each case, the numbers of {case.label} are off by one number, but not the same one in all cases: "
+                f"too {way} by {by} in one of them.",
+                weak=weak,
+            )
         for text, value in expressions(case.sizes):
             if abs(abs(offset) - value) < 1e-5 * value and any(map(str.isalpha, text)):
                 yield Fact(
@@ -142,13 +143,14 @@ def _named_factor(case: Compared, factor: float, *, weak: bool) -> Iterator[Fact
     sign = "minus " if factor < 0 else ""
     told = f"{factor:.4g}"
     yield Fact(("factor", told), 20, f"Every number of {case.label} is the right one times {told}.", weak=weak)
-    yield Fact(
-        ("some factor",),
-        28,
-        f"In each case, the numbers of {case.label} are the right ones times one factor, but not the same one in "
-        f"all cases: {told} in one of them.",
-        weak=weak,
-    )
+    if case.pair is not None and case.pair[0].numel() > 1:
+        yield Fact(
+            ("some factor",),
+            28,
+            f"In each case, the numbers of {case.label} are the right ones times one factor, but not the same one in "
+            f"all cases: {told} in one of them.",
+            weak=weak,
+        )
     for text, value in expressions(case.sizes):
         if abs(abs(factor) - value) < 2e-4 * value and not text.isdigit():
             times = f"times {sign}{text}"

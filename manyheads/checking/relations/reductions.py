@@ -1,4 +1,4 @@
-"""Finds that a wrong answer is a plain sum, mean, maximum or diagonal of one of the inputs."""
+"""Finds that a wrong answer is a plain sum, mean, median, maximum or diagonal of one of the inputs."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def _reduced(case: Compared, tensor: Tensor) -> Iterator[tuple[tuple[object, ...
         yield ("sum", axis), f"sum over {name}", tensor.sum(axis)
         yield ("mean", axis), f"mean over {name}", tensor.mean(axis)
         yield ("max", axis), f"maximum over {name}", tensor.amax(axis)
+        yield ("median", axis), f"median over {name}", tensor.median(axis).values
         yield ("squares", axis), f"sum of squares over {name}", tensor.square().sum(axis)
         yield ("first", axis), f"first entry along {name}", tensor.select(axis, 0)
         yield ("last", axis), f"last entry along {name}", tensor.select(axis, -1)

@@ -66,7 +66,7 @@ def facts(case: Compared) -> Iterator[Fact]:
     for told, function in _LEFT_OUT:
         if given.isfinite().all() and case.agree(function(given), right) and not case.agree(given, right):
             yield Fact(("left out", told), 12, f"A last step is missing in {label}: {told}.", weak=weak)
-    for name, other in _known(case):
+    for name, other in known(case):
         if case.agree(given, other):
             yield Fact(("is", name), 10, f"{label} is {name}.", weak=weak)
         for sign, verb in ((1, "added to it"), (-1, "taken away from it")):
@@ -88,7 +88,7 @@ def _fits(term: Tensor, right: Tensor) -> bool:
     return 0 < term.ndim < right.ndim and term.shape == right.shape[-term.ndim :] and term.numel() > 1
 
 
-def _known(case: Compared) -> Iterator[tuple[str, Tensor]]:
+def known(case: Compared) -> Iterator[tuple[str, Tensor]]:
     """Yield the inputs, parameters and other right outputs of the case, by name."""
     for name, tensor in case.tensors.items():
         yield f"the input {name}" if name in case.trial.call.inputs else name, tensor

@@ -370,10 +370,10 @@ def time_on_device(fn, device, warmup=3, repeats=20):
     stamps = []
     for _ in range(warmup + repeats):
         wait()
-        stamps.append(time.time_ns())
+        stamps.append(time.monotonic_ns())
         fn()
     wait()
-    stamps.append(time.time_ns())
+    stamps.append(time.monotonic_ns())
     taken = sorted(after - before for before, after in zip(stamps[warmup:], stamps[warmup + 1 :]))
     return (taken[repeats // 2] + taken[(repeats - 1) // 2]) / 2e9
 """,

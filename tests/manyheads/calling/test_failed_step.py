@@ -82,6 +82,26 @@ def layer(forward: str, init: str = "pass") -> str:
             "same. The last size of both is 5: with its last two dimensions swapped, the second would fit.",
         ),
         (
+            "return (q > 0) and (k > 0)",
+            "In `(q > 0) and (k > 0)`: `q > 0` is (2, 3, 5) = (batch, seq_q, d_head). Python needs one True or False "
+            "here, and this tensor has 30 entries. `and` and `or` ask once; & and | answer for each entry.",
+        ),
+        (
+            "table = torch.zeros(7, 6); table[0::2] = k[0]; return table",
+            "In `table[0::2]`: `table` is (7, 6), `k[0]` is (4, 5) = (seq_k, d_head). What is replaced is of the shape "
+            "(4, 6), and what is put there has the shape (4, 5).",
+        ),
+        (
+            "table = torch.zeros(7, 6); table[1, 2] = q.sum((0, 1)); return table",
+            "In `table[1, 2]`: `table` is (7, 6), `q.sum((0, 1))` is (5,) = (d_head,). What is replaced is one number, "
+            "and what is put there has the shape (5,).",
+        ),
+        (
+            "return torch.dot(q, k)",
+            f"In `torch.dot(q, k)`: {_Q}, {_K}. dot multiplies two vectors, of one dimension each: @ and matmul take "
+            "any number of dimensions.",
+        ),
+        (
             "scores = q @ k.mT; return torch.matmul(scores, q)",
             f"In `torch.matmul(scores, q)`: `scores` is (2, 3, 4) = (batch, seq_q, seq_k), {_Q}. The last size of the "
             "first, 4, and the last but one of the second, 3, must be the same.",
@@ -343,6 +363,11 @@ def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, 
             "In `sizes['scal']`: `sizes` is a dict of 1. Did you mean 'scale'?",
         ),
         ("return F(q)", "In `F(q)`: `F` is a module. A module cannot be called: name a function in it."),
+        (
+            "return softmax(q, -1)",
+            "In `softmax`: There is a `torch.softmax` and a `F.softmax`: what is in a module is only found with the "
+            "module in front.",
+        ),
     ],
 )
 def test_pythons_usual_slips_are_told(body: str, words: str) -> None:
@@ -387,6 +412,11 @@ def test_a_slip_with_a_helper_is_told(body: str, words: str) -> None:
             layer("return q"),
             {"init": {"d_model": 4}},
             "In `def __init__(self)`: It is called with 1 value: d_model.",
+        ),
+        (
+            layer("return q").replace("super().__init__()", "pass").replace(", self.w_o = nn.Linear(5, 6), ", " = "),
+            {"init": {}},
+            "In `self.w_q`: A module holds nothing before `super().__init__()`: make that the first line of __init__.",
         ),
     ],
 )

@@ -115,6 +115,16 @@ def test_nothing_is_said_of_noise(seeds: range) -> None:
     assert set(said_of_noise) == {""}
 
 
+def test_of_single_numbers_a_relation_needs_three_cases() -> None:
+    sizes = [{"batch": 5, "seq": 4}, {"batch": 3, "seq": 9}, {"batch": 2, "seq": 7}]
+    for seed in range(60):
+        rights, noise = torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        half = [0.5 * right for right in rights]
+        assert said(exam_of([*rights], sizes), half) == "Every number of output is the right one divided by 2."
+        assert said(exam_of([*rights[:2]], sizes), half[:2]) == ""
+        assert said(exam_of([*rights], sizes), [*noise]) == ""
+
+
 def test_for_noise_instead_of_weights_only_the_sums_are_mentioned() -> None:
     for seed in range(60):
         rights = weights(seed)
@@ -325,6 +335,47 @@ def test_all_statements_are_true_when_computed_again(moves: list[int], number: f
         for right, one, sizes in zip(rights, givens, SIZES, strict=True):
             if not torch.allclose(right, one, rtol=1e-4, atol=1e-5):
                 assert truth_of(sentence, right, one, sizes), sentence
+
+
+MADE_OF_X: dict[str, tuple[float, float]] = {
+    "output is the input x, times 1.7.": (0, 1.7),
+    "output is the input x, times -0.5.": (0, -0.5),
+    "output is the right one plus 0.1 times the input x.": (1, 0.1),
+    "output is 0.5 times the right one plus the input x.": (0.5, 1),
+    "output is 2 times the right one minus the input x.": (2, -1),
+    "output is -0.3 times the right one minus 2.5 times the input x.": (-0.3, -2.5),
+    "output is the right one with the input x added to it.": (1, 1),
+    "output is the input x.": (0, 1),
+}
+
+
+@pytest.mark.parametrize("sentence", MADE_OF_X)
+def test_an_answer_that_is_made_of_an_input_by_numbers_of_ones_own_is_told_them(sentence: str) -> None:
+    of_right, of_x = MADE_OF_X[sentence]
+    for seed in range(3):
+        rights, x = drawn(seed), drawn(seed + 50)
+        givens = [of_right * right + of_x * one for right, one in zip(rights, x, strict=True)]
+        exam = exam_of(rights, SIZES, x=[*x])
+        assert said(exam, givens) == sentence
+        assert sentence not in said(exam, [*givens[:1], givens[1] + 0.1 * x[1].sin(), *givens[2:]])
+        assert sentence not in said(exam, [*givens[:2], 1.1 * givens[2]])  # another number in one case
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.2, 0.9), st.floats(-3, -1.1), st.booleans(), st.integers(0, 10**6))
+def test_what_is_said_of_an_answer_that_is_made_of_an_input_is_true(
+    of_right: float, of_x: float, spoilt: bool, seed: int
+) -> None:
+    rights, x = drawn(seed), drawn(seed + 50)
+    cases = list(zip(rights, x, strict=True))
+    givens = [of_right * right + of_x * one + spoilt * 0.1 * one.cos() for right, one in cases]
+    told = said(exam_of(rights, SIZES, x=[*x]), givens)
+    found = re.fullmatch(r"output is (\S+) times the right one minus (\S+) times the input x\.", told)
+    assert told == "" if spoilt else found
+    for (right, one), given_one in zip(cases, givens, strict=True):
+        if found:
+            numbers = float(found[1]) * right - float(found[2]) * one
+            assert torch.allclose(given_one, numbers, rtol=1e-3, atol=5e-3)  # what is printed is rounded
 
 
 def test_a_number_has_a_name_only_where_two_cases_agree_in_it() -> None:
