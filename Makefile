@@ -29,15 +29,15 @@ check:  ## for a change in progress: all but the slow tests
 	@$(MAKE) --no-print-directory --jobs=4 style package-types fast-tests
 
 test:  ## what must hold before a change is shared
-	@$(MAKE) --no-print-directory --jobs=4 machine style all-tests types
+	@$(MAKE) --no-print-directory --jobs=4 machine style all-tests package-types
 
-colab: $(READY) $(COLAB_READY)  ## the rest of it: the notebooks as on Colab, from the wheel and with Colab's versions
-	$(SUITE) --numprocesses=$(CORES) -m colab
+colab: $(READY) $(COLAB_READY)  ## the rest of it: notebooks as on Colab, from the wheel and with Colab's versions
+	$(SUITE) --numprocesses=$(CORES) -m "colab and not thorough"
 
 site: $(READY)  ## the course as web pages, in site/: some minutes the first time, since every chapter runs
 	$(BIN)/autograder site site
 
-thorough: $(READY)  ## the tests that repeat a proof with more draws or more variants: every night
+thorough: machine $(READY) $(COLAB_READY) types  ## what repeats a proof with more draws or variants, and all types: every night
 	$(SUITE) --numprocesses=$(CORES) -m thorough
 
 bench: $(READY)  ## measure, on this machine
@@ -63,7 +63,7 @@ style: $(READY)
 types: $(READY)
 	$(BIN)/pyright
 
-package-types: $(READY)  # without those of tests and benchmarks, which take half as long again
+package-types: $(READY)  # without those of tests and benchmarks
 	$(BIN)/pyright manyheads autograder
 
 fast-tests: $(READY)

@@ -187,7 +187,7 @@ def move(page: Page, widget: Locator) -> None:
     raise AssertionError(f"no control in {widget.inner_text()}")
 
 
-# One whose widgets have all kinds of controls; the others every night. `make colab` runs all, with Colab's versions.
+# One whose widgets have all kinds of controls; the others every night.
 EVERY_TIME = "04_all_heads_at_once"
 
 
