@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-WHAT_IS_SENT = (
-    "Sent to your teacher's board at each check: the exercise, whether the check passed and, if it found a mistake, "
-    "its name; under a random alias. Never sent: your code, your numbers, your name. check.leave() ends it."
-)
+WHAT_IS_SENT = """\
+Sent to your teacher's board at each check: the exercise, whether the check passed
+and, if it found a mistake, its name; under a random alias.
+Never sent: your code, your numbers, your name. check.leave() ends it."""
 _ADDRESS, _CODE = "MANYHEADS_BOARD", "MANYHEADS_BOARD_CODE"  # set by a class's hub
 _MOST_WAITING = 100  # reports
 _TIMEOUT = 3.0  # seconds for one request
@@ -107,7 +107,8 @@ class Client:
         answer = _request(
             "POST", f"{joined.address}/help", {"name": name, "exercise": self._last_exercise}, joined.token
         )
-        return int(answer.get("place", 1))
+        place = answer.get("place")
+        return place if isinstance(place, int) else 1
 
     def take_back(self) -> None:
         """Take back the call for help.

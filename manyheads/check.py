@@ -99,7 +99,7 @@ def join(address: str, code: str) -> None:
     except board.NotReached as problem:
         print(f"Not joined. {problem}")
     else:
-        print(f"You have joined the class. {board.WHAT_IS_SENT}")
+        print("You have joined the class.", board.WHAT_IS_SENT, sep="\n")
 
 
 def leave() -> None:

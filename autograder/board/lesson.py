@@ -147,8 +147,8 @@ class Lesson:
         """Take one report into account. A report of an unknown exercise is ignored."""
         if report.exercise not in self._catalogue:
             return
-        if report.at - self._last > LESSON_ENDS_AFTER:
-            self._work, self._at = {}, {}
+        if abs(report.at - self._last) > LESSON_ENDS_AFTER:  # less, if a clock that was wrong has been set back
+            self._work, self._at, self._last = {}, {}, report.at
             self._minutes.clear()
         self.advance(report.at)
         self._last = max(self._last, report.at)

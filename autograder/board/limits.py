@@ -34,4 +34,4 @@ class Limiter:
         return True
 
     def _tokens(self, tokens: float, since: float, now: float) -> float:
-        return min(self._burst, tokens + self._rate * (now - since))
+        return min(self._burst, tokens + self._rate * max(0.0, now - since))  # a clock may be set back

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -12,12 +13,14 @@ import uvicorn
 from ..classroom.class_folder import ClassFolder
 from ..problems import Problem
 from .catalogue import catalogue
+from .connections import Connection
 from .hub_sign_in import hub_sign_in
 from .service import service
 from .state import Board
 from .store import open_store
 
 _MOST_CONNECTIONS = 2000
+_FILES = 2 * _MOST_CONNECTIONS  # that this process may have open
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def serve(
     Raises:
         Problem: if the port is taken or the database cannot be opened.
     """
+    _allow_files()
     known = catalogue(folder)
     store = open_store(folder, database)
     try:
@@ -78,6 +82,7 @@ def serve(
         timeout_graceful_shutdown=2,
         ws="none",
         server_header=False,
+        http=Connection,
         forwarded_allow_ips="127.0.0.1",
     )
     try:
@@ -85,3 +90,12 @@ def serve(
         uvicorn.Server(config).run(sockets=[listening])
     finally:
         store.close()
+
+
+def _allow_files() -> None:
+    """Raise the limit on open files: by default, many systems allow half as many as there may be connections."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed < _FILES:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (_FILES if most == resource.RLIM_INFINITY else min(_FILES, most), most)
+        )

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..pages import look
+from ..pages.assets import asset
 from .state import Board, Refused
 
 _LARGEST_BODY = 4096  # bytes
@@ -62,7 +62,8 @@ def service(board: Board, prefix: str = "", hub: SignIn | None = None) -> Starle
     watchers = _Watchers(board)
 
     async def join(request: Request) -> Response:
-        return JSONResponse({"token": board.join((await _body(request)).get("code"))})
+        code = (await _body(request)).get("code")
+        return JSONResponse({"token": board.join(code, request.client.host if request.client else "")})
 
     async def report(request: Request) -> Response:
         await board.report(_token(request), await _body(request))
@@ -91,8 +92,7 @@ def service(board: Board, prefix: str = "", hub: SignIn | None = None) -> Starle
         return answer
 
     def keep(answer: Response, request: Request, name: str, value: str, same_site: Literal["strict", "lax"]) -> None:
-        secure = request.url.scheme == "https"
-        answer.set_cookie(name, value, path=f"{prefix}/", httponly=True, samesite=same_site, secure=secure)
+        answer.set_cookie(name, value, path=f"{prefix}/", httponly=True, samesite=same_site, secure=_by_https(request))
 
     async def from_hub(request: Request) -> Response:
         """Where the hub sends a browser that has signed in there."""
@@ -115,16 +115,22 @@ def service(board: Board, prefix: str = "", hub: SignIn | None = None) -> Starle
         return JSONResponse({})
 
     async def teacher_events(_: Request) -> Response:
-        return watchers.stream(board.for_teacher)
+        return watchers.stream(for_teacher)
 
     async def projector_events(_: Request) -> Response:
         return watchers.stream(board.for_projector)
+
+    def for_teacher() -> dict[str, Any]:
+        return {**board.for_teacher(), "on_a_hub": hub is not None}
 
     async def healthy(_: Request) -> Response:
         return JSONResponse({"board": "many-heads"})
 
     def for_teachers(handler: _Handler) -> _Handler:
         async def checked(request: Request) -> Response:
+            # A page of another address in the same domain may send the cookie, but JSON only with this board's consent.
+            if request.method == "POST" and request.headers.get("content-type") != "application/json":
+                raise HTTPException(415, "not JSON")
             if board.is_teacher(request.cookies.get(_COOKIE, "")):
                 return await handler(request)
             if hub is None or request.method != "GET":
@@ -177,6 +183,7 @@ class _Watchers:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._news: set[asyncio.Event] = set()
+        self._messages: dict[Callable[[], dict[str, Any]], str] = {}  # since the last change
         self._closed = False
 
     async def tell(self) -> None:
@@ -207,7 +214,7 @@ class _Watchers:
         async def events() -> AsyncGenerator[str]:
             try:
                 while not self._closed:
-                    yield f"data: {json.dumps(state())}\n\n"
+                    yield self._message(state)
                     await news.wait()
                     news.clear()
             finally:
@@ -215,7 +222,14 @@ class _Watchers:
 
         return StreamingResponse(events(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
+    def _message(self, state: Callable[[], dict[str, Any]]) -> str:
+        """Return the message with what `state` returns, which all its pages get: it is computed once."""
+        if state not in self._messages:
+            self._messages[state] = f"data: {json.dumps(state())}\n\n"
+        return self._messages[state]
+
     def _wake(self) -> None:
+        self._messages.clear()
         for news in self._news:
             news.set()
 
@@ -262,6 +276,12 @@ async def _body(request: Request) -> dict[str, Any]:
     return sent
 
 
+def _by_https(request: Request) -> bool:
+    """Return whether the browser speaks https, with a proxy or, on a hub, with the first of two."""
+    said = request.headers.get("x-scheme") or request.headers.get("x-forwarded-proto", "").partition(",")[0]
+    return "https" in (request.url.scheme, said.strip())
+
+
 def _token(request: Request) -> str:
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token if kind == "Bearer" else ""
@@ -279,7 +299,7 @@ def _file(name: str, media_type: str) -> _Handler:
     """Return a handler that answers with a file of the templates; a style sheet begins with the one all pages share."""
     is_page = name.endswith(".html")
     folder = files("autograder.board").joinpath("templates")
-    text = folder.joinpath(name).read_text(encoding="utf-8") if is_page else str(look.asset("autograder.board", name))
+    text = folder.joinpath(name).read_text(encoding="utf-8") if is_page else str(asset("autograder.board", name))
 
     async def answer(_: Request) -> Response:
         return Response(text, media_type=media_type)

@@ -18,6 +18,7 @@ from typing import Any
 from manyheads.checking.exam import Check
 from manyheads.checking.stage import Stage
 
+from ..problems import Problem
 from ..safe_text import clean
 from .catalogue import KnownExercise
 from .lesson import AWAY_AFTER, LESSON_ENDS_AFTER, MOST_LEARNERS, STUCK_AFTER, Lesson, Report
@@ -26,6 +27,8 @@ from .store import HelpCall, Store
 
 LONGEST_NAME = 60  # characters
 _MOST_CALLS = 100
+_SHORTEST_CODE = 6  # characters
+_SAME_FOR = 1.0  # seconds for which all learners get the same answer
 _DAY = 24 * 60 * 60.0
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
 _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without those that look alike
@@ -63,6 +66,8 @@ class Board:
         class_code: str = "",
     ) -> None:
         self._store, self._catalogue, self._clock = store, catalogue, clock
+        if class_code and len(class_code) < _SHORTEST_CODE:
+            raise Problem(f"a class code of fewer than {_SHORTEST_CODE} characters can be guessed: choose a longer one")
         self.class_code = class_code.upper() or store.secret("class code", new_class_code())
         self.teacher_key = store.secret("teacher's key")
         self._signing_key = store.secret("signing key").encode()
@@ -70,23 +75,29 @@ class Board:
         self._shown_to_learners = store.setting("shown to learners") == "yes"
         self._reports = Limiter(rate=2, burst=30, clock=clock)
         self._calls = Limiter(rate=1 / 20, burst=3, clock=clock)
+        self._joins = Limiter(rate=1 / 10, burst=MOST_LEARNERS / 5, clock=clock)
         self._lesson = Lesson(catalogue)
-        self._seen: set[str] = set()
-        for identity, report in store.reports(since=clock() - _DAY):
-            self._seen.add(identity)
+        for _, report in store.reports(since=clock() - _DAY):
             self._lesson.apply(report)
         self._help = {call.identity: call for call in store.open_calls(since=clock() - LESSON_ENDS_AFTER)}
+        self._learners_see: tuple[float, dict[str, Any]] | None = None  # and when it was computed
         self.changed = asyncio.Event()  # set at each change, cleared by the one who shows it
 
-    def join(self, code: object) -> str:
+    def join(self, code: object, address: str = "") -> str:
         """Return a new learner's token: a random alias, signed, so that nobody can report under another's.
 
+        Args:
+            address: where the request comes from. A school's network may show all its machines as one address, so
+                each may join a large class at once.
+
         Raises:
-            Refused: if the class code is wrong.
+            Refused: if the class code is wrong, or too many have joined from this address.
         """
         given = code.strip().upper() if isinstance(code, str) else ""
-        if not hmac.compare_digest(given.encode(), self.class_code.encode()):
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), self.class_code.encode()):
             raise Refused(403, "this is not the class code")
+        if not self._joins.allows(address):
+            raise Refused(429, "too many have joined from here")
         alias = secrets.token_hex(16)
         return f"{alias}.{self._signature(alias)}"
 
@@ -113,16 +124,8 @@ class Board:
         mistake = sent.get("mistake")
         known = isinstance(mistake, str) and mistake in self._catalogue[exercise].hints
         identity = f"{alias[:16]}{identity}"  # so that nobody can use up another's ids
-        if identity in self._seen:
-            return
-        self._seen.add(identity)
         report = Report(alias, self._clock(), exercise, check, stage, str(mistake) if known else "")
-        try:
-            new = await self._store.add_report(identity, report)
-        except BaseException:
-            self._seen.discard(identity)
-            raise
-        if new:
+        if await self._store.add_report(identity, report):
             self._lesson.apply(report)
             self.changed.set()
 
@@ -224,11 +227,14 @@ class Board:
     def for_learners(self) -> dict[str, Any]:
         """Return what learners may see: how far the class is, if the teacher has switched it on."""
         now = self._clock()
-        exercise = self._exercise(now)
-        if not self._shown_to_learners or not exercise:
-            return {"shown": self._shown_to_learners}
-        standing = self._lesson.standing(exercise, now)
-        return {"shown": True, "exercise": exercise, "done": standing.done, "learners": standing.learners}
+        if not self._shown_to_learners:
+            return {"shown": False}
+        if self._learners_see is None or not 0 <= now - self._learners_see[0] < _SAME_FOR:
+            exercise = self._exercise(now)
+            standing = self._lesson.standing(exercise, now)
+            seen = {"exercise": exercise, "done": standing.done, "learners": standing.learners} if exercise else {}
+            self._learners_see = now, {"shown": True, **seen}
+        return self._learners_see[1]
 
     def _exercise(self, now: float) -> str:
         return self._pinned if self._pinned in self._catalogue else self._lesson.current(now)

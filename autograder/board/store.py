@@ -208,7 +208,7 @@ class Store:
             with self._engine.begin() as connection:
                 results: list[CursorResult[Any]] = [connection.execute(statement) for statement, _ in batch]
                 changed = [result.rowcount > 0 for result in results]
-        except SQLAlchemyError as error:  # nothing of the batch was committed
+        except Exception as error:  # nothing of the batch was committed; the thread goes on, whatever a driver raises
             if len(batch) > 1:  # one that the database refuses does not stop the others
                 for item in batch:
                     self._commit([item])

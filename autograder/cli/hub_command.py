@@ -6,17 +6,12 @@ import importlib.util
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..problems import Problem
-from ..safe_text import clean
-
-_SAMPLE_LEARNERS, _SAMPLE_TEACHER = ("ada", "emmy"), "grace"
-_LOOK = Path("/srv/many-heads")  # in a machine to throw away
 
 
 def hub(
@@ -53,6 +48,7 @@ def hub(
     chapters = solutions or REPOSITORY_ROOT / "solutions"
     if look:
         _look(chapters)
+        return
     if folder is None or class_list is None or not teacher:
         raise Problem(
             "name the folder, the class list and a teacher: autograder hub DIR --class-list FILE --teacher YOU"
@@ -68,10 +64,14 @@ def _write(folder: Path, class_list: Path, teachers: list[str], at_once: int | N
 
     people = write.read_people(class_list)
     share = write.Share.of_this_machine(at_once or len(people))
-    password = write.write_hub(folder, people, teachers, chapters, share)
-    print(f"{folder} is ready, for {len(people)} learners: {share.memory_mb} MB and {share.threads} threads each.")
-    print(f"The first password of {clean(' and of '.join(teachers))} is {password}")
-    print("Change it after the first log-in, at /hub/auth/change-password.")
+    passwords = write.write_hub(folder, people, teachers, chapters, share)
+    print(
+        f"{folder} is ready, for {len(people)} learners: {share.memory_mb} MB of memory each, and "
+        f"torch uses {share.threads} of the machine's cores for each."
+    )
+    for name, password in passwords.items():
+        print(f"The first password of {name} is {password}")
+    print("Teachers change it after the first log-in, at /hub/auth/change-password.")
     if readable_by_others(chapters):
         print(
             f"WARNING: every account of this machine can read the solutions in {chapters.resolve()}: "
@@ -81,16 +81,12 @@ def _write(folder: Path, class_list: Path, teachers: list[str], at_once: int | N
 
 
 def _look(chapters: Path) -> None:
-    """Become a hub with sample learners, in a machine to throw away."""
-    from ..hub import throwaway
+    """Show a hub with a sample class, in a machine to throw away."""
+    from ..hub import look, throwaway
 
     if os.environ.get(throwaway.INSIDE):
-        names = Path(tempfile.mkdtemp(), "names.txt")
-        names.write_text("\n".join(_SAMPLE_LEARNERS), encoding="utf-8")
-        _write(_LOOK, names, [_SAMPLE_TEACHER], None, chapters)
-        print(f"{' and '.join(_SAMPLE_LEARNERS)} choose a password when they log in. Ctrl-C ends it all.")
-        print("Open http://127.0.0.1:8000", flush=True)
-        os.execv(sys.executable, [sys.executable, "-m", "jupyterhub", "--config", str(_LOOK / "jupyterhub_config.py")])
+        look.show(chapters)
+        return
     if shutil.which("configurable-http-proxy") is None:
         raise Problem("the hub needs configurable-http-proxy: npm install --global configurable-http-proxy")
     words = throwaway.command(

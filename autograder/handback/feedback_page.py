@@ -26,7 +26,7 @@ from ..course.chapter import Chapter, read_chapter
 from ..course.notebooks import EXERCISE_PREFIX, grade_id, is_set_up
 from ..judge.verdict import Verdict
 from ..outcomes import Outcome
-from ..pages import look
+from ..pages import assets, look
 from ..pages.safe_html import harmless_html, prose
 from ..realign.release import Release, release_in_class
 from ..realign.repairs import NOTE_ID
@@ -191,7 +191,7 @@ def render(facts: Facts, notebook: Path | None, chapter_folder: Path) -> str:
 
 @lru_cache(maxsize=1)
 def _look() -> tuple[Markup, Any]:
-    return look.asset("autograder.handback", "feedback.css"), look.environment("autograder.handback")
+    return assets.asset("autograder.handback", "feedback.css"), look.environment("autograder.handback")
 
 
 def _in_words(result: ExerciseResult) -> str:

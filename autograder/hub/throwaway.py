@@ -23,7 +23,7 @@ _ACCOUNTS = ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")  # file
 _EMPTIED = ("/home", "/srv", "/tmp")
 _WITHOUT = {"shadow": "passwd", "gshadow": "group"}  # where the names are that these files have
 _FIELDS = {"shadow": 7, "gshadow": 2}  # after the password
-_MEMORY = "/run/throwaway"  # a file system in memory for what is changed
+_MEMORY = ("/mnt", "/media", "/opt")  # on one of them, the file system in memory for what is changed is mounted
 _MOUNTS = "/proc/self/ns/mnt"  # a link with another text in each mount namespace
 _PROGRAMS = ("configurable-http-proxy", "node")
 
@@ -54,7 +54,7 @@ def main(outside: str, shown: Sequence[str], words: Sequence[str]) -> None:
         outside: the mount namespace of whoever asked for it. What is mounted here must not be seen there.
         shown: as for `command`.
     """
-    if os.readlink(_MOUNTS) == outside:
+    if os.readlink(_MOUNTS) == outside or not outside.startswith("mnt:["):
         raise SystemExit("this would change this machine itself: use the command that throwaway.command returns")
     folder = os.getcwd()
     _make(_needed(shown))
@@ -62,12 +62,9 @@ def main(outside: str, shown: Sequence[str], words: Sequence[str]) -> None:
     os.execvpe(words[0], list(words), {**os.environ, INSIDE: "1"})
 
 
-def _make(needed: Iterable[Path]) -> None:
+def _make(needed: Sequence[Path]) -> None:
     _mount("--make-rprivate", "/")
-    memory = Path(_MEMORY)
-    if not memory.parent.is_dir() or not os.access(memory.parent, os.W_OK):
-        _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(memory.parent))
-    memory.mkdir(exist_ok=True)
+    memory = _place_for_memory(needed)
     _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(memory))
     for name in _COPIED:
         upper, work = memory / f"upper{name}", memory / f"work{name}"
@@ -77,6 +74,16 @@ def _make(needed: Iterable[Path]) -> None:
             _copy_accounts(upper)
         _mount("-t", "overlay", "-o", f"lowerdir={name},upperdir={upper},workdir={work}", "overlay", name)
     _show_again({Path(name) for name in _EMPTIED if os.path.isdir(name)}, list(needed), memory)
+
+
+def _place_for_memory(needed: Sequence[Path]) -> Path:
+    """Return a folder that every Linux has, so that none has to be made, and in which nothing is needed."""
+    for place in map(Path, _MEMORY):
+        if place.is_dir() and not any(path.is_relative_to(place) for path in needed):
+            return place
+    raise SystemExit(
+        f"a machine to throw away needs one of the folders {', '.join(_MEMORY)}, with nothing of the course"
+    )
 
 
 def _copy_accounts(etc: Path) -> None:

@@ -7,12 +7,12 @@ the course's account. The instructor may read and change everything in it. Nothi
 
 from __future__ import annotations
 
+import contextlib
 import math
-import re
-import secrets
 import shutil
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,14 +24,14 @@ from ..classroom.class_folder import CONFIG, ClassFolder, new_class
 from ..classroom.person import Person
 from ..classroom.roster import read_roster, write_roster
 from ..problems import Problem
+from .names import ACCOUNT_OF_THE_COURSE, is_user_name
 
 SETTINGS = "jupyterhub_config.py"
 CLASS_LIST = "class-list.txt"
+PASSWORDS = "passwords"  # a database, whose file may have an ending
 _TEMPLATES = Path(__file__).parent / "templates"
-_ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,30}")  # valid on every Linux, and as JupyterHub's and nbgrader's name
 _LEAST_MB = 1536  # a server, a kernel that has imported torch, and a small model
 _KEPT_MB = 2048  # for the hub, the course's server and the operating system
-_ACCOUNT_OF_THE_COURSE = "many-heads-course"
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,40 @@ class Share:
         return cls(min(memory, total), max(1, math.floor(threads.cores() / max(1, learners))))
 
 
+@dataclass(frozen=True)
+class Ports:
+    """The ports on loopback that a hub listens on.
+
+    Args:
+        web: for browsers.
+        hub: of JupyterHub behind its proxy.
+        proxy: on which JupyterHub instructs its proxy.
+        course: of the course account's server, with the formgrader.
+        board: of the board.
+    """
+
+    web: int = 8000
+    hub: int = 8081
+    proxy: int = 8001
+    course: int = 9999
+    board: int = 9998
+
+    @classmethod
+    def free(cls) -> Ports:
+        """Return ports that are free now: the usual ones, as far as they are."""
+        with contextlib.ExitStack() as held:
+            return cls(**{each.name: _free_port(each.default, held) for each in fields(cls)})
+
+
 def write_hub(
     root: Path,
     people: Sequence[Person],
     teachers: Sequence[str],
     solutions: Path,
     share: Share | None = None,
-) -> str:
-    """Write the hub's folder, and return the password that the teachers use first.
+    ports: Ports | None = None,
+) -> dict[str, str]:
+    """Write the hub's folder, and return the first password of each teacher.
 
     Args:
         root: the folder; new or empty.
@@ -73,6 +99,7 @@ def write_hub(
         teachers: the teachers' user names.
         solutions: the folder of chapters.
         share: each learner's share of the machine, by default of this one.
+        ports: where the hub listens, by default on the usual ports.
 
     Raises:
         Problem: if the folder is not empty, or a name cannot be an account.
@@ -91,7 +118,8 @@ def write_hub(
         course = new_class(root / "course", solutions)
         (root / "course").chmod(0o700)
         write_roster(course, people)
-        return _fill(root.resolve(), course, learners, teachers, share or Share.of_this_machine(len(learners)))
+        share = share or Share.of_this_machine(len(learners))
+        return _fill(root.resolve(), course, learners, teachers, share, ports or Ports())
     except BaseException:  # including Ctrl-C: an incomplete folder would block the next attempt
         for path in root.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -108,7 +136,7 @@ def read_people(path: Path) -> list[Person]:
     """
     lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     names = [line for line in lines if line and not line.startswith("#")]
-    if names and all(_ACCOUNT.fullmatch(name) for name in names) and names[0] not in ("name", "student_id", "login"):
+    if names and all(is_user_name(name) for name in names) and names[0] not in ("name", "student_id", "login"):
         people = [Person(name) for name in dict.fromkeys(names)]
     else:
         people = read_roster(path)
@@ -122,7 +150,7 @@ def require_names(names: Iterable[str]) -> None:
     Raises:
         Problem: if not.
     """
-    wrong = [name for name in names if not _ACCOUNT.fullmatch(name) or name == _ACCOUNT_OF_THE_COURSE]
+    wrong = [name for name in names if not is_user_name(name)]
     if wrong:
         raise Problem(
             f"these cannot be user names: {', '.join(wrong)}. A user name begins with a letter from a to z, and has at "
@@ -130,7 +158,9 @@ def require_names(names: Iterable[str]) -> None:
         )
 
 
-def _fill(root: Path, course: ClassFolder, learners: Sequence[str], teachers: Sequence[str], share: Share) -> str:
+def _fill(
+    root: Path, course: ClassFolder, learners: Sequence[str], teachers: Sequence[str], share: Share, ports: Ports
+) -> dict[str, str]:
     exchange = root / "exchange"
     exchange.mkdir()
     with (root / "course" / CONFIG).open("a", encoding="utf-8") as config:
@@ -138,7 +168,7 @@ def _fill(root: Path, course: ClassFolder, learners: Sequence[str], teachers: Se
     state = root / "state"
     state.mkdir(mode=0o700)
     (root / CLASS_LIST).write_text(
-        "# Who may log in, a user name on each line. Restart the hub after a change.\n"
+        "# Who may log in, a user name on each line. Read at each log-in: a change needs no restart.\n"
         + "".join(f"{name}\n" for name in learners),
         encoding="utf-8",
     )
@@ -147,14 +177,17 @@ def _fill(root: Path, course: ClassFolder, learners: Sequence[str], teachers: Se
         hub=str(root),
         exchange=str(exchange),
         course=course.config().CourseDirectory.course_id,
-        account=_ACCOUNT_OF_THE_COURSE,
+        account=ACCOUNT_OF_THE_COURSE,
         class_code=new_class_code(),
         teachers=sorted(teachers),
         learners=learners,
         class_list=CLASS_LIST,
         share=share,
+        ports=ports,
     )
-    return _first_password(state, teachers)
+    from .class_list import first_passwords  # needs the extra [hub]
+
+    return first_passwords(state / PASSWORDS, teachers)
 
 
 def _render(root: Path, **values: object) -> None:
@@ -174,15 +207,13 @@ def _render(root: Path, **values: object) -> None:
     (root / SETTINGS).chmod(0o600)
 
 
-def _first_password(state: Path, teachers: Collection[str]) -> str:
-    """Store a password for the teachers: a learner who logs in first under their names would be the hub's admin."""
-    from firstuseauthenticator import FirstUseAuthenticator
-
-    password = secrets.token_urlsafe(9)
-    store = FirstUseAuthenticator(dbm_path=str(state / "passwords"))
-    for name in teachers:
-        store.reset_password(name, password)
-    return password
+def _free_port(wanted: int, held: contextlib.ExitStack) -> int:
+    """Return `wanted` if nothing listens on it, else another port. `held` keeps it from being found again."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError):
+            listening = held.enter_context(socket.create_server(("127.0.0.1", port)))
+            return listening.getsockname()[1]
+    raise Problem("this machine has no free port")
 
 
 def _memory_mb() -> int:

@@ -1,4 +1,4 @@
-"""The look that the report and the feedback pages share: symbols of results, styles, and what templates may use.
+"""The look that the report and the feedback pages share: symbols of results, and what templates may use.
 
 A page is one file that loads nothing. Its content security policy allows only its own style and script, by their
 hashes, so text that a learner wrote cannot run in it.
@@ -12,7 +12,6 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -52,14 +51,6 @@ STATES = {
     State.UNWRITTEN: Badge("○", "not written", "unchanged from the released notebook"),
     State.UNKNOWN: Badge("–", "not judged", "grading did not reach it"),
 }
-
-
-def asset(package: str, name: str) -> Markup:
-    """Return a style sheet or script from a package's templates. A style sheet begins with the one that all share."""
-    text = files(package).joinpath("templates", name).read_text(encoding="utf-8")
-    if name.endswith(".css"):
-        text = files("autograder.pages").joinpath("templates", "look.css").read_text(encoding="utf-8") + text
-    return Markup(text)
 
 
 def policy(style: str, script: str = "") -> str:

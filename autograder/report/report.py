@@ -22,7 +22,7 @@ from ..classroom.class_folder import ClassFolder
 from ..classroom.csv_table import number
 from ..classroom.history import Why
 from ..classroom.results import ClassResults, ExerciseResult, LearnerResult, State, class_results
-from ..pages import look
+from ..pages import assets, look
 from ..safe_text import clean
 from ..whole_file import whole_file
 from .aliases import aliases
@@ -92,7 +92,7 @@ def render(
         pages: the feedback pages, by student id and assignment, as paths from the report's folder.
         record: what a board saw in class.
     """
-    style, script = look.asset("autograder.report", "report.css"), look.asset("autograder.report", "report.js")
+    style, script = assets.asset("autograder.report", "report.css"), assets.asset("autograder.report", "report.js")
     environment = _environment()
     everybody = [learner.student for result in results for learner in result.learners]
     numbers = aliases([*everybody, *(student for result in results for student in result.missing)], secret)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from autograder.board import serve
 from autograder.board.lesson import STUCK_AFTER
 from autograder.board.service import service
 from autograder.board.state import Board
@@ -70,9 +71,9 @@ def test_a_report_shows(room: InClass):
     assert shown["mistakes"][0]["hint"] == "Twice too large."
 
 
-@pytest.mark.parametrize("code", ["", "WRONG", None, 5, ["x"], "é" * 9, {"a": 1}])
+@pytest.mark.parametrize("code", ["", "WRONG", None, 5, ["x"], "é" * 9, {"a": 1}, "\ud800"])
 def test_a_wrong_class_code_joins_nothing(room: InClass, code: object):
-    assert room.client.post("/join", json={"code": code}).status_code == 403
+    assert room.client.post("/join", content=json.dumps({"code": code})).status_code == 403
 
 
 def test_the_class_code_may_be_typed_in_small_letters(room: InClass):
@@ -163,6 +164,32 @@ def test_a_flood_stops_its_sender_alone(room: InClass):
     assert room.report(mine) == 200
 
 
+def test_one_address_cannot_fill_the_board(room: InClass):
+    codes = {room.client.post("/join", json={"code": room.board.class_code}).status_code for _ in range(1001)}
+    assert codes == {200, 429}
+    room.board.join(room.board.class_code, "another address")
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out(room: InClass):
+    mine = room.join()
+    room.report(mine)
+    for _ in range(2):  # an hour, and then a day: another lesson
+        room.clock.now -= 60 * 60
+        assert room.report(mine) == 200
+        assert room.shown()["learners"] == 1
+        room.clock.now -= 24 * 60 * 60
+    room.report(mine)
+    room.clock.now += STUCK_AFTER
+    room.report(mine)
+    assert room.shown()["standing"]["stuck"] == 1
+
+
+def test_what_a_driver_cannot_write_stops_no_other(room: InClass):
+    with pytest.raises(UnicodeEncodeError):  # no error of SQLAlchemy's
+        asyncio.run(room.store.set("a lone surrogate", "\ud800"))
+    assert room.report(room.join()) == 200
+
+
 def test_a_call_for_help_is_text_and_short(room: InClass):
     mine = room.join()
     name = "<b>Ada</b>\x1b[31m\u202e\n\n  second row" + "x" * 500
@@ -206,12 +233,42 @@ def test_the_switches_are_for_the_teacher(room: InClass, action: str):
     assert room.client.post(f"/teacher/{action}", json={"shown": True}).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "", "text/plain; application/json"]
+)
+def test_another_page_cannot_press_the_switches(room: InClass, kind: str):
+    room.sign_in()
+    sent = room.client.post("/teacher/show", content=b'{"shown": true}', headers={"content-type": kind})
+    assert sent.status_code == 415
+    assert room.client.get("/class.json").json() == {"shown": False}
+    allowed = room.client.options(
+        "/teacher/show", headers={"origin": "http://other.board", "access-control-request-method": "POST"}
+    )
+    assert not any(name.startswith("access-control") for name in allowed.headers)
+
+
 def test_the_teachers_key_is_kept_in_a_cookie_that_other_sites_cannot_use(room: InClass):
     answer = room.client.get("/sign-in", params={"key": room.board.teacher_key})
     assert answer.headers["location"] == "/teacher"
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert "samesite=strict" in answer.headers["set-cookie"].lower()
     assert room.client.get("/sign-in", params={"key": "a guess"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "secure"),
+    [
+        ({}, False),
+        ({"x-scheme": "https"}, True),
+        ({"x-forwarded-proto": "https,http"}, True),
+        ({"x-scheme": "http"}, False),
+    ],
+)
+def test_the_cookie_of_a_browser_that_speaks_https_is_for_https_alone(
+    room: InClass, headers: dict[str, str], secure: bool
+):
+    answer = room.client.get("/sign-in", params={"key": room.board.teacher_key}, headers=headers)
+    assert ("secure" in answer.headers["set-cookie"].lower()) == secure
 
 
 class FakeHub:
@@ -313,6 +370,13 @@ def test_it_can_be_served_below_a_path(tmp_path: Path):
     store.close()
 
 
+def test_a_class_code_that_can_be_guessed_is_refused(tmp_path: Path):
+    store = a_store(tmp_path)
+    with pytest.raises(Problem, match="can be guessed"):
+        Board(store, CATALOGUE, Clock(), class_code="2026")
+    store.close()
+
+
 def test_other_databases_are_refused():
     with pytest.raises(Problem, match="SQLite or PostgreSQL"):
         Store("mysql://localhost/board")
@@ -321,3 +385,12 @@ def test_other_databases_are_refused():
 def test_a_database_that_is_not_there_is_a_problem(tmp_path: Path):
     with pytest.raises(Problem, match="cannot be opened"):
         Store(f"sqlite:///{tmp_path / 'no such folder' / 'board.db'}")
+
+
+def test_the_limit_on_open_files_suffices_for_all_connections(monkeypatch: pytest.MonkeyPatch):
+    set_to: list[tuple[int, int]] = []
+    monkeypatch.setattr(serve.resource, "setrlimit", lambda _, limits: set_to.append(limits))
+    for now in ((1024, 1_000_000), (1024, 3000), (1_000_000, 1_000_000)):
+        monkeypatch.setattr(serve.resource, "getrlimit", lambda _, now=now: now)
+        serve._allow_files()
+    assert set_to == [(4000, 1_000_000), (3000, 3000)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from pathlib import Path
 
 import pytest
@@ -53,17 +55,32 @@ def test_each_one_s_share_suffices_for_a_notebook_and_leaves_room_for_others() -
 
 def test_the_folder_keeps_the_course_and_the_passwords_from_learners(built_toy: Path, tmp_path: Path) -> None:
     root = tmp_path / "hub"
-    password = write.write_hub(root, people("ada", "emmy"), ["grace"], built_toy / "solutions", write.Share(2048, 2))
+    ports = write.Ports(web=8010)
+    passwords = write.write_hub(
+        root, people("ada", "emmy"), ["grace"], built_toy / "solutions", write.Share(2048, 2), ports
+    )
     for closed in ("course", "state", "jupyterhub_config.py"):
         assert (root / closed).stat().st_mode & 0o077 == 0, closed
     settings = (root / "jupyterhub_config.py").read_text(encoding="utf-8")
     compile(settings, "jupyterhub_config.py", "exec")
     assert "MEMORY_MB = 2048" in settings
     assert 'THREADS = "2"' in settings
-    assert password not in settings
+    assert "= 8010, 8081, 8001" in settings
+    assert passwords["grace"] not in settings
     of_the_course = (root / "course" / "nbgrader_config.py").read_text(encoding="utf-8")
     assert f'c.Exchange.root = "{root}/exchange"' in of_the_course
     assert [person.student for person in read_roster(root / "course" / "roster.csv")] == ["ada", "emmy"]
+
+
+def test_a_port_that_is_taken_is_replaced() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, contextlib.ExitStack() as held:
+        port = taken.getsockname()[1]
+        assert write._free_port(port, held) not in (0, port)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with contextlib.ExitStack() as held:
+        assert write._free_port(port, held) == port
+        assert write._free_port(port, held) != port  # it is held
 
 
 def test_what_others_may_enter_and_read_is_known(tmp_path: Path) -> None:

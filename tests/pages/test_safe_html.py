@@ -7,7 +7,7 @@ import re
 import pytest
 from pygments.token import STANDARD_TYPES
 
-from autograder.pages import look
+from autograder.pages import assets
 from autograder.pages.safe_html import harmless_html, prose
 
 TEXT = "alert(1)"
@@ -59,7 +59,7 @@ def test_a_learner_cannot_name_the_place_of_a_formula() -> None:
     ("package", "name"), [("autograder.handback", "feedback.css"), ("autograder.report", "report.css")]
 )
 def test_no_class_that_learners_may_use_has_a_meaning_outside_of_code(package: str, name: str) -> None:
-    style = re.sub(r"/\*.*?\*/", "", look.asset(package, name), flags=re.DOTALL)
+    style = re.sub(r"/\*.*?\*/", "", assets.asset(package, name), flags=re.DOTALL)
     selectors = [part for rule in re.findall(r"([^{}]+)\{", style) for part in re.split(r",(?![^(]*\))", rule)]
     outside = [one for one in selectors if not re.search(r"\.(?:code|highlight)\s+\S", one)]
     ours = set(re.findall(r"\.([A-Za-z][\w-]*)", " ".join(outside)))

@@ -25,7 +25,7 @@ from autograder.classroom.results import (
     State,
 )
 from autograder.outcomes import Outcome
-from autograder.pages import look
+from autograder.pages import assets, look
 from autograder.report import report
 from autograder.report.histogram import axis, histogram
 from autograder.report.misunderstood import exercise_shares, pairs
@@ -37,7 +37,7 @@ from autograder.safe_text import clean
 from tests.support.class_results import HINT, HOSTILE, NOON, hostile_class, learner, moving, results, unjudged
 
 ASSETS = {
-    name: str(look.asset("autograder.report", file))
+    name: str(assets.asset("autograder.report", file))
     for name, file in (("script", "report.js"), ("style", "report.css"))
 }
 

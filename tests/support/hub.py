@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,15 @@ import psutil
 import requests
 
 from autograder.hub import throwaway
+from autograder.hub.write import Ports
 
 ROOT = Path("/srv/many-heads")
-_SETTINGS = """
-c.JupyterHub.bind_url = "http://127.0.0.1:{}"
-c.JupyterHub.hub_port = {}
-c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{}"
-c.JupyterHub.services[0]["url"] = "http://127.0.0.1:{}"
-"""
+_PORTS = astuple(Ports())  # each stands once in the hub's settings
 _START = """
 set -e
 printf '{names}' > /srv/names.txt
 {python} -m autograder hub {root} --class-list /srv/names.txt --teacher {teacher} --solutions {solutions}
-cat >> {root}/jupyterhub_config.py << 'END'
-{settings}
-END
+sed --in-place --expression '{ports}' {root}/jupyterhub_config.py
 exec {python} -m jupyterhub --config {root}/jupyterhub_config.py
 """
 
@@ -83,18 +77,20 @@ class Person:
     session: requests.Session = field(default_factory=requests.Session)
 
     def log_in(self, password: str) -> int:
-        """Log in, and return the status of the page that comes."""
+        """Log in, without a server, and return the status of the page that comes."""
         self.get("/hub/login")
         data = {"username": self.name, "password": password, "_xsrf": self._token("/hub/")}
-        return self.session.post(f"{self.hub.address}/hub/login", data=data, timeout=60).status_code
+        page = self.session.post(f"{self.hub.address}/hub/login?next=/hub/home", data=data, timeout=60)
+        return page.status_code
 
     def start_server(self) -> None:
-        """Wait until this person's server runs."""
+        """Start this person's server, and wait until it runs."""
+        self.get(f"/hub/spawn/{self.name}")
         for _ in range(300):
             page = self.get(f"/user/{self.name}/lab")
             if page.ok and "/hub/" not in page.url:
                 return
-            time.sleep(0.2)
+            time.sleep(0.4)
         raise AssertionError(f"{self.name}'s server did not start")
 
     def get(self, path: str) -> requests.Response:
@@ -132,14 +128,14 @@ def running_hub(folder: Path, solutions: Path, learners: Sequence[str], teacher:
     Args:
         folder: where to write what it says.
     """
-    ports = _free_ports(4)
+    ports = _free_ports(len(_PORTS))
     script = _START.format(
         names="\\n".join(learners),
         python=sys.executable,
         root=ROOT,
         teacher=teacher,
         solutions=solutions,
-        settings=_SETTINGS.format(*ports),
+        ports="; ".join(f"s/{usual}/{free}/" for usual, free in zip(_PORTS, ports, strict=True)),
     )
     log = folder / "hub.log"
     words = throwaway.command("sh", "-c", script, shown=[solutions])

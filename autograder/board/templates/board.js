@@ -21,6 +21,10 @@ function element(name, {text = "", ...attributes} = {}, ...children) {
   return made;
 }
 
+function learners(count) {
+  return count === 1 ? "1 learner" : `${count} learners`;
+}
+
 function bar(parts, total, label) {
   const made = element("div", {class: "bar", role: "img", "aria-label": label});
   for (const [kind, count] of parts) {
@@ -68,13 +72,13 @@ function mistakes(state) {
   }
   const list = element("ol"), most = Math.max(...state.mistakes.map(one => one.learners));
   for (const one of state.mistakes) {
-    const named = one.name !== "", learners = one.learners === 1 ? "1 learner" : `${one.learners} learners`;
+    const named = one.name !== "", count = learners(one.learners);
     const item = element("li", {class: named ? "named" : "unnamed"},
       element("p", {class: "name"},
         element("strong", {text: named ? one.name : UNNAMED[one.stage] || one.stage}),
-        element("span", {class: "count", text: ` · ${learners}`}),
+        element("span", {class: "count", text: ` · ${count}`}),
         element("span", {class: "soft", text: state.trend.length > 10 ? `, ${one.before} ten minutes ago` : ""})),
-      bar([["mistake", one.learners]], most, learners));
+      bar([["mistake", one.learners]], most, count));
     if (named && one.hint) item.append(element("p", {class: "hint", text: one.hint}));
     list.append(item);
   }
@@ -99,7 +103,7 @@ function draw(state) {
   } else {
     lesson.replaceChildren(
       element("header", {}, element("div", {}, element("h1", {}, element("code", {text: state.exercise})),
-        element("p", {class: "soft", text: `${state.chapter} · ${state.learners} learners${state.pinned ? " · chosen by the teacher" : ""}`})), trend(state)),
+        element("p", {class: "soft", text: `${state.chapter} · ${learners(state.learners)}${state.pinned ? " · chosen by the teacher" : ""}`})), trend(state)),
       ...standing(state),
       element("p", {class: "note", text: `Stuck: no further for ${state.stuck_after} minutes.` +
         (state.standing.elsewhere ? ` Elsewhere: at another exercise, or no check for ${state.away_after} minutes.` : "") +
@@ -116,6 +120,8 @@ async function send(action, what) {
 
 function controls(state) {
   const address = location.href.replace(/\/teacher.*$/, "");
+  document.getElementById("how").textContent = state.on_a_hub ?
+    "Learners on this hub take part by themselves, others with" : "Learners join with";
   document.getElementById("join").textContent = `check.join("${address}", "${state.code}")`;
   document.getElementById("shown").checked = state.shown_to_learners;
   const choice = document.getElementById("exercise");
