@@ -1,5 +1,7 @@
 """The learner's checks, `check.shapes(f)` and `check.outputs(f)`, and `check.progress()`, which counts them.
 
+`check.summary()` writes what it counts as a page.
+
 `check.join`, `check.help` and `check.leave` are for classes whose teacher shows a board.
 
 A check shows a card (`card.py`), and raises `CheckFailed` unless all is right. When a person runs the notebook, an
@@ -14,6 +16,7 @@ import inspect
 import linecache
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from IPython.core.getipython import get_ipython
@@ -21,6 +24,7 @@ from IPython.display import display
 
 from . import board, earlier, threads
 from . import progress as _progress
+from . import summary as _summary
 from .calling import probe
 from .calling.call import Answer
 from .card import result_card
@@ -73,18 +77,42 @@ def outputs(target: Any) -> None:
 
 
 def progress() -> None:
-    """Show the points so far and what is open in this chapter, according to the checks.
+    """Show the points so far and what is open, in this chapter and in the whole course, according to the checks.
 
     It counts this session's checks and what has passed on this machine before. During grading it shows nothing.
     """
-    if _progress.graded_here():
+    counted = _counted(sys._getframe(1).f_globals)
+    if counted is not None:
+        display(counted)
+
+
+def summary(name: str = "") -> None:
+    """Write what `progress` counts in the whole course as a page to save or to print, `many-heads-summary.html`.
+
+    The page is your own count, not a grade, and says so. During grading nothing is written.
+
+    Args:
+        name: the name on the page; "" for none.
+    """
+    counted = _counted(sys._getframe(1).f_globals)
+    if counted is None:
         return
-    namespace = sys._getframe(1).f_globals
+    try:
+        path = _summary.write(counted, name, Path.cwd())
+    except OSError as problem:
+        print(f"The page cannot be written: {problem}. os.chdir(...) chooses another folder.")
+        return
+    print(f"Written: {path}\nOpen it in a browser; it can be printed from there, and needs no network.")
+
+
+def _counted(namespace: Mapping[str, Any]) -> _progress.Progress | None:
+    """Return the progress to show. None during grading, and where there is none yet, which is then said."""
+    if _progress.graded_here():
+        return None
     counted = _progress.count(namespace, sources_in(namespace))
     if counted is None:
         print("There is nothing to count yet: run the cells above, then this one.")
-    else:
-        display(counted)
+    return counted
 
 
 def join(address: str, code: str) -> None:

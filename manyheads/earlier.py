@@ -55,6 +55,14 @@ def keep(exercise: str, source: str) -> None:
         unfinished.replace(kept_in() / f"{exercise}.py")
 
 
+def keeps() -> bool:
+    """Return whether the folder with the learner's own exercises can be written, or made."""
+    place = kept_in()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place.is_dir() and os.access(place, os.W_OK)
+
+
 def kept_source(exercise: str) -> str | None:
     """Return the saved source of `exercise`, None if there is none that can be read."""
     try:

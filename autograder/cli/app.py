@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -267,11 +267,12 @@ def misconception(
     print("\nPut each into its exercise's file in solutions/, give it a name and a hint, and run: autograder build")
 
 
-@app.command(rich_help_panel=_TRY, epilog=_examples("demo", "demo /tmp/demo --workers 2"))
+@app.command(rich_help_panel=_TRY, epilog=_examples("demo", "demo /tmp/demo --workers 2", "demo --all"))
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make the class.")] = Path("demo-class"),
     workers: _Workers = _WORKERS,
     *,
+    every: Annotated[bool, typer.Option("--all", help="Every chapter, not the first one alone.")] = False,
     no_sandbox: _NoSandbox = False,
 ) -> None:
     """Make a sample class from known mistakes, grade it, and write its feedback and report.
@@ -280,27 +281,42 @@ def demo(
     since it has written them itself. It fails if a grade is not as expected.
     """
     from ..classroom.results import class_results
-    from ..course.chapter import REPOSITORY_ROOT, read_chapters
+    from ..course.chapter import REPOSITORY_ROOT, chapter_names, read_chapter
     from ..handback.feedback import write_feedback
     from ..intake.collect import collect
     from ..sandbox.requirements import find_layers
-    from .demo import commonest_mistakes, make_class, surprises
+    from .demo import commonest_mistakes, make_class, print_overview, surprises
 
     sandbox = not no_sandbox and not any(layer.missing for layer in find_layers())
-    opened, assignment, handed_in = make_class(folder, REPOSITORY_ROOT / "solutions")
-    print(f"Made a class in {folder}; its learners have submitted {assignment}.")
-    print_collected(collect(opened, assignment, handed_in))
-    _grade(opened, assignment, workers, regrade=False, sandbox=sandbox)
-    results = class_results(opened, assignment)
-    pages = write_feedback(opened, assignment, progress=True).pages
-    surprising = surprises(results, read_chapters(opened.solutions)[0])
-    print("\n".join(["", "The most common mistakes:", *commonest_mistakes(results), ""]))
+    solutions = REPOSITORY_ROOT / "solutions"
+    chapters = [read_chapter(solutions / name) for name in chapter_names(solutions)[: None if every else 1]]
+    opened, handed_in = make_class(folder, solutions, chapters)
+    if every:
+        print(f"Made a class in {folder}; its learners have submitted {len(chapters)} chapters.")
+        _grade_all(opened, handed_in, workers, sandbox=sandbox)
+        results = [class_results(opened, assignment) for assignment in handed_in]
+        print_overview(results)
+    else:
+        [(assignment, files)] = handed_in.items()
+        print(f"Made a class in {folder}; its learners have submitted {assignment}.")
+        print_collected(collect(opened, assignment, files))
+        _grade(opened, assignment, workers, regrade=False, sandbox=sandbox)
+        results = [class_results(opened, assignment)]
+        print("\n".join(["", "The most common mistakes:", *commonest_mistakes(results[0]), ""]))
+    pages = [
+        page
+        for assignment in handed_in
+        for page in write_feedback(opened, assignment, progress=not every).pages.values()
+    ]
     if pages:
-        print(f"Feedback: {len(pages)} pages, such as {next(iter(pages.values()))}")
-    _report(opened, [assignment])
-    if surprising:
+        print(f"Feedback: {len(pages)} pages, such as {pages[0]}")
+    _report(opened, list(handed_in))
+    unexpected = [
+        sentence for chapter, result in zip(chapters, results, strict=True) for sentence in surprises(result, chapter)
+    ]
+    if unexpected:
         heading = "Some grades are not as expected; `autograder doctor` may say why:"
-        print("\n".join([heading, *surprising]), file=sys.stderr)
+        print("\n".join([heading, *unexpected]), file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -356,6 +372,24 @@ def _grade(
         print(f"{_UNSEALED}: {clean(', '.join(results.unsealed))}.")
     print(score_table.LEGEND)
     print(_summary(run))
+
+
+def _grade_all(folder: ClassFolder, files: Mapping[str, Path], workers: int, *, sandbox: bool) -> None:
+    """Collect and grade the files of several assignments, with one bar for all of them."""
+    from ..intake.collect import collect
+    from ..progress import progress_bar
+    from ..run import cluster
+    from ..run.grade import grade
+
+    if not sandbox:
+        print(f"{_UNSEALED.replace(' ran ', ' runs ')}.", file=sys.stderr)
+    for assignment, source in files.items():
+        collect(folder, assignment, source)
+    count = sum(len(folder.students(assignment)) for assignment in files)
+    with cluster.reuse_workers(), progress_bar("Grading", count, shown=True) as bar:
+        for assignment in files:
+            bar.set_description_str(f"Grading {assignment}", refresh=False)
+            grade(folder, assignment, workers, sandbox=sandbox, progress=bar)
 
 
 def _report(folder: ClassFolder, assignments: list[str], *, anonymous: bool = False, board: str = "") -> None:

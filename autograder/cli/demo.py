@@ -1,37 +1,46 @@
-"""`autograder demo`: a sample class, made from a chapter's own misconceptions and alternatives.
+"""`autograder demo`: a sample class, made from the chapters' own misconceptions and alternatives.
 
 Newcomers run it first, and it shows a chapter's author how a class would do. It writes notebooks as learners would
-submit them; `app.demo` then collects, grades and reports them with the code of the ordinary commands.
+submit them; `demo_command` then collects, grades and reports them with the code of the ordinary commands.
 """
 
 from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
+
+from rich import box
+from rich.table import Table
 
 from ..classroom.class_folder import ClassFolder, new_class
 from ..classroom.results import ClassResults
 from ..course import notebooks as source_notebook
-from ..course.chapter import Chapter, read_chapters
+from ..course.chapter import Chapter
 from ..outcomes import Outcome
 from ..problems import Problem
+from . import score_table
 
 _MADE_BY_DEMO = ".made-by-demo"
 # fmt: off
 _NAMES = (
     "ada", "emmy", "katherine", "sofia", "grace", "alan", "carl", "srinivasa", "evelyn", "leonhard", "mary", "kurt",
-    "hypatia", "dorothy", "blaise", "annie", "david", "ida", "pierre", "george",
+    "hypatia", "dorothy", "blaise", "annie", "david", "ida", "pierre", "george", "rosalind", "niels",
 )
 # fmt: on
 
 
-def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
-    """Make a class folder at `root`, with a folder of files to collect in it.
+def make_class(root: Path, solutions: Path, chapters: Sequence[Chapter]) -> tuple[ClassFolder, dict[str, Path]]:
+    """Make a class folder at `root`, with files that learners have submitted.
+
+    Args:
+        chapters: those that they have submitted. A chapter with few exercises has fewer kinds of submissions: the last
+            learners have not submitted it.
 
     Returns:
-        (class folder, assignment, folder of files to collect)
+        (class folder, folder of files to collect by assignment)
 
     Raises:
         Problem: if `root` is not empty and was not made by this command.
@@ -42,17 +51,18 @@ def make_class(root: Path, solutions: Path) -> tuple[ClassFolder, str, Path]:
         shutil.rmtree(root)
     folder = new_class(root, solutions)
     (root / _MADE_BY_DEMO).touch()
-    chapter = read_chapters(folder.solutions)[0]
-    handed_in = root / "handed-in"
-    handed_in.mkdir()
-    release = source_notebook.read_text(root / "release" / chapter.name / f"{chapter.name}.ipynb")
-    for name, written in zip(_NAMES, _learners(chapter), strict=False):
-        notebook = copy.deepcopy(release)
-        for exercise, source in written.items():
-            source_notebook.set_solution(notebook, exercise, source)
-        (handed_in / f"{name}.ipynb").write_text(source_notebook.to_text(notebook), encoding="utf-8")
-    (handed_in / "oscar.ipynb").write_text("This is my homework as a text file.\n", encoding="utf-8")
-    return folder, chapter.name, handed_in
+    handed_in = {chapter.name: root / "handed-in" / chapter.name for chapter in chapters}
+    for chapter in chapters:
+        handed_in[chapter.name].mkdir(parents=True)
+        release = source_notebook.read_text(root / "release" / chapter.name / f"{chapter.name}.ipynb")
+        for name, written in submissions(chapter).items():
+            notebook = copy.deepcopy(release)
+            for exercise, source in written.items():
+                source_notebook.set_solution(notebook, exercise, source)
+            path = handed_in[chapter.name] / f"{name}.ipynb"
+            path.write_text(source_notebook.to_text(notebook), encoding="utf-8")
+        (handed_in[chapter.name] / "oscar.ipynb").write_text("This is my homework as a text file.\n", encoding="utf-8")
+    return folder, handed_in
 
 
 def commonest_mistakes(results: ClassResults, most: int = 5) -> list[str]:
@@ -62,11 +72,27 @@ def commonest_mistakes(results: ClassResults, most: int = 5) -> list[str]:
     ]
 
 
+def print_overview(results: Sequence[ClassResults]) -> None:
+    """Print a table with a row for each chapter: how its submissions ended, and the most common mistake."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("chapter")
+    for heading in ("graded", "not graded", "mean points"):
+        table.add_column(heading, justify="right")
+    table.add_column("the most common mistake")
+    for result in results:
+        scores = result.scores
+        points = f"{mean(scores):.1f} of {result.max_score:g}" if scores else ""
+        others = len(result.learners) - len(scores)
+        mistakes = [line.strip() for line in commonest_mistakes(result, 1)]
+        table.add_row(result.title, str(len(scores)), str(others), points, *mistakes)
+    score_table.console().print(table)
+
+
 def surprises(results: ClassResults, chapter: Chapter) -> list[str]:
     """Return a sentence for each grade that is not as expected. Any such grade is a fault of the grader."""
     ended = {learner.student: learner for learner in results.learners}
     found = []
-    for name, written in zip(_NAMES, _learners(chapter), strict=False):
+    for name, written in submissions(chapter).items():
         learner = ended.get(name)
         if learner is None or learner.outcome != Outcome.GRADED:
             why = "is missing" if learner is None else f"is {learner.outcome}: {learner.reason}"
@@ -86,10 +112,11 @@ def surprises(results: ClassResults, chapter: Chapter) -> list[str]:
     return found
 
 
-def _learners(chapter: Chapter) -> list[Mapping[str, str]]:
+def submissions(chapter: Chapter) -> dict[str, Mapping[str, str]]:
     """Return each learner's solutions, by exercise: correct, correct in another way, mistaken and unfinished ones.
 
-    An exercise that a learner's mapping lacks keeps the code of the released notebook.
+    An exercise that a learner's mapping lacks keeps the code of the released notebook. Where a chapter has so many
+    exercises that there are not names enough, the last mistaken ones are left out.
     """
     right = dict(chapter.reference)
     names = list(right)
@@ -108,7 +135,10 @@ def _learners(chapter: Chapter) -> list[Mapping[str, str]]:
         {**right, **dict([mistakes[0], others[-1]])} for mistakes, others in zip(mistaken, mistaken[2:], strict=False)
     ]
     learners += [{**right, **dict(mistakes[:1])} for mistakes in mistaken[1:3]]
-    learners.append({name: right[name] for name in names[: len(names) // 2]})
-    learners.append({name: right[name] for name in names if name != names[1]})
-    learners.append({})
-    return learners
+    unfinished: list[Mapping[str, str]] = [
+        {name: right[name] for name in names[: len(names) // 2]},
+        {name: right[name] for name in names if name not in names[1:2]},
+        {},
+    ]
+    learners = learners[: len(_NAMES) - len(unfinished)] + unfinished
+    return dict(zip(_NAMES, learners, strict=False))

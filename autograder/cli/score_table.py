@@ -32,10 +32,14 @@ _SYMBOLS = {
 _WIDTH_OF_A_PIPE = 140  # columns: a pipe has no width of its own, and rich would take 80
 
 
+def console() -> Console:
+    """Return the console that tables are printed on."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE)
+
+
 def show(results: ClassResults) -> None:
     """Print a class's results."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE)
-    print_to(console, results)
+    print_to(console(), results)
 
 
 def print_to(console: Console, results: ClassResults) -> None:

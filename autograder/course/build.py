@@ -1,8 +1,9 @@
 """`autograder build`: makes all files derived from `solutions/`, or lists the stale ones.
 
 For each chapter it makes the solved notebook beside the lesson (nbgrader's source), the released notebook in
-`notebooks/`, and the learners' fixtures. It also makes the contents page, and updates the URLs of the course in pages
-that people write. Other derived files are never edited by hand.
+`notebooks/`, and the learners' fixtures. It also makes the contents page and the list of chapters that
+`check.progress()` shows, and updates the course's URLs and counts in pages that people write. Other derived files are
+never edited by hand.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from manyheads.checking import exam_files
 from ..problems import Problem
 from . import notebooks as source_notebook
 from .chapter import REPOSITORY_ROOT, Chapter, read_chapter, read_chapters
-from .contents_page import contents_page
+from .contents_page import contents_page, counted, minutes
 from .exams import learners_exams
 from .home import pages, read_home
 
@@ -80,11 +81,14 @@ def derive_chapter(chapter: Chapter, root: Path = REPOSITORY_ROOT) -> Iterator[D
 
 
 def derive_pages(chapters: Sequence[Chapter], root: Path = REPOSITORY_ROOT) -> Iterator[Derived]:
-    """Make what is derived from all chapters together: the contents page, and the addresses in people's pages."""
+    """Make what is derived from all chapters together: their list, the contents page, and the addresses and counts in
+    people's pages."""
     home = read_home(root)
+    about = {chapter.name: exam_files.About(chapter.title, minutes(chapter)) for chapter in chapters}
+    yield Derived(root / "manyheads" / "fixtures" / exam_files.CHAPTERS, exam_files.pack_chapters(about).encode())
     yield Derived(root / "notebooks" / "README.md", contents_page(chapters, home).encode())
     for page in pages(root):
-        yield Derived(page, home.pointed(page.read_bytes().decode()).encode())
+        yield Derived(page, counted(home.pointed(page.read_bytes().decode()), chapters).encode())
 
 
 def build(root: Path = REPOSITORY_ROOT, only: Sequence[str] = ()) -> list[Path]:

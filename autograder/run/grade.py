@@ -13,6 +13,7 @@ import logging
 import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
+from tqdm import tqdm
 from traitlets.utils.importstring import import_item
 
 from ..classroom.class_folder import ClassFolder, in_use
@@ -59,7 +61,7 @@ def grade(
     workers: int,
     *,
     regrade: bool = False,
-    progress: bool = True,
+    progress: bool | tqdm[Any] = True,
     sandbox: bool | None = None,
     scheduler: str | None = None,
 ) -> Run:
@@ -68,7 +70,7 @@ def grade(
     Args:
         workers: the number of submissions that run at once.
         regrade: grade unchanged submissions too. Manual scores stay.
-        progress: show a progress bar on stderr.
+        progress: whether to show a progress bar on stderr; or a bar that is there already, to count in.
         sandbox: whether submissions run in the sandbox; by default as in the class's settings.
         scheduler: address of a Dask scheduler whose workers run the submissions, instead of this machine's.
 
@@ -87,7 +89,7 @@ def grade(
         in_use(folder),
         bounded,
         open_session(folder.gradebook_url),
-        progress_bar(f"Grading {assignment}", len(waiting), shown=progress) as bar,
+        _bar(assignment, len(waiting), progress) as bar,
         interrupts.recorded() as interrupted,
     ):
 
@@ -115,6 +117,12 @@ def grade(
             error.add_note(f"{done}; the same command continues with the rest.")
             raise
     return Run(outcomes, unchanged=len(students) - len(waiting))
+
+
+def _bar(assignment: str, waiting: int, progress: bool | tqdm[Any]) -> AbstractContextManager[tqdm[Any]]:  # noqa: FBT001
+    if isinstance(progress, bool):
+        return progress_bar(f"Grading {assignment}", waiting, shown=progress)
+    return contextlib.nullcontext(progress)  # its owner closes it
 
 
 class Steps:

@@ -51,15 +51,14 @@ def _run(name: str, solved: NotebookNode, cache: Path) -> NotebookNode:
     from nbclient.exceptions import CellExecutionError
 
     notebook: Any = nbformat.from_dict(solved)
-    folder = cache / "run"
-    folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "MANYHEADS_HOME": str(folder / "home")}
-    resources = {"metadata": {"path": str(folder)}}
+    cache.mkdir(parents=True, exist_ok=True)
     try:
-        with TemporaryDirectory() as sockets:
-            manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
+        with TemporaryDirectory() as empty:  # so that a page does not depend on what ran before it
+            manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{empty}/kernel")
+            (Path(empty) / "here").mkdir()
+            resources = {"metadata": {"path": f"{empty}/here"}}
             client = NotebookClient(notebook, km=manager, timeout=_TIMEOUT, resources=resources)
-            client.execute(env=environment)
+            client.execute(env={**os.environ, "MANYHEADS_HOME": f"{empty}/home"})
     except CellExecutionError as error:
         raise Problem(f"{name}: a cell of the solved notebook fails, so the site cannot show it:\n{error}") from error
     return notebook

@@ -1,11 +1,14 @@
 """Reads and writes the exams that learners' checks use: `manyheads/fixtures/<chapter>.safetensors`.
 
-Written by `autograder build`, read by `manyheads.check`. A file holds inputs, outputs and, sealed, stand-ins.
+Written by `autograder build`, read by `manyheads.check`. A file holds inputs, outputs and, sealed, stand-ins. What the
+chapters are called, and how long they take, is in `manyheads/fixtures/chapters.json`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from .milestones import Milestone
 from .pairs import KnownPairs
 
 FOLDER = Path(__file__).parents[1] / "fixtures"
+CHAPTERS = "chapters.json"
 _PLAIN = ("exercise", "probe", "exact_zeros", "keeps_dtype", "conceals", "atol", "rtol")
 _NAMES = ("returns", "informs", "builds_on", "forbids")
 _OF_MILESTONE = ("key", "words", "sealed", "output", "rows_sum_to_one", "rearranged", "doubled", "optional", "stacked")
@@ -138,3 +142,25 @@ def exams_by_chapter() -> dict[str, dict[str, Exam]]:
 def all_exams() -> dict[str, Exam]:
     """Return every exercise's exam by the exercise's name, over all chapters."""
     return {name: exam for exams in exams_by_chapter().values() for name, exam in exams.items()}
+
+
+@dataclass(frozen=True)
+class About:
+    """What a chapter is called, and the minutes that its lesson is planned for."""
+
+    title: str
+    minutes: int
+
+
+def pack_chapters(chapters: Mapping[str, About]) -> str:
+    """Return the text of `chapters.json`."""
+    return json.dumps({name: asdict(about) for name, about in chapters.items()}, ensure_ascii=False, indent=1) + "\n"
+
+
+@cache
+def about_chapters() -> dict[str, About]:
+    """Return what is known of each chapter by its name: nothing if the file is not there."""
+    path = FOLDER / CHAPTERS
+    if not path.is_file():
+        return {}
+    return {name: About(**about) for name, about in json.loads(path.read_text(encoding="utf-8")).items()}

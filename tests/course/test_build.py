@@ -33,11 +33,11 @@ def test_two_builds_give_the_same_bytes(toy_root: Path) -> None:
     examiner._exams.cache_clear()  # what the second build draws is drawn anew
     second = {derived.path: derived.content for derived in build.derive(toy_root)}
     assert first == second
-    assert len(first) == 4
+    assert len(first) == 5
 
 
 def test_a_fresh_build_is_not_stale_and_writes_nothing_twice(toy_root: Path) -> None:
-    assert len(build.build(toy_root)) == 4
+    assert len(build.build(toy_root)) == 5
     assert build.stale(toy_root) == []
     assert build.build(toy_root) == []
 
@@ -45,7 +45,7 @@ def test_a_fresh_build_is_not_stale_and_writes_nothing_twice(toy_root: Path) -> 
 def test_one_chapter_can_be_built_alone(toy_root: Path) -> None:
     assert len(build.build(toy_root, [TOY])) == 3
     assert build.stale(toy_root, [TOY]) == []
-    assert [path.name for path in build.stale(toy_root)] == ["README.md"]
+    assert [path.name for path in build.stale(toy_root)] == ["chapters.json", "README.md"]
     with pytest.raises(Problem, match="is not a chapter"):
         build.build(toy_root, ["99_other"])
 
@@ -57,6 +57,8 @@ def test_the_contents_page_counts_exercises_minutes_and_points(toy_root: Path) -
         "## Rows <sub>7 min · difficulty 2/5</sub>\n\n## Quiz <sub>3 min</sub>\n\n![A picture",
     )
     build.build(toy_root)
+    chapters = json.loads((toy_root / "manyheads" / "fixtures" / "chapters.json").read_text())
+    assert chapters == {TOY: {"title": "0 · Rows", "minutes": 10}}
     page = (toy_root / "notebooks" / "README.md").read_text()
     assert f"| [0 · Rows]({TOY}/{TOY}.ipynb) | 3 | 10 | 9 |" in page
     assert "- Rows (7 min, difficulty 2 of 5)" in page

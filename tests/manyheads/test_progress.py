@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
+import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,11 +14,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
 
 from autograder.course.chapter import Chapter
-from manyheads import check, earlier, progress
+from autograder.course.contents_page import minutes
+from manyheads import check, earlier, progress, summary
 from manyheads.calling import probe
 from manyheads.checking import exam_files
 from manyheads.checking.exam import Check
-from manyheads.progress import Row, State
+from manyheads.progress import ChapterRow, Row, State
 from tests.support.real_course import CHAPTERS, chapters
 from tests.support.run_notebook import mistaken, partly_solved, progress_cell
 
@@ -74,7 +79,8 @@ def test_done_wrong_unwritten_and_unchecked_are_distinguished(capsys: pytest.Cap
     shown = capsys.readouterr().out
     assert "5 of 20 points so far, 1 of 6 exercises done" in shown
     assert "Still open: attention_scores, causal_mask, attention_weights, attention, SingleHeadAttention." in shown
-    assert f"1 of {len(exam_files.all_exams())} exercises have passed on this machine" in shown
+    worth = sum(sum(exam.points.values()) for exam in exam_files.all_exams().values())
+    assert f"The whole course: 5 of {worth:g} points, 1 of {len(exam_files.all_exams())} exercises done." in shown
     assert "hidden" in shown
 
 
@@ -137,9 +143,78 @@ def test_exercises_that_an_earlier_chapter_lends_do_not_make_it_that_chapter() -
 
 def test_with_nothing_to_count_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     session = Session()
-    capsys.readouterr()
-    session.shell.run_cell("check.progress()").raise_error()
-    assert capsys.readouterr().out == "There is nothing to count yet: run the cells above, then this one.\n"
+    for call in ("check.progress()", "check.summary()"):
+        capsys.readouterr()
+        session.shell.run_cell(call).raise_error()
+        assert capsys.readouterr().out == "There is nothing to count yet: run the cells above, then this one.\n"
+
+
+def chapter_rows(session: Session) -> dict[str, ChapterRow]:
+    counted = progress.count(session.shell.user_ns, check.sources_in(session.shell.user_ns))
+    assert counted is not None
+    return dict(zip(exam_files.exams_by_chapter(), counted.chapters, strict=True))
+
+
+def test_the_whole_course_is_counted_in_a_notebook_of_another_chapter_and_in_one_of_none() -> None:
+    before = Session()
+    for name in FIRST.exercises:
+        before.write(name)
+    progress.forget()
+
+    now = Session()
+    chapters = chapter_rows(now)
+    assert now.rows() == {}
+    assert chapters[FIRST.name] == ChapterRow(FIRST.title, minutes(FIRST), 6, 6, 20, 20)
+    assert chapters[FIRST.name].symbol == "✓"
+    others = [row for name, row in chapters.items() if name != FIRST.name]
+    assert {(row.done, row.earned, row.symbol) for row in others} == {(0, 0, "·")}
+
+    now.write("head_width", CHAPTERS[2].reference["head_width"], checks=(Check.SHAPES,))
+    assert chapter_rows(now)[CHAPTERS[2].name].earned == 1
+    assert chapter_rows(now)[CHAPTERS[2].name].symbol == "◐"
+    assert chapter_rows(now)[FIRST.name].done == 6
+    assert "head_width" in now.rows()
+
+
+def test_what_a_mistake_undoes_is_not_counted_in_the_course_either() -> None:
+    session = Session()
+    session.write("project")
+    assert chapter_rows(session)[FIRST.name].done == 1
+    session.write("project", mistaken(FIRST, "project")[0])
+    assert chapter_rows(session)[FIRST.name].done == 0
+
+
+def test_it_says_where_what_has_passed_is_kept_and_when_it_is_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def said(home: Path) -> str:
+        monkeypatch.setenv("MANYHEADS_HOME", str(home))
+        counted = progress.count(session.shell.user_ns, check.sources_in(session.shell.user_ns))
+        assert counted is not None
+        return counted.where
+
+    session = Session()
+    session.write("project")
+    assert f"kept in {tmp_path / 'new' / 'folder'}" in said(tmp_path / "new" / "folder")
+    (tmp_path / "file").touch()
+    assert "this session's checks alone" in said(tmp_path / "file")
+    assert "this session's checks alone" in said(tmp_path / "file" / "below")
+    assert "Colab" not in said(tmp_path)
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    assert "Colab deletes that folder when the runtime ends" in said(tmp_path)
+    assert "deletes" not in said(Path("/content/drive/MyDrive/manyheads"))
+
+
+def test_without_the_list_of_chapters_they_have_their_folders_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    session = Session()
+    session.write("project")
+    exam_files.exams_by_chapter()  # read while they are there
+    exam_files.about_chapters.cache_clear()
+    monkeypatch.setattr(exam_files, "FOLDER", tmp_path)
+    assert chapter_rows(session)[FIRST.name].title == FIRST.name
+    exam_files.about_chapters.cache_clear()
 
 
 def test_where_a_grader_asks_nothing_is_counted_or_shown(
@@ -151,23 +226,75 @@ def test_where_a_grader_asks_nothing_is_counted_or_shown(
     monkeypatch.setattr(progress, "exams_by_chapter", exam_files.exams_by_chapter)
     monkeypatch.setattr(earlier, "kept_in", lambda: pytest.fail("kept code was looked for"))
     capsys.readouterr()
-    session.shell.run_cell("check.progress()").raise_error()
-    assert capsys.readouterr().out == ""
+    for call in ("check.progress()", "check.summary()"):
+        session.shell.run_cell(call).raise_error()
+        assert capsys.readouterr().out == ""
 
 
 def test_what_a_mistake_is_called_cannot_become_markup() -> None:
     row = Row("project", State.PARTLY, 1, 3, "The mistake last named: you wrote <script>alert(1)</script>.")
-    shown = progress.Progress((row,), (0, 36))._repr_html_()
-    assert "<script>" not in shown
-    assert "&lt;script&gt;" in shown
+    chapter = ChapterRow("<script>2</script>", 5, 0, 1, 1, 3)
+    for shown in (
+        progress.Progress((row,), (chapter,), "<script>3</script>")._repr_html_(),
+        summary.page(progress.Progress((row,), (chapter,), ""), "<script>4</script>", date(2026, 1, 2)),
+    ):
+        assert "<script" not in shown
+        assert shown.count("&lt;script&gt;") >= 2
 
 
 def test_the_table_can_be_read_aloud() -> None:
-    shown = progress.Progress((Row("project", State.DONE, 3, 3),), (1, 36))._repr_html_()
-    assert "<caption" in shown
-    assert shown.count('scope="col"') == 4
-    assert shown.count('scope="row"') == 1
-    assert shown.count("aria-hidden") == 2  # the bar and the mark: words say the same
+    chapter = ChapterRow("One", 5, 1, 1, 3, 3)
+    shown = progress.Progress((Row("project", State.DONE, 3, 3),), (chapter,), "")._repr_html_()
+    assert shown.count("<caption") == 2
+    assert shown.count('scope="col"') == 8
+    assert shown.count('scope="row"') == 2
+    assert shown.count("aria-hidden") == 4  # the bars and the marks: words say the same
+
+
+def test_the_page_says_what_was_counted_and_that_it_is_not_a_grade(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    session = Session()
+    for name in FIRST.exercises:
+        session.write(name)
+    capsys.readouterr()
+    session.shell.run_cell('check.summary("Ada  Lovelace & Co")').raise_error()
+
+    path = tmp_path / summary.FILE
+    assert f"Written: {path}" in capsys.readouterr().out
+    assert [file.name for file in tmp_path.iterdir()] == [summary.FILE]
+    page = path.read_text(encoding="utf-8")
+    worth = sum(sum(exam.points.values()) for exam in exam_files.all_exams().values())
+    assert f"20 of {worth:g} points · 6 of {len(exam_files.all_exams())} exercises" in page
+    assert f"1 of {len(CHAPTERS)} chapters done" in page
+    assert "Ada Lovelace &amp; Co</h2>" in page
+    assert "not a grade" in page
+    assert str(date.today().year) in page
+    for chapter in CHAPTERS:
+        assert html.escape(chapter.title) in page
+    assert not re.search(r"https?://|src=|url\(|@import", page)  # it loads nothing
+
+    session.shell.run_cell("check.summary()").raise_error()
+    assert "Ada" not in path.read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / summary.FILE).mkdir()
+    session = Session()
+    session.write("project")
+    capsys.readouterr()
+    session.shell.run_cell("check.summary()").raise_error()
+    assert "The page cannot be written" in capsys.readouterr().out
+    assert [file.name for file in tmp_path.iterdir()] == [summary.FILE]
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(0, ""), (45, "45 min"), (120, "2 h"), (805, "13 h 25 min")])
+def test_planned_time_is_in_hours_and_minutes(minutes: int, words: str) -> None:
+    assert summary._duration(minutes) == words
 
 
 @chapters
