@@ -80,8 +80,7 @@ def test_commands_that_a_page_shows_exist_with_their_options(page: Path) -> None
 
 def test_the_readmes_make_targets_exist() -> None:
     makefile = (REPOSITORY_ROOT / "Makefile").read_text(encoding="utf-8")
-    text = "
-".join(path.read_text(encoding="utf-8") for path in PAGES)
+    text = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
     shown = set(re.findall(r"(?:^|`)make ([a-z][\w-]*)\b", text, re.MULTILINE))
     assert {"demo", "test", "site"} <= shown
     for target in shown:
