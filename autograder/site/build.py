@@ -73,10 +73,8 @@ def write_source(root: Path, source: Path, *, run: bool, said: Callable[[str], N
         Problem: if a chapter cannot be run.
     """
     home, chapters = read_home(root), read_chapters(root / "solutions")
-    decisions = sorted(path.relative_to(root).as_posix() for path in (root / _DECISIONS).glob("*.md"))
-    guides = {"README.md": "index", **_TEACH, **_WRITE, "CHANGELOG.md": "write/changelog"}
-    guides |= {path: f"write/decisions/{Path(path).stem.lower()}" for path in decisions}
-    guides = {path: page for path, page in guides.items() if (root / path).is_file()}
+    guides = guides_of(root)
+    decisions = [path for path in guides if path.startswith(_DECISIONS)]
     pages = {path: f"{page}.md" for path, page in guides.items()}
     lessons = {f"notebooks/{chapter.name}/{chapter.name}.ipynb": f"{_lesson(chapter)}.ipynb" for chapter in chapters}
     relinker = Relinker(root, home, {**pages, **lessons, "notebooks/README.md": "learn/index.md"})
@@ -109,6 +107,14 @@ def write_source(root: Path, source: Path, *, run: bool, said: Callable[[str], N
     pictures |= {name: picture.read_bytes() for name, picture in relinker.pictures.items()}
     _write(source, {**{name: text.encode() for name, text in written.items()}, **pictures}, home)
     return len(written)
+
+
+def guides_of(root: Path) -> dict[str, str]:
+    """Return the pages of the Markdown files that people wrote, by these files' paths from `root`."""
+    guides = {"README.md": "index", **_TEACH, **_WRITE, "CHANGELOG.md": "write/changelog"}
+    for path in sorted((root / _DECISIONS).glob("*.md")):
+        guides[path.relative_to(root).as_posix()] = f"write/decisions/{path.stem.lower()}"
+    return {path: page for path, page in guides.items() if (root / path).is_file()}
 
 
 _MISTAKES = "What the checks recognise: for each exercise the mistakes that they can name, and what they say then."

@@ -7,8 +7,8 @@ from ..course.chapter import Chapter
 TOP = """\
 # {title}: mistakes that the checks name
 
-What a check says when an answer is exactly what this mistake gives, and its hint. The exercises are those of
-[the chapter]({page}).
+What went wrong, in the words of the check: it says this, with the hint, when an answer is exactly what the mistake
+gives. The exercises are those of [the chapter]({page}).
 """
 
 

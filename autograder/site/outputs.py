@@ -15,7 +15,7 @@ from ..course.notebooks import to_text
 from ..problems import Problem
 from ..whole_file import whole_file
 
-_TIMEOUT = 600  # seconds for a cell
+_TIMEOUT = 1800  # seconds for a cell: a minute's training takes many on a busy machine
 
 
 def outputs_of(name: str, solved: NotebookNode, root: Path, cache: Path, *, run: bool) -> dict[str, list[Any]]:

@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Page, expect
 
 from autograder.course.chapter import REPOSITORY_ROOT
-from autograder.site.build import build_site
+from autograder.site.build import build_site, guides_of
 
 pytestmark = [pytest.mark.slow]
 
@@ -51,6 +51,13 @@ def test_links_between_pages_and_to_their_sections_lead_somewhere(site: Path):
                 assert anchor in names[file], f"{path.relative_to(site)}: {link['href']}"
 
 
+def test_every_guide_of_the_repository_is_on_it():
+    written = {path.relative_to(REPOSITORY_ROOT) for path in REPOSITORY_ROOT.glob("*.md")}
+    for folder in ("docs", "autograder", "benchmarks", "manyheads", "solutions"):
+        written |= {path.relative_to(REPOSITORY_ROOT) for path in (REPOSITORY_ROOT / folder).rglob("*.md")}
+    assert {path.as_posix() for path in written} == set(guides_of(REPOSITORY_ROOT))
+
+
 def test_a_mistake_is_found(site: Path):
     found = (site / "mistakes" / "01_single_head.html").read_text(encoding="utf-8")
     assert "You ran softmax over" in found
@@ -76,6 +83,6 @@ def test_a_phone_shows_all_of_it(site: Path, page: Page):
 
 
 @pytest.mark.browser
-def test_it_can_be_searched_without_a_server(site: Path, page: Page):
-    page.goto((site / "search.html").as_uri() + "?q=softmax")
-    expect(page.locator("#search-results a").first).to_be_visible()
+def test_a_search_without_a_server_finds_a_mistake_as_one_would_describe_it(site: Path, page: Page):
+    page.goto((site / "search.html").as_uri() + "?q=softmax+over+the+wrong+dimension+attention")
+    expect(page.locator("#search-results a[href*='mistakes/01_single_head']").first).to_be_visible()
