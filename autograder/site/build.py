@@ -89,11 +89,14 @@ def write_source(root: Path, source: Path, *, run: bool, said: Callable[[str], N
         written[f"{_mistakes(chapter)}.md"] = mistakes_page(chapter, f"../{_lesson(chapter)}.ipynb")
     for path in [*guides, "notebooks/README.md"]:
         if (root / path).is_file():
-            text = relinker.changed((root / path).read_text(encoding="utf-8"), path)
-            written[relinker.pages[path]] = _as_myst(text)
+            text = _without(home.site, (root / path).read_text(encoding="utf-8"))
+            written[relinker.pages[path]] = _as_myst(relinker.changed(text, path))
     written["learn/index.md"] += _contents([Path(_lesson(chapter)).name for chapter in chapters])
-    written["index.md"] += _contents(["learn/index", "mistakes/index", "teach/index", "write/index", "api/index"])
-    written["mistakes/index.md"] = _index("Named mistakes", _MISTAKES, [Path(_mistakes(one)).name for one in chapters])
+    written["index.md"] += _contents(
+        ["I learn <learn/index>", "mistakes/index", "teach/index", "write/index", "api/index"]
+    )
+    mistakes = [f"{chapter.title} <{Path(_mistakes(chapter)).name}>" for chapter in chapters]
+    written["mistakes/index.md"] = _index("Named mistakes", _MISTAKES, mistakes)
     teach = [Path(page).name for path, page in _TEACH.items() if path in guides]
     written["teach/index.md"] = _index("I teach", "", teach)
     write = [Path(page).name for path, page in _WRITE.items() if path in guides]
@@ -145,9 +148,18 @@ def _index(title: str, text: str, pages: Sequence[str]) -> str:
 
 
 def _contents(pages: Sequence[str], *, shown: bool = False) -> str:
-    """Return Sphinx's list of the pages below a page: in the navigation, and on the page if it is shown."""
+    """Return Sphinx's list of the pages below a page: in the navigation, and on the page if it is shown.
+
+    Args:
+        pages: each as a path, or as "title <path>".
+    """
     options = ":maxdepth: 1\n" if shown else ":hidden:\n"
     return "\n\n```{toctree}\n" + options + "\n" + "\n".join(pages) + "\n```\n"
+
+
+def _without(site: str, text: str) -> str:
+    """Leave out the paragraph of a README that sends readers to the site."""
+    return "\n\n".join(part for part in text.split("\n\n") if not part.startswith(f"**[Read it as web pages]({site})"))
 
 
 def _as_myst(text: str) -> str:

@@ -40,18 +40,17 @@ def lesson_page(
         pictures: gets the contents of the pictures that the page shows, by their paths in the site's source.
     """
     released = {cell.id: cell for cell in released_notebook(solved).cells}
-    cells: list[NotebookNode] = []
-    for cell in solved.cells:
+    heading, _, rest = solved.cells[0].source.partition("\n")
+    rest = "\n".join(line for line in rest.splitlines() if f"[{BADGE.stem}]" not in line)
+    top = f"{heading}\n\n{_ways_to_open(chapter, home)}\n{rest}"
+    cells = [new_markdown_cell(_with_files(top, chapter, pictures), id=solved.cells[0].id)]
+    for cell in solved.cells[1:]:
         if cell.id == LINKS_ID or (cell.cell_type == "code" and is_set_up(cell.source)):
             continue
         if cell.cell_type == "markdown":
             cells.append(new_markdown_cell(_with_files(cell.source, chapter, pictures), id=cell.id))
         else:
             cells.append(_code_cell(cell, released[cell.id], outputs.get(cell.id, ())))
-    title = cells[0]
-    heading, _, rest = title.source.partition("\n")
-    rest = "\n".join(line for line in rest.splitlines() if f"[{BADGE.stem}]" not in line)
-    title.source = f"{heading}\n\n{_ways_to_open(chapter, home)}\n{rest}"
     return new_notebook(cells=cells, metadata={"kernelspec": solved.metadata.kernelspec})
 
 
@@ -69,6 +68,8 @@ def _code_cell(solved: NotebookNode, released: NotebookNode, outputs: Sequence[A
         return _tagged(released.source.partition("\n")[2], solved.id, "exercise")
     if grade_id(released) or released.source.startswith(GRADE_PREFIX):
         return _tagged(released.source.partition("\n")[2], solved.id, "check")
+    if solved.source.startswith("check."):
+        return _tagged(solved.source, solved.id, "check")  # what it shows is about the learner
     quiz = bool(solved.metadata.get("jupyter", {}).get("source_hidden"))
     cell = _tagged(solved.source, solved.id, *(["remove-input"] if quiz else []))
     cell.outputs = [shown for output in outputs if (shown := _shown(output)) is not None]

@@ -46,6 +46,7 @@ def test_exercises_and_checks_have_no_outputs(toy: Chapter, solved: NotebookNode
     for cell in page(toy, solved, everything).cells:
         if cell.cell_type == "code":
             assert bool(cell.outputs) != bool({"exercise", "check"} & set(cell.metadata.tags))
+            assert not (cell.outputs and cell.source.startswith("check."))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,8 @@ def test_embedded_pictures_become_files(toy: Chapter, solved: NotebookNode):
 
 
 def test_a_page_says_where_the_notebook_opens(toy: Chapter, solved: NotebookNode):
+    picture = "[open-in-colab]: data:image/svg+xml;base64,PHN2Zy8+"
+    solved.cells[0].source += f"\n\n[![Open in Colab][open-in-colab]](https://colab.example)\n\n{picture}"
     title = page(toy, solved).cells[0].source
     assert HOME.on_colab("00_rows") in title
     assert "mybinder.org/v2/gh/school/heads/v1?labpath=notebooks%2F00_rows%2F00_rows.ipynb" in title
