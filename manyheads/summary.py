@@ -26,7 +26,7 @@ _STYLE = """
 @page { margin: 15mm; }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-main { max-width: 46rem; margin: 2rem auto; padding: 2rem; border: 3px double var(--line); border-radius: .5rem; }
+main { max-width: 50rem; margin: 2rem auto; padding: 2rem; border: 3px double var(--line); border-radius: .5rem; }
 h1 { margin: 0; font-size: 1.8rem; }
 h2 { margin: 1.6rem 0 0; font-size: 1.3rem; overflow-wrap: anywhere; }
 p { margin: .4rem 0; }
@@ -37,11 +37,13 @@ p { margin: .4rem 0; }
 .bar { background: var(--soft); }
 table { width: 100%; border-collapse: collapse; margin: 1rem 0; }
 th, td { padding: .35rem .8rem .35rem 0; border-top: 1px solid var(--line); text-align: left; font-weight: normal; }
-thead th { border: 0; font-weight: 600; }
+thead th, thead td { border: 0; font-weight: 600; }
+td { white-space: nowrap; }
 tfoot th, tfoot td { font-weight: 600; }
 .note { border-top: 1px solid var(--line); margin-top: 1rem; padding-top: .6rem; font-size: .9rem; }
 @media (max-width: 40rem) {
   main { margin: 0; border: 0; padding: 1rem; }
+  table { font-size: .85rem; }
   th, td { padding-right: .4rem; }
   .bars { display: none; }
 }

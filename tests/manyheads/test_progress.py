@@ -167,7 +167,7 @@ def test_the_whole_course_is_counted_in_a_notebook_of_another_chapter_and_in_one
     assert chapters[FIRST.name] == ChapterRow(FIRST.title, minutes(FIRST), 6, 6, 20, 20)
     assert chapters[FIRST.name].symbol == "✓"
     others = [row for name, row in chapters.items() if name != FIRST.name]
-    assert {(row.done, row.earned, row.symbol) for row in others} == {(0, 0, "·")}
+    assert {(row.done, row.earned, row.symbol) for row in others} == {(0, 0, "○")}
 
     now.write("head_width", CHAPTERS[2].reference["head_width"], checks=(Check.SHAPES,))
     assert chapter_rows(now)[CHAPTERS[2].name].earned == 1
