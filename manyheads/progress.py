@@ -91,7 +91,7 @@ class ChapterRow:
     @property
     def symbol(self) -> str:
         """The chapter's state as a symbol: done, begun, or not begun."""
-        return _SYMBOLS[State.DONE if self.done == self.exercises else State.PARTLY if self.earned else State.UNCHECKED]
+        return "✓" if self.done == self.exercises else "◐" if self.earned else "○"
 
 
 @dataclass(frozen=True)
