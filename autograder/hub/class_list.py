@@ -78,7 +78,7 @@ class ClassList(LocalAuthenticator, FirstUseAuthenticator):  # type: ignore[misc
             self.log.warning("The class list cannot be read: %s", error)
         return username in self.admin_users or username in self._names
 
-    async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
+    async def authenticate(self, handler: Any, data: dict[str, str]) -> Any:
         """Return the name of who logs in, None if they may not. Nobody else's first password is stored."""
         name = self.normalize_username(data["username"])
         if not self.check_allowed(name):

@@ -12,7 +12,7 @@ import math
 import shutil
 import socket
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -80,7 +80,7 @@ class Ports:
     def free(cls) -> Ports:
         """Return ports that are free now: the usual ones, as far as they are."""
         with contextlib.ExitStack() as held:
-            return cls(**{each.name: _free_port(each.default, held) for each in fields(cls)})
+            return cls(*(_free_port(port, held) for port in astuple(cls())))
 
 
 def write_hub(
