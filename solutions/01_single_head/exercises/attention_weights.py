@@ -355,7 +355,7 @@ EXERCISE = Exercise(
             hint="e to the power of 10000 is infinite, infinite divided by infinite is NaN, and then you write 0 over "
             "it: such rows lose their weight. Softmax subtracts the row's largest score first, so that nothing "
             "overflows.",
-            shown_by=("exp",),
+            shown_by=("exp", "nan_to_num|isnan|isfinite|nan", "no max|amax|maximum"),
         ),
         Misconception(
             "ran softmax over dimension 1, counted from the front",

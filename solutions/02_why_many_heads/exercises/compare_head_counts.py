@@ -165,6 +165,7 @@ EXERCISE = Exercise(
             hint="The caller says in head_counts which models to train, and it may be any list. A list that the "
             "notebook defined further up is another one.",
             check="shapes",
+            shown_by=("HEAD_COUNTS|4|5",),
         ),
     ),
     alternatives=(
