@@ -52,13 +52,22 @@ def draw_layer_map(
     return figure
 
 
-def draw_pairs(pairs: Sequence[tuple[str, str]], similarity: Sequence[float]) -> Figure:
+def draw_pairs(
+    pairs: Sequence[tuple[str, str]], similarity: Sequence[float], guesses: Sequence[float | None] = ()
+) -> Figure:
     """Draw a bar for each pair of sentences, as long as they are alike.
 
     Args:
         pairs: the sentences
         similarity: of each pair, −1 … 1
+        guesses: what somebody expected of each pair, −1 … 1, a dashed line; None, or fewer of them: nothing
+
+    Raises:
+        ValueError: if a guess is not a number between −1 and 1.
     """
+    for guess in guesses:
+        if guess is not None and not (isinstance(guess, (int, float)) and -1 <= guess <= 1):
+            raise ValueError(f"a guess is a number between −1 and 1, and this is {guess!r}")
     row, start, full = 54, 400, 300  # pixels
     with style.course():
         figure = style.figure(height=row * len(pairs) + 12)
@@ -70,6 +79,13 @@ def draw_pairs(pairs: Sequence[tuple[str, str]], similarity: Sequence[float]) ->
             axes.text(start - 16, middle + 11, other, ha="right", va="center_baseline")
             axes.barh(middle, full * value, left=start, height=26, color=style.head_colour(0))
             axes.text(start + full * max(value, 0) + 8, middle, f"{value:.2f}", va="center_baseline", weight="bold")
+            guess = guesses[place] if place < len(guesses) else None
+            if guess is not None:
+                across, right = start + full * guess, guess > 0.7  # where there is no room behind the line
+                top = middle + 12 if 0 <= guess - max(value, 0) < 0.18 else middle - 18  # not through the value
+                axes.plot([across] * 2, [top, middle + 25], color=style.WRONG, linewidth=1.5, linestyle="--")
+                how = {"ha": "right" if right else "left", "va": "center_baseline", "color": style.WRONG}
+                axes.text(across + (-4 if right else 4), middle + 20, f"your guess: {guess:.2f}", size=13, **how)
         axes.plot([start, start], [0, row * len(pairs) + 12], color=style.QUIET, linewidth=1)
     return figure
 

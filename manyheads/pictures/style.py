@@ -24,7 +24,7 @@ from .theme import INK as INK
 from .theme import PLAIN as PLAIN
 from .theme import QUIET as QUIET
 from .theme import contrast as contrast
-from .vector import Spot, plain, svg
+from .vector import Spot, kept, plain, svg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +114,7 @@ def picture(drawn: Figure, alt: str) -> HTML:
     Args:
         alt: a description of the picture, for those who cannot see it; tags of HTML in it are left out.
     """
-    return HTML(drawing(drawn, plain(alt)))
+    return HTML(kept(drawing(drawn, plain(alt))))
 
 
 def head_colour(head: int) -> str:

@@ -84,6 +84,39 @@ def _touched(spot: Spot) -> str:
     )
 
 
+_SPOT = re.compile(r'<rect class="spot".*?</rect>')
+_LARGEST = 150_000  # characters of a picture and its image; the pages with feedback show no output of 200,000
+_HIDDEN = (
+    "The picture is hidden, since this notebook is not trusted here. Run the cell again, or in JupyterLab choose "
+    "“Trust Notebook” in the command palette (Ctrl+Shift+C)."
+)
+
+
+def kept(drawn: str) -> str:
+    """Return a picture for an output that is saved with the notebook, "" if nothing is drawn.
+
+    JupyterLab lets no SVG and no style sheet through in a notebook that was not run on this machine, only the words in
+    them; so do the pages with feedback. There the words stay hidden, and in their place is the picture as an image, in
+    the colours of a light page, or a sentence where that would be too large. On any other page it is the other way
+    round, by the style sheet in `drawn`.
+
+    Args:
+        drawn: from `svg`.
+    """
+    if not drawn:
+        return ""
+    shown = f'<div class="manyheads-kept" style="display: none">{drawn}</div>'
+    data = base64.b64encode(_SPOT.sub("", drawn).encode()).decode()
+    if len(drawn) + len(data) > _LARGEST:
+        return f'{shown}<p class="manyheads-untrusted">{_HIDDEN}</p>'
+    says = re.search(r'aria-label="([^"]*)"', drawn)
+    size = re.search(r'width="\d+" height="\d+"', drawn)
+    return (
+        f'{shown}<img class="manyheads-untrusted" alt="{says[1] if says else ""}" {size[0] if size else ""} '
+        f'style="background-color: #ffffff" src="data:image/svg+xml;base64,{data}">'
+    )
+
+
 class _Renderer(RendererBase):
     """Collects SVG elements. y grows downwards in SVG and upwards in matplotlib."""
 

@@ -17,7 +17,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from ..pictures import style
-from ..pictures.vector import Spot, plain
+from ..pictures.vector import Spot, kept, plain
 from .page import OnPage
 
 _BOX = f"max-width: {style.WIDTH + 80}px; font-size: 15px; line-height: 1.4"
@@ -86,7 +86,7 @@ class Explorer(OnPage):
 
     def still(self) -> str:
         """Return the picture and its words as HTML."""
-        return self.drawn + self.words.value
+        return kept(self.drawn) + self.words.value
 
     def _pick(self, change: Any) -> None:
         """Set the control that was clicked for: "control=value", then "#" and the time, so that each click counts."""

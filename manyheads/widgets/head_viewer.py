@@ -51,6 +51,7 @@ _ROW_NAMES = 58  # how wide names beside rows are
 _TALLEST, _TALLEST_LARGE = 430, 400  # with its controls, it fits a laptop; names of a long sentence may need more
 _SMALL_MAPS = 290  # how wide the small maps beside a large one are together
 _MOST_SPOTS = 1200  # with more cells, the rows of a map say what their cells are
+_MOST_SMALL_ROWS = 240  # with more rows, a small map says only which head it is of
 _MOST_TOKENS = 32  # of a typed sentence: with more, nothing in the picture could be read
 
 
@@ -632,10 +633,16 @@ def spots_of_maps(
     named = [one for one in maps if one.named]
     by_cell = len(named) * seq**2 <= _MOST_SPOTS
     for one in maps:
-        if not one.named:
+        if not one.named:  # its rows have no names, so each says its own
+            pick = f"head_large={one.head}"
             says = f"head {one.head}: “{tokens[query]}” looks most at {_most(weights[one.head, query], tokens)}"
-            box = one.left, one.top - 18, one.wide * seq, one.high * seq + 18
-            spots.append(Spot(*box, f"{says}\na click: large", f"head_large={one.head}"))
+            says += "\nrows and columns as in the large map; a click: large"
+            spots.append(Spot(one.left, one.top - 18, one.wide * seq, one.high * seq + 18, says, pick))
+            if len(heads) * seq <= _MOST_SMALL_ROWS:
+                for row, token in enumerate(tokens):
+                    says = f"head {one.head}: “{token}” looks most at {_most(weights[one.head, row], tokens)}"
+                    box = one.left, one.top + row * one.high, one.wide * seq, one.high
+                    spots.append(Spot(*box, f"{says}\na click: large", pick))
             continue
         alone = len(heads) == 1
         says, pick = ("a click: all heads", _ALL) if alone else (f"a click: head {one.head} alone", one.head)
@@ -742,7 +749,8 @@ _FAINT = f" The faint lines are the other tokens' weights of {_FAINT_FROM} and m
 _MAPS = (
     "A row for each token that looks, a column for each token that is looked at, in the order of the sentence; "
     "the stronger the colour, the bigger the weight. The frame is the row of the chosen token. "
-    "Where there is no room for all names, one map is large and has them." + _CLICKS
+    "Where there is no room for all names, one map is large and has them; the small ones have the same rows and "
+    "columns." + _CLICKS
 )
 
 

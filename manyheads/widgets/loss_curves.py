@@ -16,7 +16,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from ..pictures import style
-from ..pictures.vector import plain
+from ..pictures.vector import kept, plain
 from .page import OnPage
 
 Watch = Callable[[int, float], None]
@@ -163,7 +163,7 @@ class LossCurves(OnPage):
 
     def still(self) -> str:
         """Return the picture, its words and the samples as HTML."""
-        return self.drawn + self.words.value + self.samples.value
+        return kept(self.drawn) + self.words.value + self.samples.value
 
     def _redraw(self) -> None:
         said = plain(self._in_words()) or "No run has begun."

@@ -39,22 +39,35 @@
     }
   };
 
+  // The values of all controls but fields of text, in which a person may be typing.
   const state = (explorer) =>
-    [...explorer.querySelectorAll(".widget-readout, .mod-active, input, select")]
+    [...explorer.querySelectorAll(".widget-readout, .mod-active, input[type=checkbox], select")]
       .map((node) => (node.matches("input, select") ? `${node.checked}${node.value}` : node.textContent))
       .join("|");
 
   // Where a picture takes longer than 0.3 s after a control was moved, "drawing…" is written on the old one.
   const watch = (explorer) => {
     const picture = explorer.querySelector(".manyheads-picture");
-    let drawings = 0;
-    let before = state(explorer);
+    let seen = state(explorer);
+    let timer = 0;
     let planned = false;
+    const wait = () => {
+      timer = timer || setTimeout(() => explorer.classList.add("manyheads-waiting"), 300);
+    };
+    const look = () => {
+      const now = state(explorer);
+      if (now !== seen) wait();
+      seen = now;
+    };
+    const drawn = () => {
+      clearTimeout(timer);
+      timer = 0;
+      seen = state(explorer);
+      explorer.classList.remove("manyheads-waiting");
+    };
     new MutationObserver((changes) => {
-      if (changes.some((change) => change.type === "childList" && picture && picture.contains(change.target))) {
-        drawings += 1;
-        explorer.classList.remove("manyheads-waiting");
-      }
+      if (changes.some((change) => change.type === "childList" && picture && picture.contains(change.target))) drawn();
+      else look();
       if (!planned) {
         planned = true;
         requestAnimationFrame(() => {
@@ -65,17 +78,10 @@
     }).observe(explorer, {
       subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["class", "aria-valuetext"],
     });
-    for (const kind of ["pointerdown", "keydown"]) {
-      explorer.addEventListener(kind, () => { before = state(explorer); }, true);
-    }
-    for (const kind of ["input", "change", "click", "keyup", "pointerup"]) {
-      explorer.addEventListener(kind, () => {
-        const seen = drawings;
-        setTimeout(() => {
-          if (drawings === seen && state(explorer) !== before) explorer.classList.add("manyheads-waiting");
-        }, 300);
-      });
-    }
+    explorer.addEventListener("change", (event) => {
+      if (!event.target.matches("input[type=text], textarea")) look();
+      else if (!event.target.closest(".manyheads-picked")) wait();
+    });
     name(explorer);
   };
 
@@ -111,6 +117,14 @@
   tip.className = "manyheads-tip";
   tip.setAttribute("aria-hidden", "true"); // the words below each picture are for those who cannot see it
   document.body.append(tip);
+  const place = (event) => {
+    const left = Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 8);
+    const top = event.clientY + 18 + tip.offsetHeight > window.innerHeight
+      ? event.clientY - 10 - tip.offsetHeight
+      : event.clientY + 18;
+    tip.style.left = `${left}px`;
+    tip.style.top = `${top}px`;
+  };
   document.addEventListener("pointerover", (event) => {
     const spot = event.target.closest && event.target.closest(".manyheads .spot");
     const title = spot && spot.querySelector("title");
@@ -119,16 +133,13 @@
       title.remove();
     }
     tip.hidden = !spot;
-    if (spot) tip.textContent = spot.dataset.says;
+    if (spot) {
+      tip.textContent = spot.dataset.says;
+      place(event); // a page that scrolls under a mouse at rest sends no pointermove
+    }
   });
   document.addEventListener("pointermove", (event) => {
-    if (tip.hidden) return;
-    const left = Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 8);
-    const top = event.clientY + 18 + tip.offsetHeight > window.innerHeight
-      ? event.clientY - 10 - tip.offsetHeight
-      : event.clientY + 18;
-    tip.style.left = `${left}px`;
-    tip.style.top = `${top}px`;
+    if (!tip.hidden) place(event);
   });
   tip.hidden = true;
 })();

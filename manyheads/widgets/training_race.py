@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from ..pictures import style
 from ..pictures.percent import guessed_share, percent
-from ..pictures.vector import plain
+from ..pictures.vector import kept, plain
 from .page import OnPage
 
 Watch = Callable[[int, float], None]
@@ -157,7 +157,7 @@ class OneOrMany(OnPage):
 
     def still(self) -> str:
         """Return the picture and its words as HTML."""
-        return self.drawn + self.words.value
+        return kept(self.drawn) + self.words.value
 
     def _redraw(self) -> None:
         said = plain(self._in_words()) or "No run has begun."

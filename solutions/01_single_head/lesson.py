@@ -609,7 +609,7 @@ with try_it():
 
 # %% [markdown]
 """
-The second line must be 0.00 everywhere but at the end. Is it not? Run the checks of sections 3 and 4 again.
+The second line must be 0.00 everywhere but at the end. If it is not, run the checks of sections 3 and 4 again.
 
 ## 6 · Set a head by hand   <sub>8 min</sub>
 

@@ -314,8 +314,8 @@ So the textbook line is wrong as written. The number of relations in a sentence 
 
 ## 3 · One word asks three times   <sub>8 min · difficulty 2/5</sub>
 
-Now the second game. The sentences are the same, the answers are the same, but all three must come out at *sat*. Does
-one head still do? And if not: two, three, four? You wrote down a guess.
+Now the second game. The sentences are the same, the answers are the same, but all three must come out at *sat*. Is one
+head still enough? If not, how many does it take? You wrote down a guess.
 
 **Your turn.** First the function that makes the comparison. `train` is a function that the caller passes in: it takes a
 number of heads, trains a model, and returns its accuracy. (It is not `train_model` above.) Call it once for each number

@@ -826,6 +826,7 @@ of the picture.
 1. The heads get narrower: queries, keys, values and outputs. The squares of scores and weights stay as large as
    they were, there are only more of them. What is at both ends does not change at all.
 2. The parameters take 1,050,624 · 4 bytes, 4.2 MB. The scores take 3.28 MB at `seq` 320 and 13.1 MB at 640.
+3. It should name both numbers, and say that one does not divide the other.
 4. Every head is as tall as `x`, and side by side they are eight times as tall. `w_o` expects 512 numbers and gets
    4096, so the layer stops there.
 

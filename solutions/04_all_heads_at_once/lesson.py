@@ -976,10 +976,16 @@ with try_it():
 
 Two layers that are the same function, gradients included, must also learn the same. Take chapter 2's toy language once
 more, with the game in which *sat* asks all three questions. Torch's layer and yours start with the same weights and
-read the same sentences. How far apart will the two curves be?
+read the same sentences.
+
+In how many of the test sentences will all three answers be right at the end, and how far apart will the two curves be?
+Type your guesses into the first lines.
 """
 
 # %%
+# in percent, for example "yours": 50
+my_guesses = {"nn.MultiheadAttention": None, "yours": None}
+
 from manyheads.models import toy_model
 from manyheads.models.toy_grammar import ONE_ASKS
 from manyheads.widgets import one_or_many
@@ -1000,7 +1006,8 @@ class Theirs(nn.Module):
         return self.layer(x, x, x, key_padding_mask=blocked, average_attn_weights=False)
 
 
-race = one_or_many({"nn.MultiheadAttention": 4, "yours": 4}, toy_model.STEPS)
+head_counts = {"nn.MultiheadAttention": 4, "yours": 4}
+race = one_or_many(head_counts, toy_model.STEPS, my_guesses)
 display(race)
 models = {}
 with try_it():

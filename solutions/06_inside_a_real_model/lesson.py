@@ -321,13 +321,11 @@ The model gives a vector for each token. Its authors take the **mean over the to
 1. That is the text's **embedding**. The dot product of two such vectors is their cosine: 1 if they point the same way,
 about 0 if they have nothing to do with each other.
 
-Before you run the cell, put the five pairs in order. Two of them share most of their meaning. Two share words. One
-shares nothing.
+Which of these five pairs will it find alike? Two share most of their meaning, two share words, one shares nothing.
+Guess the cosine of each pair, and type your guesses into the last line before you run the cell.
 """
 
 # %%
-from manyheads.pictures.model_pictures import draw_pairs
-
 pairs = [
     ("How old are you?", "What is your age?"),
     ("The black cat sat on the mat.", "A dark kitten rested on a rug."),
@@ -335,6 +333,11 @@ pairs = [
     ("She keeps her money in the bank.", "We had lunch on the bank of the river."),
     ("The black cat sat on the mat.", "Prices rose again in March."),
 ]
+# one for each pair, from 0 to 1, for example 0.5
+my_guesses = [None, None, None, None, None]
+
+# %%
+from manyheads.pictures.model_pictures import draw_pairs
 
 
 def similarities(pairs: list[tuple[str, str]]) -> list[float]:
@@ -351,7 +354,7 @@ with try_it():
         for (one, other), value in zip(pairs, alike, strict=True)
     )
     alt = f"How alike are the sentences? {words}"
-    display(style.picture(draw_pairs(pairs, alike), alt=alt))
+    display(style.picture(draw_pairs(pairs, alike, my_guesses), alt=alt))
 
 # %% [markdown]
 """

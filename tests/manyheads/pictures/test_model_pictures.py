@@ -49,6 +49,16 @@ def test_bars_are_as_long_as_the_sentences_are_alike() -> None:
     assert one / other == pytest.approx(-8)
 
 
+def test_a_guess_is_shown_at_its_bar_where_there_is_one() -> None:
+    figure = draw_pairs([("a cat", "a kitten"), ("a cat", "prices")], [0.8, -0.1], [0.4, None])
+    assert [text for text in texts(figure) if "guess" in text] == ["your guess: 0.40"]
+    bar = next(bar for bar in figure.axes[0].patches if isinstance(bar, Rectangle))
+    guessed = figure.axes[0].lines[0].get_xdata()[0]
+    assert guessed == pytest.approx(bar.get_x() + bar.get_width() / 2)
+    with pytest.raises(ValueError, match="between −1 and 1, and this is 40"):
+        draw_pairs([("a cat", "a kitten")], [0.8], [40])
+
+
 def test_each_curve_has_its_name_in_its_colour() -> None:
     figure = draw_silencing([0, 6, 12], {"least first": [1, 0.9, 0.5], "most first": [1, 0.6, 0.5]}, "Similarity")
     [axes] = figure.axes
@@ -62,7 +72,9 @@ def test_each_curve_has_its_name_in_its_colour() -> None:
     "figure",
     [
         draw_layer_map(torch.rand(6, 12), "How much each head looks at the token before it"),
-        draw_pairs([("The black cat sat on the mat.", "We had lunch on the bank of the river.")] * 5, [0.5] * 5),
+        draw_pairs(
+            [("The black cat sat on the mat.", "We had lunch on the bank of the river.")] * 5, [0.5] * 5, [0.7, 1, 0]
+        ),
         draw_silencing([0, 36, 72], {"least important first": [1, 0.9, 0.5]}, "Similarity"),
     ],
     ids=["map", "pairs", "silencing"],

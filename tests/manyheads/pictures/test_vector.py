@@ -13,8 +13,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from autograder.pages.safe_html import harmless_html
 from manyheads.pictures import style, theme
-from manyheads.pictures.vector import Spot, plain
+from manyheads.pictures.vector import Spot, kept, plain
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -145,3 +146,26 @@ def test_every_variable_has_a_value_on_a_light_and_on_a_dark_page(figure: Figure
 
 def test_words_of_html_become_plain() -> None:
     assert plain("<b>a &lt; b</b>, <i>c</i>&nbsp;d < e > f") == "a < b, c d < e > f"
+
+
+def test_where_no_svg_is_let_through_the_picture_is_an_image(figure: Figure) -> None:
+    style.write(figure.axes[0], 100, 50, "here & now")
+    shown = style.drawing(figure, "what it shows", [Spot(0, 0, 9, 9, "a spot")])
+
+    page = harmless_html(kept(shown))  # of the pages with feedback
+
+    assert "<svg" not in page
+    assert 'alt="what it shows" width="200" height="100"' in page
+    [data] = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    image = ElementTree.fromstring(base64.b64decode(data))
+    assert [text.text for text in elements(image, "text")] == ["here & now"]
+    assert not elements(image, "title")
+    for rule in (".manyheads-untrusted{display:none}", ".manyheads-kept{display:block!important}"):
+        assert rule in shown  # for everywhere else
+
+
+def test_a_picture_that_is_too_large_to_be_kept_twice_leaves_a_sentence(figure: Figure) -> None:
+    for _ in range(900):
+        style.write(figure.axes[0], 100, 50, "here")
+    assert "Trust Notebook" in kept(style.drawing(figure, ""))
+    assert kept("") == ""

@@ -158,13 +158,22 @@ class TestMaps:
     def test_each_map_says_which_token_is_looked_at_most(self) -> None:
         spots = spots_of_maps(WEIGHTS[1], SENTENCE, QUERY, range(HEADS), 3, range(SEQ))
 
-        small = [spot.says for spot in spots if spot.pick.startswith("head_large=")]
+        small = [spot.says for spot in spots if "rows and columns as in the large map" in spot.says]
         for head, says in enumerate(small):
             weight, place = WEIGHTS[1, head, QUERY].max(dim=0)
             token = SENTENCE[int(place)]
             assert f"head {head}: “dog” looks most at {token if len(token) <= 6 else token[:5] + '…'}" in says
             assert f"{float(weight):.2f}" in says
         assert len(small) == HEADS
+
+    def test_each_row_of_a_small_map_says_whose_it_is(self) -> None:
+        spots = spots_of_maps(WEIGHTS[1], SENTENCE, QUERY, range(HEADS), 3, range(SEQ))
+
+        rows = [spot.says for spot in spots if spot.pick == "head_large=5" and spot.says.endswith("\na click: large")]
+        assert [says.partition(" looks ")[0] for says in rows] == [f"head 5: “{token}”" for token in SENTENCE]
+
+        long = spots_of_maps(random_weights(HEADS, 30, 30), ["so"] * 30, 0, range(HEADS), 3, range(30))
+        assert sum(spot.pick == "head_large=5" for spot in long) == 1
 
     @pytest.mark.parametrize(("count", "seq"), [(2, 16), (3, 8), (4, 8), (6, 8), (8, 8), (12, 8), (12, 24)])
     def test_every_row_and_column_has_its_name_in_every_map_or_in_a_large_one(self, count: int, seq: int) -> None:

@@ -567,4 +567,5 @@ class TestStyle:
 
         assert shown is not None
         assert 'aria-label="weights &quot;a&quot; &lt; b"' in shown
+        assert 'alt="weights &quot;a&quot; &lt; b"' in shown  # of the image for a notebook that is not trusted
         assert 'width="320" height="120"' in shown
