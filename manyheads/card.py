@@ -75,12 +75,15 @@ class Card:
         return f"<div>{symbol} <strong>{html.escape(self.title)}</strong></div>"
 
 
-def result_card(exam: Exam, check: Check, finding: Finding | None, carried: Sequence[str] = ()) -> Card:
+def result_card(
+    exam: Exam, check: Check, finding: Finding | None, carried: Sequence[str] = (), told_by: Check | None = None
+) -> Card:
     """Return the card of one check.
 
     Args:
         finding: why it failed; None if it passed.
         carried: the exercises replaced by stand-ins.
+        told_by: the exercise's other check, if its card has just said all of this.
     """
     if finding is None:
         text = wording.passed_line(exam, check, carried)
@@ -90,7 +93,10 @@ def result_card(exam: Exam, check: Check, finding: Finding | None, carried: Sequ
         return Card(State.PASSED, title, text, remark=wording.carried_sentence(exam, carried) if carried else "")
     state = State.UNWRITTEN if finding.stage == Stage.UNSOLVED else State.WRONG
     title = f"{exam.exercise}.{check}"
-    return Card(state, title, f"{_SYMBOLS[state]} {title}\n\n{finding.message}", finding.message)
+    message = finding.message
+    if told_by is not None and state == State.WRONG:
+        message = Message(message.mistake or message.sentence, note=f"See the card of {exam.exercise}.{told_by} above.")
+    return Card(state, title, f"{_SYMBOLS[state]} {title}\n\n{message}", message)
 
 
 def _body(message: Message, colour: str) -> list[str]:
@@ -134,8 +140,9 @@ def _picture(excerpt: Excerpt, colour: str) -> str:
     known = [abs(number) for rows in (excerpt.expected, excerpt.got) for row in rows for number in row]
     largest = max((number for number in known if math.isfinite(number)), default=1.0) or 1.0
     grids = (("Expected", excerpt.expected, False), ("Yours", excerpt.got, True))
+    place = excerpt.place.removeprefix("the result")
     tables = "".join(
-        _grid(f"{name} {excerpt.place}", rows, excerpt, largest, colour if marked else "")
+        _grid(f"{name} {place}".strip(), rows, excerpt, largest, colour if marked else "")
         for name, rows, marked in grids
     )
     return (

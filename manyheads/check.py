@@ -36,6 +36,7 @@ from .checking.stage import Stage
 from .source.reached import reached
 
 _board = board.Client(earlier.kept_in)
+_told: dict[str, str] = {}  # by exercise: what the card of its check of shapes said last, "" if it passed
 threads.take_share()  # every lesson begins with importing its checks
 
 
@@ -193,7 +194,11 @@ def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> No
         stage = Stage.PASSED if finding is None else finding.stage
         _board.report(exam.exercise, check, stage, apart((finding and finding.misconception) or "")[0])
     if finding is None or person:
-        display(result_card(exam, check, finding, carried))
+        says = str(finding.message) if finding else ""
+        again = check == Check.OUTPUTS and says and _told.get(exam.exercise) == says
+        display(result_card(exam, check, finding, carried, Check.SHAPES if again else None))
+        if check == Check.SHAPES:
+            _told[exam.exercise] = says
     if finding is not None and not (finding.stage == Stage.UNSOLVED and person):
         raise CheckFailed(wording.failed_title(exam.exercise, check), str(finding.message), told=person)
     if finding is None and check == Check.OUTPUTS and not carried:

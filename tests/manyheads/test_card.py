@@ -128,3 +128,28 @@ def test_only_a_program_that_counts_errors_gets_one_for_what_is_not_written(
     assert isinstance(error, check.CheckFailed)
     lines = error._render_traceback_()
     assert len(lines) == 1 if somebody else len(lines) > 3
+
+
+def test_what_the_check_of_shapes_has_just_said_is_not_said_twice(
+    toy: Chapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "all_exams", lambda: set_exams(toy, VISIBLE_SEED))
+    shell = Request()
+    shell.parent_header = {"content": {"allow_stdin": True}}
+    monkeypatch.setattr(check, "get_ipython", lambda: shell)
+    cards: list[Card] = []
+    monkeypatch.setattr(check, "display", cards.append)
+    shell.run_cell(toy.imports).raise_error()
+    shell.run_cell("def scale_rows(x, factors): raise IndexError('no such row')").raise_error()
+
+    for name in ("outputs", "shapes", "outputs"):
+        assert isinstance(shell.run_cell(f"check.{name}(scale_rows)").error_in_exec, check.CheckFailed)
+
+    first, shapes, again = (words(card) for card in cards)
+    assert "no such row" in first
+    assert "no such row" in shapes
+    assert "no such row" not in again
+    assert again.endswith("See the card of scale_rows.shapes above.")
+    shell.run_cell("def scale_rows(x, factors): raise IndexError('another')").raise_error()
+    shell.run_cell("check.outputs(scale_rows)")
+    assert "another" in words(cards[-1])
