@@ -255,6 +255,10 @@ def wait_until_it_differs(picture: Locator, before: str) -> None:
     )
 
 
+NOTE_WAITING = """() => new MutationObserver(() => {
+    if (document.querySelector(".manyheads-waiting")) window.hasWaited = true;
+}).observe(document.body, {subtree: true, attributes: true, attributeFilter: ["class"]})"""
+
 DECODED_WIDTH = "image => image.decode().then(() => image.naturalWidth)"
 
 # The number in front of a cell stands there once it has run; a folded cell has none.
@@ -323,9 +327,12 @@ def test_checks_show_cards_and_unwritten_code_is_not_an_error(lab: Lab) -> None:
 
 def test_a_picture_can_be_touched_its_controls_are_read_aloud_and_a_still_is_left_without_a_kernel(lab: Lab) -> None:
     cells = [
-        "import torch",
+        "import time, torch",
         "from manyheads.widgets import model_head_viewer",
-        'model_head_viewer(torch.full((2, 3, 4, 4), 0.25), ["so", "it", "goes", "."], view="maps")',
+        'viewer = model_head_viewer(torch.full((2, 3, 4, 4), 0.25), ["so", "it", "goes", "."], view="maps")',
+        "quick = viewer._look",
+        "viewer._look = lambda **values: time.sleep(0.6) or quick(**values)",
+        "viewer",
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, cells)), metadata=kernel)
@@ -342,9 +349,12 @@ def test_a_picture_can_be_touched_its_controls_are_read_aloud_and_a_still_is_lef
     cell = widget.locator('[data-pick="query_from=1"]').nth(2)
     cell.hover()
     expect(page.locator(".manyheads-tip")).to_have_text("head 0: “it” looks at “it”: 0.25")
+    page.evaluate(NOTE_WAITING)
     cell.click()
     expect(page.get_by_role("slider", name="from token")).to_have_attribute("aria-valuetext", "it")
     expect(widget.locator("[role=status]")).to_contain_text("From it, most of all")
+    assert page.evaluate("window.hasWaited")  # "drawing…" was written on the old picture
+    expect(page.locator(".manyheads-waiting")).to_have_count(0)
 
     save(page, lab.folder / "touched.ipynb")
     page.get_by_text("Kernel", exact=True).first.click()
@@ -354,6 +364,16 @@ def test_a_picture_can_be_touched_its_controls_are_read_aloud_and_a_still_is_lef
     expect(still).to_be_visible()
     expect(still.get_by_role("img")).to_be_visible()
     expect(page.get_by_text("model not found")).to_be_hidden()
+
+    # As from another machine: what is not signed here is not trusted, and JupyterLab takes out SVG and styles.
+    saved = nbformat.read(lab.folder / "touched.ipynb", as_version=4)
+    saved.metadata["from"] = "elsewhere"
+    nbformat.write(saved, lab.folder / "touched.ipynb")
+    lab.open("touched.ipynb")
+    expect(still).to_be_visible()
+    assert still.locator("svg").count() == 0
+    assert still.get_by_role("img").evaluate(DECODED_WIDTH) > 100
+    expect(still).not_to_contain_text("looks at “so”", use_inner_text=True)
 
 
 def test_the_progress_can_be_read_in_either_theme(lab: Lab) -> None:
