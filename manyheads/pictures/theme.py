@@ -163,7 +163,6 @@ _ON_DARK_PAGES = (
 STYLE = (
     f".manyheads{{{_values(dark=False)}}}"
     f"{','.join(f'{page} .manyheads' for page in _ON_DARK_PAGES)}{{{_values(dark=True)}}}"
-    ".manyheads-kept{display:block!important}.manyheads-untrusted{display:none}"
     ".manyheads text{pointer-events:none}"
     ".manyheads .spot{fill:transparent;stroke:none}"
     ".manyheads .spot:hover{fill:var(--ink);fill-opacity:.08;stroke:var(--ink);stroke-width:1.5}"

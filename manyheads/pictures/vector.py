@@ -11,6 +11,7 @@ import base64
 import html
 import io
 import re
+import zlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,21 +99,23 @@ def kept(drawn: str) -> str:
     JupyterLab lets no SVG and no style sheet through in a notebook that was not run on this machine, only the words in
     them; so do the pages with feedback. There the words stay hidden, and in their place is the picture as an image, in
     the colours of a light page, or a sentence where that would be too large. On any other page it is the other way
-    round, by the style sheet in `drawn`.
+    round, by a style sheet of this picture's own: another notebook in the same page may be trusted.
 
     Args:
         drawn: from `svg`.
     """
     if not drawn:
         return ""
-    shown = f'<div class="manyheads-kept" style="display: none">{drawn}</div>'
+    mark = f"manyheads-{zlib.crc32(drawn.encode()):08x}"
+    style = f"<style>.{mark}{{display:block!important}}.{mark}-image{{display:none}}</style>"
+    shown = f'{style}<div class="{mark}" style="display: none">{drawn}</div>'
     data = base64.b64encode(_SPOT.sub("", drawn).encode()).decode()
     if len(drawn) + len(data) > _LARGEST:
-        return f'{shown}<p class="manyheads-untrusted">{_HIDDEN}</p>'
+        return f'{shown}<p class="{mark}-image">{_HIDDEN}</p>'
     says = re.search(r'aria-label="([^"]*)"', drawn)
     size = re.search(r'width="\d+" height="\d+"', drawn)
     return (
-        f'{shown}<img class="manyheads-untrusted" alt="{says[1] if says else ""}" {size[0] if size else ""} '
+        f'{shown}<img class="{mark}-image" alt="{says[1] if says else ""}" {size[0] if size else ""} '
         f'style="background-color: #ffffff" src="data:image/svg+xml;base64,{data}">'
     )
 
