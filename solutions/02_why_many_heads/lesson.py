@@ -61,7 +61,7 @@ for row in range(6):
 # %% [markdown]
 """
 They make little sense, and that is on purpose. Any of 96 nouns can sit, and any can be sat on. So a noun does not
-tell you whether it is the one who sits: only its **place in the sentence** does. And a place is no fixed number:
+tell you whether it is the one who sits: only its **place in the sentence** does. And that place is not a fixed number:
 an opening (*Yesterday*), an adverb (*quietly*) and a second adjective come and go, and push the other words along.
 
 Each sentence answers three questions:

@@ -938,7 +938,7 @@ In `nn.MultiheadAttention` a boolean mask means **the opposite: True means block
 at the future only, and the last word, which has none, gets NaN. Turned over with `~`, it is the mask we meant.
 
 The same library's `scaled_dot_product_attention` reads a mask as we do. So look it up each time, and test it: change a
-word that should be invisible and see that nothing moves.
+word that should be invisible, and see that no output changes.
 
 | | yours, and `scaled_dot_product_attention` | `nn.MultiheadAttention` |
 |---|---|---|

@@ -118,7 +118,7 @@ Each text is placed between two tokens that are not words, `[CLS]` and `[SEP]`. 
 
 ## 1 · Fill your layer with trained weights   <sub>11 min · difficulty 2/5</sub>
 
-Your layer has four layers of `nn.Linear`, the checkpoint has the numbers. Copy the ones into the others. That sounds
+Your layer has four layers of `nn.Linear`, the checkpoint has the numbers. Copy the numbers into the layers. That sounds
 trivial, and it goes wrong all the time, **silently**: `w_q`, `w_k`, `w_v` and `w_o` all have the same shape, so
 nothing complains if you mix them up.
 
