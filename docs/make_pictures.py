@@ -84,6 +84,7 @@ def _lessons(home: Path) -> None:
 
 
 def _shoot(page: Page, address: str, shot: Shot) -> None:
+    page.set_default_timeout(600_000)  # the whole lesson runs, perhaps on a busy machine
     page.goto(address)
     page.locator(".jp-Notebook h1").first.wait_for()
     page.get_by_text("| Idle").wait_for()

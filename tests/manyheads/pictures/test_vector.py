@@ -170,7 +170,7 @@ def test_where_no_svg_is_let_through_the_picture_is_an_image(figure: Figure) -> 
 
 
 def test_a_picture_that_is_too_large_to_be_kept_twice_leaves_a_sentence(figure: Figure) -> None:
-    for _ in range(900):
+    for _ in range(2000):
         style.write(figure.axes[0], 100, 50, "here")
     assert "Trust Notebook" in kept(style.drawing(figure, ""))
     assert kept("") == ""
