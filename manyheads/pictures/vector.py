@@ -107,7 +107,7 @@ def kept(drawn: str) -> str:
     if not drawn:
         return ""
     mark = f"manyheads-{zlib.crc32(drawn.encode()):08x}"
-    style = f"<style>.{mark}{{display:block!important}}.{mark}-image{{display:none}}</style>"
+    style = f"<style>.{mark}{{display:block!important}}.{mark}-image{{display:none!important}}</style>"
     shown = f'{style}<div class="{mark}" style="display: none">{drawn}</div>'
     data = base64.b64encode(_SPOT.sub("", drawn).encode()).decode()
     if len(drawn) + len(data) > _LARGEST:

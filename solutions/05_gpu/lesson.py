@@ -535,10 +535,10 @@ print("with scores 50 times as large:", in_pieces(50 * scores).tolist())
 
 # %% [markdown]
 """
-The same, up to rounding: divide once, at the end. But with large scores it fails: float32 cannot hold e to the power of
-89. `softmax` avoids that by subtracting the row's largest score from all of its scores first. That changes nothing,
-since numerator and denominator shrink by the same factor. Now the largest score may be in the last block, and you do
-not know it while you work on the first.
+The same, up to rounding: divide once, at the end. But with large scores it fails: float32 cannot hold e to the
+power of 89. `softmax` avoids that by subtracting the row's largest score from all of its scores first. That changes
+nothing, since numerator and denominator shrink by the same factor. Now the largest score may be in the last block, and
+you do not know it while you work on the first.
 
 The way out is to subtract **the largest score so far**. When a later block has a larger one, everything that you have
 summed was measured against the old maximum, and one multiplication brings it up to date:

@@ -317,9 +317,9 @@ are.) To use a model, take the fast layer; to understand it, the other.
 
 ## What it says about sentences   <sub>4 min</sub>
 
-The model gives a vector for each token. Its authors take the **mean over the tokens** of a text and scale it to length
-1. That is the text's **embedding**. The dot product of two such vectors is their cosine: 1 if they point the same way,
-about 0 if they have nothing to do with each other.
+The model gives a vector for each token. Its authors take the **mean over the tokens** of a text and scale it to the
+length 1. That is the text's **embedding**. The dot product of two such vectors is their cosine: 1 if they point the
+same way, about 0 if they have nothing to do with each other.
 
 Which of these five pairs will it find alike? Two share most of their meaning, two share words, one shares nothing.
 Guess the cosine of each pair, and type your guesses into the last line before you run the cell.

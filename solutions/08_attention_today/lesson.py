@@ -823,8 +823,8 @@ and each GPU computes with its own. Where can an attention layer be cut?
 Heads do not talk to each other until `w_o`. So give each process some heads: the **rows** of `w_q`, `w_k` and `w_v`
 that make them. What about `w_o`? It takes all heads side by side:
 
-output = w_o · (all heads) + bias = (columns of heads 0 to 3) · (heads 0 to 3) + (columns of heads 4 to 7) · (heads 4 to
-7) + bias
+output = w_o · (all heads) + bias = (columns of heads 0 to 3) · (heads 0 to 3) + (columns of heads 4 to 7) ·
+(heads 4 to 7) + bias
 
 A matrix times a long vector is a **sum**, with a term for each piece of the vector. So each process needs only its own
 **columns** of `w_o`, and one addition at the end makes the output. This is how Megatron cuts a layer (Shoeybi and

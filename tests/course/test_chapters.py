@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import gc
+import json
+import re
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -14,7 +16,7 @@ import torch
 from torch import Tensor
 
 from autograder.course import build
-from autograder.course.chapter import Chapter
+from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 from autograder.course.declare import Misconception
 from autograder.course.draw import Draw
 from autograder.course.exams import VISIBLE_SEED, set_exams
@@ -186,6 +188,18 @@ def test_misconceptions_have_names_hints_and_no_twins(chapter: Chapter) -> None:
         for mistake in exercise.misconceptions:
             assert len(mistake.hint) >= 30, mistake.name
             assert "```" not in mistake.hint
+
+
+@chapters
+def test_no_line_within_a_paragraph_begins_as_a_list_does(chapter: Chapter) -> None:
+    """Such a line, "1. That is", would be shown as an item of a list."""
+    path = REPOSITORY_ROOT / "notebooks" / chapter.name / f"{chapter.name}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    lessons = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    for block in re.sub(r"^> ?", "", lessons, flags=re.MULTILINE).split("\n\n"):
+        first, *others = block.strip("\n").split("\n")
+        if not re.match(r"\s*([-+*] |\d+[.)] |[|<#`$])", first):
+            assert [line for line in others if re.match(r"([-+*]|\d+[.)]) ", line)] == []
 
 
 @chapters
