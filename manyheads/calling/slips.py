@@ -164,7 +164,9 @@ def _of_attribute(place: Place, node: ast.Attribute) -> Iterator[FailedStep]:
         yield from _of_none(place, node.value)
     elif type(owner) is ModuleType or is_tensor(owner) or is_layer(owner):
         other = near(node.attr, attributes(owner))
-        if other:
+        if owner is torch and node.attr in vars(nn.functional):
+            yield _step(place, f"There is a `nn.functional.{node.attr}`.")
+        elif other:
             yield _step(place, f"Did you mean `{text}.{other}`?")
         elif is_layer(owner):
             made = ", ".join(name for name in attributes(owner) if type(attribute(owner, name)) is nn.Linear)
@@ -325,7 +327,9 @@ def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:
     elif isinstance(node, ast.Call) and message.endswith(("must be Tensor, not int", "must be Tensor, not float")):
         yield from _number_for_tensor(place, node)
     else:
-        if "float" in message and isinstance(node, (ast.Call, ast.Subscript)):
+        if message.endswith(("must be bool, not float", "must be bool, not int")):
+            yield from _truth_value(place, node)
+        elif "float" in message and isinstance(node, (ast.Call, ast.Subscript)):
             yield from _whole_numbers(place, node)
         yield from _operands(place, node)
     if message.endswith("is not iterable"):
@@ -429,7 +433,7 @@ def _number_for_tensor(place: Place, node: ast.Call) -> Iterator[FailedStep]:
 
 def not_whole(place: Place, error: TypeError) -> FailedStep | None:
     """Return which part of a call is a float where the called function needs a whole number, None if none is."""
-    if "float" not in _message(error) or not isinstance(place.node, ast.Call):
+    if "float" not in _message(error) or "must be bool" in _message(error) or not isinstance(place.node, ast.Call):
         return None
     return next(_whole_numbers(place, place.node), None)
 
@@ -459,6 +463,15 @@ def refused(target: object, given: Sequence[str], error: BaseException) -> Faile
     else:
         why = f"It is called with {len(given)} {'value' if len(given) == 1 else 'values'}: {', '.join(given)}."
     return FailedStep(f"def {code.co_name}({', '.join(names)})"[:_MOST_TEXT], (), why)
+
+
+def _truth_value(place: Place, node: ast.AST) -> Iterator[FailedStep]:
+    """Yield which parts of a call are numbers, one of which is where True or False belongs."""
+    parts = [*node.args, *(word.value for word in node.keywords)] if isinstance(node, ast.Call) else []
+    numbers = [part for part in parts if type(value_of(place.frame, part)) in (int, float)]
+    if numbers:
+        why = "One of these is in the place of True or False: give arguments by their names."
+        yield _step(place, why, *numbers)
 
 
 def _whole_numbers(place: Place, node: ast.Call | ast.Subscript) -> Iterator[FailedStep]:

@@ -363,6 +363,12 @@ def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, 
             "In `sizes['scal']`: `sizes` is a dict of 1. Did you mean 'scale'?",
         ),
         ("return F(q)", "In `F(q)`: `F` is a module. A module cannot be called: name a function in it."),
+        ("return torch.silu(q)", "In `torch.silu`: There is a `nn.functional.silu`."),
+        (
+            "share = 0.5; return F.scaled_dot_product_attention(q, k, k, None, 0.0, share)",
+            "In `F.scaled_dot_product_attention(q, k, k, None, 0.0, share)`: `share` is 0.5, a float. One of these is "
+            "in the place of True or False: give arguments by their names.",
+        ),
         (
             "return softmax(q, -1)",
             "In `softmax`: There is a `torch.softmax` and a `F.softmax`: what is in a module is only found with the "

@@ -361,6 +361,17 @@ def test_an_answer_that_is_made_of_an_input_by_numbers_of_ones_own_is_told_them(
         assert sentence not in said(exam, [*givens[:2], 1.1 * givens[2]])  # another number in one case
 
 
+def test_rounding_of_few_entries_is_no_combination() -> None:
+    for seed in range(20):
+        rights, x = drawn(seed), drawn(seed + 50)
+        for dtype in (torch.bfloat16, torch.float16):
+            low = [right.to(dtype) for right in rights]
+            off = [one.clone() for one in low]
+            for one in off:
+                one.flatten()[0] += 0.05
+            assert "times the input" not in said(exam_of(low, SIZES, x=[*x]), off)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0.2, 0.9), st.floats(-3, -1.1), st.booleans(), st.integers(0, 10**6))
 def test_what_is_said_of_an_answer_that_is_made_of_an_input_is_true(
