@@ -115,7 +115,7 @@ EXERCISE = Exercise(
             hint="No part adds the bias of w_o. One of them must.",
         ),
         Misconception(
-            "zeroed the bias of w_o for rank 1 only",
+            "zeroed the bias of w_o in a single part",
             replace="if rank > 0:",
             by="if rank == 1:",
             hint="With two processes that is right. With more, several parts add the bias: all but one must have 0 "
