@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -68,7 +69,7 @@ def _command_lines(page: Path) -> list[str]:
 
 @pages
 def test_commands_that_a_page_shows_exist_with_their_options(page: Path) -> None:
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     for line in _command_lines(page):
         found, words = group, shlex.split(line)
         while words and hasattr(found, "commands") and words[0] in found.commands:
