@@ -87,9 +87,18 @@ def serve(
     )
     try:
         ready(links)
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config).run(sockets=[listening])
     finally:
         store.close()
+
+
+class Server(uvicorn.Server):
+    """The server of a board's `service`. It ends the pages' streams first: uvicorn would wait, and complain."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, and then all else."""
+        self.config.app.state.end_streams()  # type: ignore[union-attr]  # a Starlette
+        await super().shutdown(sockets)
 
 
 def _allow_files() -> None:

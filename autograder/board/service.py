@@ -32,6 +32,7 @@ _SLOWEST_BODY = 5.0  # seconds
 _MOST_WATCHERS = 50  # pages that are open
 _AT_LEAST_EVERY = 5.0  # seconds between two messages to a page: time passes, too
 _AT_MOST_EVERY = 0.3  # seconds
+_ASK_AGAIN_AFTER = 500  # milliseconds, for a page that has lost its board
 _COOKIE, _STATE = "board", "board-sign-in"
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -169,12 +170,14 @@ def service(board: Board, prefix: str = "", hub: SignIn | None = None) -> Starle
         told.cancel()
         watchers.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[Mount(prefix, routes=routes)] if prefix else routes,
         lifespan=telling,
         middleware=[Middleware(_SafeHeaders)],
         exception_handlers={Refused: _refused, SQLAlchemyError: _unwritten, ClientDisconnect: _gone},
     )
+    app.state.end_streams = watchers.close
+    return app
 
 
 class _Watchers:
@@ -214,7 +217,7 @@ class _Watchers:
         async def events() -> AsyncGenerator[str]:
             try:
                 while not self._closed:
-                    yield self._message(state)
+                    yield self._message(state)  # computed once for all its pages
                     await news.wait()
                     news.clear()
             finally:
@@ -223,9 +226,9 @@ class _Watchers:
         return StreamingResponse(events(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     def _message(self, state: Callable[[], dict[str, Any]]) -> str:
-        """Return the message with what `state` returns, which all its pages get: it is computed once."""
+        """Return the message with what `state` returns now, and how soon a page without its board asks again."""
         if state not in self._messages:
-            self._messages[state] = f"data: {json.dumps(state())}\n\n"
+            self._messages[state] = f"data: {json.dumps(state())}\nretry: {_ASK_AGAIN_AFTER}\n\n"
         return self._messages[state]
 
     def _wake(self) -> None:

@@ -14,6 +14,7 @@ import uvicorn
 
 from autograder.board.catalogue import KnownExercise
 from autograder.board.lesson import Report
+from autograder.board.serve import Server
 from autograder.board.service import service
 from autograder.board.state import Board
 from autograder.board.store import Store
@@ -59,7 +60,7 @@ def solved(alias: str, at: float, exercise: str = "scale") -> list[Report]:
 @contextlib.contextmanager
 def on_loopback(board: Board, port: int = 0) -> Generator[str]:
     """Serve a board in a thread, and yield its address."""
-    server = uvicorn.Server(uvicorn.Config(service(board), port=port, log_level="error", timeout_graceful_shutdown=1))
+    server = Server(uvicorn.Config(service(board), port=port, log_level="error", timeout_graceful_shutdown=1))
     started = threading.Event()
     startup = server.startup
 

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from autograder.board.catalogue import catalogue
 from autograder.board.state import Board
 from autograder.classroom.class_folder import ClassFolder
 from manyheads import board as board_module
@@ -161,6 +163,17 @@ def test_a_board_that_comes_back_gets_what_waits(client: Client, board: Board, m
         until(lambda: board.for_projector()["learners"])
 
 
+def test_a_board_that_stops_ends_the_pages_that_are_open(board: Board):
+    with on_loopback(board) as address:
+        cookie = {"cookie": f"board={board.teacher_key}"}
+        events = urllib.request.urlopen(
+            urllib.request.Request(f"{address}/projector/events", headers=cookie), timeout=30
+        )
+        assert events.readline().startswith(b"data: ")
+    events.read()  # an error, if the stream was cut off
+    events.close()
+
+
 def test_a_folder_that_cannot_be_written_fails_nothing(tmp_path: Path, board: Board, address: str):
     (tmp_path / "file").write_text("")
     client = Client(lambda: tmp_path / "file" / "home")
@@ -226,12 +239,13 @@ def test_a_board_that_is_killed_loses_nothing_that_it_acknowledged(toy_class: Cl
         process.wait(30)
         sending.join(30)
     assert len(acknowledged) >= 20
-    port = int(address.rpartition(":")[2])
-    with own_process(toy_class, port) as (_, again, same_code):
-        assert (again, same_code) == (link, code)
-        client.report("row_sums", "outputs", "passed", "")
-        until(lambda: client._waiting.empty())
     store = a_store(toy_class.root)
+    again = Board(store, catalogue(toy_class), time.time)
+    assert (again.class_code, link.partition("key=")[2]) == (code, again.teacher_key)
+    assert again.for_projector()["learners"] == 1
+    with on_loopback(again, int(address.rpartition(":")[2])):
+        client.report("row_sums", "shapes", "passed", "")
+        until(lambda: again.for_projector()["standing"]["done"])
     kept = {identity[-32:] for identity, _ in store.reports()}
     store.close()
     assert kept >= set(acknowledged)
