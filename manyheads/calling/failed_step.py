@@ -295,8 +295,9 @@ def _rearranged(tensor: Tensor, failed: Operation) -> str | None:
         return f"It has {count} numbers, and {shown} would hold {product}."
     if _plain(failed.name) == "view" and not tensor.is_contiguous():
         return (
-            "view needs numbers that lie in memory in the order of the dimensions, and after a transpose or permute "
-            "they do not: reshape copies them where it must, and contiguous() before view does."
+            "view needs numbers that lie in memory without gaps, in the order of the dimensions, and after a "
+            "transpose, permute or slice they do not: reshape copies them where it must, and contiguous() before "
+            "view does."
         )
     return None
 

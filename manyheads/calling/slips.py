@@ -326,6 +326,8 @@ def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:
         yield from _unknown_word(place, node, message)
     elif isinstance(node, ast.Call) and message.endswith(("must be Tensor, not int", "must be Tensor, not float")):
         yield from _number_for_tensor(place, node)
+    elif isinstance(node, ast.Call) and re.search(r"must be Tensor, not [A-Z]\w+$", message):
+        yield from _layer_for_tensor(place, node)
     else:
         if message.endswith(("must be bool, not float", "must be bool, not int")):
             yield from _truth_value(place, node)
@@ -420,6 +422,18 @@ def _unknown_word(place: Place, node: ast.Call, message: str) -> Iterator[Failed
     other = near(word, known) or next((each for each in known if each.endswith(f"_{word}")), "")
     meant = f" Did you mean `{other}`?" if other else f" Its arguments are {', '.join(known)}." if known else ""
     yield _step(place, f"`{name}` has no argument named `{word}`.{meant}")
+
+
+def _layer_for_tensor(place: Place, node: ast.Call) -> Iterator[FailedStep]:
+    """Yield that a layer was made of a tensor, where one should be called with it: `nn.GELU(x)`."""
+    for part in node.args[:1]:
+        made = value_of(place.frame, part.func) if isinstance(part, ast.Call) else UNKNOWN
+        if isinstance(part, ast.Call) and isinstance(made, type) and issubclass(made, nn.Module):
+            name = _text(place, part.func)
+            why = f"`{name}` is a class: `{name}(…)` makes a layer, and that layer is then called with the tensor."
+            yield _step(place, why)
+            return
+    yield from _operands(place, node)
 
 
 def _number_for_tensor(place: Place, node: ast.Call) -> Iterator[FailedStep]:

@@ -7,7 +7,7 @@ end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -20,6 +20,8 @@ from .divergence import Divergence, excerpt
 from .exam import Check, Exam, Trial
 from .gradients import wrong_gradients
 from .stage import Stage
+
+_MOST_PARAMETERS = 10  # that are listed
 
 
 def first_divergence(exam: Exam, trial: Trial, given: Answer, check: Check) -> Divergence | None:
@@ -193,7 +195,11 @@ def _wrong_parameters(
 ) -> Divergence:
     for name, shape in right.items():
         if name not in given:
-            return Divergence(Stage.PARAMETERS, f"The layer has no parameter {name}.", f"{name} {shape}", _list(given))
+            said = f"The layer has no parameter {name}."
+            if not given:
+                where = "on self or in an nn.ModuleList"
+                said = f"{said[:-1]}, nor any other: torch finds layers that __init__ stores {where}."
+            return Divergence(Stage.PARAMETERS, said, f"{name} {shape}", _parameters(_in_its_place(name, right, given)))
         if given[name] != shape:
             return Divergence(
                 Stage.PARAMETERS,
@@ -203,8 +209,24 @@ def _wrong_parameters(
             )
     extra = [name for name in given if name not in right]
     return Divergence(
-        Stage.PARAMETERS, f"The layer has parameters that it should not have: {', '.join(extra)}.", _list(right)
+        Stage.PARAMETERS,
+        f"The layer has parameters that it should not have: {', '.join(extra)}.",
+        _parameters(list(right)),
     )
+
+
+def _parameters(names: list[str]) -> str:
+    """Return the names of parameters, of a large model the first ones only."""
+    if len(names) <= _MOST_PARAMETERS:
+        return ", ".join(names) or "none"
+    return f"{', '.join(names[: _MOST_PARAMETERS // 2])}, … ({len(names)} in all)"
+
+
+def _in_its_place(name: str, right: Iterable[str], given: Iterable[str]) -> list[str]:
+    """Return what the learner's layer may have instead of the parameter `name`."""
+    unknown = [other for other in given if other not in right]
+    siblings = [other for other in given if other.rpartition(".")[0] == name.rpartition(".")[0]]
+    return unknown or siblings or list(given)
 
 
 def _wrong_type(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:

@@ -391,6 +391,8 @@ class FeedForward(nn.Module):
     Args:
         d_model: length of a word's vector
         d_hidden: length between the two layers
+
+    Its layers are w_in and w_out, each nn.Linear with a bias.
     """
 
     def __init__(self, d_model: int, d_hidden: int) -> None:
@@ -432,19 +434,20 @@ input of the next. In the race, that model learned hardly anything. Why? Let us 
 
 
 # %%
-def tower(depth: int, added: bool) -> str:
+def tower(depth: int, added: bool, normalised: bool = False) -> str:
     """What becomes of a word behind `depth` layers, and of the gradient before them."""
     torch.manual_seed(0)
     layers = [nn.Sequential(nn.Linear(64, 64), nn.GELU()) for _ in range(depth)]
+    norm = nn.LayerNorm(64) if normalised else nn.Identity()
     x = torch.randn(100, 64)
     y = x
     for layer in layers:
-        y = y + layer(y) if added else layer(y)
+        y = y + layer(norm(y)) if added else layer(y)
     y.sum().backward()
     alike = torch.cosine_similarity(x, y, dim=-1).mean().item()
     longer = (y.norm(dim=-1) / x.norm(dim=-1)).mean().item()
     gradient = layers[0][0].weight.grad.norm().item()
-    return f"like itself {alike:4.2f}, length {longer:4.2f}, gradient {gradient:9.4f}"
+    return f"like itself {alike:4.2f}, length {longer:6.2f}, gradient {gradient:10,.2f}"
 
 
 for depth in (1, 2, 4, 8):
@@ -458,13 +461,29 @@ it cannot learn. If each layer's output is **added**, the word's own vector goes
 gradient. This line is called the **residual stream**: layers read from it, and write to it by adding. It is the reason
 why chapter 3's `w_o` exists: it decides what the heads add.
 
+But what is added piles up: behind 8 layers a word is 2.5 times as long. **How long is it behind 32?** And if each layer
+is given a copy of the word that is always of the same size?
+"""
+
+# %%
+for depth in (8, 32):
+    print(f"{depth:2} layers, no norm:", tower(depth, added=True))
+    print(f"{depth:2} layers,    norm:", tower(depth, added=True, normalised=True))
+
+# %% [markdown]
+"""
+A layer's output is the larger the larger its input is, and the next layer's input is the sum of both. So without norm
+words and gradients grow by a factor with each layer. (The word's own part of the sum is soon too small to be seen.)
+With norm, each layer adds about as much as the one before. From ten seeds, words are 360 to 710 times as long behind 32
+layers without norm, and 4.3 to 4.5 times with it. In section 2 the model without norm was none the worse, since four
+small blocks are not yet a tower. GPT-2 has up to 48, GPT-3 has 96.
+
 ![Two layers beside the residual stream: norm and attention, norm and feed-forward.](pictures/block.svg)
 
-What is added piles up, so vectors grow with every layer. **Norm** gives each layer a copy of standard size:
-`nn.LayerNorm(d_model)` takes each word's vector, subtracts its mean, divides by its standard deviation, and applies a
-scale and a shift that it learns. It belongs *before* each layer, and not on the stream itself. (That is **pre-norm**.
-The paper of 2017 has norm after each sum, post-norm, and so has MiniLM, as you saw in chapter 6. It needs more care to
-train.)
+**Norm** is `nn.LayerNorm(d_model)`: it takes each word's vector, subtracts its mean, divides by its standard deviation,
+and applies a scale and a shift that it learns. It belongs *before* each layer, and not on the stream itself. (That is
+**pre-norm**. The paper of 2017 has norm after each sum, post-norm, and so has MiniLM, as you saw in chapter 6. It needs
+more care to train.)
 
 **Your turn.** Write a block as in the picture.
 
@@ -495,6 +514,8 @@ class Block(nn.Module):
         num_heads: number of heads of the attention
         d_hidden: length between the two layers of the feed-forward layer
         dropout: the share of attention's weights that it drops in training
+
+    Its layers are norm_1, attention, norm_2 and feed_forward.
     """
 
     def __init__(
@@ -581,6 +602,9 @@ class TinyGPT(nn.Module):
         d_model: length of a word's vector
         num_heads: heads of each block
         num_layers: number of blocks; d_hidden is 4 * d_model in each
+
+    Its layers are tokens, blocks, norm and w_out; positions is a buffer, and context
+    an attribute.
     """
 
     def __init__(

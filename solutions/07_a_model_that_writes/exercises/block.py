@@ -45,11 +45,14 @@ def output_or_dropout(block, x, mask):
     x = x.repeat(100, 1, 1)
     with torch.no_grad():
         block(x, mask)
+        block.attention.eval()
+        elsewhere = torch.equal(block(x, mask), block(x, mask))
         block.eval()
         alike = torch.equal(block(x, mask), block(x, mask))
     dropped = (seen[0] == 0).float().mean().item()
     return {
         "attention's weights set to 0 in training": f"about {round(dropped, 1):.0%}",
+        "two calls are the same if attention drops nothing": elsewhere,
         "two calls are the same in eval": alike,
     }
 
@@ -231,6 +234,12 @@ EXERCISE = Exercise(
             hint='Your words look exactly where they may not. True means "may attend" from start to end.',
         ),
         Misconception(
+            "made a causal mask in place of the one given",
+            replace="mask=mask)",
+            by="mask=causal_mask(x.shape[1], x.device))",
+            hint="The caller says who may look at whom: mask comes as an argument, and may block padding, too.",
+        ),
+        Misconception(
             "let the feed-forward layer work before attention",
             replace=FORWARD,
             by="""x = x + self.feed_forward(self.norm_2(x))
@@ -275,6 +284,29 @@ EXERCISE = Exercise(
             hint="In training nothing is dropped. dropout is an argument of MultiHeadAttention, too.",
         ),
         Misconception(
+            "dropped from what attention returns, and not from its weights",
+            replace="self.attention = MultiHeadAttention(d_model, num_heads, dropout)",
+            by="self.attention = MultiHeadAttention(d_model, num_heads)\n"
+            "        self.attention.register_forward_hook(\n"
+            "            lambda layer, given, both: (nn.functional.dropout(both[0], dropout, self.training), both[1])\n"
+            "        )",
+            hint="Many models do that as well. Here dropout is for attention's weights: it is an argument of "
+            "MultiHeadAttention.",
+        ),
+        Misconception(
+            "dropped some of what is added, too",
+            replace=f"{ADD_1}",
+            by="x = x + nn.functional.dropout(attended, 0.1, self.training)",
+            hint="Many models do that as well. Here dropout is for attention's weights alone.",
+        ),
+        Misconception(
+            "made the feed-forward layer four times as wide as a word",
+            replace="FeedForward(d_model, d_hidden)",
+            by="FeedForward(d_model, 4 * d_model)",
+            hint="Four times is what most models take, and TinyGPT will. Here the width is an argument: d_hidden.",
+            check="shapes",
+        ),
+        Misconception(
             "made the feed-forward layer as wide as a word",
             replace="FeedForward(d_model, d_hidden)",
             by="FeedForward(d_model, d_model)",
@@ -293,6 +325,13 @@ EXERCISE = Exercise(
             replace=PARTS,
             by=PARTS.replace("norm_", "norm"),
             hint="Trained weights are loaded by name, so names are part of the task: norm_1 and norm_2.",
+            check="shapes",
+        ),
+        Misconception(
+            "took RMSNorm for LayerNorm",
+            replace="self.norm_1 = nn.LayerNorm(d_model)\n        self.norm_2 = nn.LayerNorm(d_model)",
+            by="self.norm_1 = nn.RMSNorm(d_model)\n        self.norm_2 = nn.RMSNorm(d_model)",
+            hint="Many newer models use RMSNorm, which subtracts no mean and has no shift. Here it is nn.LayerNorm.",
             check="shapes",
         ),
         Misconception(

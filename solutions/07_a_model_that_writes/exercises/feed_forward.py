@@ -5,11 +5,12 @@ from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconce
 from ._shared import FORBIDS
 
 
-def layer_call(draw: Draw, *shape: int) -> Call:
+def layer_call(draw: Draw, *shape: int, training: bool = False) -> Call:
     d_model, d_hidden = draw.sizes("d_model d_hidden", low=5, high=9)
     batch, seq = shape or draw.sizes("batch seq", low=2, high=4)
     state = draw.linear("w_in", d_hidden, d_model) | draw.linear("w_out", d_model, d_hidden)
-    return Call({"x": draw.normal(batch, seq, d_model)}, init={"d_model": d_model, "d_hidden": d_hidden}, state=state)
+    init = {"d_model": d_model, "d_hidden": d_hidden}
+    return Call({"x": draw.normal(batch, seq, d_model)}, init=init, state=state, training=training)
 
 
 LAYERS = """self.w_in = nn.Linear(d_model, d_hidden)
@@ -25,6 +26,7 @@ EXERCISE = Exercise(
     cases=(
         Case("a few short sentences", layer_call),
         Case("a single sentence of a single word", lambda draw: layer_call(draw, 1, 1)),
+        Case("in training mode", lambda draw: layer_call(draw, training=True)),
     ),
     misconceptions=(
         Misconception(
@@ -129,6 +131,13 @@ EXERCISE = Exercise(
             by="return self.w_out(nn.functional.dropout(hidden))",
             hint="Two calls give two answers. This layer has no dropout; and nn.functional.dropout drops outside of "
             "training, too, unless it is told not to.",
+        ),
+        Misconception(
+            "gave the layer a dropout of its own",
+            replace=f"{LAYERS}",
+            by=f"{LAYERS}\n        self.dropout = nn.Dropout(0.1)\n"
+            "        self.w_out.register_forward_hook(lambda layer, given, output: self.dropout(output))",
+            hint="Two calls give two answers in training. This layer has no dropout; attention has one.",
         ),
         Misconception(
             "returned the hidden numbers",

@@ -190,6 +190,20 @@ EXERCISE = Exercise(
             hint="Scores may be negative, and they do not sum to 1. softmax makes chances of them.",
         ),
         Misconception(
+            "drew by the scores themselves",
+            replace=CHANCES,
+            by="chances = logits / temperature",
+            hint="multinomial takes chances, which are never below 0. Scores may be: softmax makes chances of them.",
+            check="shapes",
+        ),
+        Misconception(
+            "took softmax over the batch",
+            replace="softmax(dim=-1)",
+            by="softmax(dim=0)",
+            hint="The sentences of the batch compete with each other. The tokens of the vocabulary should: the last "
+            "dimension.",
+        ),
+        Misconception(
             "passed the generator on to nothing",
             replace=", generator=generator)",
             by=")",
@@ -273,12 +287,11 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "joined every new token to the prompt alone",
+            "added a single token",
             replace=f"{APPEND}\n    return tokens",
             by="text = torch.cat([tokens, following], dim=1)\n    return text",
-            hint="Each round starts again from the prompt, so only the last token is left. The next round must go "
-            "on with "
-            "the longer text.",
+            hint="Is the return inside the loop, or does each round join its token to the prompt alone? The next "
+            "round must go on with the longer text.",
             check="shapes",
         ),
         Misconception(

@@ -25,6 +25,10 @@ EXERCISE = Exercise(
         Case("several sentences", scores),
         Case("scores so far apart that some chances round to 0", lambda draw: scores(draw, scale=150.0)),
         Case("a single sentence of two tokens", lambda draw: scores(draw, batch=1, seq=2)),
+        # a loss is one number: with six of them, two mistakes at once can be recognised
+        Case("a long sentence", lambda draw: scores(draw, batch=2, seq=9)),
+        Case("many short sentences", lambda draw: scores(draw, batch=9, seq=3)),
+        Case("scores that hardly differ", lambda draw: scores(draw, scale=0.1)),
     ),
     misconceptions=(
         Misconception(
@@ -47,23 +51,6 @@ EXERCISE = Exercise(
             "with the one before.",
         ),
         Misconception(
-            "compared each position with the token two further on",
-            replace=f"""scores = {SCORES}  # (batch, seq - 1, vocabulary)
-    following = {FOLLOWING}""",
-            by="""scores = logits[:, :-2] if logits.shape[1] > 2 else logits[:, :-1]
-    following = tokens[:, 2:] if logits.shape[1] > 2 else tokens[:, 1:]""",
-            hint="The shift is one position too large: position t predicts token t + 1.",
-        ),
-        Misconception(
-            "rolled the tokens around",
-            replace=f"""scores = {SCORES}  # (batch, seq - 1, vocabulary)
-    following = {FOLLOWING}""",
-            by="""scores = logits
-    following = tokens.roll(-1, dims=1)""",
-            hint="At the last position you compare with the first token of the sentence, since roll brings it there. "
-            "The last position has no token after it, so it does not count.",
-        ),
-        Misconception(
             "cut both at the same end",
             replace=FOLLOWING,
             by="tokens[:, :-1]",
@@ -79,26 +66,25 @@ EXERCISE = Exercise(
             "its last, the other its first.",
         ),
         Misconception(
-            "shifted the sentences instead of the tokens",
-            replace=f"""scores = {SCORES}  # (batch, seq - 1, vocabulary)
-    following = {FOLLOWING}""",
-            by="""scores = logits[:-1]
-    following = tokens[1:]""",
-            hint="The first dimension is the batch: you compare each sentence with the next one. Shift along the "
-            "second.",
+            "gave bits instead of nats",
+            replace="return ",
+            by="return (1 / math.log(2)) * ",
+            hint="With the logarithm to base 2 the loss is in bits. In nats it is the natural logarithm.",
         ),
         Misconception(
-            "averaged over all tokens of the vocabulary",
-            replace=f"return {LOSS}",
-            by="return -scores.log_softmax(dim=-1).mean()",
-            hint="Only the token that really comes next counts. Which one that was, your result does not depend on.",
+            "took the logarithm of chances that had become 0",
+            replace=LOSS,
+            by="-scores.softmax(dim=-1).gather(-1, following.unsqueeze(-1)).log().mean()",
+            hint="A very small chance rounds to 0, and its logarithm is minus infinity. log_softmax computes both in "
+            "one step and stays finite.",
         ),
         Misconception(
-            "took the squared difference",
-            replace=f"return {LOSS}",
-            by="right = nn.functional.one_hot(following, scores.shape[-1])\n"
-            "    return (scores.softmax(dim=-1) - right).square().mean()",
-            hint="That is another loss. Surprise is minus the logarithm of the chance of the token that comes next.",
+            "forgot the minus sign",
+            replace="return ",
+            by="return -",
+            hint="The logarithm of a chance is negative, and training makes the loss small. Your loss is the "
+            "smaller the "
+            "worse the model is.",
         ),
         Misconception(
             "took the sum",
@@ -115,11 +101,78 @@ EXERCISE = Exercise(
             hint="The first token of a sentence is not predicted: there are seq − 1 predictions a sentence.",
         ),
         Misconception(
+            "took softmax before the cross-entropy",
+            replace="scores.flatten(0, 1)",
+            by="scores.flatten(0, 1).softmax(dim=-1)",
+            hint="cross_entropy expects scores and takes their softmax itself. With two of them, even a perfect model "
+            "has a large loss.",
+        ),
+        Misconception(
+            "shifted the sentences instead of the tokens",
+            replace=f"""scores = {SCORES}  # (batch, seq - 1, vocabulary)
+    following = {FOLLOWING}""",
+            by="""scores = logits[:-1]
+    following = tokens[1:]""",
+            hint="The first dimension is the batch: you compare each sentence with the next one. Shift along the "
+            "second.",
+        ),
+        Misconception(
+            "took softmax over the positions",
+            replace=f"return {LOSS}",
+            by="logs = scores.log_softmax(dim=1).gather(-1, following.unsqueeze(-1))\n    return -logs.mean()",
+            hint="At each position, the chances of all tokens of the vocabulary sum to 1: the last dimension.",
+        ),
+        Misconception(
+            "compared each position with the token two further on",
+            replace=f"""scores = {SCORES}  # (batch, seq - 1, vocabulary)
+    following = {FOLLOWING}""",
+            by="""scores = logits[:, :-2] if logits.shape[1] > 2 else logits[:, :-1]
+    following = tokens[:, 2:] if logits.shape[1] > 2 else tokens[:, 1:]""",
+            hint="The shift is one position too large: position t predicts token t + 1.",
+        ),
+        Misconception(
+            "shifted one long list of all sentences",
+            replace=f"return {LOSS}",
+            by="return nn.functional.cross_entropy(logits.flatten(0, 1)[:-1], tokens.flatten()[1:])",
+            hint="The last position of a sentence predicts the first token of the next one here. Leave an end out of "
+            "each sentence first, then make one list of them.",
+        ),
+        Misconception(
+            "rolled the tokens around",
+            replace=f"""scores = {SCORES}  # (batch, seq - 1, vocabulary)
+    following = {FOLLOWING}""",
+            by="""scores = logits
+    following = tokens.roll(-1, dims=1)""",
+            hint="At the last position you compare with the first token of the sentence, since roll brings it there. "
+            "The last position has no token after it, so it does not count.",
+        ),
+        Misconception(
+            "averaged over all tokens of the vocabulary",
+            replace=f"return {LOSS}",
+            by="return -scores.log_softmax(dim=-1).mean()",
+            hint="Only the token that really comes next counts. Which one that was, your result does not depend on.",
+        ),
+        Misconception(
+            "took the squared difference",
+            replace=f"return {LOSS}",
+            by="right = nn.functional.one_hot(following, scores.shape[-1])\n"
+            "    return (scores.softmax(dim=-1) - right).square().mean()",
+            hint="That is another loss. Surprise is minus the logarithm of the chance of the token that comes next.",
+        ),
+        Misconception(
             "summed over the sentence and averaged over the batch",
             replace=f"return {LOSS}",
             by=f"return {LOSS} * following.shape[1]",
             hint="A long sentence would have a larger loss than a short one. Take the mean over all tokens that are "
             "predicted.",
+        ),
+        Misconception(
+            "divided the sum by the length of a sentence",
+            replace=LOSS,
+            by='nn.functional.cross_entropy(scores.flatten(0, 1), following.flatten(), reduction="sum")'
+            " / tokens.shape[1]",
+            hint="There are batch · (seq − 1) predictions: all sentences, and in each the tokens that come after "
+            "another.",
         ),
         Misconception(
             "summed over the batch and averaged over the sentence",
@@ -129,15 +182,9 @@ EXERCISE = Exercise(
             "predicted.",
         ),
         Misconception(
-            "gave bits instead of nats",
-            replace=f"return {LOSS}",
-            by=f"return {LOSS} / math.log(2)",
-            hint="With the logarithm to base 2 the loss is in bits. In nats it is the natural logarithm.",
-        ),
-        Misconception(
             "took the logarithm to base 10",
-            replace=f"return {LOSS}",
-            by=f"return {LOSS} / math.log(10)",
+            replace="return ",
+            by="return (1 / math.log(10)) * ",
             hint="In nats it is the natural logarithm, torch.log.",
         ),
         Misconception(
@@ -145,28 +192,6 @@ EXERCISE = Exercise(
             replace=f"return {LOSS}",
             by=f"return {LOSS}.exp()",
             hint="exp(loss) is called perplexity. What training makes small is the loss itself.",
-        ),
-        Misconception(
-            "forgot the minus sign",
-            replace=f"return {LOSS}",
-            by=f"return -{LOSS}",
-            hint="The logarithm of a chance is negative, and training makes the loss small. Your loss is the "
-            "smaller the "
-            "worse the model is.",
-        ),
-        Misconception(
-            "took softmax before the cross-entropy",
-            replace="scores.flatten(0, 1)",
-            by="scores.flatten(0, 1).softmax(dim=-1)",
-            hint="cross_entropy expects scores and takes their softmax itself. With two of them, even a perfect model "
-            "has a large loss.",
-        ),
-        Misconception(
-            "took the logarithm of chances that had become 0",
-            replace=f"return {LOSS}",
-            by="chances = scores.softmax(dim=-1).gather(-1, following.unsqueeze(-1))\n    return -chances.log().mean()",
-            hint="A very small chance rounds to 0, and its logarithm is minus infinity. log_softmax computes both in "
-            "one step and stays finite.",
         ),
         Misconception(
             "kept infinity away with a small number",
@@ -184,17 +209,25 @@ EXERCISE = Exercise(
             hint="That is the chance to be wrong. Cross-entropy is minus the logarithm of the chance to be right.",
         ),
         Misconception(
+            "took the score for the logarithm of the chance",
+            replace=f"return {LOSS}",
+            by="return -scores.gather(-1, following.unsqueeze(-1)).mean()",
+            hint="Without softmax a score says nothing by itself: whether 3 is high depends on the scores of all other "
+            "tokens.",
+        ),
+        Misconception(
+            "took softmax over the positions, before one was left out",
+            replace=f"return {LOSS}",
+            by="chances = logits.softmax(dim=1)[:, :-1].gather(-1, following.unsqueeze(-1))\n"
+            "    return -chances.log().mean()",
+            hint="At each position, the chances of all tokens of the vocabulary sum to 1: the last dimension.",
+        ),
+        Misconception(
             "averaged the chances before taking the logarithm",
             replace=f"return {LOSS}",
             by="chances = scores.softmax(dim=-1).gather(-1, following.unsqueeze(-1))\n    return -chances.mean().log()",
             hint="One very wrong prediction hardly shows in a mean of chances. Take the logarithm of each, then the "
             "mean.",
-        ),
-        Misconception(
-            "took softmax over the positions",
-            replace=f"return {LOSS}",
-            by="logs = scores.log_softmax(dim=1).gather(-1, following.unsqueeze(-1))\n    return -logs.mean()",
-            hint="At each position, the chances of all tokens of the vocabulary sum to 1: the last dimension.",
         ),
         Misconception(
             "mixed words and vocabulary on the way",
@@ -230,6 +263,14 @@ EXERCISE = Exercise(
             replace="following.flatten())",
             by='following.flatten(), reduction="none")',
             hint="Training needs one number: their mean.",
+            check="shapes",
+        ),
+        Misconception(
+            "cut the scores, and not the tokens",
+            replace=FOLLOWING,
+            by="tokens",
+            hint="There are seq − 1 predictions a sentence, so there are seq − 1 right answers: all tokens but the "
+            "first.",
             check="shapes",
         ),
         Misconception(

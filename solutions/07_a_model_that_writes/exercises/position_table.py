@@ -21,6 +21,7 @@ FILLED = """table[:, 0::2] = angle.sin()
 EXERCISE = Exercise(
     name="position_table",
     returns=("table",),
+    keeps_dtype=True,
     milestones={"angle": "the angles", "sin": "the sines", "cos": "the cosines"},
     optional_milestones=("sin", "cos", "angle"),
     cases=(

@@ -24,7 +24,9 @@ def model_call(draw: Draw) -> Call:
         "num_heads": num_heads,
         "num_layers": num_layers,
     }
-    return Call({"tokens": draw_tokens(draw, vocabulary, batch, seq)}, init=init, state=state)
+    tokens = draw_tokens(draw, vocabulary, batch, seq)
+    tokens[0, -1] = vocabulary - 1  # a token that is no position: it is larger than the context
+    return Call({"tokens": tokens}, init=init, state=state)
 
 
 def scores_and_facts(model, tokens):
@@ -74,10 +76,11 @@ EXERCISE = Exercise(
         Misconception(
             "took the positions by token",
             replace="self.positions[:seq]",
-            by="self.positions[tokens % len(self.positions)]",
+            by="self.positions[tokens]",
             hint="The table is asked for the row of the token's number. It should be asked for the place where the "
             "token "
             "is: 0, 1, 2, …",
+            check="shapes",
         ),
         Misconception(
             "multiplied words and positions",
@@ -111,6 +114,21 @@ EXERCISE = Exercise(
             replace="block(x, mask)",
             by="block(x, mask.tril(-1))",
             hint="Each word may attend to itself and to those before it.",
+        ),
+        Misconception(
+            "swapped who looks and who is looked at in the mask",
+            replace="block(x, mask)",
+            by="block(x, mask.T)",
+            hint="Each word sees itself and the future. Row i of the mask says what word i may look at: those before "
+            "it.",
+        ),
+        Misconception(
+            "made a mask for the whole context",
+            replace="causal_mask(seq, device=tokens.device)",
+            by="causal_mask(self.context, device=tokens.device)",
+            hint="A sentence may be shorter than the context. The mask has as many rows and columns as the sentence "
+            "has words.",
+            check="shapes",
         ),
         Misconception(
             "let the last block's output go",
@@ -217,6 +235,13 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         # what is made in __init__
+        Misconception(
+            "did not note the context",
+            replace="self.context = context",
+            by="self.longest = context",
+            hint="generate asks the model how many tokens it can read at once: model.context.",
+            check="shapes",
+        ),
         Misconception(
             "used one block for all layers",
             replace=BLOCKS,

@@ -135,6 +135,11 @@ def layer(forward: str, init: str = "pass") -> str:
             "In `F.softmax(q, axes=1)`: `F.softmax` has no argument named `axes`. Its arguments are input, dim, dtype.",
         ),
         (
+            "return nn.Linear(5, 4)(nn.GELU(q))",
+            "In `nn.Linear(5, 4)(nn.GELU(q))`: `nn.GELU` is a class: `nn.GELU(…)` makes a layer, and that layer is "
+            "then called with the tensor.",
+        ),
+        (
             "return q / torch.sqrt(q.shape[-1])",
             "In `torch.sqrt(q.shape[-1])`: `q.shape[-1]` is 5, an int. `torch.sqrt` takes a tensor. A plain number "
             "needs a function for numbers, as `math.sqrt` does.",
@@ -183,9 +188,8 @@ def layer(forward: str, init: str = "pass") -> str:
             "return q.mT.view(2, 15)",
             "In `q.mT.view(2, 15)`: `q.mT` is (2, 5, 3) = (batch, d_head, seq_q). view needs numbers that lie in "
             "memory "
-            "in the order of the dimensions, and after a transpose or permute they do not: reshape copies them where "
-            "it "
-            "must, and contiguous() before view does.",
+            "without gaps, in the order of the dimensions, and after a transpose, permute or slice they do not: "
+            "reshape copies them where it must, and contiguous() before view does.",
         ),
         (
             "return torch.cat([q, k], dim=-1)",
@@ -288,6 +292,18 @@ def test_a_failed_operation_of_torchs_is_told_by_names_and_shapes(body: str, wor
 )
 def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, words: str) -> None:
     assert told(layer(forward), init={}) == words
+
+
+def test_a_layer_that_has_not_called_super_is_told_to() -> None:
+    source = """class f(nn.Module):
+    def __init__(self):
+        self.w_q = nn.Linear(5, 6)
+
+    def forward(self, q, k):
+        return self.w_q(q)
+"""
+    words = "In `self.w_q`: A layer can hold others once `super().__init__()` has run: call it first."
+    assert told(source, init={}) == words
 
 
 @pytest.mark.parametrize(

@@ -307,6 +307,21 @@ def test_missing_and_misshapen_parameters_are_named() -> None:
         assert words in str(finding.message)
 
 
+def test_of_many_parameters_those_are_listed_that_may_be_in_the_place_of_a_missing_one() -> None:
+    many = {f"blocks.{block}.{name}": (3,) for block in range(4) for name in ("a", "b", "c")}
+    trial = Trial("a model", {}, Call({}, init={}), Answer(RIGHT, parameters=many), {})
+    model = Exam("Model", ("output",), (trial,), {})
+    without = {name: shape for name, shape in many.items() if name != "blocks.1.b"}
+    for parameters, words in [
+        (without, "Got       blocks.1.a, blocks.1.c"),
+        (without | {"blocks.1.B": (3,)}, "Got       blocks.1.B"),
+        (many | {"more": (1,)}, "blocks.1.b, … (12 in all)"),
+    ]:
+        finding = examine(model, [Answer(parameters=parameters)], Check.SHAPES)
+        assert finding is not None
+        assert str(finding.message).endswith(words)
+
+
 def test_half_precision_is_compared_as_half_precision() -> None:
     right = RIGHT.bfloat16()
     of = exam(right)
