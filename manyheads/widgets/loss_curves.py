@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..pictures import style
 from ..pictures.vector import kept, plain
@@ -60,6 +61,7 @@ def draw_curves(curves: Sequence[Curve], last_step: int, bars: Mapping[str, floa
         axes.set_xlim(0, last_step)
         axes.set_ylim(low - room, high + room)
         axes.set_xlabel("steps")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("loss in nats")
         for name, level in levels.items():
             axes.plot([0, last_step], [level] * 2, color=style.QUIET, linewidth=1.2, linestyle=(0, (4, 3)))

@@ -37,6 +37,10 @@ class Reading(NamedTuple):
     logits: Tensor
 
 
+def _share(chance: float) -> str:
+    return f"{chance:.0%}" if chance >= 0.005 else "under 1%"
+
+
 def draw_next(reading: Reading, place: int, temperature: float) -> Figure:
     """Draw the chances of the likeliest tokens after the token at `place`; the one that does come is marked."""
     chances = (reading.logits[place] / temperature).softmax(dim=-1)
@@ -54,7 +58,7 @@ def draw_next(reading: Reading, place: int, temperature: float) -> Figure:
             axes.barh(row + 0.4, chance, height=0.7, color=style.RIGHT if comes else style.GRID)
             weight = "bold" if comes else "normal"
             style.write(axes, -0.015, row + 0.4, name, ha="right", va="center", weight=weight)
-            words = f"{chance:.0%}" + ("  comes next" if comes else "")
+            words = _share(chance) + ("  comes next" if comes else "")
             style.write(axes, chance + 0.012, row + 0.4, words, va="center", weight=weight)
     return figure
 
@@ -66,7 +70,7 @@ def describe_next(reading: Reading, place: int, temperature: float) -> tuple[str
     likeliest = int(chances.argmax())
     said = [
         f"It has read: <b>{html.escape(read)}</b>",
-        f"Likeliest: <b>{html.escape(reading.names[likeliest])}</b>, {chances[likeliest].item():.0%}.",
+        f"Likeliest: <b>{html.escape(reading.names[likeliest])}</b> ({_share(chances[likeliest].item())})",
     ]
     if place + 1 < len(reading.tokens) and reading.tokens[place + 1] in reading.names:
         real = reading.tokens[place + 1]
@@ -88,9 +92,10 @@ def next_token_explorer(read: Callable[[str], Reading], sentences: Sequence[str]
     """
     known: dict[str, Reading] = {}
     layout = widgets.Layout(width="360px")
-    place = widgets.IntSlider(value=0, min=0, max=0, description="words read", layout=layout)
+    wide = {"description_width": "90px"}
+    read_so_far = widgets.IntSlider(value=1, min=1, max=1, description="tokens read", layout=layout, style=wide)
 
-    def look(sentence: str, place_: int, temperature: float) -> View:
+    def look(sentence: str, read_: int, temperature: float) -> View:
         try:
             if sentence not in known:
                 reading = Reading(*ask("read", read, sentence))
@@ -99,8 +104,8 @@ def next_token_explorer(read: Callable[[str], Reading], sentences: Sequence[str]
         except CannotDraw as reason:
             return View(warning=str(reason))
         reading = known[sentence]
-        place.max = len(reading.tokens) - 1
-        at = min(place_, place.max)
+        read_so_far.max = len(reading.tokens)
+        at = min(read_, read_so_far.max) - 1
         return View(draw_next(reading, at, temperature), describe_next(reading, at, temperature))
 
     return Explorer(
@@ -111,11 +116,11 @@ def next_token_explorer(read: Callable[[str], Reading], sentences: Sequence[str]
                 description="sentence",
                 layout=widgets.Layout(width="560px"),
             ),
-            "place_": place,
+            "read_": read_so_far,
             "temperature": widgets.SelectionSlider(
-                options=TEMPERATURES, value=1.0, description="temperature", layout=layout
+                options=TEMPERATURES, value=1.0, description="temperature", layout=layout, style=wide
             ),
         },
-        rows=[["sentence"], ["place_", "temperature"]],
+        rows=[["sentence"], ["read_", "temperature"]],
         look=look,
     )

@@ -105,7 +105,7 @@ def _draw_clock(axes: Axes, now: Turned, pair: int) -> None:
         axes.plot([x, x + to_x], [y, y - to_y], color=colour, linewidth=thick, solid_capstyle="round")
         axes.plot([x + to_x], [y - to_y], "o", color=colour, markersize=9, markeredgecolor="white")
     style.write(axes, x, _ABOVE - 12, f"features {pair} and {pair + PAIRS}", ha="center")
-    style.write(axes, x, y + _RADIUS + 26, f"{_speed(now, pair)} radians a place", ha="center", color=style.QUIET)
+    style.write(axes, x, y + _RADIUS + 26, f"{_speed(now, pair)} rad a place", ha="center", color=style.QUIET)
     term = f"{float(now.terms[pair]):+.2f}".replace("-", "−")
     style.write(axes, x, y + _RADIUS + 54, f"adds {term}", ha="center", weight="bold")
 

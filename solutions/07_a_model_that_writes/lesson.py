@@ -812,7 +812,7 @@ with try_it():
 At temperature 0 it soon goes round in circles: the likeliest word leads to the likeliest word. At 1.5 it stammers.
 Between them, it writes.
 
-Which other words did it have in mind? Drag the number of words read, then the temperature:
+Which other words did it have in mind? Drag the number of tokens read, then the temperature:
 """
 
 # %%

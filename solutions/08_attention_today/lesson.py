@@ -804,7 +804,8 @@ a single word is projected, however long the text is. Only its row of scores gro
 <summary>What to look for</summary>
 
 After 32 words there is little difference: most of the time goes into calling torch, not into computing. On one core of
-the machine on which this was written the cache was about 10 times faster after 256 words and about 20 times after 512.
+the machine on which this was written the cache was 10 to 15 times faster after 256 words, and 20 to 40 times after 512:
+it depends on what else the machine does meanwhile.
 
 A model that reads a question of a thousand words has all of them at once, so it takes them in one call of
 `attend_next`: servers call that *prefill*. Then it writes word by word, *decode*. The two are limited by different

@@ -19,6 +19,7 @@ def test_the_likeliest_tokens_are_drawn_and_the_one_that_comes_is_marked() -> No
     said = [text.get_text() for text in texts(figure)]
     assert said[:3] == ["·word0", "63%", "·word1"]
     assert "23%  comes next" in said
+    assert said[-1] == "under 1%"
     assert_readable(figure)
 
 
@@ -43,13 +44,13 @@ def test_the_model_is_asked_once_a_sentence() -> None:
         return READING
 
     explorer = next_token_explorer(read, ["one", "two"])
-    explorer.controls["place_"].value = 2
+    explorer.controls["read_"].value = 2
     explorer.controls["sentence"].value = "two"
     explorer.controls["sentence"].value = "one"
 
     assert asked == ["one", "two"]
     assert shown(explorer) is not None
-    assert explorer.controls["place_"].max == 2
+    assert explorer.controls["read_"].max == 3
 
 
 def test_a_model_that_fails_is_said_and_not_drawn() -> None:
