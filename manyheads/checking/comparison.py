@@ -7,7 +7,7 @@ end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -222,7 +222,7 @@ def _parameters(names: list[str]) -> str:
     return f"{', '.join(names[: _MOST_PARAMETERS // 2])}, … ({len(names)} in all)"
 
 
-def _in_its_place(name: str, right: Iterable[str], given: Iterable[str]) -> list[str]:
+def _in_its_place(name: str, right: Mapping[str, object], given: Mapping[str, object]) -> list[str]:
     """Return what the learner's layer may have instead of the parameter `name`."""
     unknown = [other for other in given if other not in right]
     siblings = [other for other in given if other.rpartition(".")[0] == name.rpartition(".")[0]]

@@ -294,18 +294,6 @@ def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, 
     assert told(layer(forward), init={}) == words
 
 
-def test_a_layer_that_has_not_called_super_is_told_to() -> None:
-    source = """class f(nn.Module):
-    def __init__(self):
-        self.w_q = nn.Linear(5, 6)
-
-    def forward(self, q, k):
-        return self.w_q(q)
-"""
-    words = "In `self.w_q`: A layer can hold others once `super().__init__()` has run: call it first."
-    assert told(source, init={}) == words
-
-
 @pytest.mark.parametrize(
     ("body", "words"),
     [
