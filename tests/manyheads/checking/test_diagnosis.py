@@ -192,7 +192,7 @@ def test_a_dictionary_must_have_the_keys_that_are_asked_for(given: dict[str, obj
     for check in (shapes, outputs):
         finding = check(given, of)
         assert finding is not None
-        assert (finding.stage, "one, two" in str(finding.message)) == ("count", True)
+        assert (finding.stage, "'one', 'two'" in str(finding.message)) == ("count", True)
 
 
 def test_a_known_mistake_is_named_with_its_hint() -> None:
