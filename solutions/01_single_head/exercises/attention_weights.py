@@ -358,6 +358,29 @@ EXERCISE = Exercise(
             shown_by=("exp", "nan_to_num|isnan|isfinite|nan", "no max|amax|maximum"),
         ),
         Misconception(
+            "took e to the power of the scores by hand and multiplied by the mask",
+            replace=MASKED_SOFTMAX,
+            by="""powers = scores.exp()
+    if mask is not None:
+        powers = powers * mask
+    return powers / (powers.sum(dim=-1, keepdim=True) + 1e-9)""",
+            hint="That is right for small scores only. e to the power of 10000 is infinite, and infinite times 0, or "
+            "divided by infinite, is NaN. Softmax subtracts the row's largest score first.",
+            shown_by=("exp", "no max|amax|maximum"),
+        ),
+        Misconception(
+            "subtracted the largest score of all from every row",
+            replace=MASKED_SOFTMAX,
+            by="""powers = (scores - scores.max()).exp()
+    if mask is not None:
+        powers = powers.masked_fill(~mask, 0.0)
+    sums = powers.sum(dim=-1, keepdim=True)
+    return powers / sums.masked_fill(sums == 0, 1.0)""",
+            hint="The largest of all belongs to one row. In rows whose scores are far smaller, e to the power of what "
+            "is left rounds to 0, and the whole row is lost. Subtract each row's own: amax(dim=-1, keepdim=True).",
+            shown_by=("exp", "max|amax|maximum"),
+        ),
+        Misconception(
             "ran softmax over dimension 1, counted from the front",
             replace="scores.softmax(dim=-1)",
             by="scores.softmax(dim=1)",

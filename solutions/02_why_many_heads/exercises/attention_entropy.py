@@ -94,6 +94,12 @@ EXERCISE = Exercise(
             hint="Each logarithm counts as much as its word is looked at: it is multiplied by the weight.",
         ),
         Misconception(
+            "added weights and logarithms instead of multiplying them",
+            replace="(weights * logarithms)",
+            by="(weights + logarithms)",
+            hint="Each logarithm counts as much as its weight: multiply the two, entry by entry, and then add up.",
+        ),
+        Misconception(
             "averaged the terms instead of adding them up",
             replace=".sum(dim=-1)",
             by=".mean(dim=-1)",

@@ -72,6 +72,13 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
+            "made texts of the numbers of heads",
+            replace="{num_heads: ",
+            by="{str(num_heads): ",
+            hint='"4" is a text, and 4 is a number. The keys should be the numbers, so that one can look up 4.',
+            check="shapes",
+        ),
+        Misconception(
             "stored the function instead of calling it",
             replace=": train(num_heads)",
             by=": train",
@@ -152,11 +159,25 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
+            "rounded the accuracies",
+            replace=": train(num_heads) for",
+            by=": round(train(num_heads), 2) for",
+            hint="How many digits are shown is up to the caller: return the accuracy as `train` gives it.",
+        ),
+        Misconception(
             "numbered the models 1, 2, 3 and so on",
             replace="{num_heads: train(num_heads) for num_heads in head_counts}",
             by="{place: train(num_heads) for place, num_heads in enumerate(head_counts, 1)}",
             hint="The keys give a model's position in the list. They should say how many heads it has.",
             check="shapes",
+        ),
+        Misconception(
+            "counted from 1 up to how many numbers of heads there are",
+            replace="for num_heads in head_counts",
+            by="for num_heads in range(1, len(head_counts) + 1)",
+            hint="How long head_counts is says how many models to train, and not which: go through the list itself.",
+            check="shapes",
+            shown_by=("len|enumerate",),
         ),
         Misconception(
             "went through the lesson's own numbers of heads instead of those that are given",

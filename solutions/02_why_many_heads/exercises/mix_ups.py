@@ -128,6 +128,24 @@ EXERCISE = Exercise(
             hint="A share lies between 0 and 1. How to show it is up to the caller.",
         ),
         Misconception(
+            "took any wrong answer for the other noun",
+            replace="""(who == is_where) & (where == is_who),  # mixed up
+        (who == is_who) & (where == is_who),  # the subject twice
+        (who == is_where) & (where == is_where),  # the place twice""",
+            by="""(who != is_who) & (where != is_where),
+        (who == is_who) & (where != is_where),
+        (who != is_who) & (where == is_where),""",
+            hint="An answer that is not right may also be a third word. Ask whether it is the other noun.",
+        ),
+        Misconception(
+            "took the first two sentences for the two questions",
+            replace="who, where = said.T\n    is_who, is_where = answers.T",
+            by="who, where = said[0], said[1]\n    is_who, is_where = answers[0], answers[1]",
+            hint="said[0] is a sentence, with its two answers. What was said to “who?” in all sentences is a column: "
+            "said[:, 0].",
+            check="shapes",
+        ),
+        Misconception(
             "averaged over the four ways instead of the sentences",
             replace=".mean(dim=1)",
             by=".mean(dim=0)",

@@ -49,6 +49,18 @@ EXERCISE = Exercise(
             "goes before a sum.)",
         ),
         Misconception(
+            "counted a single number for each bias",
+            replace=f"{ONE_HEAD}\n    {W_O}",
+            by="one_head = 3 * (d_model * d_head + 1)\n    w_o = d_model * d_model + 1",
+            hint="A bias is a vector: it is as long as what comes out of its layer.",
+        ),
+        Misconception(
+            "counted a single number for each kind of bias",
+            replace=f"{ONE_HEAD}\n    {W_O}\n    return num_heads * one_head + w_o",
+            by="return 3 * num_heads * d_model * d_head + 3 + d_model * d_model + 1",
+            hint="A bias is a vector: it is as long as what comes out of its layer. Every head has three of its own.",
+        ),
+        Misconception(
             "counted the biases of a single head",
             replace="return num_heads * one_head + w_o",
             by="return num_heads * (one_head - 3 * d_head) + 3 * d_head + w_o",

@@ -78,6 +78,15 @@ EXERCISE = Exercise(
             hint="Head 0 comes first, as it did when the heads were split.",
         ),
         Misconception(
+            "threw away what transpose returns",
+            replace="return x.transpose(1, 2).reshape(batch, seq, num_heads * d_head)",
+            by="x.transpose(1, 2)\n    return x.flatten(2)",
+            hint="transpose returns another tensor and leaves x as it is: give what it returns a name, or go on with "
+            "it at once.",
+            check="shapes",
+            shown_by=("transpose|permute|swapaxes|movedim",),
+        ),
+        Misconception(
             "left the heads apart",
             replace=".reshape(batch, seq, num_heads * d_head)",
             by="",

@@ -82,6 +82,13 @@ EXERCISE = Exercise(
             hint="One True is missing in each sentence: one of length 4 has 4 words that may be looked at.",
         ),
         Misconception(
+            "ended a slice one word early",
+            replace=REAL,
+            by="(positions < torch.where(lengths > 0, lengths, seq)[:, None, None, None] - 1)",
+            hint="A slice ends before its second number: [:4] has four places. (For a length of 0, [:-1] is all "
+            "but the last.)",
+        ),
+        Misconception(
             "blocked the first words instead of the last ones",
             replace=REAL,
             by="positions >= seq - lengths[:, None, None, None]",

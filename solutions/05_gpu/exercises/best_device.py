@@ -32,6 +32,14 @@ EXERCISE = Exercise(
     ),
     misconceptions=(
         Misconception(
+            "asked which CUDA torch was built for",
+            replace="torch.cuda.is_available()",
+            by="torch.version.cuda is not None",
+            hint="Most people's torch is built for CUDA, also on machines without a GPU. Ask whether a GPU is "
+            "available now.",
+            shown_by=("version",),
+        ),
+        Misconception(
             "took CUDA without asking whether it is there",
             replace="torch.cuda.is_available()",
             by="torch.cuda.is_available",

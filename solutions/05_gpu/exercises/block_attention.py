@@ -95,6 +95,15 @@ EXERCISE = Exercise(
             "scores, and let go of them before you take the next.",
         ),
         Misconception(
+            "gave everything to attention at once",
+            replace="seq_q, d_head = q.shape[-2:]",
+            by="mask = causal_mask(q.shape[-2], q.device) if is_causal else None\n"
+            "    return attention(q, k, v, mask)[0]\n    seq_q, d_head = q.shape[-2:]",
+            hint="`attention` makes the matrix of all scores. Take `block` keys, use their scores, and let go of them "
+            "before you take the next.",
+            check="shapes",
+        ),
+        Misconception(
             "ignored is_causal",
             replace="if is_causal:",
             by="if False:",
@@ -221,6 +230,15 @@ EXERCISE = Exercise(
             by="torch.softmax(scores, dim=-1)",
             hint="In each block your shares sum to 1, so a block of unimportant keys counts as much as any other. "
             "Divide once, at the end.",
+        ),
+        Misconception(
+            "took a softmax of each block and averaged the blocks",
+            replace="""total = total * shrink + shares.sum(dim=-1, keepdim=True)
+        output = output * shrink + shares @ values""",
+            by="""total = total + 1
+        output = output + torch.softmax(scores, dim=-1) @ values""",
+            hint="In each block your shares sum to 1, so a block of unimportant keys counts as much as any other. "
+            "Divide once, at the end, by the sum over all blocks.",
         ),
         Misconception(
             "forgot to divide by the sum",

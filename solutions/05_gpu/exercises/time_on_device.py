@@ -229,6 +229,34 @@ EXERCISE = Exercise(
             shown_by=("/", "no mean|fmean|sum|average|append|+"),
         ),
         Misconception(
+            "timed all calls together and divided, and started the clock while the GPU was still at work",
+            replace=TIMED_LOOP,
+            by="""start = time.perf_counter()
+    for _ in range(repeats):
+        fn()
+    wait()
+    return (time.perf_counter() - start) / repeats""",
+            hint="That is the mean, and one slow call moves it. The warm-up's work is in it, too: it may still be in "
+            "the GPU's queue when your clock starts. Wait, and time each call by itself.",
+            shown_by=("/", "no mean|fmean|sum|average|append|+"),
+        ),
+        Misconception(
+            "started the clock once for all calls, while the GPU was still at work",
+            replace=TIMED_LOOP,
+            by=TIMED_LOOP.replace("for _", "start = time.perf_counter()\n    for _").replace(
+                "wait()\n        start = time.perf_counter()", "wait()"
+            ),
+            hint="Each of your times holds all the calls before it. The clock starts anew for each call, after the "
+            "waiting.",
+        ),
+        Misconception(
+            "read the clock that shows the time of day",
+            replace=TIMED_LOOP,
+            by=TIMED_LOOP.replace("perf_counter", "time"),
+            hint="time.time() is the time of day, and that clock is set now and then, by a time server for one. Here "
+            "it was set forward while fn worked. time.perf_counter() only counts how much time has passed.",
+        ),
+        Misconception(
             "asked for the processor's time",
             replace=TIMED_LOOP,
             by=TIMED_LOOP.replace("perf_counter", "process_time"),

@@ -138,6 +138,18 @@ EXERCISE = Exercise(
             hint="One odd sentence decides everything then. Take the mean over the batch.",
         ),
         Misconception(
+            "left out the first layer",
+            replace="range(num_layers)",
+            by="range(1, num_layers)",
+            hint="Layers are numbered from 0. The first row of your answer has stayed as it was made.",
+        ),
+        Misconception(
+            "left out the first head of each layer",
+            replace="range(num_heads)",
+            by="range(1, num_heads)",
+            hint="Heads are numbered from 0. The first column of your answer has stayed as it was made.",
+        ),
+        Misconception(
             "compared each head with the one before it",
             replace="alike.mean()",
             by="alike.mean()\n            intact = without",

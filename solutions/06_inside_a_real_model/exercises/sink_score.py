@@ -50,6 +50,19 @@ EXERCISE = Exercise(
             hint="That is a sensible score too, but here the mean is over all queries, the token itself among them.",
         ),
         Misconception(
+            "counted the token's weight on itself as 0",
+            replace=SINK,
+            by="(weights[..., position].sum(dim=-1) - weights[..., position, position]) / weights.shape[-1]",
+            hint="The mean is over all queries, and the token is one of them: its weight on itself counts as it is.",
+        ),
+        Misconception(
+            "took the median",
+            replace=SINK,
+            by="weights[..., position].median(dim=-1).values",
+            hint="The median says what is in the middle, and forgets how far the others are from it. Here it is the "
+            "mean.",
+        ),
+        Misconception(
             "left out the first query",
             replace="weights[..., position]",
             by="weights[..., 1:, position]",

@@ -233,6 +233,11 @@ EXERCISE = Exercise(
             hint="Each head of keys is for a group of heads, not for all: num_heads divided by num_kv_heads.",
             check="shapes",
         ),
+        attending(
+            "scaled a second time",
+            "attention(q / math.sqrt(q.shape[-1]), repeat_heads(k, times), repeat_heads(v, times), mask)",
+            "`attention` divides by √d_head itself. Twice makes the scores small, and all weights nearly alike.",
+        ),
         # from the heads to the output
         Misconception(
             "forgot w_o",

@@ -212,6 +212,15 @@ EXERCISE = Exercise(
             hint="A head's rows lie side by side, and so do those of neighbouring heads. Yours take a little of each "
             "head.",
         ),
+        Misconception(
+            "took every world_size-th row, and its bias",
+            replace=f"{ROWS}\n            {BIAS}",
+            by=f"{ROWS}\n            {BIAS}".replace(
+                "linear.weight.chunk(world_size, dim=0)[rank]", "linear.weight[rank::world_size]"
+            ).replace("linear.bias.chunk(world_size)[rank]", "linear.bias[rank::world_size]"),
+            hint="A head's rows lie side by side, and so do those of neighbouring heads. Yours take a little of each "
+            "head.",
+        ),
         # the numbers of heads
         Misconception(
             "left the numbers of heads as they were",

@@ -192,6 +192,13 @@ EXERCISE = Exercise(
             "half as often, and so does the last token. Draw whole numbers, or cut fractions off.",
         ),
         Misconception(
+            "rounded fractions up to a token that the vocabulary does not have",
+            replace=DRAWN,
+            by="(torch.rand(batch, half, generator=generator) * vocabulary).round().long()",
+            hint="A fraction just below the size of the vocabulary is rounded up to it, and there is no such token. "
+            "Draw whole numbers, or cut fractions off.",
+        ),
+        Misconception(
             "took tokens in order instead of drawing them",
             replace=DRAWN,
             by="torch.arange(half).remainder(vocabulary).repeat(batch, 1)",
