@@ -26,7 +26,7 @@ PICTURES = REPOSITORY_ROOT / "docs" / "pictures"
 
 @dataclass(frozen=True)
 class Shot:
-    """A cell of a solved lesson, after all cells have run.
+    """A cell of a solved lesson, after it and all cells before it have run.
 
     Args:
         picture: the file's name without its ending.
@@ -48,7 +48,7 @@ SHOTS = (
         "failing-check",
         "01_single_head",
         "# grade: attention_scores.outputs",
-        (880, 500),
+        (880, 600),
         mistake=("attention_scores", "forgot to scale"),
     ),
     Shot("projection-explorer", "03_a_head_each", "projection_explorer(head_width", (900, 846)),
@@ -76,8 +76,10 @@ def _lessons(home: Path) -> None:
             exercise, name = shot.mistake
             [mistake] = [m for m in chapter.exercises[exercise].misconceptions if m.name == name]
             set_solution(notebook, exercise, chapter.mistaken(exercise, mistake))
+        shown = max(place for place, cell in enumerate(notebook.cells) if shot.cell in cell.source)
+        notebook.cells = notebook.cells[: shown + 1]
         (course / f"{shot.picture}.ipynb").write_text(to_text(notebook), encoding="utf-8")
-    with jupyter_lab(course, home) as address:
+    with jupyter_lab(course, home, REPOSITORY_ROOT / ".ci" / "learners-lab") as address:  # as `make lab` shows it
         for shot in SHOTS:
             with browser_page(*shot.size) as page:
                 _shoot(page, f"{address}/doc/tree/{shot.picture}.ipynb?reset", shot)
