@@ -329,11 +329,12 @@ def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:
     elif isinstance(node, ast.Call) and re.search(r"must be Tensor, not [A-Z]\w+$", message):
         yield from _layer_for_tensor(place, node)
     else:
-        if message.endswith(("must be bool, not float", "must be bool, not int")):
-            yield from _truth_value(place, node)
-        elif "float" in message and isinstance(node, (ast.Call, ast.Subscript)):
-            yield from _whole_numbers(place, node)
-        yield from _operands(place, node)
+        if "must be bool" in message:
+            yield from _truth_value(place, node) if message.endswith(("not float", "not int")) else ()
+        else:
+            if "float" in message and isinstance(node, (ast.Call, ast.Subscript)):
+                yield from _whole_numbers(place, node)
+            yield from _operands(place, node)
     if message.endswith("is not iterable"):
         yield from _not_iterable(place, node)
 
