@@ -26,8 +26,8 @@ EXERCISE = Exercise(
         Case("scores so far apart that some chances round to 0", lambda draw: scores(draw, scale=150.0)),
         Case("a single sentence of two tokens", lambda draw: scores(draw, batch=1, seq=2)),
         # a loss is one number: with six of them, two mistakes at once can be recognised
-        Case("a long sentence", lambda draw: scores(draw, batch=2, seq=9)),
-        Case("many short sentences", lambda draw: scores(draw, batch=9, seq=3)),
+        Case("a long sentence", lambda draw: scores(draw, batch=2, seq=11)),
+        Case("many short sentences", lambda draw: scores(draw, batch=11, seq=3)),
         Case("scores that hardly differ", lambda draw: scores(draw, scale=0.1)),
     ),
     misconceptions=(
