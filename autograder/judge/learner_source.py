@@ -45,7 +45,7 @@ class _Helpers:
 
     def __init__(self, cells: Sequence[tuple[str, str]], exercises: Collection[str]) -> None:
         self._exercises = frozenset(exercises)
-        self._uses = [outline(source).uses for _, source in cells]
+        self._reads = [outline(source).reads for _, source in cells]
         self._statements: list[tuple[int, str, frozenset[str]]] = []  # index of the cell, text, names that it reads
         self._binders: dict[str, list[int]] = {}  # by name, indices into the statements
         for index, (_, source) in enumerate(cells):
@@ -53,7 +53,7 @@ class _Helpers:
                 found = outline(statement)
                 for name in found.binds - self._exercises:
                     self._binders.setdefault(name, []).append(len(self._statements))
-                self._statements.append((index, statement, found.uses))
+                self._statements.append((index, statement, found.reads))
 
     def of(self, own: Collection[int]) -> list[str]:
         """Return the statements outside the cells `own` that bind names which these cells read, directly or indirectly.
@@ -62,17 +62,17 @@ class _Helpers:
         """
         found: dict[str, None] = {}
         known = set(self._exercises)
-        wanted = [name for index in own for name in self._uses[index]]
+        wanted = [name for index in own for name in self._reads[index]]
         while wanted:
             name = wanted.pop()
             if name in known:
                 continue
             known.add(name)
             for number in self._binders.get(name, ()):
-                index, statement, uses = self._statements[number]
+                index, statement, reads = self._statements[number]
                 if index not in own and statement not in found:
                     found[statement] = None
-                    wanted += uses
+                    wanted += reads
         return list(found)
 
 

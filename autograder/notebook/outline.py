@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from manyheads.source.magics import count, without_magics
+from manyheads.source.scopes import global_reads
 
 from .lines import lines_of
 
@@ -30,6 +31,7 @@ class Outline:
         defines: names of functions and classes, including lambdas that are assigned to a name.
         binds: all names that it binds: `defines`, assignments, imports.
         uses: all names in it, including those in functions.
+        reads: the names that it looks up in the notebook: not what is local to a function, class or comprehension.
         only_imports: whether it consists of imports.
         spans: first and last line of each statement, from 1, including decorators; empty if it does not parse.
         code: a digest of its syntax tree, ignoring comments, layout and docstrings; "" if it does not parse.
@@ -39,6 +41,7 @@ class Outline:
     defines: frozenset[str] = frozenset()
     binds: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
     only_imports: bool = False
     spans: tuple[tuple[int, int], ...] = ()
     code: str = ""
@@ -67,11 +70,13 @@ def outline(source: str) -> Outline:
             binds |= names
             if isinstance(node.value, ast.Lambda):
                 defines |= names
+    uses = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
     return Outline(
         parses=True,
         defines=frozenset(defines),
         binds=frozenset(binds | defines),
-        uses=frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)),
+        uses=uses,
+        reads=_reads(tree, otherwise=uses),
         only_imports=bool(tree.body) and all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in tree.body),
         spans=tuple((_first_line(node), node.end_lineno or node.lineno) for node in tree.body),
         code=_code(tree),
@@ -123,6 +128,19 @@ def parse(source: str) -> ast.Module | None:
             return None if python is None else ast.parse(python)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
+
+
+def _reads(tree: ast.Module, otherwise: frozenset[str]) -> frozenset[str]:
+    """Return `Outline.reads`, or `otherwise` if the code is nested too deeply for that."""
+    try:
+        found = global_reads(tree)
+    except RecursionError:
+        return otherwise
+    # `x += 1` reads x: at the top level, and where x is declared global
+    targets = [node.target for node in tree.body if isinstance(node, ast.AugAssign)]
+    changed = {target.id for target in targets if isinstance(target, ast.Name)}
+    declared = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    return found | changed | declared
 
 
 def _first_line(node: ast.stmt) -> int:
