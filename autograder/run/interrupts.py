@@ -1,13 +1,15 @@
 """Records Ctrl-C, so that none is lost.
 
 Ctrl-C raises `KeyboardInterrupt` at an arbitrary point of the code. In a destructor Python prints the exception and
-ignores it, and the run would continue. `autograder.run.grade` therefore checks after each submission.
+ignores it, and the run would continue. `autograder.run.grade` therefore checks after each submission, and the exception
+is not printed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator
 
@@ -30,8 +32,16 @@ def recorded() -> Generator[Callable[[], bool]]:
         pressed = True
         original(number, frame)  # type: ignore[arg-type]
 
+    tell = sys.unraisablehook
+
+    def tell_others(ignored: sys.UnraisableHookArgs) -> None:
+        if not isinstance(ignored.exc_value, KeyboardInterrupt):
+            tell(ignored)
+
     signal.signal(signal.SIGINT, press)
+    sys.unraisablehook = tell_others
     try:
         yield lambda: pressed
     finally:
+        sys.unraisablehook = tell
         signal.signal(signal.SIGINT, before)

@@ -36,9 +36,9 @@ FIRST = "01_single_head"
 SECRET = "swordfish-5f3a"
 # Small, so that bombs end quickly. A cell of an honest notebook takes a tenth of a second.
 SETTINGS = """
-c.Execute.timeout = 4
+c.Execute.timeout = 7
 c.Execute.limits = {
-    "seconds": 30, "cpu_seconds": 5, "memory_mb": 768, "file_mb": 8, "scratch_mb": 32, "output_mb": 1, "processes": 60,
+    "seconds": 30, "cpu_seconds": 8, "memory_mb": 768, "file_mb": 8, "scratch_mb": 32, "output_mb": 1, "processes": 60,
 }
 """
 EARLIER = "graded-before"  # honest, and graded before any attack

@@ -147,6 +147,7 @@ def test_the_gradebooks_score_is_noticed_only_where_it_differs() -> None:
 
 @pytest.mark.slow
 @pytest.mark.sandbox
+@pytest.mark.thorough
 def test_grading_resubmitting_and_a_hand_in_the_formgrader_make_one_history(
     toy_class: ClassFolder, hand_in: HandIn, toy: Chapter
 ) -> None:

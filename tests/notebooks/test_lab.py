@@ -423,6 +423,7 @@ CONTRAST = """element => {
 
 
 @pytest.mark.sandbox
+@pytest.mark.thorough
 def test_the_formgraders_autograde_button_judges_a_submission(
     page: Page, toy_class: ClassFolder, hand_in: HandIn, tmp_path: Path
 ) -> None:

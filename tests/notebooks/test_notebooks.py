@@ -45,6 +45,7 @@ def test_the_released_notebook_runs_and_only_its_checks_fail(
         assert streams(cell, "stderr") == "", cell.source
 
 
+@pytest.mark.thorough
 def test_nbgrader_validate_agrees(tmp_path: Path) -> None:
     """For one chapter, without what the lesson itself shows: the command repeats the tests above."""
     chapter = CHAPTERS[0]

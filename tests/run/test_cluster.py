@@ -239,6 +239,7 @@ def test_workers_of_this_machine_accept_no_other_user_and_leave_nothing_behind()
     assert not any(is_alive(worker) for worker in workers)
 
 
+@pytest.mark.thorough
 def test_a_submission_that_ends_its_worker_twice_has_crashed_and_the_others_are_graded(
     toy_class: ClassFolder, hand_in: HandIn, toy: Chapter
 ) -> None:

@@ -114,8 +114,15 @@ function draw(state) {
 }
 
 // The rest is on the teacher's own page alone.
+let sending = 0;  // meanwhile, what the board says of the switch and the choice is what they were before
+
 async function send(action, what) {
-  await fetch(`teacher/${action}`, {method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify(what)});
+  sending += 1;
+  try {
+    await fetch(`teacher/${action}`, {method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify(what)});
+  } finally {
+    sending -= 1;
+  }
 }
 
 function controls(state) {
@@ -123,7 +130,7 @@ function controls(state) {
   document.getElementById("how").textContent = state.on_a_hub ?
     "Learners on this hub take part by themselves, others with" : "Learners join with";
   document.getElementById("join").textContent = `check.join("${address}", "${state.code}")`;
-  document.getElementById("shown").checked = state.shown_to_learners;
+  if (!sending) document.getElementById("shown").checked = state.shown_to_learners;
   const choice = document.getElementById("exercise");
   if (choice.options.length === 1) {
     const groups = new Map();
@@ -133,7 +140,7 @@ function controls(state) {
     }
     choice.append(...groups.values());
   }
-  if (document.activeElement !== choice) choice.value = state.pinned ? state.exercise : "";
+  if (!sending && document.activeElement !== choice) choice.value = state.pinned ? state.exercise : "";
   const calls = document.getElementById("calls"), drawn = JSON.stringify(state.help);
   if (calls.dataset.drawn === drawn) return;  // so that a button does not lose its focus
   calls.dataset.drawn = drawn;

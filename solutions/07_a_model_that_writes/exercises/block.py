@@ -78,7 +78,6 @@ EXERCISE = Exercise(
         "norm_2": "the normalised words for the feed-forward layer",
         "feed_forward": "what the feed-forward layer makes of them",
     },
-    optional_milestones=("norm_1", "norm_2"),
     cases=(
         Case(
             "a mask (batch, 1, seq, seq), causal and for padding, and a sentence that is all padding", causal_and_padded
