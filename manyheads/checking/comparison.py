@@ -374,7 +374,3 @@ def _brief(number: float) -> str:
 
 def _number(value: Tensor) -> str:
     return f"{value.item():.6g}" if value.is_floating_point() else str(value.item())
-
-
-def _list(names: Mapping[str, object]) -> str:
-    return ", ".join(map(str, names)) or "none"

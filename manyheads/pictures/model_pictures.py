@@ -6,6 +6,7 @@ Chapter 6 draws them. Each function returns a figure of `style.py`; none needs a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -52,9 +53,7 @@ def draw_layer_map(
     return figure
 
 
-def draw_pairs(
-    pairs: Sequence[tuple[str, str]], similarity: Sequence[float], guesses: Sequence[float | None] = ()
-) -> Figure:
+def draw_pairs(pairs: Sequence[tuple[str, str]], similarity: Sequence[float], guesses: Sequence[Any] = ()) -> Figure:
     """Draw a bar for each pair of sentences, as long as they are alike.
 
     Args:
@@ -84,8 +83,15 @@ def draw_pairs(
                 across, right = start + full * guess, guess > 0.7  # where there is no room behind the line
                 top = middle + 12 if 0 <= guess - max(value, 0) < 0.18 else middle - 18  # not through the value
                 axes.plot([across] * 2, [top, middle + 25], color=style.WRONG, linewidth=1.5, linestyle="--")
-                how = {"ha": "right" if right else "left", "va": "center_baseline", "color": style.WRONG}
-                axes.text(across + (-4 if right else 4), middle + 20, f"your guess: {guess:.2f}", size=13, **how)
+                axes.text(
+                    across + (-4 if right else 4),
+                    middle + 20,
+                    f"your guess: {guess:.2f}",
+                    size=13,
+                    ha="right" if right else "left",
+                    va="center_baseline",
+                    color=style.WRONG,
+                )
         axes.plot([start, start], [0, row * len(pairs) + 12], color=style.QUIET, linewidth=1)
     return figure
 
