@@ -116,11 +116,23 @@ class Progress:
         return f"{earned:g} of {worth:g} points so far, {done} of {len(self.rows)} exercises done"
 
     @property
+    def total(self) -> ChapterRow:
+        """The sums over all chapters."""
+        return ChapterRow(
+            "The whole course",
+            sum(row.minutes for row in self.chapters),
+            sum(row.done for row in self.chapters),
+            sum(row.exercises for row in self.chapters),
+            sum(row.earned for row in self.chapters),
+            sum(row.worth for row in self.chapters),
+        )
+
+    @property
     def whole(self) -> str:
         """The whole course's points and exercises in a line."""
-        earned, worth = sum(row.earned for row in self.chapters), sum(row.worth for row in self.chapters)
-        done, exercises = sum(row.done for row in self.chapters), sum(row.exercises for row in self.chapters)
-        return f"The whole course: {earned:g} of {worth:g} points, {done} of {exercises} exercises done"
+        total = self.total
+        points, exercises = f"{total.earned:g} of {total.worth:g} points", f"{total.done} of {total.exercises} exercises"
+        return f"{total.title}: {points}, {exercises} done"
 
     @property
     def closing(self) -> str:
@@ -160,7 +172,7 @@ class Progress:
         whole = (
             f'<details style="margin: 0.8em 0"{"" if self.rows else " open"}>'
             f'<summary style="cursor: pointer"><strong>{self.whole}</strong></summary>'
-            f"{_bar(sum(row.earned for row in self.chapters), sum(row.worth for row in self.chapters))}"
+            f"{_bar(self.total.earned, self.total.worth)}"
             f"{_table('Your progress in the whole course', heads, self._chapter_cells())}"
             f"{paragraph}{html.escape(self.where)}</p></details>"
         )

@@ -73,8 +73,7 @@ def page(progress: Progress, name: str, today: date) -> str:
         name: the learner's name, "" for none.
     """
     chapters = progress.chapters
-    earned, worth = sum(row.earned for row in chapters), sum(row.worth for row in chapters)
-    done, exercises = sum(row.done for row in chapters), sum(row.exercises for row in chapters)
+    total = progress.total
     finished = sum(row.done == row.exercises for row in chapters)
     rows = "\n".join(
         f'<tr><th scope="row"><span aria-hidden="true">{row.symbol} </span>{html.escape(row.title)}</th>'
@@ -98,8 +97,8 @@ def page(progress: Progress, name: str, today: date) -> str:
 <h1>Many Heads</h1>
 <p>A course of notebooks on multi-head attention in PyTorch</p>
 <h2>{owner or "Summary"}</h2>
-<p class="count">{earned:g} of {worth:g} points · {done} of {exercises} exercises · {finished} of {len(chapters)} \
-chapters done</p>
+<p class="count">{total.earned:g} of {total.worth:g} points · {total.done} of {total.exercises} exercises \
+· {finished} of {len(chapters)} chapters done</p>
 <p>As of {today.day} {today:%B %Y}</p>
 <table>
 <thead><tr><th scope="col">chapter</th><td class="bars"></td><th scope="col">exercises</th>
@@ -107,9 +106,10 @@ chapters done</p>
 <tbody>
 {rows}
 </tbody>
-<tfoot><tr><th scope="row">The whole course</th><td class="bars" aria-hidden="true">{_bar(earned, worth)}</td>
-<td>{done} of {exercises}</td><td>{earned:g} of {worth:g}</td>
-<td>{_duration(sum(row.minutes for row in chapters))}</td></tr></tfoot>
+<tfoot><tr><th scope="row">{total.title}</th>\
+<td class="bars" aria-hidden="true">{_bar(total.earned, total.worth)}</td>
+<td>{total.done} of {total.exercises}</td><td>{total.earned:g} of {total.worth:g}</td>
+<td>{_duration(total.minutes)}</td></tr></tfoot>
 </table>
 <p class="note"><strong>The learner's own count, not a grade.</strong> A notebook wrote this page from what its checks
 have said on the learner's machine, on cases that learners can see. Nobody has verified it. A class is graded on other

@@ -293,13 +293,15 @@ def _pretend_clocks(pretend: Clock, note: Callable[[int, float], None]) -> dict[
         note(pretend.jobs, now)
         return now
 
+    def time_of_day() -> float:  # corrected again and again, by a time server for one: it is not what has passed
+        return pretend.now + SET_FORWARD * pretend.jobs
+
     clocks: dict[str, Callable[[], float]] = {}
     for name in _WALL_CLOCKS:
         clocks[name] = instead_of(name, on_the_wall)
         clocks[f"{name}_ns"] = instead_of(f"{name}_ns", lambda: round(on_the_wall() * 1e9))
-    # The time of day is corrected again and again, by a time server for one: what it shows is not what has passed.
-    clocks["time"] = instead_of("time", lambda: pretend.now + SET_FORWARD * pretend.jobs)
-    clocks["time_ns"] = instead_of("time_ns", lambda: round((pretend.now + SET_FORWARD * pretend.jobs) * 1e9))
+    clocks["time"] = instead_of("time", time_of_day)
+    clocks["time_ns"] = instead_of("time_ns", lambda: round(time_of_day() * 1e9))
     for name in _PROCESSOR_CLOCKS:
         clocks[name] = instead_of(name, lambda: pretend.processor)
         clocks[f"{name}_ns"] = instead_of(f"{name}_ns", lambda: round(pretend.processor * 1e9))

@@ -34,6 +34,12 @@ from tests.support.real_course import CHAPTERS, SECRET, chapters
 seeds = pytest.mark.parametrize("seed", [VISIBLE_SEED, pytest.param(SECRET, marks=pytest.mark.thorough)])
 
 
+def mistakes(called: str, number: int) -> pytest.MarkDecorator:
+    """A parameter `which`: the first mistakes of each exercise in every run, the others every night."""
+    others = pytest.param(slice(number, None), marks=pytest.mark.thorough)
+    return pytest.mark.parametrize("which", [slice(number), others], ids=[called, "the others"])
+
+
 def answers(exam: Exam, target: object) -> list[Answer]:
     return [probe.run(target, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
 
@@ -68,13 +74,8 @@ def test_every_misconception_is_named_and_caught_where_it_should_be(chapter: Cha
                 assert finding.misconception == mistake.name, label
 
 
-some_of_each = pytest.mark.parametrize(
-    "which", [slice(2), pytest.param(slice(2, None), marks=pytest.mark.thorough)], ids=["two of each", "the others"]
-)
-
-
 @pytest.mark.slow
-@some_of_each
+@mistakes("two of each", 2)
 @chapters
 def test_a_mistake_in_the_numbers_keeps_the_points_for_the_shapes(chapter: Chapter, which: slice) -> None:
     exams = set_exams(chapter, VISIBLE_SEED)
@@ -149,9 +150,7 @@ def test_stand_ins_work_for_those_who_build_on_them(chapter: Chapter, seed: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "which", [slice(1), pytest.param(slice(1, None), marks=pytest.mark.thorough)], ids=["one of each", "the others"]
-)
+@mistakes("one of each", 1)
 @chapters
 def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapter: Chapter, which: slice) -> None:
     """A stand-in takes the place of all that the learner wrote, whatever the mistake in it is."""

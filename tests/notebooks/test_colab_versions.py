@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 from autograder.course.home import read_home
-from tests.support.real_course import CHAPTERS
+from tests.support.real_course import CHAPTERS, chapters_of_every_run
 from tests.support.run_notebook import (
     NOT_COMPILED,
     assert_every_check_passed,
@@ -175,14 +175,8 @@ def test_the_set_up_cell_says_what_runs_and_how_to_get_a_gpu(runtime: Runtime) -
 
 
 # Those that depend most on versions: the set-up, torch.compile and SDPA, a real model's weights, processes.
-EVERY_TIME = ("01_single_head", "05_gpu", "06_inside_a_real_model", "08_attention_today")
-
-
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "chapter",
-    [pytest.param(one, id=one.name, marks=[pytest.mark.thorough] * (one.name not in EVERY_TIME)) for one in CHAPTERS],
-)
+@chapters_of_every_run("01_single_head", "05_gpu", "06_inside_a_real_model", "08_attention_today")
 def test_the_solved_notebook_passes_every_check_and_shows_its_widgets(
     chapter: Chapter, tmp_path: Path, runtime: Runtime
 ) -> None:

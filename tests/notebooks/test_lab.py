@@ -23,7 +23,7 @@ from autograder.classroom.results import class_results
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 from autograder.outcomes import Outcome
 from tests.support.lab import jupyter_lab
-from tests.support.real_course import CHAPTERS
+from tests.support.real_course import CHAPTERS, chapters_of_every_run
 from tests.support.run_notebook import (
     NOT_COMPILED,
     assert_every_check_passed,
@@ -187,15 +187,9 @@ def move(page: Page, widget: Locator) -> None:
     raise AssertionError(f"no control in {widget.inner_text()}")
 
 
-# One whose widgets have all kinds of controls; the others every night.
-EVERY_TIME = "04_all_heads_at_once"
-
-
+# One whose widgets have all kinds of controls.
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    "chapter",
-    [pytest.param(one, id=one.name, marks=[pytest.mark.thorough] * (one.name != EVERY_TIME)) for one in CHAPTERS],
-)
+@chapters_of_every_run("04_all_heads_at_once")
 def test_the_solved_notebook_passes_every_check_and_its_widgets_follow_the_keyboard(lab: Lab, chapter: Chapter) -> None:
     notebook = read_quicker(solved(chapter))
     page = lab.open(f"solutions/{chapter.name}/{chapter.name}.ipynb")

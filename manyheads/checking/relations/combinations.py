@@ -21,17 +21,17 @@ def facts(case: Compared) -> Iterator[Fact]:
     right, given = case.pair
     if case.wrong_places().double().mean() < 0.5:  # a few that are off by rounding fit many numbers
         return
-    others = [(name, other) for name, other in known(case) if other.is_floating_point() and other.isfinite().all()]
+    others = [
+        (name, other)
+        for name, other in known(case)
+        if other.shape == given.shape and other.is_floating_point() and other.isfinite().all()
+    ]
     for name, other in others:
-        if other.shape != given.shape:
-            continue
         number = _times(other, given)
         if number is not None and not _is_plain(number) and case.agree(given, number * other):
             sentence = f"{case.label} is {name}, times {number:.4g}."
             yield Fact(("multiple", name, f"{number:.4g}"), 19, sentence, weak=not case.enough)
-    for name, other in others:
-        if other.shape != given.shape or given.numel() < _ENOUGH:
-            continue
+    for name, other in others if given.numel() >= _ENOUGH else ():
         numbers = _mixed(right, other, given)
         if numbers is None or any(abs(number) < _LEAST for number in numbers):
             continue
