@@ -131,8 +131,8 @@ class Progress:
     def whole(self) -> str:
         """The whole course's points and exercises in a line."""
         total = self.total
-        points, exercises = f"{total.earned:g} of {total.worth:g} points", f"{total.done} of {total.exercises} exercises"
-        return f"{total.title}: {points}, {exercises} done"
+        points = f"{total.earned:g} of {total.worth:g} points"
+        return f"{total.title}: {points}, {total.done} of {total.exercises} exercises done"
 
     @property
     def closing(self) -> str:
