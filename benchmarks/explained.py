@@ -3,6 +3,9 @@
 Wrong attempts are made of the reference solutions and of every declared alternative (`mutated.py`), and go through the
 learner's checks in this process. Those that pass on the learner's cases are asked the judge's questions of several
 seeds as well: what is right there, too, is set aside as equivalent; what is not is a hole in the learner's cases.
+
+With `--written FOLDER`, attempts that people wrote are taken in their place, one a file: `NN/EXERCISE__LABEL.py` or
+`NN_EXERCISE__LABEL.py`, with the chapter's number. Where a label begins with `right_`, it must pass.
 """
 
 from __future__ import annotations
@@ -86,6 +89,21 @@ def attempts(chapters: list[Chapter], count: int, seed: int) -> Iterator[Attempt
             yield checked(chapter, exams[name], source, edit)
 
 
+def written(chapters: list[Chapter], folder: Path) -> Iterator[Attempt]:
+    """Check what people wrote."""
+    exams = exam_files.all_exams()
+    by_number = {chapter.name[:2]: chapter for chapter in chapters}
+    for path in sorted(folder.rglob("*__*.py")):
+        exercise, _, label = path.stem.partition("__")
+        number = exercise[:2] if exercise[:2].isdecimal() else path.parent.name
+        exercise = exercise.removeprefix(f"{number}_")
+        if number in by_number:
+            try:
+                yield checked(by_number[number], exams[exercise], path.read_text(encoding="utf-8"), label)
+            except Exception as error:
+                print(f"{path} does not define it: {error!r}")
+
+
 def checked(chapter: Chapter, exam: Exam, source: str, edit: str) -> Attempt:
     """Put one attempt through the learner's check of outputs, which goes as far as that of shapes, and on."""
     given = answers(chapter, exam, source)
@@ -164,16 +182,23 @@ def main() -> int:
     parser.add_argument("--chapter", default="", help="the beginning of a chapter's name")
     parser.add_argument("--exercise", default="", help="an exercise's name")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--written", type=Path, metavar="FOLDER", help="attempts that people wrote, in place of made ones"
+    )
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print N messages with the edits behind them")
     parser.add_argument("--kind", default="", help="show only these: named, relation, line, located, …")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     read = read_chapters(REPOSITORY_ROOT / "solutions")
     chapters = [chapter for chapter in read if chapter.name.startswith(arguments.chapter)]
-    rows = []
-    for attempt in attempts(chapters, arguments.count, arguments.seed):
+    if arguments.written:
+        made = written(chapters, arguments.written)
+    else:
+        made = attempts(chapters, arguments.count, arguments.seed)
+    rows, right = list[Attempt](), list[Attempt]()
+    for attempt in made:
         if arguments.exercise in ("", attempt.exercise):
-            rows.append(attempt)
+            (right if arguments.written and attempt.edit.startswith("right_") else rows).append(attempt)
     shown = [row for row in rows if row.kind.startswith(arguments.kind) and row.finding is not None]
     for row in random.Random(arguments.seed).sample(shown, min(arguments.show, len(shown))):
         assert row.finding is not None
@@ -189,11 +214,16 @@ def main() -> int:
     print(f"{len(holes)} pass the learner's cases and fail the judge's:")
     for row in holes:
         print(f"  {row.exercise}: {row.edit}")
+    refused = [row for row in right if row.finding is not None]
+    for row in refused:
+        print(f"right, and refused: {row.exercise}: {row.edit}\n{row.finding and row.finding.message}")
+    if arguments.written:
+        print(f"{len(right)} right ones, {len(refused)} refused")
     took = sorted(row.seconds for row in rows if row.finding is not None)
     if took:
         median, most = took[len(took) // 2] * 1e3, took[-1] * 1e3
         print(f"examining a wrong attempt takes, in CPU time: median {median:.0f} ms, at most {most:.0f} ms")
-    return 1 if holes else 0
+    return 1 if holes or refused else 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import socket
 import time
@@ -85,6 +86,7 @@ def serve(
         http=Connection,
         forwarded_allow_ips="127.0.0.1",
     )
+    logging.getLogger("uvicorn.error").addFilter(Seldom())
     try:
         ready(links)
         Server(config).run(sockets=[listening])
@@ -99,6 +101,25 @@ class Server(uvicorn.Server):
         """End the streams, and then all else."""
         self.config.app.state.end_streams()  # type: ignore[union-attr]  # a Starlette
         await super().shutdown(sockets)
+
+
+class Seldom(logging.Filter):
+    """Lets a warning that comes again and again into the log once a minute: a flood of requests fills no disk."""
+
+    _MINUTE = 60.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[object, float] = {}  # when a message was let through; uvicorn has few
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether it is more than a warning, or was not let through within the last minute."""
+        if record.levelno > logging.WARNING:
+            return True
+        if record.created - self._last.get(record.msg, -self._MINUTE) < self._MINUTE:
+            return False
+        self._last[record.msg] = record.created
+        return True
 
 
 def _allow_files() -> None:

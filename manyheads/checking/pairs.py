@@ -102,7 +102,10 @@ def fingerprint(exam: Exam, answers: Sequence[Answer]) -> Fingerprint | None:
         for number, (text, leaf) in enumerate(_leaves(exam, given.value)):
             tokens.append(text)
             if isinstance(leaf, Tensor) and not leaf.is_meta and leaf.numel():
-                numbers = torch.nan_to_num(leaf.double().flatten() / scale, nan=2.7, posinf=3.7, neginf=-3.7)
+                numbers = leaf.double().flatten() / scale
+                if not numbers.isfinite().all():
+                    tokens.append(_not_finite(numbers))
+                    numbers = torch.where(numbers.isfinite(), numbers, 0.0)
                 if leaf.is_floating_point():
                     sums += _weights(place, number, numbers.numel()) @ numbers
                     terms += numbers.numel()
@@ -110,8 +113,10 @@ def fingerprint(exam: Exam, answers: Sequence[Answer]) -> Fingerprint | None:
                     tokens.append(zlib.crc32(leaf.contiguous().numpy().tobytes()))
                 count += numbers.numel() // (4 if leaf.dtype == torch.bool else 1)
             elif isinstance(leaf, float):
-                value = leaf / scale if math.isfinite(leaf) else 2.7
-                sums += _weights(place, number, 1)[:, 0] * value
+                if math.isfinite(leaf):
+                    sums += _weights(place, number, 1)[:, 0] * leaf / scale
+                else:
+                    tokens.append(repr(leaf))
                 terms, count = terms + 1, count + 1
             elif isinstance(leaf, int) and not isinstance(leaf, bool):
                 tokens.append(leaf)
@@ -121,6 +126,11 @@ def fingerprint(exam: Exam, answers: Sequence[Answer]) -> Fingerprint | None:
     if count < _ENOUGH:
         return None
     return Fingerprint(zlib.crc32(repr(tokens).encode()) >> 1, sums / math.sqrt(max(terms, 1)), count)
+
+
+def _not_finite(numbers: Tensor) -> list[tuple[int, str]]:
+    """Return the place of each number that is not finite, and what it is: compared exactly, since rounding makes none."""
+    return [(place, repr(float(numbers[place]))) for place in torch.nonzero(~numbers.isfinite()).flatten().tolist()]
 
 
 def _leaves(exam: Exam, value: Value) -> Iterator[tuple[str, Value]]:

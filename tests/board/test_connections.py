@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
@@ -14,10 +17,12 @@ from uvicorn.server import ServerState
 
 from autograder.board import connections
 from autograder.board.connections import MOST_FROM_ONE, Connection
+from autograder.board.serve import Seldom
 from autograder.board.service import service
 from autograder.board.state import Board
+from autograder.classroom.class_folder import ClassFolder
 
-from .boards import CATALOGUE, Clock, a_store
+from .boards import CATALOGUE, Clock, a_store, own_process
 
 REQUEST = b"GET /health HTTP/1.1\r\nhost: board\r\n\r\n"
 
@@ -111,3 +116,23 @@ def test_one_address_cannot_take_all_connections(config: uvicorn.Config):
         assert not connections._open
 
     asyncio.run(take())
+
+
+def test_a_flood_of_broken_requests_fills_no_log(toy_class: ClassFolder):
+    with own_process(toy_class) as (process, link, _):
+        parts = urlsplit(link)
+        for _ in range(50):
+            with socket.create_connection((parts.hostname, parts.port)) as line:
+                line.sendall(b"no request\r\n\r\n")
+                assert line.recv(100).startswith(b"HTTP/1.1 400")
+        process.terminate()
+        assert process.stdout is not None
+        assert process.stdout.read().count("Invalid HTTP request") == 1
+
+
+def test_errors_are_always_logged():
+    seldom = Seldom()
+    records = [logging.LogRecord("", level, "", 0, "it", (), None) for level in [logging.WARNING, logging.ERROR] * 2]
+    assert [seldom.filter(record) for record in records] == [True, True, False, True]
+    records[0].created += 61
+    assert seldom.filter(records[0])

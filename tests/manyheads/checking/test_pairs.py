@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf, nan
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -56,7 +57,8 @@ def test_a_pair_is_named_with_both_hints_and_taken_apart_again() -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 10**6), st.integers(0, 1), st.integers(0, 13), st.sampled_from([0.02, 0.3, -1.0, float("nan")]))
+@given(st.integers(0, 10**6), st.integers(0, 1), st.integers(0, 13), st.sampled_from([0.02, 0.3, -1.0, nan, inf, -inf]))
+@example(12, 1, 12, nan)  # the right number is one that any finite stand-in for NaN could meet
 def test_one_number_that_differs_keeps_a_pair_unsaid(seed: int, case: int, place: int, by: float) -> None:
     exam = with_pair(exam_of(drawn(seed)), drawn(seed + 1))
     other = drawn(seed + 1)
@@ -71,6 +73,16 @@ def test_whole_numbers_are_compared_exactly(wrong: list[Value]) -> None:
     exam = exam_of([1, 2, 3, 7])
     assert made(exam, [10**9, 4, 5, 6]).is_like(made(exam, [10**9, 4, 5, 6]))
     assert not made(exam, [10**9, 4, 5, 6]).is_like(made(exam, wrong))
+
+
+def test_numbers_that_are_not_finite_are_compared_exactly() -> None:
+    value = torch.randn(2, 9)
+    masked = value.masked_fill(value < 0, -inf)
+    exam = exam_of([value])
+    assert made(exam, [masked]).is_like(made(exam, [masked + 1e-7]))
+    assert not made(exam, [masked]).is_like(made(exam, [masked.masked_fill(value < 0, nan)]))
+    assert not made(exam, [masked]).is_like(made(exam, [masked.masked_fill(value < 0, 0.0)]))
+    assert not made(exam_of([0.5] * 6), [nan] * 6).is_like(made(exam_of([0.5] * 6), [inf] * 6))
 
 
 def test_a_failed_call_or_too_few_numbers_have_no_fingerprint() -> None:
