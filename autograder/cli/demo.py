@@ -15,7 +15,7 @@ from statistics import mean
 from rich import box
 from rich.table import Table
 
-from ..classroom.class_folder import ClassFolder, new_class
+from ..classroom.class_folder import ClassFolder, in_use, new_class
 from ..classroom.results import ClassResults
 from ..course import notebooks as source_notebook
 from ..course.chapter import Chapter
@@ -43,12 +43,13 @@ def make_class(root: Path, solutions: Path, chapters: Sequence[Chapter]) -> tupl
         (class folder, folder of files to collect by assignment)
 
     Raises:
-        Problem: if `root` is not empty and was not made by this command.
+        Problem: if `root` is not empty and was not made by this command, or another command is working in it.
     """
     if root.exists() and any(root.iterdir()):
         if not (root / _MADE_BY_DEMO).is_file():
             raise Problem(f"{root} exists and was not made by this command; name another folder")
-        shutil.rmtree(root)
+        with in_use(ClassFolder(root)):  # by nobody else
+            shutil.rmtree(root)
     folder = new_class(root, solutions)
     (root / _MADE_BY_DEMO).touch()
     handed_in = {chapter.name: root / "handed-in" / chapter.name for chapter in chapters}

@@ -21,5 +21,5 @@ def site(
     from ..course.chapter import REPOSITORY_ROOT
     from ..site.build import build_site
 
-    pages = build_site(REPOSITORY_ROOT, to, run=run)
+    pages = build_site(REPOSITORY_ROOT, to, run=run, progress=True)
     print(f"{pages} pages: open {to / 'index.html'}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from ..course.chapter import Chapter, read_chapters
 from ..course.home import Home, read_home
 from ..course.notebooks import solved_notebook, to_text
 from ..problems import Problem
+from ..progress import progress_bar
 from .lesson_pages import lesson_page
 from .links import Relinker
 from .mistakes import mistakes_page
@@ -42,12 +43,12 @@ _API = {
 }
 
 
-def build_site(root: Path, to: Path, *, run: bool = True, said: Callable[[str], None] = print) -> int:
+def build_site(root: Path, to: Path, *, run: bool = True, progress: bool = False) -> int:
     """Build the site of the repository at `root` into the folder `to`, and return the number of its pages.
 
     Args:
         run: whether to run the chapters whose outputs are not kept in `.site-cache`.
-        said: called with a line about each step.
+        progress: whether to show a progress bar.
 
     Raises:
         Problem: if Sphinx is not installed, a chapter cannot be run, or Sphinx finds a fault such as a broken link.
@@ -58,15 +59,16 @@ def build_site(root: Path, to: Path, *, run: bool = True, said: Callable[[str], 
 
     with TemporaryDirectory() as folder:
         source = Path(folder) / "source"
-        pages = write_source(root, source, run=run, said=said)
-        said(f"Sphinx: {pages} pages")
+        pages = write_source(root, source, run=run, progress=progress)
         shutil.rmtree(to, ignore_errors=True)
-        if sphinx(["-q", "-W", "--keep-going", "-j", "auto", "-d", f"{folder}/doctrees", str(source), str(to)]):
-            raise Problem("Sphinx found faults, see above")
+        with progress_bar(f"Writing {pages} pages", 1, shown=progress) as bar:
+            if sphinx(["-q", "-W", "--keep-going", "-j", "auto", "-d", f"{folder}/doctrees", str(source), str(to)]):
+                raise Problem("Sphinx found faults, see above")
+            bar.update()
     return pages
 
 
-def write_source(root: Path, source: Path, *, run: bool, said: Callable[[str], None] = print) -> int:
+def write_source(root: Path, source: Path, *, run: bool, progress: bool = False) -> int:
     """Write Sphinx's source of the site into the folder `source`, and return the number of pages.
 
     Raises:
@@ -81,12 +83,14 @@ def write_source(root: Path, source: Path, *, run: bool, said: Callable[[str], N
     written: dict[str, str] = {}
     pictures: dict[str, bytes] = {}
 
-    for chapter in chapters:
-        solved = solved_notebook(chapter, home.repository, home.tag)
-        said(f"{chapter.name}")
-        outputs = outputs_of(chapter.name, solved, root, root / CACHE, run=run)
-        written[f"{_lesson(chapter)}.ipynb"] = to_text(lesson_page(chapter, solved, outputs, home, pictures))
-        written[f"{_mistakes(chapter)}.md"] = mistakes_page(chapter, f"../{_lesson(chapter)}.ipynb")
+    with progress_bar("Chapters", len(chapters), shown=progress) as bar:
+        for chapter in chapters:
+            bar.set_description_str(f"Running {chapter.name}" if run else chapter.name)
+            solved = solved_notebook(chapter, home.repository, home.tag)
+            outputs = outputs_of(chapter.name, solved, root, root / CACHE, run=run)
+            written[f"{_lesson(chapter)}.ipynb"] = to_text(lesson_page(chapter, solved, outputs, home, pictures))
+            written[f"{_mistakes(chapter)}.md"] = mistakes_page(chapter, f"../{_lesson(chapter)}.ipynb")
+            bar.update()
     for path in [*guides, "notebooks/README.md"]:
         if (root / path).is_file():
             text = _without(home.site, (root / path).read_text(encoding="utf-8"))

@@ -129,7 +129,7 @@ def fingerprint(exam: Exam, answers: Sequence[Answer]) -> Fingerprint | None:
 
 
 def _not_finite(numbers: Tensor) -> list[tuple[int, str]]:
-    """Return the place of each number that is not finite, and what it is: compared exactly, since rounding makes none."""
+    """Return the place of each number that is not finite, and what it is. Rounding makes none, so they are exact."""
     return [(place, repr(float(numbers[place]))) for place in torch.nonzero(~numbers.isfinite()).flatten().tolist()]
 
 

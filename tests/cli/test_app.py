@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from autograder.classroom.class_folder import ClassFolder
+from autograder.classroom.class_folder import ClassFolder, in_use
 from autograder.classroom.results import ClassResults, ExerciseResult, LearnerResult, State
 from autograder.cli.score_table import print_to
 from tests.support.toy import TOY, HandIn, Here, Said
@@ -64,6 +64,13 @@ def test_a_users_error_is_one_clear_line_and_exit_code_2(
 ) -> None:
     filled = [argument.format(tmp=tmp_path, **{"class": toy_class.root}) for argument in arguments]
     assert says in refusal(here(*filled))
+
+
+def test_a_demo_class_that_another_command_works_in_is_not_replaced(toy_class: ClassFolder, here: Here) -> None:
+    (toy_class.root / ".made-by-demo").touch()
+    with in_use(toy_class):
+        assert "another command is working in" in refusal(here("demo", toy_class.root))
+    assert (toy_class.root / "gradebook.db").is_file()
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of this repository. Sphinx fails at any warning, such as a link to a page that is not there."""
     to = tmp_path_factory.mktemp("site") / "site"
-    build_site(REPOSITORY_ROOT, to, run=False, said=lambda _: None)
+    build_site(REPOSITORY_ROOT, to, run=False)
     return to
 
 
