@@ -102,9 +102,10 @@ def _shared(facts: Sequence[Sequence[Fact]], enough: int | None) -> Fact | None:
     if not facts:
         return None
     best: Fact | None = None
+    # The first of those that are the same. Of a large integer there are thousands.
+    known = [{fact: fact for fact in reversed(others)} for others in facts]
     for fact in facts[0]:
-        same = [next((other for other in others if other == fact), None) for others in facts]
-        holds = [other for other in same if other is not None]
+        holds = [others[fact] for others in known if fact in others]
         strong = next((other for other in holds if not other.weak), None)
         if len(holds) < len(facts) or (fact.is_reading and len(facts) < 2):
             continue

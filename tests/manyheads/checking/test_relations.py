@@ -16,7 +16,8 @@ from manyheads.calling.call import Answer, Call, Failure
 from manyheads.checking.diagnosis import examine
 from manyheads.checking.exam import Check, Exam, Trial
 from manyheads.checking.first_wrong_line import is_unexplained
-from manyheads.checking.relations import explain, right_output
+from manyheads.checking.relations import _shared, explain, right_output
+from manyheads.checking.relations.compared import Fact
 
 SIZES = [
     {"batch": 5, "num_heads": 3, "seq": 4},
@@ -394,3 +395,32 @@ def test_a_number_has_a_name_only_where_two_cases_agree_in_it() -> None:
     sentence = "Every number of output is the right one times 3."
     assert said(exam_of(rights[:1], SIZES), [3 * rights[0]]) == sentence  # num_heads is 3, and that says little
     assert "num_heads" in said(exam_of(rights[:2], SIZES), [3 * rights[0], 6 * rights[1]])
+
+
+def test_thousands_of_facts_are_not_compared_each_with_each() -> None:
+    class Counting:
+        compared = 0
+
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __hash__(self) -> int:
+            return hash(self.number)
+
+        def __eq__(self, other: object) -> bool:
+            Counting.compared += 1
+            return isinstance(other, Counting) and self.number == other.number
+
+    def some(first: int) -> list[Fact]:
+        return [Fact((Counting(number),), 9 - number % 3, f"{number}") for number in range(first, first + 3000)]
+
+    found = _shared([some(0), some(1), some(2)], None)
+    assert found is not None
+    assert found.sentence == "2"
+    assert Counting.compared < 30_000
+
+
+def test_of_facts_that_are_alike_the_first_is_said() -> None:
+    facts = [Fact(("a",), 5, "first"), Fact(("b",), 5, "second"), Fact(("a",), 5, "third")]
+    assert (found := _shared([facts, facts], None)) is not None
+    assert found.sentence == "first"
