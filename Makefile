@@ -14,7 +14,7 @@ SUITE := $(BIN)/pytest --no-loadscope-reorder
 QUIETLY := $(PYTHON) .ci/quietly.py
 PIP := -m pip install --progress-bar raw --no-compile
 
-.PHONY: site lab hub demo check test colab thorough bench pythons gpu colab-env machine style types package-types changed-types fast-tests all-tests
+.PHONY: site lab hub demo check test colab thorough bench pythons gpu colab-env machine style types fast-tests all-tests
 # As learners see it: without nbgrader's buttons and menu, which are for instructors in a class folder.
 lab: $(READY)  ## open the first notebook in JupyterLab
 	JUPYTER_CONFIG_PATH=$(CURDIR)/.ci/learners-lab $(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
@@ -26,10 +26,10 @@ demo: $(READY)  ## make a sample class, grade it, and write the report
 	@$(BIN)/autograder demo demo-class
 
 check:  ## for a change in progress: all but the slow tests
-	@$(MAKE) --no-print-directory --jobs=4 style changed-types fast-tests
+	@$(MAKE) --no-print-directory --jobs=4 style types fast-tests
 
 test:  ## what must hold before a change is shared
-	@$(MAKE) --no-print-directory --jobs=4 machine style all-tests package-types
+	@$(MAKE) --no-print-directory --jobs=4 machine style types all-tests
 
 colab: $(READY) $(COLAB_READY)  ## the rest of it: notebooks as on Colab, from the wheel and with Colab's versions
 	$(SUITE) --numprocesses=$(CORES) -m "colab and not thorough"
@@ -37,7 +37,7 @@ colab: $(READY) $(COLAB_READY)  ## the rest of it: notebooks as on Colab, from t
 site: $(READY)  ## the course as web pages, in site/: some minutes the first time, since every chapter runs
 	$(BIN)/autograder site site
 
-thorough: machine $(READY) $(COLAB_READY) types  ## what repeats a proof with more draws or variants, and all types: every night
+thorough: machine $(READY) $(COLAB_READY)  ## what repeats a proof with more draws or variants: every night
 	$(SUITE) --numprocesses=$(CORES) -m thorough
 
 bench: $(READY)  ## measure, on this machine
@@ -61,15 +61,7 @@ style: $(READY)
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 
 types: $(READY)
-	$(BIN)/pyright
-
-package-types: $(READY)  # without those of tests and benchmarks
-	$(BIN)/pyright manyheads autograder
-
-changed-types: $(READY)  # of the packages' modules that differ from what is shared
-	@since=$$(git merge-base HEAD '@{upstream}' 2> /dev/null || echo HEAD); \
-	changed=$$(git diff --name-only --diff-filter=d $$since -- 'manyheads/*.py' 'autograder/*.py'); \
-	test -z "$$changed" || $(BIN)/pyright $$changed
+	$(BIN)/pyrefly check --summary=none
 
 fast-tests: $(READY)
 	$(SUITE) --numprocesses=$(CORES) -m "not slow and not thorough"

@@ -58,7 +58,7 @@ def line(measured: Measured) -> str:
     sizes = f"{setting.batch:>5} {setting.seq:>6} {setting.d_model:>8} {setting.num_heads:>6}"
     dtype = str(setting.dtype).removeprefix("torch.")
     what = f"{measured.variant:<24}{sizes}  {dtype:<9}{'forward + backward' if setting.backward else 'forward':<20}"
-    if measured.seconds is None:
+    if measured.seconds is None or measured.difference is None:
         return f"{what}{measured.note}"
     lower, upper = measured.quartiles or (measured.seconds, measured.seconds)
     spread = f"{1000 * lower:.2f} … {1000 * upper:.2f}"

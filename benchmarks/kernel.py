@@ -32,7 +32,10 @@ class CountedKernel(SealedKernel):
 
     cpu_seconds = 0.0  # of all of them
 
-    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+    # jupyter_client has it as an attribute.
+    async def shutdown_kernel(  # pyrefly: ignore[bad-override-mutable-attribute]
+        self, now: bool = False, restart: bool = False
+    ) -> None:
         """Count, then shut down."""
         before = _of_others()
         await super().shutdown_kernel(now, restart)
@@ -77,7 +80,7 @@ def main() -> None:
     parser.add_argument("--submissions", type=int, default=10)
     parser.add_argument("--chapter", default="01_single_head")
     arguments = parser.parse_args()
-    run_cells.SealedKernel = CountedKernel  # type: ignore[misc]
+    run_cells.SealedKernel = CountedKernel
     count = arguments.submissions
     measure(arguments.chapter, 1, sandbox=False)  # imports, files read from the disk for the first time
     start = measure(arguments.chapter, 1, sandbox=True)

@@ -8,8 +8,10 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import uvicorn
+from starlette.applications import Starlette
 
 from ..classroom.class_folder import ClassFolder
 from ..problems import Problem
@@ -99,7 +101,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, and then all else."""
-        self.config.app.state.end_streams()  # type: ignore[union-attr]  # a Starlette
+        cast(Starlette, self.config.app).state.end_streams()
         await super().shutdown(sockets)
 
 

@@ -69,7 +69,7 @@ def graded_points(url: str, assignment: str, student: str | None = None) -> Mapp
         .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
         .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
         .join(BaseCell, Grade.cell_id == BaseCell.id)
-        .where(Assignment.name == assignment)  # pyright: ignore[reportGeneralTypeIssues]
+        .where(Assignment.name == assignment)
     )
     if student is not None:
         query = query.where(SubmittedAssignment.student_id == student)
@@ -87,7 +87,7 @@ def max_points(url: str, assignment: str) -> Mapping[str, float]:
         select(GradeCell.name, GradeCell.max_score)
         .join(Notebook, GradeCell.notebook_id == Notebook.id)
         .join(Assignment, Notebook.assignment_id == Assignment.id)
-        .where(Assignment.name == assignment)  # pyright: ignore[reportGeneralTypeIssues]
+        .where(Assignment.name == assignment)
     )
     with _engine(url).connect() as connection:
         return {name: float(points or 0) for name, points in connection.execute(query)}
@@ -99,7 +99,7 @@ def penalties(url: str, assignment: str) -> Mapping[str, float]:
         select(SubmittedAssignment.student_id, SubmittedNotebook.late_submission_penalty)
         .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
         .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-        .where(Assignment.name == assignment)  # pyright: ignore[reportGeneralTypeIssues]
+        .where(Assignment.name == assignment)
     )
     found: dict[str, float] = {}
     with _engine(url).connect() as connection:
@@ -117,7 +117,7 @@ def comments(url: str, assignment: str) -> Mapping[str, Mapping[str, str]]:
         .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
         .join(Comment, Comment.notebook_id == SubmittedNotebook.id)
         .join(BaseCell, Comment.cell_id == BaseCell.id)
-        .where(Assignment.name == assignment)  # pyright: ignore[reportGeneralTypeIssues]
+        .where(Assignment.name == assignment)
     )
     found: dict[str, dict[str, str]] = {}
     with _engine(url).connect() as connection:

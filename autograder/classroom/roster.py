@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 from ..problems import Problem
 from .class_folder import ClassFolder
@@ -96,7 +97,8 @@ def write_roster(folder: ClassFolder, people: Iterable[Person]) -> None:
             new = {name: value for name, value in values.items() if value}
             old = known.get(person.student)
             if old is None or any(getattr(old, name) != value for name, value in new.items()):
-                gradebook.update_or_create_student(person.student, **new)  # type: ignore[arg-type]
+                # pyrefly: ignore[bad-argument-type]  # nbgrader says of each value that it is a dict
+                gradebook.update_or_create_student(person.student, **new)
 
 
 def _stored(person: Person) -> list[str | bool]:
@@ -116,7 +118,7 @@ def _same_row(index: Index, found: dict[str, Entry], entry: Entry) -> Entry | No
 
 def _both(one: Person, other: Person) -> Person:
     """Return one person with the values of two rows. The first row's values take precedence; groups are joined."""
-    values = {name: value or getattr(other, name) for name, value in asdict(one).items()}
+    values: dict[str, Any] = {name: value or getattr(other, name) for name, value in asdict(one).items()}
     if one.group and other.group and not other.groups <= one.groups:
         values["group"] = f"{one.group}, {other.group}"
     return Person(**values)

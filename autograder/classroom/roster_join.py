@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from ..problems import Skipped
 from .identity import KEYS, TITLES, Index, are_near, compare
@@ -144,10 +145,11 @@ def _differing(old: Person, new: Person, key: str) -> str:
 
 
 def _updated(old: Person, new: Person) -> Person:
-    values = {name: value for name, value in asdict(new).items() if value not in ("", False)}
+    values: dict[str, Any] = {name: value for name, value in asdict(new).items() if value not in ("", False)}
     for key in compare(old, new).near:
         values[key] = max(getattr(old, key), getattr(new, key), key=len)  # the one that still has its zeros
-    return replace(old, **{**values, "student": old.student})
+    values["student"] = old.student
+    return replace(old, **values)
 
 
 def _changes_to_check(old: Person, new: Person) -> str:

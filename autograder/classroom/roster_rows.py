@@ -66,7 +66,7 @@ def people_by_row(table: Table, path: Path) -> list[Person | None]:
     Raises:
         Problem: as `entries`.
     """
-    return [entry and entry.person for entry in entries(table, path)]
+    return [None if entry is None else entry.person for entry in entries(table, path)]
 
 
 def entries(table: Table, path: Path) -> list[Entry | None]:

@@ -191,7 +191,7 @@ def _some_zone(name: str | None, offset: int | None) -> tzinfo | None:
 
 def _datetime(numbers: tuple[str | int, ...], text: str) -> datetime:
     try:
-        return datetime(*map(int, numbers))  # type: ignore[arg-type]
+        return datetime(*map(int, numbers))  # pyrefly: ignore[bad-argument-type]  # 7 at most: no time zone
     except ValueError:
         raise Unclear(text, "this date does not exist") from None
 

@@ -40,7 +40,7 @@ def find_kernel() -> Layer:
     """
     import nbformat
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError
 
     from ..sandbox.kernel import SealedKernel
     from ..sandbox.limits import Limits
@@ -54,7 +54,7 @@ def find_kernel() -> Layer:
     try:
         client.execute(cleanup_kc=True)
         [output] = cell.outputs
-    except (Problem, OSError, RuntimeError, ValueError, CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except (Problem, OSError, RuntimeError, ValueError, CellExecutionError) as error:
         fix = f"install tested versions: pip install '{_wanted('ipykernel')}', or all of constraints.txt"
         return Layer(name, one_line(error), fix)
     finally:

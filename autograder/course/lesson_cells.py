@@ -43,7 +43,7 @@ def solved_cells(notebook: Path) -> list[NotebookNode]:
     for cell in cells:
         data = cell.metadata.pop("nbgrader", None)
         first_line, _, source = cell.source.partition("\n")
-        if cell is imports:
+        if imports is not None and cell is imports:
             cell.metadata["role"] = "imports"
         elif data and data["grade"]:
             cell.metadata.update(check=first_line.removeprefix(GRADE_PREFIX), points=data["points"])

@@ -80,7 +80,7 @@ def released_notebook(solved: NotebookNode) -> NotebookNode:
 
     notebook: Any = nbformat.from_dict(solved)
     resources: Any = {}
-    for step in (
+    in_order: tuple[Any, ...] = (
         steps.LockCells,
         steps.ClearSolutions,
         steps.ClearOutput,
@@ -90,7 +90,8 @@ def released_notebook(solved: NotebookNode) -> NotebookNode:
         steps.ClearMarkScheme,
         steps.ComputeChecksums,
         steps.CheckCellMetadata,
-    ):
+    )
+    for step in in_order:
         notebook, resources = step().preprocess(notebook, resources)
     return notebook
 

@@ -41,7 +41,7 @@ def first_passwords(store: Path, teachers: Iterable[str]) -> dict[str, str]:
     return made
 
 
-class ClassList(LocalAuthenticator, FirstUseAuthenticator):  # type: ignore[misc]  # both derive from Authenticator
+class ClassList(LocalAuthenticator, FirstUseAuthenticator):  # both derive from Authenticator
     """Lets in who is on the class list or a teacher (`Authenticator.admin_users`), and nobody else.
 
     The list is read at each log-in and, of those who are logged in, every few minutes: a change needs no restart.

@@ -112,7 +112,7 @@ def as_gradescope(results: ClassResults, learner: LearnerResult | None, missing:
     if learner is not None and learner.repairs:
         messages.append("Your notebook was repaired before grading:\n" + "\n".join(learner.repairs))
     hints = {(made.exercise, made.name): made.hint for made in results.misconceptions}
-    tests = []
+    tests: list[dict[str, Any]] = []
     for name, points in results.points.items():
         result = exercises.get(name)
         earned = result.earned if result else 0.0

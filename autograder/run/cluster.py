@@ -12,7 +12,7 @@ import logging
 import math
 import tempfile
 from collections.abc import Generator
-from typing import Any
+from typing import Any, ClassVar
 
 from dask import config
 from distributed import Client, LocalCluster
@@ -45,7 +45,7 @@ class _Reused:
 
     blocks = 0
     stack = contextlib.ExitStack()
-    client: Client | None = None
+    client: ClassVar[Client | None] = None
 
 
 @contextlib.contextmanager
@@ -102,7 +102,7 @@ def started(workers: int, *, sandbox: bool = True) -> Generator[Client]:
             dashboard_address="127.0.0.1:0",
             local_directory=folder,
             preload=[_NO_INTERRUPTS],
-            memory_limit=0,  # type: ignore[arg-type]  # the sandbox limits memory
+            memory_limit=0,  # the sandbox limits memory
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,

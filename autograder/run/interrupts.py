@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
+from types import FrameType
 
 
 @contextlib.contextmanager
@@ -27,10 +28,10 @@ def recorded() -> Generator[Callable[[], bool]]:
         return
     original = before
 
-    def press(number: int, frame: object) -> None:
+    def press(number: int, frame: FrameType | None) -> None:
         nonlocal pressed
         pressed = True
-        original(number, frame)  # type: ignore[arg-type]
+        original(number, frame)
 
     tell = sys.unraisablehook
 

@@ -105,7 +105,7 @@ def begin(*, sandbox: bool = True) -> None:
 
 def is_running() -> bool:
     """Return whether the fork server was started and not ended."""
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]  # no public API gives its process
+    server: Any = forkserver._forkserver  # no public API gives its process
     return server._forkserver_pid is not None
 
 
@@ -115,7 +115,7 @@ def end() -> None:
     The next worker starts new ones, with the environment variables set then.
     """
     warm.end_shared()
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    server: Any = forkserver._forkserver
     if is_running():
         os.kill(server._forkserver_pid, signal.SIGTERM)  # otherwise it would wait for workers that do not end
         server._stop()

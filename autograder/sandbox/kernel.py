@@ -64,7 +64,7 @@ class SubmissionClient(AsyncKernelClient):
     iopub_channel_class = Type(SoundChannel)
     afterwards = ""  # an expression that the kernel evaluates after each cell that does not raise
 
-    def execute(self, code: str, **kwargs: Any) -> Any:  # type: ignore[override]
+    def execute(self, code: str, **kwargs: Any) -> Any:
         """Request that a cell is run and then `afterwards` is evaluated, with a single message."""
         expressions = {"afterwards": self.afterwards} if self.afterwards else {}
         return super().execute(code, user_expressions=expressions, **kwargs)

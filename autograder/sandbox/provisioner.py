@@ -52,7 +52,7 @@ class WarmProvisioner(KernelProvisionerBase):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Fork a kernel. When this returns, it listens on its sockets and has not run any code of the notebook."""
-        connection = {
+        connection: dict[str, Any] = {
             "transport": "ipc",
             "ip": f"{SOCKETS}/socket",
             **{name: number for number, name in enumerate(_CHANNELS, start=1)},
@@ -67,7 +67,8 @@ class WarmProvisioner(KernelProvisionerBase):
             self._process = warm_process(self._hidden).start_kernel(connection, self._limits)
         # The sockets have no path outside the sandbox, but this process has a descriptor of their folder.
         outside = f"/proc/self/fd/{self._process.sockets}/socket"
-        self.connection_info = {**connection, "ip": outside, "key": self._key.encode()}  # type: ignore[typeddict-item]
+        # pyrefly: ignore[bad-assignment, bad-unpacking]  # jupyter_client says that the key is text, and signs with bytes
+        self.connection_info = {**connection, "ip": outside, "key": self._key.encode()}
         return self.connection_info
 
     async def poll(self) -> int | None:

@@ -163,7 +163,7 @@ class WarmProcess(_Zygote):
         def run() -> None:
             # The process is killed when the thread that started it ends, so this thread lives as long as the process.
             try:
-                process = subprocess.Popen(words, stderr=subprocess.PIPE, **_alone(theirs))
+                process: subprocess.Popen[bytes] = subprocess.Popen(words, stderr=subprocess.PIPE, **_alone(theirs))
             except Exception as error:  # e.g. out of memory, too many processes, no such program
                 self._error = str(error).encode()
                 return

@@ -145,7 +145,12 @@ def _of_linear(place: Place, failed: Operation) -> FailedStep | None:
     if not isinstance(node, ast.Call) or type(layer) is not nn.Linear or len(node.args) != 1 or len(args) < 2:
         return None
     given, weight = args[:2]
-    if failed.name != "linear" or weight is not layer._parameters.get("weight") or not is_tensor(given):
+    if (
+        failed.name != "linear"
+        or weight is not layer._parameters.get("weight")
+        or weight is None
+        or not is_tensor(given)
+    ):
         return None
     if given.device != weight.device:
         why, told = "What is computed together must be on one device.", ("device",)

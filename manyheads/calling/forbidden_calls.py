@@ -140,7 +140,7 @@ class _Watch(TorchFunctionMode):
         super().__init__()
         self._names, self._decide, self._called = frozenset(names), decide, called
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
         """Leave the stack of modes, unless code that switched the watch off has done so already."""
         if self not in overrides._get_current_function_mode_stack():
             self._called.append(TAKEN_AWAY)
@@ -168,12 +168,12 @@ class _Watch(TorchFunctionMode):
         """Refuse nothing any more: a thread that was started meanwhile may continue."""
         self._names = frozenset()
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         # An operator of torch.ops is called "name.overload".
-        name = str(getattr(function, "__name__", "")).partition(".")[0]
+        name = str(getattr(func, "__name__", "")).partition(".")[0]
         if name in self._names:
             self._decide(name, sys._getframe(1))
-        return function(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
 
     def over(self, runs: Any) -> Any:
         def watched(*args: Any, **kwargs: Any) -> Any:

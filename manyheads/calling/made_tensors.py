@@ -20,9 +20,9 @@ class LargestTensor(TorchDispatchMode):
         super().__init__()
         self.numbers = 0
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Called by torch for each of its operators, below autograd."""
-        result = function(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
         for made in result if isinstance(result, (tuple, list)) else (result,):
             if isinstance(made, Tensor) and made.layout == torch.strided:
                 in_memory = made.untyped_storage().nbytes() // made.element_size()

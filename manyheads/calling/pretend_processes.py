@@ -7,9 +7,6 @@ call, each begins anew, and that call gives it the answer. So what is run must d
 All that is replaced in torch is restored when `together` returns.
 """
 
-# torch's stubs say how code calls a group, not how torch asks one that is written in Python.
-# pyright: reportIncompatibleMethodOverride=false, reportPrivateImportUsage=false
-
 from __future__ import annotations
 
 import contextlib
@@ -199,13 +196,14 @@ class _Done(Work):
         return self._arrive is None
 
 
+# torch's stub says how code calls a group, not how torch asks one that is written in Python.
 class _Group(dist.ProcessGroup):
     """A group as one of its processes sees it."""
 
     now: tuple[list[dict[int, Talk]], list[int]] = ([], [0])
 
     def __init__(self, rank: int, size: int) -> None:
-        super().__init__(rank, size)  # type: ignore[call-arg]
+        super().__init__(rank, size)  # pyrefly: ignore[bad-argument-type, missing-argument]
 
     def getBackendName(self) -> str:
         return _BACKEND
@@ -221,13 +219,13 @@ class _Group(dist.ProcessGroup):
             raise _Waits(talk)
         return [said[place][rank].tensor for rank in over]
 
-    def allreduce(self, tensors: list[Tensor] | Tensor, opts: Any = None) -> _Done:
+    def allreduce(self, tensors: list[Tensor] | Tensor, opts: Any = None) -> _Done:  # pyrefly: ignore[bad-override]
         [tensor] = [tensors] if isinstance(tensors, Tensor) else tensors
         op = _operation(opts)
         parts = self._talk("all_reduce", (op,), tensor)
         return _Done(lambda: _filled(tensor, _reduced(op, parts)))
 
-    def reduce(self, tensors: list[Tensor] | Tensor, opts: Any = None) -> _Done:
+    def reduce(self, tensors: list[Tensor] | Tensor, opts: Any = None) -> _Done:  # pyrefly: ignore[bad-override]
         [tensor] = [tensors] if isinstance(tensors, Tensor) else tensors
         op = _operation(opts)
         parts = self._talk("reduce", (op, opts.rootRank), tensor)
@@ -235,23 +233,24 @@ class _Group(dist.ProcessGroup):
             return _Done(lambda: None)
         return _Done(lambda: _filled(tensor, _reduced(op, parts)))
 
-    def broadcast(self, tensors: list[Tensor] | Tensor, opts: Any = None) -> _Done:
+    def broadcast(self, tensors: list[Tensor] | Tensor, opts: Any = None) -> _Done:  # pyrefly: ignore[bad-override]
         [tensor] = [tensors] if isinstance(tensors, Tensor) else tensors
         parts = self._talk("broadcast", (opts.rootRank,), tensor)
         return _Done(lambda: _filled(tensor, parts[opts.rootRank]))
 
+    # pyrefly: ignore[bad-override]
     def allgather(self, outputs: list[list[Tensor]], tensors: list[Tensor], opts: Any = None) -> _Done:
         parts = self._talk("all_gather", (), tensors[0])
         return _Done(lambda: [_filled(output, part) for output, part in zip(outputs[0], parts, strict=True)])
 
-    def _allgather_base(self, output: Tensor, tensor: Tensor, opts: Any = None) -> _Done:
-        parts = self._talk("all_gather", (), tensor)
+    def _allgather_base(self, output: Tensor, input: Tensor, opts: Any = None) -> _Done:
+        parts = self._talk("all_gather", (), input)
         return _Done(lambda: _filled(output, torch.cat(parts).view_as(output)))
 
-    def all_gather_single(self, output: Tensor, tensor: Tensor, opts: Any = None) -> _Done:
-        return self._allgather_base(output, tensor, opts)  # the former name
+    def all_gather_single(self, output: Tensor, input: Tensor, opts: Any = None) -> _Done:
+        return self._allgather_base(output, input, opts)  # the former name
 
-    def barrier(self, opts: Any = None) -> _Done:
+    def barrier(self, opts: Any = None) -> _Done:  # pyrefly: ignore[bad-override]
         self._talk("barrier", (), torch.empty(0))
         return _Done(lambda: None)
 

@@ -77,10 +77,10 @@ def what(value: object) -> str:
     kind = type(value)
     if value is None or kind is bool:
         return str(value)
-    if (kind is int and abs(value) < 10**12) or kind is float:  # type: ignore[operator]
+    if (type(value) is int and abs(value) < 10**12) or kind is float:
         return f"{value!r}, {'an int' if kind is int else 'a float'}"
     if kind in (tuple, list, dict, set):
-        return f"a {kind.__name__} of {len(value)}"  # type: ignore[arg-type]
+        return f"a {kind.__name__} of {len(value)}"  # pyrefly: ignore[bad-argument-type]  # all have one
     if kind is ModuleType:
         return "a module"
     if kind is FunctionType or kind is BuiltinFunctionType or type_name(value).endswith("_descriptor"):

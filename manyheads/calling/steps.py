@@ -125,13 +125,13 @@ class Recorder(TorchFunctionMode):
             sys.settrace(self._on_call)
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
         """Watch no longer."""
         if self._watching:
             if sys.gettrace() != self._on_call:
                 self._complete = False  # the code has watched itself
             sys.settrace(None)
-            threading.settrace(self._before)  # type: ignore[arg-type]
+            threading.settrace(self._before)
         self._running = False
         self._frames.clear()
         if self in overrides._get_current_function_mode_stack():
@@ -206,12 +206,12 @@ class Recorder(TorchFunctionMode):
 
     # The functions: called by torch.
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call a function of torch's, and record what it gives to a learner's line."""
-        result = function(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
         try:
             if self._goes_on():
-                self._called(function, args, kwargs or {}, result)
+                self._called(func, args, kwargs or {}, result)
         except Exception as error:
             self._fail(error)
         return result

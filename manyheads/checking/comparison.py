@@ -87,7 +87,9 @@ def _same_gradients(exam: Exam, one: Answer, other: Answer) -> bool:
 def _built_alike(one: Answer, other: Answer, right: Answer) -> bool:
     """Return whether two wrong modules have the same parameters, apart from names that are not asked for."""
     asked_for = right.parameters
-    if one.parameters is None or other.parameters is None or asked_for in (None, one.parameters, other.parameters):
+    if one.parameters is None or other.parameters is None or asked_for is None:
+        return False
+    if asked_for in (one.parameters, other.parameters):
         return False
     if list(one.parameters.values()) != list(other.parameters.values()):
         return False

@@ -108,7 +108,7 @@ def _with_other_numbers(call: Call) -> Call | None:
     Shapes stay, and so do full rows of a mask; whole numbers, which may be positions, are in another order.
     """
     inputs = {name: _other(value) for name, value in call.inputs.items()}
-    state = None if call.state is None else {name: _other(value) for name, value in call.state.items()}
+    state = None if call.state is None else {name: _turned(tensor) for name, tensor in call.state.items()}
     before = [*call.inputs.values(), *(call.state or {}).values()]
     if not any(isinstance(value, Tensor) and value.is_floating_point() for value in before):
         return None
@@ -116,10 +116,14 @@ def _with_other_numbers(call: Call) -> Call | None:
 
 
 def _other(value: Value) -> Value:
-    if not isinstance(value, Tensor) or value.is_meta:
-        return value
-    turned = value.flip(tuple(range(value.ndim)))
-    return turned * 0.75 if value.is_floating_point() else turned
+    return _turned(value) if isinstance(value, Tensor) else value
+
+
+def _turned(tensor: Tensor) -> Tensor:
+    if tensor.is_meta:
+        return tensor
+    turned = tensor.flip(tuple(range(tensor.ndim)))
+    return turned * 0.75 if tensor.is_floating_point() else turned
 
 
 def _nothing(whats: Sequence[str]) -> Divergence:

@@ -226,7 +226,7 @@ class Judge:
         blocked = torch.ones(setting.seq, setting.seq, dtype=torch.bool, device=x.device).triu(1)[self.rows]
         exact = x.float().requires_grad_(setting.backward)
         self.output, _ = layer(exact[:, self.rows], exact, exact, attn_mask=blocked, need_weights=True)
-        self.gradient = None
+        self.gradient: Tensor | None = None
         if setting.backward:
             [self.gradient] = torch.autograd.grad(self.output, exact, torch.ones_like(self.output))
         self.output = self.output.detach()

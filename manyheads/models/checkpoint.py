@@ -157,7 +157,7 @@ def _is_complete(folder: Path) -> bool:
 def _from_hub() -> Path | None:
     """Fetch the two files from the hub, or from its cache."""
     try:
-        from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports]
+        from huggingface_hub import hf_hub_download
     except ImportError:  # Colab has it; it is not needed elsewhere
         return None
     try:

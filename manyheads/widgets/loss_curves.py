@@ -205,7 +205,7 @@ def loss_curves(
     for name, guess in (guesses or {}).items():
         if name not in curves or guess is None:
             continue
-        if not isinstance(guess, (int, float)) or not guess > 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(guess, (int, float)) or not guess > 0:
             raise ValueError(f"a guess is a loss in nats, a number above 0, and this is {guess!r}")
         curves[name].guess = float(guess)
     return LossCurves(curves, steps, bars or {})

@@ -139,7 +139,7 @@ def find_faults(run: LayerRun, d_model: int, num_heads: int) -> list[Fault]:
         ("weights", "The weights", [head.weights for head in run.heads], square),
         ("head output", "The outputs", [head.output for head in run.heads], narrow),
     ):
-        wrong = {head: shape for head, shape in enumerate(came_by_head) if shape not in (None, expected)}
+        wrong = {head: shape for head, shape in enumerate(came_by_head) if shape is not None and shape != expected}
         if wrong:
             whose = "each head" if len(wrong) == len(run.heads) else f"head {next(iter(wrong))}"
             faults.append(_wrong_shape(f"{subject} of {whose}", part, next(iter(wrong.values())), expected))
@@ -148,7 +148,7 @@ def find_faults(run: LayerRun, d_model: int, num_heads: int) -> list[Fault]:
         ("output", "The outputs of the layer", run.output, wide),
         ("all weights", "The weights that the layer returns", run.weights, (batch, num_heads, seq, seq)),
     ):
-        if shape not in (None, expected):
+        if shape is not None and shape != expected:
             faults.append(_wrong_shape(subject, part, shape, expected))
     return faults or list(_wrong_costs(run, d_model))
 
@@ -193,7 +193,7 @@ def describe(run: LayerRun, one_head: LayerRun | None) -> tuple[str, ...]:
     if run.stopped:
         return (way,)
     costs = [
-        f"<b>{number}</b> {what}{_compared(own, one_head and getattr(one_head, name))}"
+        f"<b>{number}</b> {what}{_compared(own, None if one_head is None else getattr(one_head, name))}"
         for number, what, own, name in (
             (f"{run.parameters:,}", "parameters", run.parameters, "parameters"),
             (in_words(run.flops), "FLOPs", run.flops, "flops"),
@@ -218,7 +218,7 @@ class ProjectionExplorer(Explorer):
 
     _fitting = False
 
-    def _redraw(self, change: object = None) -> None:
+    def _redraw(self, _change: object = None) -> None:
         if self._fitting:  # the slider reports each step of its own refitting
             return
         self._fitting = True
@@ -226,7 +226,7 @@ class ProjectionExplorer(Explorer):
             self._fit()
         finally:
             self._fitting = False
-        super()._redraw(change)
+        super()._redraw(_change)
 
     def _fit(self) -> None:
         slider: Any = self.controls["num_heads"]

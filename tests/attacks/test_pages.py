@@ -12,7 +12,7 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.api import Gradebook
-from playwright.sync_api import Page
+from playwright.sync_api import Dialog, Page
 from pygments.token import STANDARD_TYPES
 
 from autograder.handback.feedback import write_feedback
@@ -55,9 +55,9 @@ class Visit:
         page.on("request", lambda request: self.asked.add(request.url))
         page.route(lambda url: not url.startswith(("file:", "http://127.0.0.1")), lambda route: route.abort())
 
-    def _dialog(self, dialog: object) -> None:
-        self.dialogs.append(dialog.message)  # type: ignore[attr-defined]
-        dialog.dismiss()  # type: ignore[attr-defined]
+    def _dialog(self, dialog: Dialog) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
 
     def open(self, address: str) -> None:
         self.page.goto("about:blank")  # what the page before still asks for is not this one's

@@ -60,15 +60,14 @@ def solved(alias: str, at: float, exercise: str = "scale") -> list[Report]:
 @contextlib.contextmanager
 def on_loopback(board: Board, port: int = 0) -> Generator[str]:
     """Serve a board in a thread, and yield its address."""
-    server = Server(uvicorn.Config(service(board), port=port, log_level="error", timeout_graceful_shutdown=1))
     started = threading.Event()
-    startup = server.startup
 
-    async def starting(sockets: list[socket.socket] | None = None) -> None:
-        await startup(sockets)
-        started.set()
+    class Starting(Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started.set()
 
-    server.startup = starting
+    server = Starting(uvicorn.Config(service(board), port=port, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
     assert started.wait(30)

@@ -24,7 +24,7 @@ def in_order(*reports: Report) -> list[Report]:
     return sorted(reports, key=lambda one: one.at)
 
 
-def test_time_is_from_check_to_check_without_long_pauses():
+def test_time_is_from_check_to_check_without_long_pauses() -> None:
     reports = in_order(
         wrong("a", START),
         wrong("a", START + 120),
@@ -39,7 +39,7 @@ def test_time_is_from_check_to_check_without_long_pauses():
     ]
 
 
-def test_what_follows_on_a_hint():
+def test_what_follows_on_a_hint() -> None:
     reports = in_order(
         wrong("a", START, "forgot to scale"),
         report("a", START + 60),
@@ -56,7 +56,7 @@ def test_what_follows_on_a_hint():
     ]
 
 
-def test_the_export_has_neither_aliases_nor_dates(tmp_path: Path):
+def test_the_export_has_neither_aliases_nor_dates(tmp_path: Path) -> None:
     later = START + LESSON_ENDS_AFTER + 100
     reports = in_order(
         wrong("alias-a", START, "forgot to scale"), *solved("alias-b", START + 30), wrong("alias-a", later)
@@ -75,7 +75,7 @@ def test_the_export_has_neither_aliases_nor_dates(tmp_path: Path):
     assert rows[0]["learner"] == rows[3]["learner"] != rows[1]["learner"]
 
 
-def test_the_report_shows_the_record_of_its_chapters(toy_class: ClassFolder, here: Here):
+def test_the_report_shows_the_record_of_its_chapters(toy_class: ClassFolder, here: Here) -> None:
     store = open_store(toy_class)
     made = [wrong("a", START, "summed the columns", "row_sums"), *solved("a", START + 90, "row_sums")]
     for number, one in enumerate([*made, wrong("b", START, exercise="of no chapter")]):
@@ -90,13 +90,13 @@ def test_the_report_shows_the_record_of_its_chapters(toy_class: ClassFolder, her
     assert hints == ["row_sums", "summed the columns", "1", "1", "1", "1.5"]
 
 
-def test_without_a_board_the_report_says_nothing_of_it(toy_class: ClassFolder, here: Here):
+def test_without_a_board_the_report_says_nothing_of_it(toy_class: ClassFolder, here: Here) -> None:
     assert here("report", toy_class.root, TOY).code == 0
     assert "in-class" not in (toy_class.root / "report.html").read_text(encoding="utf-8")
     assert not (toy_class.root / "board.db").exists()
 
 
-def test_the_command_exports_the_record(toy_class: ClassFolder, here: Here, tmp_path: Path):
+def test_the_command_exports_the_record(toy_class: ClassFolder, here: Here, tmp_path: Path) -> None:
     said = here("board", toy_class.root, "--anonymous-export", tmp_path / "record.csv")
     assert (said.code, "has no record of a board" in said.err) == (2, True)
     open_store(toy_class).close()

@@ -54,7 +54,7 @@ def until(true: Callable[[], object]) -> None:
     raise AssertionError(f"not so after 10 s: {inspect.getsource(true)}")
 
 
-def test_a_report_reaches_the_board(client: Client, board: Board, address: str):
+def test_a_report_reaches_the_board(client: Client, board: Board, address: str) -> None:
     client.join(f" {address}/ ", board.class_code.lower())
     client.report("scale", "outputs", "values", "forgot to scale")
     until(lambda: board.for_projector()["learners"])
@@ -63,7 +63,7 @@ def test_a_report_reaches_the_board(client: Client, board: Board, address: str):
 
 def test_what_is_sent_is_said_and_nothing_else_is_sent(
     client: Client, board: Board, address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     sent: list[dict[str, object]] = []
     send = board_module._request
     monkeypatch.setattr(board_module, "_request", lambda *given: [sent.append(given[2]), send(*given)][1])
@@ -76,7 +76,7 @@ def test_what_is_sent_is_said_and_nothing_else_is_sent(
     assert "Never sent: your code, your numbers, your name" in capsys.readouterr().out
 
 
-def test_other_notebooks_are_the_same_learner(client: Client, board: Board, address: str):
+def test_other_notebooks_are_the_same_learner(client: Client, board: Board, address: str) -> None:
     client.join(address, board.class_code)
     other = Client(client._folder)
     other.report("sums", "outputs", "passed", "")
@@ -86,7 +86,7 @@ def test_other_notebooks_are_the_same_learner(client: Client, board: Board, addr
     assert board.for_projector()["learners"] == 1
 
 
-def test_nothing_is_sent_without_joining(client: Client, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_is_sent_without_joining(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board_module, "_request", lambda *_: pytest.fail("something was sent"))
     client.report("scale", "outputs", "passed", "")
     assert client._thread is None
@@ -94,7 +94,7 @@ def test_nothing_is_sent_without_joining(client: Client, monkeypatch: pytest.Mon
 
 def test_who_left_sends_nothing_in_other_sessions_either(
     client: Client, board: Board, address: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setenv("MANYHEADS_BOARD", address)
     monkeypatch.setenv("MANYHEADS_BOARD_CODE", board.class_code)
     client.join(address, board.class_code)
@@ -105,14 +105,16 @@ def test_who_left_sends_nothing_in_other_sessions_either(
     assert not client.leave()
 
 
-def test_on_a_hub_it_joins_by_itself(client: Client, board: Board, address: str, monkeypatch: pytest.MonkeyPatch):
+def test_on_a_hub_it_joins_by_itself(
+    client: Client, board: Board, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MANYHEADS_BOARD", address)
     monkeypatch.setenv("MANYHEADS_BOARD_CODE", board.class_code)
     client.report("scale", "outputs", "passed", "")
     until(lambda: board.for_projector()["learners"])
 
 
-def test_help_says_the_place(client: Client, board: Board, address: str):
+def test_help_says_the_place(client: Client, board: Board, address: str) -> None:
     client.join(address, board.class_code)
     client.report("sums", "outputs", "passed", "")
     assert client.help("Ada") == 1
@@ -126,24 +128,24 @@ def test_help_says_the_place(client: Client, board: Board, address: str):
     ("address", "said"),
     [("room-4:8790", "begins with http"), (NOWHERE, "no board at"), ("http://", "no board|no host")],
 )
-def test_an_address_without_a_board_says_so(client: Client, address: str, said: str):
+def test_an_address_without_a_board_says_so(client: Client, address: str, said: str) -> None:
     with pytest.raises(NotReached, match=said):
         client.join(address, "CODE")
 
 
-def test_a_wrong_code_says_so(client: Client, address: str):
+def test_a_wrong_code_says_so(client: Client, address: str) -> None:
     with pytest.raises(NotReached, match="not the class code"):
         client.join(address, "CODE")
 
 
-def test_help_needs_a_class(client: Client):
+def test_help_needs_a_class(client: Client) -> None:
     with pytest.raises(NotReached, match="Join your class first"):
         client.help("Ada")
 
 
 def test_a_board_that_does_not_answer_delays_nothing(
     client: Client, board: Board, address: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     client.join(address, board.class_code)
     answering = threading.Event()
     monkeypatch.setattr(board_module, "_request", lambda *_: {"answered": answering.wait(60)})
@@ -154,7 +156,7 @@ def test_a_board_that_does_not_answer_delays_nothing(
     until(lambda: client._waiting.empty())
 
 
-def test_a_board_that_comes_back_gets_what_waits(client: Client, board: Board, monkeypatch: pytest.MonkeyPatch):
+def test_a_board_that_comes_back_gets_what_waits(client: Client, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board_module, "_TRIES", 10_000)
     with on_loopback(board) as address:
         client.join(address, board.class_code)
@@ -163,7 +165,7 @@ def test_a_board_that_comes_back_gets_what_waits(client: Client, board: Board, m
         until(lambda: board.for_projector()["learners"])
 
 
-def test_a_board_that_stops_ends_the_pages_that_are_open(board: Board):
+def test_a_board_that_stops_ends_the_pages_that_are_open(board: Board) -> None:
     with on_loopback(board) as address:
         cookie = {"cookie": f"board={board.teacher_key}"}
         events = urllib.request.urlopen(
@@ -174,7 +176,7 @@ def test_a_board_that_stops_ends_the_pages_that_are_open(board: Board):
     events.close()
 
 
-def test_a_folder_that_cannot_be_written_fails_nothing(tmp_path: Path, board: Board, address: str):
+def test_a_folder_that_cannot_be_written_fails_nothing(tmp_path: Path, board: Board, address: str) -> None:
     (tmp_path / "file").write_text("")
     client = Client(lambda: tmp_path / "file" / "home")
     client.join(address, board.class_code)
@@ -183,7 +185,7 @@ def test_a_folder_that_cannot_be_written_fails_nothing(tmp_path: Path, board: Bo
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", '{"address": 1}', '{"address": "x", "token": "y", "more": 1}', "\0"])
-def test_a_spoilt_membership_is_none(client: Client, kept: str):
+def test_a_spoilt_membership_is_none(client: Client, kept: str) -> None:
     client._file.parent.mkdir()
     client._file.write_text(kept)
     client.report("scale", "outputs", "passed", "")
@@ -191,7 +193,7 @@ def test_a_spoilt_membership_is_none(client: Client, kept: str):
         client.help("Ada")
 
 
-def test_reporting_does_not_delay_the_end_of_the_process(tmp_path: Path):
+def test_reporting_does_not_delay_the_end_of_the_process(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path; from manyheads.board import Client, _Class\n"
         f"client = Client(lambda: Path({str(tmp_path)!r})); client._keep(_Class('http://10.255.255.1', 'token'))\n"
@@ -200,7 +202,7 @@ def test_reporting_does_not_delay_the_end_of_the_process(tmp_path: Path):
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
 
 
-def test_checks_report_for_people_alone(monkeypatch: pytest.MonkeyPatch):
+def test_checks_report_for_people_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[tuple[str, ...]] = []
     monkeypatch.setattr(check._board, "report", lambda *given: reported.append(given))
     namespace = {"attention_scores": lambda q, k: q @ k.transpose(-2, -1)}
@@ -212,7 +214,7 @@ def test_checks_report_for_people_alone(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.slow
-def test_a_board_that_is_killed_loses_nothing_that_it_acknowledged(toy_class: ClassFolder, tmp_path: Path):
+def test_a_board_that_is_killed_loses_nothing_that_it_acknowledged(toy_class: ClassFolder, tmp_path: Path) -> None:
     acknowledged: list[str] = []
     client = Client(lambda: tmp_path / "home")
     with own_process(toy_class) as (process, link, code):

@@ -68,7 +68,9 @@ def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("beginning", [b"", b"G", b"GET / HTTP/1.1\r\nx-slow: "])
 @pytest.mark.parametrize("before", [b"", REQUEST], ids=["first", "second"])
-def test_a_request_that_does_not_come_ends_its_connection(config: uvicorn.Config, before: bytes, beginning: bytes):
+def test_a_request_that_does_not_come_ends_its_connection(
+    config: uvicorn.Config, before: bytes, beginning: bytes
+) -> None:
     async def wait() -> None:
         line = Line(config, "10.0.0.7")
         if before:
@@ -87,7 +89,7 @@ def test_a_request_that_does_not_come_ends_its_connection(config: uvicorn.Config
     asyncio.run(wait())
 
 
-def test_a_request_that_comes_is_answered_however_long_that_takes(config: uvicorn.Config):
+def test_a_request_that_comes_is_answered_however_long_that_takes(config: uvicorn.Config) -> None:
     async def ask() -> None:
         line = Line(config, "10.0.0.7")
         line.connection.data_received(REQUEST)
@@ -100,7 +102,7 @@ def test_a_request_that_comes_is_answered_however_long_that_takes(config: uvicor
     asyncio.run(ask())
 
 
-def test_one_address_cannot_take_all_connections(config: uvicorn.Config):
+def test_one_address_cannot_take_all_connections(config: uvicorn.Config) -> None:
     async def take() -> None:
         lines = [Line(config, "10.0.0.7") for _ in range(MOST_FROM_ONE + 2)]
         assert [line.closed for line in lines] == [False] * MOST_FROM_ONE + [True] * 2
@@ -118,7 +120,7 @@ def test_one_address_cannot_take_all_connections(config: uvicorn.Config):
     asyncio.run(take())
 
 
-def test_a_flood_of_broken_requests_fills_no_log(toy_class: ClassFolder):
+def test_a_flood_of_broken_requests_fills_no_log(toy_class: ClassFolder) -> None:
     with own_process(toy_class) as (process, link, _):
         parts = urlsplit(link)
         for _ in range(50):
@@ -130,7 +132,7 @@ def test_a_flood_of_broken_requests_fills_no_log(toy_class: ClassFolder):
         assert process.stdout.read().count("Invalid HTTP request") == 1
 
 
-def test_errors_are_always_logged():
+def test_errors_are_always_logged() -> None:
     seldom = Seldom()
     records = [logging.LogRecord("", level, "", 0, "it", (), None) for level in [logging.WARNING, logging.ERROR] * 2]
     assert [seldom.filter(record) for record in records] == [True, True, False, True]

@@ -27,7 +27,7 @@ def board(tmp_path: Path) -> Iterator[tuple[Board, str]]:
     store.close()
 
 
-def test_a_teacher_watches_a_class(board: tuple[Board, str], page: Page, tmp_path: Path):
+def test_a_teacher_watches_a_class(board: tuple[Board, str], page: Page, tmp_path: Path) -> None:
     state, address = board
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -70,7 +70,7 @@ def test_a_teacher_watches_a_class(board: tuple[Board, str], page: Page, tmp_pat
     assert problems == []
 
 
-def test_a_page_without_its_board_says_so_and_goes_on_when_it_is_back(tmp_path: Path, page: Page):
+def test_a_page_without_its_board_says_so_and_goes_on_when_it_is_back(tmp_path: Path, page: Page) -> None:
     store = a_store(tmp_path)
     state = Board(store, CATALOGUE, Clock())
     with on_loopback(state) as address:

@@ -64,7 +64,7 @@ def room(tmp_path: Path) -> Iterator[InClass]:
     store.close()
 
 
-def test_a_report_shows(room: InClass):
+def test_a_report_shows(room: InClass) -> None:
     assert room.report(room.join()) == 200
     shown = room.shown()
     assert (shown["learners"], shown["exercise"], shown["standing"]["working"]) == (1, "scale", 1)
@@ -72,15 +72,15 @@ def test_a_report_shows(room: InClass):
 
 
 @pytest.mark.parametrize("code", ["", "WRONG", None, 5, ["x"], "é" * 9, {"a": 1}, "\ud800"])
-def test_a_wrong_class_code_joins_nothing(room: InClass, code: object):
+def test_a_wrong_class_code_joins_nothing(room: InClass, code: object) -> None:
     assert room.client.post("/join", content=json.dumps({"code": code})).status_code == 403
 
 
-def test_the_class_code_may_be_typed_in_small_letters(room: InClass):
+def test_the_class_code_may_be_typed_in_small_letters(room: InClass) -> None:
     assert room.client.post("/join", json={"code": f" {room.board.class_code.lower()} "}).status_code == 200
 
 
-def test_nobody_reports_under_anothers_alias(room: InClass):
+def test_nobody_reports_under_anothers_alias(room: InClass) -> None:
     mine, other = room.join(), room.join()
     alias = other["authorization"].partition(".")[0]
     for forged in (
@@ -110,19 +110,19 @@ def test_nobody_reports_under_anothers_alias(room: InClass):
         {"id": "A" * 32},
     ],
 )
-def test_what_the_course_does_not_have_is_refused(room: InClass, changed: dict[str, Any]):
+def test_what_the_course_does_not_have_is_refused(room: InClass, changed: dict[str, Any]) -> None:
     assert room.report(room.join(), **changed) == 422
     assert room.shown()["learners"] == 0
 
 
 @pytest.mark.parametrize("mistake", ["<img src=x onerror=alert(1)>", "summed columns", 7, None, ["forgot to scale"]])
-def test_a_mistake_that_the_exercise_does_not_have_has_no_name_on_the_board(room: InClass, mistake: object):
+def test_a_mistake_that_the_exercise_does_not_have_has_no_name_on_the_board(room: InClass, mistake: object) -> None:
     assert room.report(room.join(), mistake=mistake) == 200
     [shown] = room.shown()["mistakes"]
     assert (shown["name"], shown["learners"]) == ("", 1)
 
 
-def test_a_megabyte_is_not_read(room: InClass):
+def test_a_megabyte_is_not_read(room: InClass) -> None:
     mine = room.join()
     assert room.report(mine, mistake="x" * 1_000_000) == 413
     large = {"name": "x" * 1_000_000}
@@ -130,11 +130,11 @@ def test_a_megabyte_is_not_read(room: InClass):
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"7", b"\xff", b"[" * 4000, b'"' + b"\\u0000" * 500 + b'"'])
-def test_what_is_no_json_object_is_refused(room: InClass, body: bytes):
+def test_what_is_no_json_object_is_refused(room: InClass, body: bytes) -> None:
     assert room.client.post("/report", content=body, headers=room.join()).status_code == 400
 
 
-def test_a_report_that_is_sent_again_counts_once(room: InClass):
+def test_a_report_that_is_sent_again_counts_once(room: InClass) -> None:
     mine, sent = room.join(), a_report()
     for _ in range(3):
         assert room.client.post("/report", json=sent, headers=mine).status_code == 200
@@ -148,14 +148,14 @@ async def replayed(board: Board, headers: dict[str, str], sent: dict[str, Any]) 
     return len(list(board._store.reports()))
 
 
-def test_nobody_uses_up_anothers_reports(room: InClass):
+def test_nobody_uses_up_anothers_reports(room: InClass) -> None:
     sent = a_report()
     room.client.post("/report", json={**sent, "stage": "passed"}, headers=room.join())
     room.client.post("/report", json=sent, headers=room.join())
     assert room.shown()["learners"] == 2
 
 
-def test_a_flood_stops_its_sender_alone(room: InClass):
+def test_a_flood_stops_its_sender_alone(room: InClass) -> None:
     mine, other = room.join(), room.join()
     answers = [room.report(mine) for _ in range(60)]
     assert answers.count(429) >= 25
@@ -164,13 +164,13 @@ def test_a_flood_stops_its_sender_alone(room: InClass):
     assert room.report(mine) == 200
 
 
-def test_one_address_cannot_fill_the_board(room: InClass):
+def test_one_address_cannot_fill_the_board(room: InClass) -> None:
     codes = {room.client.post("/join", json={"code": room.board.class_code}).status_code for _ in range(1001)}
     assert codes == {200, 429}
     room.board.join(room.board.class_code, "another address")
 
 
-def test_a_clock_that_is_set_back_locks_nobody_out(room: InClass):
+def test_a_clock_that_is_set_back_locks_nobody_out(room: InClass) -> None:
     mine = room.join()
     room.report(mine)
     for _ in range(2):  # an hour, and then a day: another lesson
@@ -184,13 +184,13 @@ def test_a_clock_that_is_set_back_locks_nobody_out(room: InClass):
     assert room.shown()["standing"]["stuck"] == 1
 
 
-def test_what_a_driver_cannot_write_stops_no_other(room: InClass):
+def test_what_a_driver_cannot_write_stops_no_other(room: InClass) -> None:
     with pytest.raises(UnicodeEncodeError):  # no error of SQLAlchemy's
         asyncio.run(room.store.set("a lone surrogate", "\ud800"))
     assert room.report(room.join()) == 200
 
 
-def test_a_call_for_help_is_text_and_short(room: InClass):
+def test_a_call_for_help_is_text_and_short(room: InClass) -> None:
     mine = room.join()
     name = "<b>Ada</b>\x1b[31m\u202e\n\n  second row" + "x" * 500
     answer = room.client.post("/help", json={"name": name, "exercise": "sums"}, headers=mine)
@@ -202,11 +202,11 @@ def test_a_call_for_help_is_text_and_short(room: InClass):
 
 
 @pytest.mark.parametrize("name", ["", "  ", None, 7, "\u202e"])
-def test_a_call_for_help_needs_a_name(room: InClass, name: object):
+def test_a_call_for_help_needs_a_name(room: InClass, name: object) -> None:
     assert room.client.post("/help", json={"name": name}, headers=room.join()).status_code == 422
 
 
-def test_a_learner_waits_once_and_may_stop_waiting(room: InClass):
+def test_a_learner_waits_once_and_may_stop_waiting(room: InClass) -> None:
     ada, bob = room.join(), room.join()
     for name, headers in (("Ada", ada), ("Bob", bob), ("Ada again", ada)):
         room.client.post("/help", json={"name": name}, headers=headers)
@@ -215,28 +215,28 @@ def test_a_learner_waits_once_and_may_stop_waiting(room: InClass):
     assert [call["name"] for call in room.again().for_teacher()["help"]] == ["Bob"]
 
 
-def test_calls_for_help_have_a_limit(room: InClass):
+def test_calls_for_help_have_a_limit(room: InClass) -> None:
     mine = room.join()
     answers = [room.client.post("/help", json={"name": "Ada"}, headers=mine).status_code for _ in range(5)]
     assert answers == [200, 200, 200, 429, 429]
 
 
 @pytest.mark.parametrize("path", ["/teacher", "/projector", "/teacher/events", "/projector/events"])
-def test_the_pages_are_for_the_teacher(room: InClass, path: str):
+def test_the_pages_are_for_the_teacher(room: InClass, path: str) -> None:
     assert room.client.get(path).status_code == 403
     room.client.cookies.set("board", "a guess")
     assert room.client.get(path).status_code == 403
 
 
 @pytest.mark.parametrize("action", ["answer", "pin", "show"])
-def test_the_switches_are_for_the_teacher(room: InClass, action: str):
+def test_the_switches_are_for_the_teacher(room: InClass, action: str) -> None:
     assert room.client.post(f"/teacher/{action}", json={"shown": True}).status_code == 403
 
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "", "text/plain; application/json"]
 )
-def test_another_page_cannot_press_the_switches(room: InClass, kind: str):
+def test_another_page_cannot_press_the_switches(room: InClass, kind: str) -> None:
     room.sign_in()
     sent = room.client.post("/teacher/show", content=b'{"shown": true}', headers={"content-type": kind})
     assert sent.status_code == 415
@@ -247,7 +247,7 @@ def test_another_page_cannot_press_the_switches(room: InClass, kind: str):
     assert not any(name.startswith("access-control") for name in allowed.headers)
 
 
-def test_the_teachers_key_is_kept_in_a_cookie_that_other_sites_cannot_use(room: InClass):
+def test_the_teachers_key_is_kept_in_a_cookie_that_other_sites_cannot_use(room: InClass) -> None:
     answer = room.client.get("/sign-in", params={"key": room.board.teacher_key})
     assert answer.headers["location"] == "/teacher"
     assert "HttpOnly" in answer.headers["set-cookie"]
@@ -266,7 +266,7 @@ def test_the_teachers_key_is_kept_in_a_cookie_that_other_sites_cannot_use(room: 
 )
 def test_the_cookie_of_a_browser_that_speaks_https_is_for_https_alone(
     room: InClass, headers: dict[str, str], secure: bool
-):
+) -> None:
     answer = room.client.get("/sign-in", params={"key": room.board.teacher_key}, headers=headers)
     assert ("secure" in answer.headers["set-cookie"].lower()) == secure
 
@@ -281,7 +281,7 @@ class FakeHub:
         return code == "teacher"
 
 
-def test_on_a_hub_teachers_sign_in_there(room: InClass):
+def test_on_a_hub_teachers_sign_in_there(room: InClass) -> None:
     client = TestClient(service(room.board, "/services/board", FakeHub()), base_url="http://b", follow_redirects=False)
     to_hub = client.get("/services/board/teacher")
     state = to_hub.headers["location"].partition("state=")[2]
@@ -293,11 +293,11 @@ def test_on_a_hub_teachers_sign_in_there(room: InClass):
     assert client.get("/services/board/teacher").status_code == 200
 
 
-def test_without_a_hub_nobody_signs_in_there(room: InClass):
+def test_without_a_hub_nobody_signs_in_there(room: InClass) -> None:
     assert room.client.get("/oauth_callback", params={"code": "teacher", "state": ""}).status_code == 403
 
 
-def test_a_page_runs_nothing_but_the_boards_own_script(room: InClass):
+def test_a_page_runs_nothing_but_the_boards_own_script(room: InClass) -> None:
     room.sign_in()
     for path in ("/teacher", "/projector", "/"):
         answer = room.client.get(path)
@@ -308,13 +308,13 @@ def test_a_page_runs_nothing_but_the_boards_own_script(room: InClass):
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_projector_gets_no_names(room: InClass):
+def test_the_projector_gets_no_names(room: InClass) -> None:
     room.client.post("/help", json={"name": "Ada"}, headers=room.join())
     assert room.board.for_projector()["waiting"] == 1
     assert "Ada" not in json.dumps(room.board.for_projector())
 
 
-def test_learners_see_the_class_only_if_the_teacher_wants(room: InClass):
+def test_learners_see_the_class_only_if_the_teacher_wants(room: InClass) -> None:
     room.report(room.join(), stage="passed")
     assert room.client.get("/class.json").json() == {"shown": False}
     room.sign_in()
@@ -324,7 +324,7 @@ def test_learners_see_the_class_only_if_the_teacher_wants(room: InClass):
     assert room.again().for_learners() == seen
 
 
-def test_an_exercise_can_be_chosen(room: InClass):
+def test_an_exercise_can_be_chosen(room: InClass) -> None:
     room.report(room.join())
     room.sign_in()
     assert room.client.post("/teacher/pin", json={"exercise": "sums"}).status_code == 200
@@ -334,7 +334,7 @@ def test_an_exercise_can_be_chosen(room: InClass):
     assert room.shown()["exercise"] == "scale"
 
 
-def test_a_restart_changes_nothing(room: InClass):
+def test_a_restart_changes_nothing(room: InClass) -> None:
     ada, bob = room.join(), room.join()
     room.report(ada)
     room.report(bob, stage="passed", mistake="")
@@ -346,7 +346,7 @@ def test_a_restart_changes_nothing(room: InClass):
     assert room.again().teacher_key == room.board.teacher_key
 
 
-def test_a_database_that_fails_is_no_lost_report(room: InClass, monkeypatch: pytest.MonkeyPatch):
+def test_a_database_that_fails_is_no_lost_report(room: InClass, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, sent = room.join(), a_report()
     with room.store._engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE reports RENAME TO gone")
@@ -357,7 +357,7 @@ def test_a_database_that_fails_is_no_lost_report(room: InClass, monkeypatch: pyt
     assert room.shown()["learners"] == 1
 
 
-def test_it_can_be_served_below_a_path(tmp_path: Path):
+def test_it_can_be_served_below_a_path(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     room = InClass(store, prefix="/services/board")
     with room.client:
@@ -370,24 +370,24 @@ def test_it_can_be_served_below_a_path(tmp_path: Path):
     store.close()
 
 
-def test_a_class_code_that_can_be_guessed_is_refused(tmp_path: Path):
+def test_a_class_code_that_can_be_guessed_is_refused(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     with pytest.raises(Problem, match="can be guessed"):
         Board(store, CATALOGUE, Clock(), class_code="2026")
     store.close()
 
 
-def test_other_databases_are_refused():
+def test_other_databases_are_refused() -> None:
     with pytest.raises(Problem, match="SQLite or PostgreSQL"):
         Store("mysql://localhost/board")
 
 
-def test_a_database_that_is_not_there_is_a_problem(tmp_path: Path):
+def test_a_database_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="cannot be opened"):
         Store(f"sqlite:///{tmp_path / 'no such folder' / 'board.db'}")
 
 
-def test_the_limit_on_open_files_suffices_for_all_connections(monkeypatch: pytest.MonkeyPatch):
+def test_the_limit_on_open_files_suffices_for_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: list[tuple[int, int]] = []
     monkeypatch.setattr(serve.resource, "setrlimit", lambda _, limits: set_to.append(limits))
     for now in ((1024, 1_000_000), (1024, 3000), (1_000_000, 1_000_000)):

@@ -89,7 +89,7 @@ def test_an_answer_without_a_letter_is_explained(chapter: Chapter, answer: str) 
 
 def test_a_letter_without_quotes_is_explained(chapter: Chapter) -> None:
     exam = set_exams(chapter, "seed")["answer_rows"]
-    answers = [probe.run(lambda: b, Call({}), exam.probe)]  # type: ignore[name-defined]  # noqa: F821
+    answers = [probe.run(lambda: b, Call({}), exam.probe)]  # pyrefly: ignore[unknown-name]  # noqa: F821
     finding = diagnosis.examine(exam, answers, Check.SHAPES)
     assert finding is not None
     assert str(finding.message).startswith('Put the letter in quotes: "b".')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
@@ -62,7 +63,7 @@ def show(page: Page, built_toy: Path, tmp_path: Path) -> Show:
     """Open the page of a notebook with cells of the learner's own. It may ask for nothing."""
 
     def show(
-        learner: LearnerResult = ADA, verdicts: tuple[Verdict, ...] = VERDICTS, *, judged: bool = True, **more: object
+        learner: LearnerResult = ADA, verdicts: tuple[Verdict, ...] = VERDICTS, *, judged: bool = True, **more: Any
     ) -> Page:
         notebook = read_text(built_toy / "notebooks" / TOY / f"{TOY}.ipynb")
         set_solution(notebook, "scale_rows", "def scale_rows(x, factors): return x + factors[:, None]")
@@ -74,7 +75,7 @@ def show(page: Page, built_toy: Path, tmp_path: Path) -> Show:
         ]
         path = tmp_path / "autograded.ipynb"
         path.write_text(to_text(notebook), encoding="utf-8")
-        facts = Facts("0 · Rows", "Ada Lovelace", learner, 9.0, verdicts, **more)  # type: ignore[arg-type]
+        facts = Facts("0 · Rows", "Ada Lovelace", learner, 9.0, verdicts, **more)
         made = tmp_path / "page.html"
         made.write_text(render(facts, path if judged else None, CHAPTER), encoding="utf-8")
         asked: list[str] = []

@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,7 +142,8 @@ def test_a_score_set_by_hand_is_exported_and_late_penalties_count(
 
     grade_eve_by_hand(graded, 2.5)
     with Gradebook(graded.gradebook_url) as book:
-        book.find_submission(TOY, "jobrien").notebooks[0].late_submission_penalty = 1.25
+        submission: Any = book.find_submission(TOY, "jobrien")
+        submission.notebooks[0].late_submission_penalty = 1.25
         book.db.commit()
     found = as_canvas_reads(export(graded, [TOY], "canvas", gradebook).path)
     assert (found["1236"], found["1235"]) == ("5.5", "5.75")

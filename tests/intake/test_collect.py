@@ -446,8 +446,8 @@ def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_collected(
         (source / name).write_text(name)
     scan, open_ = os.scandir, Path.open
 
-    def refuse(path: object) -> PermissionError:
-        return PermissionError(errno.EACCES, "Permission denied", os.fspath(path))  # type: ignore[arg-type]
+    def refuse(path: Any) -> PermissionError:
+        return PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
 
     def scandir(path: Any) -> Any:
         if Path(path).name == "closed":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -32,7 +33,7 @@ def lesson() -> Chapter:
         "table = torch.ones(width, 2)",
         "print(table)",
     )
-    return Chapter(folder=None, cells=tuple(cells), exercises={})  # type: ignore[arg-type]
+    return Chapter(folder=Path(), cells=tuple(cells), exercises={})
 
 
 def run_with(lesson: Chapter, *own: str) -> set[int]:
@@ -74,7 +75,7 @@ def test_where_names_may_be_looked_up_by_their_text_everything_runs(lesson: Chap
 
 
 def test_a_star_import_runs(lesson: Chapter) -> None:
-    starred = Chapter(None, tuple(code("from math import *", "print(1)")), {})  # type: ignore[arg-type]
+    starred = Chapter(Path(), tuple(code("from math import *", "print(1)")), {})
     assert run_with(starred, "def f(): return 2") == {0}
 
 

@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -79,9 +81,9 @@ def test_what_was_found_is_on_the_disk_at_once_and_a_cut_line_is_left_out(tmp_pa
 
 
 @pytest.mark.parametrize("part", [backends, rounding, memory, stopwatch, learning])
-def test_parts_find_nothing_wrong_on_a_cpu(part: object, tmp_path: Path) -> None:
+def test_parts_find_nothing_wrong_on_a_cpu(part: ModuleType, tmp_path: Path) -> None:
     findings = Findings(tmp_path / "part.jsonl")
-    part.run(findings, CPU)  # type: ignore[attr-defined]
+    part.run(findings, CPU)
     assert findings.ok
 
 
@@ -113,9 +115,9 @@ def test_a_wrong_answer_and_a_mistake_without_its_name_are_found(toy: Chapter) -
 
 def test_all_tensors_of_a_call_move_except_those_on_the_pretend_device() -> None:
     meta = torch.device("meta")
-    call = checks.there(Call({"x": [torch.ones(2)], "y": {"a": torch.ones(3)}, "where": CPU, "n": 4}), meta)
-    assert call.inputs["x"][0].is_meta  # type: ignore[index]
-    assert call.inputs["y"]["a"].is_meta  # type: ignore[index]
+    call: Any = checks.there(Call({"x": [torch.ones(2)], "y": {"a": torch.ones(3)}, "where": CPU, "n": 4}), meta)
+    assert call.inputs["x"][0].is_meta
+    assert call.inputs["y"]["a"].is_meta
     assert (call.inputs["where"], call.inputs["n"]) == (CPU, 4)
     pretend = torch.ones(2, device=meta)
     assert checks.there(Call({"x": pretend}), CPU).inputs["x"] is pretend

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from autograder.classroom.class_folder import ClassFolder
+from autograder.course.chapter import Chapter
 from autograder.report.draft_misconception import _align_names, draft, edit_between
 from autograder.report.wrong_code import CodeSample, Unrecognised, _vocabulary, anonymous
 from autograder.run.grade import grade
@@ -93,7 +94,9 @@ def test_code_that_differs_everywhere_is_quoted_and_the_edit_left_open() -> None
 
 
 @pytest.mark.slow
-def test_the_command_drafts_what_a_class_got_wrong(toy_class: ClassFolder, hand_in: HandIn, here: Here, toy) -> None:  # type: ignore[no-untyped-def]
+def test_the_command_drafts_what_a_class_got_wrong(
+    toy_class: ClassFolder, hand_in: HandIn, here: Here, toy: Chapter
+) -> None:
     right = dict(toy.reference)
     assert "the course's" not in here("misconception", toy_class.root, TOY).out
     for student in ("ada", "bo"):

@@ -146,7 +146,7 @@ def test_a_result_that_is_lost_with_its_worker_is_computed_again(
     """The worker ends after the submission is done, before its result was fetched."""
     killed: list[int] = []
 
-    class KillOnce(fan_out.as_completed):  # type: ignore[misc]
+    class KillOnce(fan_out.as_completed):
         def __next__(self) -> Any:
             future = super().__next__()
             if not killed:

@@ -32,7 +32,7 @@ def page(toy: Chapter, solved: NotebookNode, outputs: dict[str, list[NotebookNod
     return lesson_page(toy, solved, outputs or {}, HOME, {})
 
 
-def test_no_solution_is_on_the_page(toy: Chapter, solved: NotebookNode):
+def test_no_solution_is_on_the_page(toy: Chapter, solved: NotebookNode) -> None:
     text = to_text(page(toy, solved))
     for source in toy.reference.values():
         body = [line.strip() for line in source.splitlines() if line.strip().startswith("return ")]
@@ -41,7 +41,7 @@ def test_no_solution_is_on_the_page(toy: Chapter, solved: NotebookNode):
     assert text.count('"exercise"') == len(toy.exercises)
 
 
-def test_exercises_and_checks_have_no_outputs(toy: Chapter, solved: NotebookNode):
+def test_exercises_and_checks_have_no_outputs(toy: Chapter, solved: NotebookNode) -> None:
     everything = {cell.id: [stream("stdout", "all right")] for cell in solved.cells if cell.cell_type == "code"}
     for cell in page(toy, solved, everything).cells:
         if cell.cell_type == "code":
@@ -63,13 +63,13 @@ def test_exercises_and_checks_have_no_outputs(toy: Chapter, solved: NotebookNode
 )
 def test_what_a_page_can_show_is_shown(
     toy: Chapter, solved: NotebookNode, made: NotebookNode, shown: dict[str, str] | None
-):
+) -> None:
     cell = next(cell for cell in reversed(solved.cells) if cell.cell_type == "code")
     found = next(one for one in page(toy, solved, {cell.id: [made]}).cells if one.id == cell.id)
     assert [one.data for one in found.outputs] == ([] if shown is None else [shown])
 
 
-def test_embedded_pictures_become_files(toy: Chapter, solved: NotebookNode):
+def test_embedded_pictures_become_files(toy: Chapter, solved: NotebookNode) -> None:
     solved.cells[2].source = "![A flow][flow]\n\n[flow]: data:image/svg+xml;base64,PHN2Zy8+"
     pictures: dict[str, bytes] = {}
     made = lesson_page(toy, solved, {}, HOME, pictures)
@@ -78,7 +78,7 @@ def test_embedded_pictures_become_files(toy: Chapter, solved: NotebookNode):
     assert "base64" not in to_text(made)
 
 
-def test_a_page_says_where_the_notebook_opens(toy: Chapter, solved: NotebookNode):
+def test_a_page_says_where_the_notebook_opens(toy: Chapter, solved: NotebookNode) -> None:
     picture = "[open-in-colab]: data:image/svg+xml;base64,PHN2Zy8+"
     solved.cells[0].source += f"\n\n[![Open in Colab][open-in-colab]](https://colab.example)\n\n{picture}"
     title = page(toy, solved).cells[0].source
@@ -87,7 +87,7 @@ def test_a_page_says_where_the_notebook_opens(toy: Chapter, solved: NotebookNode
     assert "open-in-colab" not in title
 
 
-def test_each_named_mistake_has_its_hint(toy: Chapter):
+def test_each_named_mistake_has_its_hint(toy: Chapter) -> None:
     text = mistakes_page(toy, "../learn/00_rows.ipynb")
     for exercise, mistake in toy.misconceptions():
         assert f"## `{exercise.name}`" in text

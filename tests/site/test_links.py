@@ -44,10 +44,10 @@ def relinker(tmp_path: Path) -> Relinker:
         ("README.md", "`![What it shows](pictures/none.svg)`", "`![What it shows](pictures/none.svg)`"),
     ],
 )
-def test_a_link_leads_to_a_page_or_to_github(relinker: Relinker, path: str, link: str, changed: str):
+def test_a_link_leads_to_a_page_or_to_github(relinker: Relinker, path: str, link: str, changed: str) -> None:
     assert relinker.changed(f"See {link}, and on.", path) == f"See {changed}, and on."
 
 
-def test_pictures_come_along(relinker: Relinker):
+def test_pictures_come_along(relinker: Relinker) -> None:
     relinker.changed("![p](docs/pictures/one.png) ![q](docs/pictures/none.png)", "README.md")
     assert relinker.pictures == {"pictures/docs-pictures-one.png": relinker.root / "docs/pictures/one.png"}

@@ -20,7 +20,7 @@ def notebook(source: str) -> NotebookNode:
     return new_notebook(cells=[new_code_cell(source, id="first")])
 
 
-def test_outputs_are_kept_until_the_chapter_changes(tmp_path: Path):
+def test_outputs_are_kept_until_the_chapter_changes(tmp_path: Path) -> None:
     before = descendants()
 
     def texts(source: str, *, run: bool) -> list[str]:
@@ -36,7 +36,7 @@ def test_outputs_are_kept_until_the_chapter_changes(tmp_path: Path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_cell_that_fails_is_said_with_its_chapter(tmp_path: Path):
+def test_a_cell_that_fails_is_said_with_its_chapter(tmp_path: Path) -> None:
     before = descendants()
     with pytest.raises(Problem, match="01_toy: a cell of the solved notebook fails"):
         outputs_of("01_toy", notebook("1 / 0"), REPOSITORY_ROOT, tmp_path, run=True)

@@ -30,14 +30,14 @@ def pages(site: Path) -> dict[Path, BeautifulSoup]:
     return {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
 
 
-def test_nothing_is_loaded_from_a_network(pages: dict[Path, BeautifulSoup]):
+def test_nothing_is_loaded_from_a_network(pages: dict[Path, BeautifulSoup]) -> None:
     for path, page in pages.items():
         for element in page.select("script[src], img[src], iframe[src], source[src], link:not([rel~=canonical])"):
             address = str(element.get("src") or element.get("href"))
             assert not re.match(r"(https?:)?//", address), f"{path.name} loads {address}"
 
 
-def test_links_between_pages_and_to_their_sections_lead_somewhere(site: Path, pages: dict[Path, BeautifulSoup]):
+def test_links_between_pages_and_to_their_sections_lead_somewhere(site: Path, pages: dict[Path, BeautifulSoup]) -> None:
     names = {path: {str(tag["id"]) for tag in page.select("[id]")} for path, page in pages.items()}
     for path, page in pages.items():
         for link in page.select("a[href]"):
@@ -51,21 +51,21 @@ def test_links_between_pages_and_to_their_sections_lead_somewhere(site: Path, pa
                 assert anchor in names[file], f"{path.relative_to(site)}: {link['href']}"
 
 
-def test_every_guide_of_the_repository_is_on_it():
+def test_every_guide_of_the_repository_is_on_it() -> None:
     written = {path.relative_to(REPOSITORY_ROOT) for path in REPOSITORY_ROOT.glob("*.md")}
     for folder in ("docs", "autograder", "benchmarks", "manyheads", "solutions"):
         written |= {path.relative_to(REPOSITORY_ROOT) for path in (REPOSITORY_ROOT / folder).rglob("*.md")}
     assert {path.as_posix() for path in written} == set(guides_of(REPOSITORY_ROOT))
 
 
-def test_a_mistake_is_found(site: Path):
+def test_a_mistake_is_found(site: Path) -> None:
     found = (site / "mistakes" / "01_single_head.html").read_text(encoding="utf-8")
     assert "You ran softmax over" in found
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_read_it(site: Path, page: Page, scheme: str):
+def test_everybody_can_read_it(site: Path, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for name in ("index", "learn/02_why_many_heads", "mistakes/01_single_head", "api/check"):
         page.goto((site / f"{name}.html").as_uri())
@@ -75,7 +75,7 @@ def test_everybody_can_read_it(site: Path, page: Page, scheme: str):
 
 
 @pytest.mark.browser
-def test_a_phone_shows_all_of_it(site: Path, page: Page):
+def test_a_phone_shows_all_of_it(site: Path, page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     for name in ("index", "learn/01_single_head", "teach/grading"):
         page.goto((site / f"{name}.html").as_uri())
@@ -83,6 +83,6 @@ def test_a_phone_shows_all_of_it(site: Path, page: Page):
 
 
 @pytest.mark.browser
-def test_a_search_without_a_server_finds_a_mistake_as_one_would_describe_it(site: Path, page: Page):
+def test_a_search_without_a_server_finds_a_mistake_as_one_would_describe_it(site: Path, page: Page) -> None:
     page.goto((site / "search.html").as_uri() + "?q=softmax+over+the+wrong+dimension+attention")
     expect(page.locator("#search-results a[href*='mistakes/01_single_head']").first).to_be_visible()

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
@@ -116,9 +116,8 @@ class Person:
         return answer["value"]
 
     def _token(self, path: str) -> str:
-        return next(
-            cookie.value or "" for cookie in self.session.cookies if (cookie.name, cookie.path) == ("_xsrf", path)
-        )
+        cookies: Iterable[Any] = self.session.cookies  # its stub says that it yields names
+        return next(cookie.value or "" for cookie in cookies if (cookie.name, cookie.path) == ("_xsrf", path))
 
 
 @contextmanager

@@ -67,7 +67,7 @@ class _NoThread:
 
 
 if hasattr(kernelapp, "ShellChannelThread"):  # ipykernel 6 reads the channel in the main thread
-    kernelapp.ShellChannelThread = _NoThread  # type: ignore[misc, assignment]
+    kernelapp.ShellChannelThread = _NoThread  # pyrefly: ignore[bad-assignment]  # has what is read of it
 
 
 @functools.cache
@@ -76,7 +76,8 @@ def _accepts(method: Any, names: tuple[str, ...]) -> dict[str, bool]:
 
 
 if _has(kernelbase, "_accepts_parameters"):  # ipykernel inspects the signature of the shell's method for every cell
-    ipkernel._accepts_parameters = lambda method, names: _accepts(method, tuple(names))  # type: ignore[attr-defined]
+    # pyrefly: ignore[bad-assignment]  # ipykernel gives no types
+    ipkernel._accepts_parameters = lambda method, names: _accepts(method, tuple(names))
 
 
 class _Transformers(TransformerManager):
@@ -181,7 +182,7 @@ class _PromptKernel(IPythonKernel):
         super().__init__(**parts)
         self._reply = _Reply()
 
-    async def execute_request(self, stream: Any, *request: Any) -> None:  # type: ignore[override]
+    async def execute_request(self, stream: Any, *request: Any) -> None:  # pyrefly: ignore[bad-override]  # called by place
         """Run a cell. Hold its reply back: `stream` would send it by way of the event loop, and wait for that."""
         await super().execute_request(self._reply, *request)
 
@@ -206,7 +207,7 @@ def _quicker() -> list[type[IPythonKernel]]:
     return quicker or [IPythonKernel]
 
 
-class _Kernel(*_quicker()):  # type: ignore[misc]  # the bases depend on the version
+class _Kernel(*_quicker()):  # pyrefly: ignore[invalid-inheritance]  # the bases depend on the version
     """A kernel that is made before its sockets."""
 
     shell_class = _Shell
@@ -232,9 +233,9 @@ class _Kernel(*_quicker()):  # type: ignore[misc]  # the bases depend on the ver
 class HalfKernel(IPKernelApp, _Configured):
     """The application of a kernel that is initialised in two steps."""
 
-    kernel_class = _Kernel  # type: ignore[assignment]
+    kernel_class = _Kernel
     if _has(OutStream, "_flush"):
-        outstream_class = f"{__name__}._Stream"  # type: ignore[assignment]
+        outstream_class = f"{__name__}._Stream"
 
     @classmethod
     def begin(cls, options: list[str]) -> None:

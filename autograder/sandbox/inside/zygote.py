@@ -111,7 +111,7 @@ def main(control: socket.socket) -> None:
 
 
 def _warm_up() -> None:
-    sys.modules[_NO_DEBUGGER] = None  # type: ignore[assignment]  # importing it fails
+    sys.modules[_NO_DEBUGGER] = None  # pyrefly: ignore[unsupported-operation]  # importing it fails
     for name in _WARM:
         importlib.import_module(name)
     del sys.modules[_NO_DEBUGGER]

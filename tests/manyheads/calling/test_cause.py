@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -23,14 +24,14 @@ Q, K = torch.ones(2, 3, 5), torch.ones(2, 4, 5)
 PRELUDE = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
 
 
-def learner(source: str, **call: object) -> Failure:
+def learner(source: str, **call: Any) -> Failure:
     """Return the failure that a cell's `f` ends in, called with `q` and `k`, or a class `f`, made without arguments."""
     file = f"<cell {hash(source)}>"
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
     namespace: dict[str, object] = {"__name__": "__main__"}
     exec(PRELUDE, namespace)
     exec(compile(source, file, "exec"), namespace)
-    failure = probe.run(namespace["f"], Call({"q": Q, "k": K}, **call), namespace=namespace).failure  # type: ignore[arg-type]
+    failure = probe.run(namespace["f"], Call({"q": Q, "k": K}, **call), namespace=namespace).failure
     assert failure is not None
     return failure
 

@@ -36,7 +36,7 @@ def failure(
     """Return how a cell's `f` fails."""
     file = f"<cell {hash(source)}>"
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
-    namespace: dict[str, object] = {"__name__": "__main__"}
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(PRELUDE, namespace)
     namespace.update(names or {})
     exec(compile(source, file, "exec"), namespace)
@@ -534,7 +534,7 @@ def test_looking_into_an_error_runs_none_of_the_learners_code(body: str, may_run
     source = HOSTILE + function(f"ran.clear(); {body}")
     file = f"<cell {hash(source)}>"
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
-    namespace: dict[str, object] = {"__name__": "__main__"}
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(PRELUDE, namespace)
     exec(compile(source, file, "exec"), namespace)
     target = namespace["f"]
@@ -551,7 +551,7 @@ def test_looking_into_an_error_runs_none_of_the_learners_code(body: str, may_run
     except BaseException as raised:
         error = raised
     assert error is not None
-    before = list(namespace["ran"])  # type: ignore[call-overload]
+    before = list(namespace["ran"])
     failed_step(error, operations.failed(error), lambda frame: frame.f_globals is namespace)
     assert namespace["ran"] == before
 
@@ -613,7 +613,7 @@ def test_the_shapes_that_are_told_are_the_tensors_own(
     source = function(f"return {code}")
     file = f"<cell {hash(source)}>"
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
-    namespace: dict[str, object] = {"__name__": "__main__"}
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(PRELUDE, namespace)
     exec(compile(source, file, "exec"), namespace)
     found = probe.run(namespace["f"], Call(dict(tensors)), namespace=namespace).failure

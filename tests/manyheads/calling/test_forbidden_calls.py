@@ -129,9 +129,9 @@ def test_printing_a_tensor_and_using_other_layers_is_allowed() -> None:
 
 def test_stand_ins_and_probes_may_call_what_learners_may_not() -> None:
     source = f"from torch.nn.functional import {SDPA}\ndef attend(x):\n    return {SDPA}(x, x, x)"
-    namespace: dict[str, object] = {}
+    namespace: dict[str, Any] = {}
     with probe.standing_in(namespace, {"attend": source}):
-        assert asked(lambda x: namespace["attend"](x)).failure is None  # type: ignore[operator]
+        assert asked(lambda x: namespace["attend"](x)).failure is None
     assert (
         asked(
             lambda x: x, f"import torch\ndef probe(target, x):\n    return torch.nn.functional.{SDPA}(x, x, x)"
@@ -142,8 +142,8 @@ def test_stand_ins_and_probes_may_call_what_learners_may_not() -> None:
 
 def test_compiled_code_runs_as_it_is_written_and_is_seen_as_such() -> None:
     source = f"from torch.nn.functional import {SDPA}\ndef attend(x):\n    return {SDPA}(x, x, x)"
-    namespace: dict[str, object] = {}
-    uses_stand_in = torch.compile(lambda x: namespace["attend"](x), backend="eager")  # type: ignore[operator]
+    namespace: dict[str, Any] = {}
+    uses_stand_in = torch.compile(lambda x: namespace["attend"](x), backend="eager")
     with probe.standing_in(namespace, {"attend": source}):
         assert asked(uses_stand_in).failure is None
     assert asked(lambda x: torch.compile(lambda y: y + 1)(x)).failure is None  # the default backend, made on the way
@@ -194,8 +194,8 @@ def test_taking_the_watch_away_is_a_forbidden_call(call: object) -> None:
 
 def test_torchs_own_modes_may_come_and_go_under_the_watch() -> None:
     class Mine(torch.overrides.TorchFunctionMode):
-        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            return function(*args, **(kwargs or {}))
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return func(*args, **(kwargs or {}))
 
     def learner(x: Tensor) -> Tensor:
         with torch.device("meta"), Mine():
@@ -383,11 +383,11 @@ def test_a_watch_leaves_torch_as_it_was() -> None:
 
 def test_gradients_flow_through_functions_that_the_learner_may_not_call() -> None:
     source = f"from torch.nn.functional import {SDPA}\ndef attend(x):\n    return {SDPA}(x, x, x)"
-    namespace: dict[str, object] = {}
+    namespace: dict[str, Any] = {}
     with probe.standing_in(namespace, {"attend": source}):
         call = Call({"x": X}, cotangent=0.5)
-        watched = probe.run(lambda x: namespace["attend"](x), call, forbids=FORBIDS)  # type: ignore[operator]
-        free = probe.run(lambda x: namespace["attend"](x), call)  # type: ignore[operator]
+        watched = probe.run(lambda x: namespace["attend"](x), call, forbids=FORBIDS)
+        free = probe.run(lambda x: namespace["attend"](x), call)
     assert watched.gradients is not None
     assert free.gradients is not None
     found, right = watched.gradients.by_output[0], free.gradients.by_output[0]
@@ -401,9 +401,9 @@ def test_stand_ins_may_use_a_layer_that_learners_may_not() -> None:
         "from torch import nn\nlayer = nn.MultiheadAttention(4, 2, batch_first=True)\n"
         "def attend(x):\n    return layer(x[0], x[0], x[0])[0]"
     )
-    namespace: dict[str, object] = {}
+    namespace: dict[str, Any] = {}
     with probe.standing_in(namespace, {"attend": source}):
-        assert asked(lambda x: namespace["attend"](x)).failure is None  # type: ignore[operator]
+        assert asked(lambda x: namespace["attend"](x)).failure is None
 
 
 _FOUND_BY_LOOKING = {

@@ -109,7 +109,9 @@ def test_the_call_with_a_gradient_and_a_call_of_the_group_itself_work_too() -> N
 
     def work(rank: int, group: Any) -> tuple[list[float], list[float]]:
         mine = counted(rank)
-        dist.group.WORLD.allreduce([mine], dist.AllreduceOptions()).wait()  # type: ignore[union-attr]
+        everyone = dist.group.WORLD
+        assert everyone is not None
+        everyone.allreduce([mine], dist.AllreduceOptions()).wait()
         return with_gradient.all_reduce(counted(rank)).tolist(), mine.tolist()
 
     assert together(2, work).returned == [([3.0, 30.0], [3.0, 30.0])] * 2

@@ -241,7 +241,8 @@ def test_a_layer_that_learns_its_sizes_from_its_input_is_asked_like_any_other() 
     given = probe.run(Lazy, Call({"x": torch.ones(4, 3)}, init={"width": 2}, state=state))
     assert given.failure is None
     assert given.parameters == {"w.weight": (2, 3), "w.bias": (2,)}
-    assert torch.equal(given.value, torch.full((4, 2), 3.0))  # type: ignore[arg-type]
+    assert isinstance(given.value, Tensor)
+    assert torch.equal(given.value, torch.full((4, 2), 3.0))
 
 
 def test_old_memory_is_not_an_answer() -> None:

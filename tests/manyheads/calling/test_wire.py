@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tracemalloc
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -144,9 +146,7 @@ def test_values_that_were_not_packed_here_are_refused(packed: object) -> None:
 
 
 def test_a_structure_nested_without_end_is_refused() -> None:
-    packed: object = None
-    for _ in range(5000):
-        packed = {"list": [packed]}
+    packed = functools.reduce(lambda inner, _: {"list": [inner]}, range(5000), cast(Any, None))
     with pytest.raises(wire.WireError):
         wire.Unpacker({}).value(packed)
     endless: list[object] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ SIZES = [
 ]
 
 
-def exam_of(rights: list[Tensor], sizes: list[dict[str, int]], **asked: list[object]) -> Exam:
+def exam_of(rights: Sequence[object], sizes: list[dict[str, int]], **asked: Sequence[object]) -> Exam:
     """Return an exam with one case for each right answer."""
     trials = tuple(
         Trial(f"case {n}", sizes[n], Call({name: values[n] for name, values in asked.items()}), Answer(right), {})
@@ -143,7 +143,7 @@ def test_nothing_is_said_of_wrong_counts_that_have_no_relation() -> None:
     for _ in range(300):
         rights, wrong = torch.randint(10_000, 1_000_000, (2, 3), generator=generator).tolist()
         names = {name: [of[name] for of in sizes] for name in sizes[0]}
-        trials = exam_of(rights, sizes, **names).trials  # type: ignore[arg-type]
+        trials = exam_of(rights, sizes, **names).trials
         exam = Exam("made_up", ("count",), trials, {})
         assert explain(exam, [Answer(number) for number in wrong], trials[0]) == ()
 
@@ -152,7 +152,7 @@ def test_a_count_is_not_called_too_large_by_a_ratio_that_may_be_below_1() -> Non
     sizes = [{"seq": 4, "d_head": 15}, {"seq": 11, "d_head": 28}, {"seq": 3, "d_head": 7}]
     names = {name: [of[name] for of in sizes] for name in sizes[0]}
     rights = [840 * of["seq"] * of["d_head"] for of in sizes]
-    trials = exam_of(rights, sizes, **names).trials  # type: ignore[arg-type]
+    trials = exam_of(rights, sizes, **names).trials
     wrong = [Answer(840 * of["seq"] ** 2) for of in sizes]
     [told] = explain(Exam("made_up", ("count",), trials, {}), wrong, trials[0])
     assert told == "count is the right one times seq/d_head."
@@ -166,7 +166,7 @@ def test_a_count_that_lacks_a_product_of_sizes_says_which() -> None:
     ]
     names = {name: [of[name] for of in sizes] for name in sizes[0]}
     rights = [8 * of["batch"] * of["seq"] * of["d_model"] ** 2 for of in sizes]
-    trials = exam_of(rights, sizes, **names).trials  # type: ignore[arg-type]
+    trials = exam_of(rights, sizes, **names).trials
     exam = Exam("made_up", ("count",), trials, {})
     wrong = [
         Answer(right - 2 * of["batch"] * of["seq"] ** 2 * of["d_model"])
@@ -199,7 +199,7 @@ SEVERAL = [
 def test_a_count_of_other_products_is_told_by_them(count: Callable[[int, int, int], int], sentence: str) -> None:
     names = {name: [of[name] for of in SEVERAL] for name in SEVERAL[0]}
     sizes = [tuple(of.values()) for of in SEVERAL]
-    trials = exam_of([4 * b * s * d * d + 4 * b * s * s * d for b, s, d in sizes], SEVERAL, **names).trials  # type: ignore[arg-type]
+    trials = exam_of([4 * b * s * d * d + 4 * b * s * s * d for b, s, d in sizes], SEVERAL, **names).trials
     wrong = [Answer(count(*of)) for of in sizes]
     assert explain(Exam("made_up", ("count",), trials, {}), wrong, trials[0]) == (sentence,)
 
@@ -230,9 +230,10 @@ def test_the_output_that_is_right_is_named_where_the_other_is_not() -> None:
         for sizes, pair in zip(SIZES, zip(outputs, weights_of_them, strict=True), strict=True)
     ]
     exam = Exam("made_up", ("output", "weights"), tuple(trials), {})
-    wrong = [Answer((other, weight)) for other, weight in zip(drawn(3), weights_of_them, strict=True)]
+    others = drawn(3)
+    wrong = [Answer((other, weight)) for other, weight in zip(others, weights_of_them, strict=True)]
     assert right_output(exam, wrong) == "weights is right in every case, and output is not."
-    spoilt = [*wrong[:-1], Answer((wrong[-1].value[0], drawn(4)[-1]))]  # type: ignore[index]
+    spoilt = [*wrong[:-1], Answer((others[-1], drawn(4)[-1]))]
     assert right_output(exam, spoilt) == ""
     failed = [*wrong[:-1], Answer(failure=Failure("ValueError", "no"))]
     assert right_output(exam, failed) == ""

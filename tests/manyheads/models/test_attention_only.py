@@ -149,7 +149,9 @@ def test_training_says_at_which_step_numbers_have_gone() -> None:
     model = AttentionOnly([Broken()], D_MODEL)
 
     with pytest.raises(RuntimeError, match="the loss of step 1 is nan"):
-        attention_only.train(model, lambda *sizes: drawn(2, *sizes[1:]), steps=2)
+        attention_only.train(
+            model, lambda batch, half, vocabulary, generator: drawn(2, half, vocabulary, generator), steps=2
+        )
 
 
 def test_tokens_are_shown_as_symbols() -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -224,8 +225,8 @@ def small_files(folder: Path) -> Path:
 
 def hub(monkeypatch: pytest.MonkeyPatch, download: object) -> None:
     """Replace the package with a hub."""
-    module = ModuleType("huggingface_hub")
-    module.hf_hub_download = download  # type: ignore[attr-defined]
+    module: Any = ModuleType("huggingface_hub")
+    module.hf_hub_download = download
     monkeypatch.setitem(sys.modules, "huggingface_hub", module)
     monkeypatch.delenv(FOLDER_SETTING, raising=False)
     monkeypatch.setattr(checkpoints, "find_spec", lambda name: None)

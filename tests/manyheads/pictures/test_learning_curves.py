@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -75,9 +76,9 @@ def test_a_guess_is_said_beside_the_result(shown: list[str]) -> None:
 
 
 @pytest.mark.parametrize("guess", [101, -1, "half"])
-def test_what_is_no_percentage_is_refused(shown: list[str], guess: object) -> None:
+def test_what_is_no_percentage_is_refused(shown: list[str], guess: Any) -> None:
     with pytest.raises(ValueError, match="a guess is a number of percent between 0 and 100"):
-        new({TITLES[0]: guess})  # type: ignore[dict-item]
+        new({TITLES[0]: guess})
     assert shown == []
 
 

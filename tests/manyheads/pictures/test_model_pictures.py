@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.collections import QuadMesh
@@ -53,7 +54,7 @@ def test_a_guess_is_shown_at_its_bar_where_there_is_one() -> None:
     figure = draw_pairs([("a cat", "a kitten"), ("a cat", "prices")], [0.8, -0.1], [0.4, None])
     assert [text for text in texts(figure) if "guess" in text] == ["your guess: 0.40"]
     bar = next(bar for bar in figure.axes[0].patches if isinstance(bar, Rectangle))
-    guessed = figure.axes[0].lines[0].get_xdata()[0]
+    guessed = np.asarray(figure.axes[0].lines[0].get_xdata())[0]
     assert guessed == pytest.approx(bar.get_x() + bar.get_width() / 2)
     with pytest.raises(ValueError, match="between −1 and 1, and this is 40"):
         draw_pairs([("a cat", "a kitten")], [0.8], [40])

@@ -9,6 +9,7 @@ import textwrap
 import time
 import typing
 import unittest.mock
+from types import ModuleType
 
 import pytest
 import torch
@@ -30,8 +31,9 @@ def by_symtable(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", [ast, statistics, textwrap, typing, unittest.mock, torch.functional, torch._ops])
-def test_what_libraries_look_up_is_found_as_python_finds_it(module: object) -> None:
-    with open(module.__file__, encoding="utf-8") as file:  # type: ignore[attr-defined]
+def test_what_libraries_look_up_is_found_as_python_finds_it(module: ModuleType) -> None:
+    assert module.__file__ is not None
+    with open(module.__file__, encoding="utf-8") as file:
         statements = [ast.unparse(node) for node in ast.parse(file.read()).body]
     found = {text: set(global_reads(ast.parse(text).body[0])) for text in statements}
     assert found == {text: by_symtable(text) for text in statements}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from matplotlib.patches import Rectangle
@@ -77,8 +79,8 @@ def test_another_model_brings_its_own_lengths_of_text() -> None:
         (lambda batch: 0, "stopped with"),
     ],
 )
-def test_what_cannot_be_drawn_is_explained_in_one_line(wrong: object, said: str) -> None:
-    explorer = cache_explorer(wrong)  # type: ignore[arg-type]
+def test_what_cannot_be_drawn_is_explained_in_one_line(wrong: Any, said: str) -> None:
+    explorer = cache_explorer(wrong)
 
     assert hides_its_picture(explorer)
     assert said in explorer.words.value

@@ -288,8 +288,8 @@ class TestWords:
         assert "&lt;script&gt;" in said
 
     def test_itself_and_all_alike(self) -> None:
-        assert "at <b>itself</b> (1.00)" in describe_heads(torch.eye(3).unsqueeze(0), "abc", 1, [0])
-        assert "at all alike (0.33)" in describe_heads(torch.full((1, 3, 3), 1 / 3), "abc", 1, [0])
+        assert "at <b>itself</b> (1.00)" in describe_heads(torch.eye(3).unsqueeze(0), ["a", "b", "c"], 1, [0])
+        assert "at all alike (0.33)" in describe_heads(torch.full((1, 3, 3), 1 / 3), ["a", "b", "c"], 1, [0])
 
 
 class TestTheLearnersLayer:
@@ -374,7 +374,7 @@ class TestTheLearnersLayer:
             def forward(self, x: Tensor) -> object:
                 return answer(x, torch.full((1, self.num_heads, 8, 8), 1 / 8))
 
-        explorer = head_viewer(Layer)  # type: ignore[arg-type]
+        explorer = head_viewer(Layer)
 
         assert words in explorer.words.value
         assert "Traceback" not in explorer.words.value
@@ -386,13 +386,13 @@ class TestTheLearnersLayer:
                 super().__init__()
                 raise NotImplementedError()
 
-        explorer = head_viewer(Unsolved)  # type: ignore[arg-type]
+        explorer = head_viewer(Unsolved)
 
         assert "<code>Unsolved</code> is not written yet." in explorer.words.value
         assert hides_its_picture(explorer)
 
     def test_a_function_that_makes_no_layer_is_explained(self) -> None:
-        assert "should be a layer; yours returns nothing" in head_viewer(lambda *_: None).words.value  # type: ignore[arg-type,return-value]
+        assert "should be a layer; yours returns nothing" in head_viewer(cast(Any, lambda *_: None)).words.value
 
     @pytest.mark.parametrize(
         ("spoil", "words"),
@@ -410,7 +410,7 @@ class TestTheLearnersLayer:
                 output, weights = super().forward(query)
                 return output, spoil(weights)
 
-        explorer = head_viewer(cast(Any, Spoilt))  # its base is any class: pyright does not know its parameters
+        explorer = head_viewer(Spoilt)
 
         assert shown(explorer)
         assert words in explorer.words.value
@@ -470,6 +470,7 @@ class TestAModel:
         assert explorer.controls["head_beside"].layout.display == "none"
 
         explorer.controls["head_shown"].value = 0
+        # pyrefly: ignore[unnecessary-comparison]  # the line above has changed it
         assert explorer.controls["head_beside"].layout.display is None
 
     @pytest.mark.parametrize("special", ["left out", "left out, the rest rescaled to 1"])
@@ -565,10 +566,10 @@ class TestAModel:
         ],
     )
     def test_a_model_that_gives_something_else_is_explained(self, answer: object, words: str) -> None:
-        def encode(sentence: str) -> object:
+        def encode(sentence: str) -> Any:
             return answer
 
-        explorer = model_head_viewer(encode, sentences=["a b"])  # type: ignore[arg-type]
+        explorer = model_head_viewer(encode, sentences=["a b"])
 
         assert words in explorer.words.value
         assert hides_its_picture(explorer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from manyheads.widgets import loss_curves
@@ -44,6 +46,6 @@ def test_training_again_begins_a_new_curve_and_new_samples() -> None:
 
 
 @pytest.mark.parametrize("guess", [0, -1.5, "low"])
-def test_a_guess_that_is_no_loss_is_refused(guess: object) -> None:
+def test_a_guess_that_is_no_loss_is_refused(guess: Any) -> None:
     with pytest.raises(ValueError, match="a guess is a loss in nats"):
-        loss_curves(["yours"], 20, {"yours": guess})  # type: ignore[dict-item]
+        loss_curves(["yours"], 20, {"yours": guess})

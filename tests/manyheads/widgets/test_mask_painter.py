@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -37,10 +38,8 @@ def painted(words: int = SEQ, front: bool = False, causal: bool = False, head: i
     return paint(MultiHeadAttention, padding_mask, causal_mask, words, head, front=front, causal=causal)
 
 
-def painter(
-    layer: object = MultiHeadAttention, padding: object = padding_mask, causal: object = causal_mask
-) -> Explorer:
-    return mask_painter(layer, padding, causal)  # type: ignore[arg-type]
+def painter(layer: Any = MultiHeadAttention, padding: Any = padding_mask, causal: Any = causal_mask) -> Explorer:
+    return mask_painter(layer, padding, causal)
 
 
 def set_to(explorer: Explorer, **values: object) -> Explorer:
@@ -213,7 +212,7 @@ class TestTheWords:
 def layer_like(forward: Callable[..., object]) -> type[nn.Module]:
     """A layer class that computes with the reference and passes the result to `forward`."""
 
-    class Layer(MultiHeadAttention):  # type: ignore[misc, valid-type]
+    class Layer(MultiHeadAttention):
         def forward(
             self, query: Tensor, key: object = None, value: object = None, mask: Tensor | None = None
         ) -> object:
@@ -222,7 +221,7 @@ def layer_like(forward: Callable[..., object]) -> type[nn.Module]:
     return Layer
 
 
-def unsolved(*_: object) -> Tensor:
+def unsolved(*_: object) -> NoReturn:
     raise NotImplementedError()
 
 
@@ -343,7 +342,7 @@ class TestUnfinishedCode:
         written = False
 
         def in_progress(d_model: int, num_heads: int) -> nn.Module:
-            return MultiHeadAttention(d_model, num_heads) if written else unsolved()  # type: ignore[return-value]
+            return MultiHeadAttention(d_model, num_heads) if written else unsolved()
 
         explorer = painter(in_progress)
         assert hides_its_picture(explorer)

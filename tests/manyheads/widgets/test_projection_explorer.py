@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,8 +41,8 @@ sizes = pytest.mark.parametrize(
 )
 
 
-def explorer_of(layer: object = ParallelHeads, width: object = head_width) -> Explorer:
-    return projection_explorer(width, layer)  # type: ignore[arg-type]
+def explorer_of(layer: Any = ParallelHeads, width: Any = head_width) -> Explorer:
+    return projection_explorer(width, layer)
 
 
 def plain(html: str) -> str:
@@ -54,7 +55,7 @@ def layer_with(
     out_of_w_o: Callable[[int, int], int] = lambda d_model, num_heads: d_model,
     bias: bool = True,
     shared: bool = False,
-    end: Callable[[nn.Module, Tensor], Tensor] | None = None,
+    end: Callable[[nn.Module, Tensor], Any] | None = None,
     times: int = 1,
 ) -> type[nn.Module]:
     """A layer with mistakes."""
@@ -375,7 +376,7 @@ class TestMistakes:
                 "looks for the heads of ParallelHeads in",
             ),
             (lambda d_model, num_heads: 1 / 0, "ParallelHeads stopped with ZeroDivisionError: division by zero."),
-            (layer_with(end=lambda layer, joined: None), "should return two tensors, (output, weights)"),  # type: ignore[arg-type,return-value]
+            (layer_with(end=lambda layer, joined: None), "should return two tensors, (output, weights)"),
         ],
     )
     def test_what_cannot_be_drawn_is_explained_in_a_sentence(self, layer: object, words: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -96,9 +97,9 @@ class TestOneOrMany:
         assert "Dotted lines: a coin toss, 50.0%; two tosses, 25.0%." in live.words.value
 
     @pytest.mark.parametrize("guess", [101, -1, "half", float("nan")])
-    def test_what_is_no_share_is_not_taken_for_a_guess(self, guess: object) -> None:
+    def test_what_is_no_share_is_not_taken_for_a_guess(self, guess: Any) -> None:
         with pytest.raises(ValueError, match="a guess is a number of percent between 0 and 100"):
-            one_or_many([1], steps=100, guesses={1: guess})  # type: ignore[dict-item]
+            one_or_many([1], steps=100, guesses={1: guess})
 
     def test_bar_picture_and_words_follow_the_training(self) -> None:
         live = one_or_many([1, 2], steps=100)

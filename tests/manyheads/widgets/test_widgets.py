@@ -8,7 +8,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -254,7 +254,7 @@ class TestUnfinishedCode:
         def attention_that_is_written(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
             return attention_scores(q, k) @ v
 
-        explorer = head_map(attention_that_is_written, causal_mask)  # type: ignore[arg-type]
+        explorer = head_map(attention_that_is_written, causal_mask)  # pyrefly: ignore[bad-argument-type]  # no weights
 
         assert "<code>attention_scores</code> is not written yet." in explorer.words.value
         assert "attention_that_is_written" not in explorer.words.value
@@ -296,8 +296,8 @@ class TestUnfinishedCode:
             (lambda q, k: (q, k), "stopped with <code>TypeError"),
         ],
     )
-    def test_what_cannot_be_drawn_is_explained_in_one_line(self, wrong: Callable[..., object], words: str) -> None:
-        explorer = head_map(wrong, causal_mask)  # type: ignore[arg-type]
+    def test_what_cannot_be_drawn_is_explained_in_one_line(self, wrong: Callable[..., Any], words: str) -> None:
+        explorer = head_map(wrong, causal_mask)
 
         assert words in explorer.words.value
         assert "Traceback" not in explorer.words.value
@@ -312,8 +312,8 @@ class TestUnfinishedCode:
             (lambda seq: 1 // 0, "<code>causal_mask</code> stopped with <code>ZeroDivisionError"),
         ],
     )
-    def test_a_wrong_causal_mask_is_explained_in_one_line(self, wrong: Callable[..., object], words: str) -> None:
-        explorer = head_map(attention, wrong)  # type: ignore[arg-type]
+    def test_a_wrong_causal_mask_is_explained_in_one_line(self, wrong: Callable[..., Any], words: str) -> None:
+        explorer = head_map(attention, wrong)
         explorer.controls["causal"].value = True
 
         assert words in explorer.words.value
@@ -358,7 +358,7 @@ class TestUnfinishedCode:
         written = False
 
         def attention_in_progress(*inputs: Tensor) -> tuple[Tensor, Tensor]:
-            return attention(*inputs) if written else unsolved()  # type: ignore[return-value]
+            return attention(*inputs) if written else unsolved()
 
         explorer = head_map(attention_in_progress, causal_mask)
         assert hides_its_picture(explorer)
