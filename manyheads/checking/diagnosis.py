@@ -19,7 +19,7 @@ from .exam import Check, Exam, Trial, foundations
 from .failed_steps import failed_step
 from .nothing_computed import depends_on_nothing, nothing_computed
 from .pairs import together
-from .relations import explain, right_output
+from .relations import explain, right_here, right_output
 from .stage import Stage
 from .wording import Message
 
@@ -75,7 +75,8 @@ def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Di
         related = _written_as_power(exam, trial, source) or explain(exam, answers, trial)
         related = tuple(map(wording.sentence, related))
         right = "" if related else right_output(exam, answers)
-        said = replace(said, further=related, right=right, group=wording.group(related or (right,)))
+        here = "" if related or right else right_here(exam, answers, trial)
+        said = replace(said, further=related, right=right or here, group=wording.group(related or (right,)))
     return Finding(said, divergence.stage, mistake)
 
 

@@ -14,16 +14,18 @@ from torch import Tensor
 from ...calling.call import Answer
 from ..comparison import first_divergence
 from ..exam import Check, Exam, Trial
-from . import arrangements, combinations, counts, factors, parts, reductions, shapes, terms
+from . import arrangements, combinations, counts, factors, known_mistakes, parts, reductions, shapes, terms
 from .compared import Compared, Fact, compared, departs, quoted
 from .named_parts import what_is_held
-from .whole import told_apart
+from .whole import told_apart, without_numbers
 
-__all__ = ["explain", "right_output"]
+__all__ = ["explain", "right_here", "right_output"]
 
 _OF_NUMBERS = (
     terms.facts, factors.facts, combinations.facts, reductions.facts, arrangements.facts, parts.facts, counts.facts,
+    known_mistakes.facts,
 )  # fmt: skip
+_MOST_CASES = 3  # listed by name
 _FEW = 3  # wrong cases with a single number each, from which a relation is not a coincidence
 
 
@@ -61,6 +63,40 @@ def explain(exam: Exam, answers: Sequence[Answer], shown: Trial) -> tuple[str, .
         return (min(found, key=lambda one: one[0])[1].sentence,)
     apart = _of_cases(exam, trials)
     return (apart,) if apart else ()
+
+
+def right_here(exam: Exam, answers: Sequence[Answer], shown: Trial) -> str:
+    """Return a sentence about which part of the answer is right in the case that is shown, or in which cases it is."""
+    if exam.conceals:
+        return ""
+    return _right_entries(exam, answers, shown) or _right_cases(exam, answers)
+
+
+def _right_entries(exam: Exam, answers: Sequence[Answer], shown: Trial) -> str:
+    given = next(answer for trial, answer in zip(exam.trials, answers, strict=True) if trial is shown)
+    sentences = [parts.right_entries(case) for case in compared(exam, shown, given) if departs(case)]
+    return next(filter(None, sentences), "")
+
+
+def _right_cases(exam: Exam, answers: Sequence[Answer]) -> str:
+    """Return which cases are right, if some are."""
+    right, wrong = list[str](), list[str]()
+    for trial, given in zip(exam.trials, answers, strict=True):
+        if without_numbers(trial) or trial.right.failure is not None:
+            continue  # what is asked for is nothing that can be computed wrongly
+        if first_divergence(exam, trial, given, Check.OUTPUTS) is None:
+            right.append(trial.name)
+        elif given.failure is not None:
+            return ""
+        else:
+            wrong.append(trial.name)
+    if not right or not wrong or set(right) & set(wrong):
+        return ""
+    few, so = (right, "right") if len(right) <= len(wrong) else (wrong, "wrong")
+    if len(few) > _MOST_CASES:
+        return ""
+    listed = " and ".join(f"“{name}”" for name in few)
+    return f"Of {len(right) + len(wrong)} cases it is {so} in {len(few)}: {listed}."
 
 
 def right_output(exam: Exam, answers: Sequence[Answer]) -> str:

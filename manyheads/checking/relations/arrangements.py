@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from .compared import Compared, Fact
+from .factors import expressions
 
 _MOST_DIMENSIONS = 5
+_MOST_EXCHANGED = 8  # entries along a dimension of which any two may have changed places
 
 
 def facts(case: Compared) -> Iterator[Fact]:
@@ -19,26 +21,51 @@ def facts(case: Compared) -> Iterator[Fact]:
     if case.pair is None:
         return
     right, given = case.pair
-    if not given.isfinite().all() or right.numel() < 2 or not case.agree(_sorted(right), _sorted(given)):
+    if not given.isfinite().all() or right.numel() < 2:
+        return
+    if not case.agree(sorted_numbers(right), sorted_numbers(given)):
+        if not case.is_boolean:
+            yield from _multiplied(case, right, given)
         return
     weak = not case.enough if not case.is_boolean else right.numel() < 9 or len(right.unique()) < 2
     label = case.label
-    for key, rank, sentence, moved in _moved(case, right):
+    for key, rank, sentence, moved in elsewhere(case, right):
         if moved.shape == given.shape and case.agree(given, moved):
+            # Few numbers are seldom the right ones in exchanged places by chance, and never in all cases.
+            few = key[0] == "exchanged" and not case.is_boolean
             yield Fact(
-                ("moved", *key), rank, f"{label} holds the right numbers in other places: {sentence}.", weak=weak
-            )
+                ("moved", *key), rank, f"{label} holds the right numbers in other places: {sentence}.",
+                weak=weak and not few, is_reading=few,
+            )  # fmt: skip
     if not case.is_boolean:
         yield Fact(
             ("same numbers",), 56, f"{label} holds the right numbers, and all of them, in other places.", weak=weak
         )
 
 
-def _sorted(numbers: Tensor) -> Tensor:
+def _multiplied(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
+    """Yield where the right numbers are if each of them is multiplied by a factor that the sizes name."""
+    size = right.norm().item()
+    factor = given.norm().item() / size if size and right.isfinite().all() else 0.0
+    if not factor or abs(factor - 1) < 1e-3 or not case.agree(sorted_numbers(right * factor), sorted_numbers(given)):
+        return
+    names = [text for text, value in expressions(case.sizes) if abs(factor - value) < 2e-4 * value]
+    for key, rank, sentence, moved in elsewhere(case, right * factor) if names else ():
+        if moved.shape == given.shape and case.agree(given, moved):
+            for text in names:
+                times = f"divided by {text[2:]}" if text.startswith("1/") and "ln" not in text else f"times {text}"
+                yield Fact(
+                    ("moved", *key, "times", text), rank + 6,
+                    f"{case.label} holds the right numbers, {times}, in other places: {sentence}.",
+                    weak=not case.enough, is_reading=True,
+                )  # fmt: skip
+
+
+def sorted_numbers(numbers: Tensor) -> Tensor:
     return numbers.flatten().sort().values
 
 
-def _moved(case: Compared, right: Tensor) -> Iterator[tuple[tuple[object, ...], int, str, Tensor]]:
+def elsewhere(case: Compared, right: Tensor) -> Iterator[tuple[tuple[object, ...], int, str, Tensor]]:
     """Yield (key, rank, how in words, the right numbers moved that way)."""
     if right.ndim > 1 and right.shape[-1] == right.shape[-2]:
         yield ("transposed",), 16, "its last two dimensions are swapped", right.transpose(-2, -1)
@@ -51,6 +78,11 @@ def _moved(case: Compared, right: Tensor) -> Iterator[tuple[tuple[object, ...], 
             for step, way in ((1, "later"), (-1, "earlier")):
                 told = f"every {item} is one place {way} than it should be"
                 yield ("rolled", axis, step), 17, told, right.roll(step, axis)
+        for first, second in itertools.combinations(range(size if size <= _MOST_EXCHANGED else 0), 2):
+            order = list(range(size))
+            order[first], order[second] = second, first
+            told = f"{item} {first} and {item} {second} have changed places, counted from 0"
+            yield ("exchanged", axis, first, second), 17, told, right.movedim(axis, 0)[order].movedim(0, axis)
     names, factors = _refined(case, right)
     if 1 < len(factors) <= _MOST_DIMENSIONS and right.numel() < 10**5:
         yield from _read_otherwise(names, right.reshape(factors), right.shape)

@@ -146,6 +146,8 @@ class Compared:
         name = self.dimension(axis)
         assert isinstance(self.right, Tensor)
         at_the_end = axis if axis < 0 else axis - self.right.ndim
+        if name not in _ITEMS and self.right.ndim == 1:
+            return "entry"
         return _ITEMS.get(name) or {-1: "column", -2: "row"}.get(at_the_end, f"entry of {name}")
 
 

@@ -35,7 +35,7 @@ def facts(case: Compared) -> Iterator[Fact]:
     factor = given / right
     if abs(factor + 1) < 1e-9:
         yield Fact(("factor", -1), 14, f"{case.label} has the wrong sign.", weak=True)
-    for text, value in [*expressions(case.sizes), *_products(case)]:
+    for text, value in [*expressions(case.sizes), *_triangles(case), *_products(case)]:
         for inverse in (False, True):
             wanted = 1 / value if inverse else value
             if text.startswith("1/") or abs(factor - wanted) > 1e-7 * abs(wanted):
@@ -71,6 +71,13 @@ def facts(case: Compared) -> Iterator[Fact]:
         yield from _terms(case, right, int(given))
 
 
+def _triangles(case: Compared) -> Iterator[tuple[str, float]]:
+    """Yield by what a number is too large if 1 to n are added up in place of n."""
+    for name, size in case.sizes.items():
+        if size > 1:
+            yield f"({name} + 1)/2", (size + 1) / 2
+
+
 def _terms(case: Compared, right: int, given: int) -> Iterator[Fact]:
     """Yield which product stands in another's place in the right number, or which one or two the wrong number is."""
     by_value: dict[int, list[tuple[int, str]]] = {}
@@ -80,6 +87,11 @@ def _terms(case: Compared, right: int, given: int) -> Iterator[Fact]:
             by_value.setdefault(leading * value, []).append((told.count("·"), told))
     for size, told in by_value.get(given, ()):
         yield Fact(("is", told), 26 + size, f"In every case that is wrong, {case.label} is {told}.", weak=True)
+    sizes = _sizes(case)
+    for (name, size), (other, divisor) in itertools.permutations(sizes.items(), 2):
+        if size == given * divisor:
+            told = f"In every case that is wrong, {case.label} is {name} / {other}."
+            yield Fact(("is", name, "/", other), 28, told, weak=True)
     for value, terms in by_value.items():
         for (size, told), (more, other) in itertools.product(terms, by_value.get(given - right + value, ())):
             if told != other:
@@ -101,11 +113,7 @@ def _products(case: Compared, *, differences: bool = True) -> Iterator[tuple[str
     Args:
         differences: whether a factor may also be by how much one size is larger than another, or than 1.
     """
-    asked = {**(case.trial.call.init or {}), **case.trial.call.inputs}
-    sizes = {name: value for name, value in asked.items() if type(value) is int and value > 0}
-    if "num_heads" in sizes and "d_model" in sizes:
-        sizes["d_head"] = case.sizes.get("d_head", 0) or sizes["d_model"] // sizes["num_heads"]
-    sizes |= {f"bytes of {name}": value.itemsize for name, value in asked.items() if isinstance(value, torch.dtype)}
+    sizes = _sizes(case)
     for powers in itertools.product(range(_LARGEST_POWER + 1), repeat=min(len(sizes), 5)):
         used = [(name, power) for name, power in zip(sizes, powers, strict=False) if power]
         if 0 < len(used) <= _MOST_SIZES and sum(powers) <= _MOST_SIZES:
@@ -114,6 +122,16 @@ def _products(case: Compared, *, differences: bool = True) -> Iterator[tuple[str
             yield text, product
             for difference, number in _differences(sizes) if differences else ():
                 yield f"{text} · {difference}", product * number
+
+
+def _sizes(case: Compared) -> dict[str, int]:
+    """Return the whole numbers that a case gives, by name, and what follows from them."""
+    asked = {**(case.trial.call.init or {}), **case.trial.call.inputs}
+    sizes = {name: value for name, value in asked.items() if type(value) is int and value > 0}
+    if "num_heads" in sizes and "d_model" in sizes:
+        sizes["d_head"] = case.sizes.get("d_head", 0) or sizes["d_model"] // sizes["num_heads"]
+    sizes |= {f"bytes of {name}": value.itemsize for name, value in asked.items() if isinstance(value, torch.dtype)}
+    return sizes
 
 
 def _differences(sizes: dict[str, int]) -> Iterator[tuple[str, int]]:

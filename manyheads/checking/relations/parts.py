@@ -9,6 +9,8 @@ from torch import Tensor
 
 from .compared import Compared, Fact, telling
 
+_MOST_ENTRIES = 12  # along a dimension, of which the right ones are listed
+
 
 def facts(case: Compared) -> Iterator[Fact]:
     """Yield for each region that holds all wrong entries that the rest is right."""
@@ -19,10 +21,14 @@ def facts(case: Compared) -> Iterator[Fact]:
     nans = given.isnan()
     if nans.any() and right.isfinite().all():
         yield from _not_numbers(case, nans)
-    if wrong.all() or (given == given.flatten()[0]).all():
+    if right.numel() > 1 and (wrong.all() or (given == given.flatten()[0]).all()):
         return
     for key, rank, sentence, region in _regions(case, right, wrong):
-        if region.all() or not region.any() or (wrong & ~region).any():
+        if not region.any() or (wrong & ~region).any():
+            continue
+        if region.all():  # it cannot contradict
+            if right.numel() == 1:
+                yield Fact(("right but for", key), rank + 8, sentence, weak=True)
             continue
         rest = right[~region]
         # A region that is mostly right says little about where the mistake is.
@@ -34,6 +40,44 @@ def facts(case: Compared) -> Iterator[Fact]:
             told,
             weak=not telling(rest, is_boolean=case.is_boolean),
         )
+
+
+def right_entries(case: Compared) -> str:
+    """Return which heads, rows, sentences or the like of a wrong tensor are right in this case, or ""."""
+    if case.pair is None or case.pair[0].numel() < 2:
+        return ""
+    right, wrong = case.pair[0], case.wrong_places()
+    found: list[tuple[int, str]] = []
+    for axis in range(-right.ndim, 0):
+        size = right.shape[axis]
+        by_entry = wrong.movedim(axis, 0).reshape(size, -1)
+        departs = by_entry.any(1)
+        good, bad = (~departs).nonzero().flatten().tolist(), departs.nonzero().flatten().tolist()
+        rest = right.movedim(axis, 0)[good]
+        if not good or size > _MOST_ENTRIES or not telling(rest, is_boolean=case.is_boolean):
+            continue
+        item = case.item(axis)
+        items = item.replace("entry", "entries", 1) if item.startswith("entry") else f"{item}s"
+        of = "counted from 0" if item != "sentence" else "of the batch, counted from 0"
+        told = (
+            f"In this case the {items} {_listed(good)} of {case.label} are right, and {_listed(bad)} not ({of})."
+            if len(good) > 1
+            else f"In this case {item} {good[0]} of {case.label} is right, and the others are not ({of})."
+        )
+        found.append((int((~by_entry[departs]).sum()), told))  # the fewer right ones among the wrong, the better
+    return min(found)[1] if found else ""
+
+
+def _listed(places: list[int]) -> str:
+    """Return numbers in words, neighbours as a range: "0, 2 and 4 to 7"."""
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    told = [text for run in runs for text in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
+    return " and ".join(filter(None, [", ".join(told[:-1]), told[-1]]))
 
 
 def _not_numbers(case: Compared, nans: Tensor) -> Iterator[Fact]:
@@ -75,7 +119,7 @@ def _regions(case: Compared, right: Tensor, wrong: Tensor) -> Iterator[tuple[obj
     shape = right.shape
     for axis in range(-right.ndim, 0):
         size = shape[axis]
-        if size < 2:
+        if size < 2 and right.numel() > 1:
             continue
         item = case.item(axis)
         departs = wrong.movedim(axis, 0).reshape(size, -1).any(1)  # each of the items
@@ -84,7 +128,7 @@ def _regions(case: Compared, right: Tensor, wrong: Tensor) -> Iterator[tuple[obj
             only = (index == place).expand(shape)
             yield (axis, name), 30, f"in the {name} {item}", only
             told = f"In {case.label}, the {name} {item} is right, and the others are not."
-            if departs.sum() == size - 1 and not departs[place]:
+            if size > 1 and departs.sum() == size - 1 and not departs[place]:
                 yield (axis, "not", name), 31, told, ~only
     if right.ndim > 1 and shape[-1] == shape[-2] and shape[-1] > 2:
         square = torch.ones(shape, dtype=torch.bool)

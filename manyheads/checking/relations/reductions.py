@@ -38,8 +38,14 @@ def _reduced(case: Compared, tensor: Tensor) -> Iterator[tuple[tuple[object, ...
         yield ("max", axis), f"maximum over {name}", tensor.amax(axis)
         yield ("median", axis), f"median over {name}", tensor.median(axis).values
         yield ("squares", axis), f"sum of squares over {name}", tensor.square().sum(axis)
-        yield ("first", axis), f"first entry along {name}", tensor.select(axis, 0)
-        yield ("last", axis), f"last entry along {name}", tensor.select(axis, -1)
+        for key, told, entry in _entries(case, tensor, axis, name):
+            yield (key, axis), told, entry
+            for other in range(-entry.ndim, 0):
+                along = case.dimension(other, entry.shape)
+                yield (key, axis, "mean", other), f"mean over {along} of the {told}", entry.mean(other)
+                yield (key, axis, "median", other), f"median over {along} of the {told}", entry.median(other).values
+                yield (key, axis, "max", other), f"maximum over {along} of the {told}", entry.amax(other)
+                yield (key, axis, "sum", other), f"sum over {along} of the {told}", entry.sum(other)
         for other in axes:
             if other > axis:
                 both = f"{name} and {case.dimension(other, tensor.shape)}"
@@ -63,3 +69,12 @@ def _reduced(case: Compared, tensor: Tensor) -> Iterator[tuple[tuple[object, ...
                     ("but last", "last", diagonal[..., :-1]),
                 ):
                     yield (key, offset), f"mean of all but the {part} entry of the {told}", rest.mean(-1)
+
+
+def _entries(case: Compared, tensor: Tensor, axis: int, name: str) -> Iterator[tuple[str, str, Tensor]]:
+    """Yield (key, which in words, the entry) along one dimension: the first, the last, those that an input names."""
+    yield "first", f"first entry along {name}", tensor.select(axis, 0)
+    yield "last", f"last entry along {name}", tensor.select(axis, -1)
+    for given, place in case.trial.call.inputs.items():
+        if type(place) is int and -tensor.shape[axis] <= place < tensor.shape[axis]:
+            yield f"at {given}", f"entry number {given} along {name}", tensor.select(axis, place)

@@ -25,9 +25,10 @@ def wrong_shape(case: Compared) -> bool:
 def facts(case: Compared) -> Iterator[Fact]:
     """Yield how a tensor of the wrong shape could get the right one."""
     right, given = case.right, case.given
-    if not isinstance(right, Tensor) or not isinstance(given, Tensor) or right.is_meta or given.is_meta:
+    if not isinstance(right, Tensor) or not isinstance(given, Tensor) or not right.numel():
         return
-    if not right.numel():
+    if right.is_meta or given.is_meta:
+        yield from _by_sizes(case, given.shape, right.shape)
         return
     if not given.numel():
         yield Fact(("empty",), 30, f"There is no entry at all in {case.label}.")
@@ -40,15 +41,17 @@ def facts(case: Compared) -> Iterator[Fact]:
             listed = ", ".join(names[order.index(axis)] for axis in range(given.ndim))
             told = f"{case.label} has the right sizes in another order: ({listed}), and not ({', '.join(names)})."
             yield Fact(("order", *order), 60, told, weak=len(set(right.shape)) < right.ndim)
-    if [size for size in given.shape if size > 1] == [size for size in right.shape if size > 1]:
-        many = given.ndim > right.ndim
-        what = "a dimension of size 1 too many" if many else "no dimension of size 1 where one is asked for"
-        yield Fact(("size 1", many), 55, f"{case.label} has {what}.")
     yield from _by_sizes(case, given.shape, right.shape)
 
 
 def _by_sizes(case: Compared, given: torch.Size, right: torch.Size) -> Iterator[Fact]:
     """Yield what is wrong with the sizes alone, whatever the numbers are."""
+    if [size for size in given if size > 1] == [size for size in right if size > 1]:
+        many = len(given) - len(right)
+        what = "no dimension of size 1 where one is asked for"
+        if many > 0:
+            what = "a dimension of size 1 too many" if many == 1 else f"{many} dimensions of size 1 too many"
+        yield Fact(("size 1", many > 0), 55, f"{case.label} has {what}.")
     if len(given) == len(right):
         differ = [axis for axis in range(-len(right), 0) if given[axis] != right[axis]]
         for by, told in ((-1, "short"), (1, "long")):

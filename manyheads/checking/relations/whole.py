@@ -11,7 +11,7 @@ from ..exam import Trial
 
 def told_apart(wrong: Sequence[Trial], right: Sequence[Trial]) -> str:
     """Return a sentence that tells the wrong cases from the right ones by what they were asked, or ""."""
-    right = [trial for trial in right if not _without_numbers(trial)]
+    right = [trial for trial in right if not without_numbers(trial)]
     # A case whose answer is of another kind, such as an error, asks for something else.
     kinds = {type(trial.right.value) for trial in wrong}
     if not wrong or not right or len(kinds) > 1 or any(type(trial.right.value) not in kinds for trial in right):
@@ -52,7 +52,7 @@ def _blocks_a_row(trial: Trial) -> bool:
     return isinstance(mask, Tensor) and mask.ndim > 0 and bool((~mask.bool().any(-1)).any())
 
 
-def _without_numbers(trial: Trial) -> bool:
+def without_numbers(trial: Trial) -> bool:
     """Return whether an answer on the pretend device is all that is asked for: it is always right."""
     value = trial.right.value
     return any(isinstance(part, Tensor) and part.is_meta for part in (value if isinstance(value, tuple) else (value,)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from manyheads.calling.call import Answer, Call, Failure
 from manyheads.checking.diagnosis import examine
 from manyheads.checking.exam import Check, Exam, Trial
 from manyheads.checking.first_wrong_line import is_unexplained
-from manyheads.checking.relations import _shared, explain, right_output
+from manyheads.checking.relations import _shared, explain, right_here, right_output
 from manyheads.checking.relations.compared import Fact
 
 SIZES = [
@@ -75,6 +76,15 @@ SPOILT: dict[str, Callable[[Tensor, dict[str, int]], Tensor]] = {
         lambda x, of: torch.stack([x - 1, x + 1, x - 2, x + 2], 1)
     ),
     "output lacks num_heads: the right numbers are averaged over num_heads.": lambda x, of: x.mean(1),
+    "output holds the right numbers, divided by batch, in other places: the heads are in reverse order.": (
+        lambda x, of: x.flip(1) / of["batch"]
+    ),
+    "output holds the right numbers, times √seq, in other places: every word is one place later than it should be.": (
+        lambda x, of: x.roll(1, -1) * math.sqrt(of["seq"])
+    ),
+    "output holds the right numbers in other places: sentence 1 and sentence 3 have changed places, counted from 0.": (
+        lambda x, of: x[[0, 3, 2, 1, *range(4, len(x))]]
+    ),
     "output holds the right numbers in the precision of bfloat16 only: somewhere they were rounded to it.": (
         lambda x, of: x.bfloat16().float()
     ),
@@ -191,6 +201,10 @@ SEVERAL = [
         ),
         (lambda b, s, d: 3 * b * d, "In every case that is wrong, count is 3 · batch · d_model."),
         (
+            lambda b, s, d: 2 * (b * s * d * d + b * s * s * d) * (s + 1),
+            "count is the right one times (seq + 1)/2.",
+        ),
+        (
             lambda b, s, d: b**2 * s + 3 * d**3,
             "In every case that is wrong, count is 3 · d_model³ + batch² · seq.",
         ),
@@ -269,9 +283,8 @@ def truth_of(sentence: str, right: Tensor, given: Tensor, sizes: dict[str, int])
     close = torch.isclose(given, right, rtol=1e-4, atol=1e-5)
     wrong = ~close
     if found := re.search(r"the right one (times|divided by) (minus )?(?!minus)(.+)\.$", sentence):
-        text = re.sub(r"√(\w+)", r"(\1**0.5)", found[3]).replace("·", "*").replace("−", "-").replace("²", "**2")
-        value = eval(text, {}, dict(sizes)) * (-1 if found[2] else 1)
-        rtol, atol = (1e-3, 1e-4) if re.search("[a-z]", text) else (2e-3, 1e-3)  # a number is rounded
+        value = computed(found[3], sizes) * (-1 if found[2] else 1)
+        rtol, atol = (1e-3, 1e-4) if re.search("[a-z]", found[3]) else (2e-3, 1e-3)  # a number is rounded
         return torch.allclose(given, right * value if found[1] == "times" else right / value, rtol=rtol, atol=atol)
     if "plus 1" in sentence:
         return torch.allclose(given - right, torch.ones_like(right), atol=1e-4)
@@ -292,6 +305,8 @@ def truth_of(sentence: str, right: Tensor, given: Tensor, sizes: dict[str, int])
     if found := re.search(r"In output, the (first|last) (\w+) is right", sentence):
         axis = {"sentence": 0, "head": 1, "word": 2}[found[2]]
         return not wrong.select(axis, 0 if found[1] == "first" else -1).any()
+    if found := re.search(r"numbers, (times|divided by) (.+), in other places", sentence):
+        right = right * computed(found[2], sizes) ** (1 if found[1] == "times" else -1)
     if "places" in sentence or "order" in sentence:
         return torch.allclose(given.flatten().msort(), right.flatten().msort(), rtol=1e-4)
     if "times one factor" in sentence:
@@ -302,6 +317,12 @@ def truth_of(sentence: str, right: Tensor, given: Tensor, sizes: dict[str, int])
         between = given - right if found[2] == "off" else given / right
         return between.std(-1 if found[1] == "row" else -2).max().item() < 1e-2 * between.abs().max().item()
     raise AssertionError(f"a sentence that this test cannot check: {sentence}")
+
+
+def computed(text: str, sizes: dict[str, int]) -> float:
+    """Return the value of an expression of sizes, as a sentence writes it."""
+    text = re.sub(r"√(\w+)", r"(\1**0.5)", text).replace("·", "*").replace("−", "-").replace("²", "**2")
+    return float(eval(text, {}, dict(sizes)))
 
 
 def half_of_the_last_digit(number: str) -> float:
@@ -425,3 +446,96 @@ def test_of_facts_that_are_alike_the_first_is_said() -> None:
     facts = [Fact(("a",), 5, "first"), Fact(("b",), 5, "second"), Fact(("a",), 5, "third")]
     assert (found := _shared([facts, facts], None)) is not None
     assert found.sentence == "first"
+
+
+def with_a_mistake(rights: list[Tensor], mistaken: list[Tensor]) -> Exam:
+    exam = exam_of(rights, SIZES)
+    trials = [replace(one, wrong={"took one": Answer(wrong)}) for one, wrong in zip(exam.trials, mistaken, strict=True)]
+    # Where a mistake makes no difference, what it gives is not kept.
+    return replace(exam, trials=(*trials, exam_of(drawn(9), SIZES).trials[0]), hints={"took one": "The hint."})
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (lambda x, of: x / of["batch"], "output is what comes out if you took one, divided by batch."),
+        (lambda x, of: -x * of["seq"], "output is what comes out if you took one, times seq, with the opposite sign."),
+        (lambda x, of: -x, "output is what comes out if you took one, with the opposite sign."),
+        (
+            lambda x, of: x.flip(1),
+            "output is what comes out if you took one, in other places: the heads are in reverse order.",
+        ),
+    ],
+)
+def test_a_known_mistake_with_a_second_slip_on_top_is_told(
+    second: Callable[[Tensor, dict[str, int]], Tensor], told: str
+) -> None:
+    rights, mistaken = drawn(0), drawn(1)
+    exam = with_a_mistake(rights, mistaken)
+    given = [Answer(second(one, of)) for one, of in zip([*mistaken, drawn(9)[0]], [*SIZES, SIZES[0]], strict=True)]
+    assert explain(exam, given, exam.trials[0]) == (told,)
+    for place in range(3):
+        spoilt = [*given]
+        spoilt[place] = Answer(drawn(5)[place])
+        assert "took one" not in " ".join(explain(exam, spoilt, exam.trials[0]))
+
+
+def test_of_the_right_numbers_times_a_factor_no_mistake_is_told_that_does_not_show() -> None:
+    rights = drawn(0)
+    exam = with_a_mistake(rights, [right * 2 for right in rights])
+    given = [Answer(one / of["batch"]) for one, of in zip([*rights, drawn(9)[0]], [*SIZES, SIZES[0]], strict=True)]
+    assert explain(exam, given, exam.trials[0]) == ("Every number of output is the right one divided by batch.",)
+
+
+def test_what_is_right_in_the_case_that_is_shown_is_told() -> None:
+    rights, noise = drawn(0), drawn(1)
+    exam = exam_of(rights, SIZES)
+    spoilt = rights[1].clone()
+    spoilt[:, [0, 4, 5]] = noise[1][:, [0, 4, 5]]
+    given = [Answer(noise[0]), Answer(spoilt), Answer(noise[2])]
+    told = "In this case the heads 1 to 3 of output are right, and 0, 4 and 5 not (counted from 0)."
+    assert right_here(exam, given, exam.trials[1]) == told
+    assert right_here(exam, given, exam.trials[0]) == ""
+
+
+def test_the_cases_that_are_right_are_told_by_their_names() -> None:
+    rights, noise = drawn(0), drawn(1)
+    exam = exam_of(rights, SIZES)
+    assert right_here(exam, [Answer(rights[0]), Answer(noise[1]), Answer(noise[2])], exam.trials[1]) == (
+        "Of 3 cases it is right in 1: “case 0”."
+    )
+    assert right_here(exam, [Answer(rights[0]), Answer(rights[1]), Answer(noise[2])], exam.trials[2]) == (
+        "Of 3 cases it is wrong in 1: “case 2”."
+    )
+    assert right_here(exam, [Answer(one) for one in noise], exam.trials[0]) == ""
+    failed = [Answer(rights[0]), Answer(failure=Failure("ValueError", "no")), Answer(noise[2])]
+    assert right_here(exam, failed, exam.trials[1]) == ""
+
+
+def test_dimensions_of_size_1_are_counted_on_the_pretend_device_too() -> None:
+    rights = [torch.ones(3, 3, dtype=torch.bool).tril(), torch.ones(4, 4, dtype=torch.bool, device="meta")]
+    sizes = [{"seq": 3}, {"seq": 4}]
+    assert said(exam_of(rights, sizes), [right[None, None] for right in rights]) == (
+        "output has 2 dimensions of size 1 too many."
+    )
+
+
+def test_a_mask_that_is_wrong_in_its_first_row_alone_is_told_so_with_a_single_word_too() -> None:
+    rights = [torch.ones(size, size, dtype=torch.bool).tril() for size in (3, 1, 8)]
+    given = [right.clone() for right in rights]
+    for mask in given:
+        mask[0, 0] = False
+    assert said(exam_of(rights, [{"seq": len(right)} for right in rights]), given) == (
+        "output is right everywhere but in the first row."
+    )
+
+
+def test_the_entry_that_an_input_names_is_followed() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights_of_cases = [torch.randn(5, 4, 7, 7, generator=generator), torch.randn(3, 4, 6, 6, generator=generator)]
+    sizes = [{"layers": 5, "heads": 4, "seq": 7}, {"layers": 3, "heads": 4, "seq": 6}]
+    exam = exam_of([x[..., 2].mean(-1) for x in weights_of_cases], sizes, x=[*weights_of_cases], position=[2, 2])
+    given = [x[..., 2, :].median(-1).values for x in weights_of_cases]
+    assert said(exam, given) == (
+        "output is the median over seq of the entry number position along the last dimension but one of x."
+    )
