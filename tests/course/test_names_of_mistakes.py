@@ -56,6 +56,51 @@ REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
             """,
             "kept only the last model",
         ),
+        *(
+            (
+                "generate(model, tokens, new_tokens, temperature=1.0, generator=None)",
+                f"""
+                for _ in range(new_tokens):
+                    with torch.no_grad():
+                        logits = model(tokens[:, -model.context:])[:, -1]
+                    following = logits.argmax(dim=-1, keepdim=True)
+                    if temperature:
+                        following = torch.multinomial({drawn_by}, 1, generator=generator)
+                    tokens = torch.cat([tokens, following], dim=1)
+                return tokens
+                """,
+                name,
+            )
+            for drawn_by, name in (
+                ("nn.functional.log_softmax(logits / temperature, dim=-1)", "drew by the logarithms of the chances"),
+                ("logits / temperature", "drew by the scores themselves"),
+            )
+        ),
+        *(
+            (
+                "shard(layer, rank, world_size)",
+                f"""
+                {refuses}
+                part = copy.deepcopy(layer)
+                part.num_heads //= world_size
+                part.num_kv_heads //= world_size
+                for linear in (part.w_q, part.w_k, part.w_v):
+                    linear.weight = nn.Parameter(linear.weight.detach().chunk(world_size)[rank].clone())
+                    linear.bias = nn.Parameter(linear.bias.detach().chunk(world_size)[rank].clone())
+                part.w_o.weight = nn.Parameter(part.w_o.weight.detach().chunk(world_size, dim=1)[rank].clone())
+                part.w_o.bias = nn.Parameter(part.w_o.bias.detach() * (rank == 0))
+                return part
+                """,
+                name,
+            )
+            for refuses, name in (
+                (
+                    "if layer.num_heads % world_size: raise ValueError(world_size)",
+                    "asked whether the heads of queries can be shared out, not those of keys",
+                ),
+                ("", "raised no error for heads that cannot be shared out"),
+            )
+        ),
         (
             "head_width(d_model, num_heads)",
             f"""

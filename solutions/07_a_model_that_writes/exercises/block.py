@@ -341,6 +341,40 @@ EXERCISE = Exercise(
             hint="Each norm has a scale and a shift that it learns, as nn.LayerNorm makes them.",
             check="shapes",
         ),
+        Misconception(
+            "used the second norm twice",
+            replace="self.norm_1(x)",
+            by="self.norm_2(x)",
+            hint="Each norm has a scale and a shift of its own that it learns. norm_1 is never used.",
+        ),
+        Misconception(
+            "normalised the second sum",
+            replace=ADD_2,
+            by="return self.norm_2(x + self.feed_forward(x))",
+            hint="norm_2 acts on the sum, and so on the stream itself. It belongs before the feed-forward layer, on "
+            "the copy that goes in.",
+        ),
+        Misconception(
+            "left out the feed-forward layer",
+            replace=ADD_2,
+            by="return x",
+            hint="The words have looked at each other, and that is all. Then each is to think for itself: the second "
+            "half of the block is missing.",
+        ),
+        Misconception(
+            "took the queries from the words as they are",
+            replace="self.attention(self.norm_1(x), mask=mask)",
+            by="self.attention(x, self.norm_1(x), mask=mask)",
+            hint="Keys and values come from the normalised words, and queries do not. All three are made from the "
+            "normalised ones.",
+        ),
+        Misconception(
+            "took the values from the words as they are",
+            replace="self.attention(self.norm_1(x), mask=mask)",
+            by="self.attention(self.norm_1(x), self.norm_1(x), x, mask=mask)",
+            hint="Queries and keys come from the normalised words, and values do not. All three are made from the "
+            "normalised ones.",
+        ),
     ),
     alternatives=(
         Alternative(

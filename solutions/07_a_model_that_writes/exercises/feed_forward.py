@@ -175,6 +175,56 @@ EXERCISE = Exercise(
             hint="Trained weights are loaded by name, so names are part of the task: w_in and w_out.",
             check="shapes",
         ),
+        Misconception(
+            "used w_in's weight, transposed, on the way back",
+            replace=OUTPUT,
+            by="return nn.functional.linear(hidden, self.w_in.weight.T, self.w_out.bias)",
+            hint="The shapes fit, and w_out's own weight is never used. Each layer learns a weight of its own.",
+        ),
+        Misconception(
+            "forgot the bias of w_out",
+            replace=OUTPUT,
+            by="return hidden @ self.w_out.weight.T",
+            hint="A linear layer multiplies by its weight, and then adds its bias. Called as a layer, w_out does both.",
+        ),
+        Misconception(
+            "forgot the bias of w_in",
+            replace=HIDDEN,
+            by="nn.functional.gelu(x @ self.w_in.weight.T)",
+            hint="A linear layer multiplies by its weight, and then adds its bias. Called as a layer, w_in does both.",
+        ),
+        Misconception(
+            "forgot the biases of both layers",
+            replace=f"hidden = {HIDDEN}\n        {OUTPUT}",
+            by="hidden = nn.functional.gelu(x @ self.w_in.weight.T)\n        return hidden @ self.w_out.weight.T",
+            hint="A linear layer multiplies by its weight, and then adds its bias. Called as layers, both do that.",
+        ),
+        Misconception(
+            "left the root of 2 out of GELU's formula",
+            replace=HIDDEN,
+            by="(lambda h: 0.5 * h * (1 + torch.erf(h)))(self.w_in(x))",
+            hint="The number in erf is divided by √2: a normal distribution has its 1/√2 from there.",
+        ),
+        Misconception(
+            "left the half out of GELU's formula",
+            replace=HIDDEN,
+            by="(lambda h: h * (1 + torch.erf(h / math.sqrt(2))))(self.w_in(x))",
+            hint="1 + erf goes from 0 to 2, so your large numbers come out doubled. GELU lets them through as they "
+            "are.",
+            shown_by=("erf",),
+        ),
+        Misconception(
+            "took leaky ReLU for GELU",
+            replace="nn.functional.gelu",
+            by="nn.functional.leaky_relu",
+            hint="Leaky ReLU is two straight lines with a corner at 0, and GELU is smooth. Here it is GELU.",
+        ),
+        Misconception(
+            "normalised the output",
+            replace=OUTPUT,
+            by="output = self.w_out(hidden)\n        return nn.functional.layer_norm(output, output.shape[-1:])",
+            hint="The output of w_out is added to the words as it is. A norm is outside of this layer: Block has two.",
+        ),
     ),
     alternatives=(
         Alternative(

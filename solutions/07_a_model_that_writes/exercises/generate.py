@@ -89,7 +89,7 @@ EXERCISE = Exercise(
     returns=("tokens",),
     cases=(
         Case("temperature 0, a prompt shorter than the context", writing),
-        Case("temperature 0, a prompt longer than the context", lambda draw: writing(draw, seq=draw.integer(1, 3))),
+        Case("temperature 0, a prompt longer than the context", lambda draw: writing(draw, seq=draw.integer(2, 3))),
         Case("a high temperature", lambda draw: writing(draw, temperature=2.5)),
     ),
     misconceptions=(
@@ -195,6 +195,7 @@ EXERCISE = Exercise(
             by="chances = logits / temperature",
             hint="multinomial takes chances, which are never below 0. Scores may be: softmax makes chances of them.",
             check="shapes",
+            shown_by=("no log_softmax|log",),
         ),
         Misconception(
             "took softmax over the batch",
@@ -308,6 +309,37 @@ EXERCISE = Exercise(
             hint="torch.cat joins tensors with equally many dimensions: tokens is (batch, seq), so what is added "
             "must be "
             "(batch, 1).",
+            check="shapes",
+        ),
+        Misconception(
+            "never showed the model what it has written",
+            replace=WINDOW,
+            by="tokens[:, : tokens.shape[1] - _][:, -model.context :]",
+            hint="All new tokens come from the same scores, those of the prompt. What comes next depends on what came "
+            "before: run the model anew for each token, on the longer text.",
+        ),
+        Misconception(
+            "showed the model one token too many",
+            replace=WINDOW,
+            by="tokens[:, -model.context - 1 :]",
+            hint="context tokens fit in; you show one more.",
+            check="shapes",
+        ),
+        Misconception(
+            "drew by the logarithms of the chances",
+            replace=CHANCES,
+            by="chances = (logits / temperature).log_softmax(dim=-1)",
+            hint="multinomial takes chances, which are never below 0, and their logarithms are. Give it the chances "
+            "themselves.",
+            check="shapes",
+            shown_by=("log_softmax|log",),
+        ),
+        Misconception(
+            "drew tokens without a dimension for their place",
+            replace=SAMPLE,
+            by=f"{SAMPLE}.squeeze(1)",
+            hint="torch.cat joins tensors with equally many dimensions: tokens is (batch, seq), so what is drawn must "
+            "stay (batch, 1).",
             check="shapes",
         ),
     ),

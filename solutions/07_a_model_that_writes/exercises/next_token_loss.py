@@ -281,6 +281,49 @@ EXERCISE = Exercise(
             "the dimension.",
             check="shapes",
         ),
+        Misconception(
+            "reshaped the scores so that the vocabulary is dimension 1",
+            replace=LOSS,
+            by="nn.functional.cross_entropy(scores.reshape(len(scores), scores.shape[-1], -1), following)",
+            hint="cross_entropy does want the vocabulary there. But a reshape only counts the numbers off anew, so "
+            "scores of several positions and tokens get mixed: it cannot swap dimensions.",
+        ),
+        Misconception(
+            "left out the logarithm of the chances",
+            replace=f"return {LOSS}",
+            by="chances = scores.softmax(dim=-1).gather(-1, following.unsqueeze(-1))\n    return -chances.mean()",
+            hint="Yours is minus the mean chance, between −1 and 0. Take the logarithm of each chance. (nll_loss takes "
+            "logarithms, too, and does not make them.)",
+        ),
+        Misconception(
+            "left token 0 out of the mean",
+            replace="following.flatten())",
+            by="following.flatten(), ignore_index=0)",
+            hint="In other models token 0 may be padding. Here it is a token like the others, and it is predicted, "
+            "too.",
+        ),
+        Misconception(
+            "divided by the size of the vocabulary, too",
+            replace=f"return {LOSS}",
+            by=f"return {LOSS} / scores.shape[-1]",
+            hint="At each position one token of the vocabulary counts, the one that comes next. Divide by the "
+            "number of positions alone.",
+        ),
+        Misconception(
+            "took softmax over the sentences of the batch",
+            replace=f"return {LOSS}",
+            by="logs = scores.log_softmax(dim=0).gather(-1, following.unsqueeze(-1))\n    return -logs.mean()",
+            hint="The sentences of a batch have nothing to do with each other. At each position, the chances of all "
+            "tokens of the vocabulary sum to 1: the last dimension.",
+        ),
+        Misconception(
+            "took softmax over the positions of all sentences",
+            replace=f"return {LOSS}",
+            by="logs = scores.flatten(0, 1).log_softmax(dim=0)\n"
+            "    return -logs.gather(-1, following.flatten().unsqueeze(-1)).mean()",
+            hint="In a long list of positions, dimension 0 counts the positions. At each of them, the chances of all "
+            "tokens of the vocabulary sum to 1: the last dimension.",
+        ),
     ),
     alternatives=(
         Alternative(

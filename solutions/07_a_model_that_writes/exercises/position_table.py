@@ -215,6 +215,47 @@ EXERCISE = Exercise(
             hint="Each angle gives two numbers, its sine and its cosine. So there are d_model of them.",
             check="shapes",
         ),
+        Misconception(
+            "multiplied where it should divide, in double precision",
+            replace=ANGLE,
+            by="position * 10_000 ** (pair.double() / d_model)",
+            hint="Your pairs turn faster and faster: the last one makes hundreds of turns from one word to the next. "
+            "They should turn slower and slower.",
+        ),
+        Misconception(
+            "made a row for each pair, and reshaped where rows and columns should be swapped",
+            replace=ANGLE,
+            by="torch.outer(10_000 ** (-pair / d_model), torch.arange(seq).float()).reshape(seq, d_model // 2)",
+            hint="A reshape only counts the numbers off anew, so a row holds angles of several positions. Begin "
+            "with the positions in the rows, or swap the dimensions.",
+        ),
+        Misconception(
+            "turned all pairs by next to nothing",
+            replace=ANGLE,
+            by="position / 10_000**2 * (pair // 2) / d_model",
+            hint="All rows begin alike, 0, 1, 0, 1. The first pair should turn by 1 from one position to the next. "
+            "(Python reads 10000 ** 2 * i as (10000 ** 2) * i. An exponent of several parts needs brackets.)",
+        ),
+        Misconception(
+            "began to count the pairs at 1",
+            replace=PAIR,
+            by="torch.arange(2, d_model + 2, 2)",
+            hint="The first pair is number 0, and turns by 1 from one position to the next.",
+        ),
+        Misconception(
+            "filled every second row instead of every second column",
+            replace=FILLED,
+            by=FILLED.replace("[:, 0::2]", "[0::2]").replace("[:, 1::2]", "[1::2]"),
+            hint="One index alone picks rows, which are positions. Sines and cosines take turns in the columns.",
+            check="shapes",
+        ),
+        Misconception(
+            "left sines and cosines in a dimension of their own",
+            replace=FILLED,
+            by="return torch.stack([angle.sin(), angle.cos()], dim=-1)",
+            hint="Each pair of columns is there, side by side, in a third dimension. Join it with the one before.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

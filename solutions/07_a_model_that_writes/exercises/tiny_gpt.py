@@ -9,7 +9,7 @@ from ._shared import FORBIDS, draw_block, draw_norm, draw_tokens
 
 def model_call(draw: Draw) -> Call:
     """Return the call of a model with drawn weights, its context longer than the sentences."""
-    num_heads, num_layers, d_model = 2, 2, 4
+    num_heads, num_layers, d_model = 2, 3, 4
     batch = draw.integer(2, 3)
     vocabulary, seq, context = draw.integer(9, 11), 5, 7
     draw.named(d_model=d_model, batch=batch, vocabulary=vocabulary, seq=seq, context=context)
@@ -116,10 +116,10 @@ EXERCISE = Exercise(
             hint="Each word may attend to itself and to those before it.",
         ),
         Misconception(
-            "swapped who looks and who is looked at in the mask",
+            "let each word see itself and those after it, not those before it",
             replace="block(x, mask)",
             by="block(x, mask.T)",
-            hint="Each word sees itself and the future. Row i of the mask says what word i may look at: those before "
+            hint="Each word sees the future. Row i of the mask says what word i may look at: itself and those before "
             "it.",
         ),
         Misconception(
@@ -305,6 +305,40 @@ EXERCISE = Exercise(
             replace="self.w_out = nn.Linear(d_model, vocabulary)",
             by="self.w_out = nn.Linear(d_model, vocabulary)\n        self.w_out.weight = self.tokens.weight",
             hint="Many models do that, to save parameters. Here w_out has a weight of its own.",
+            check="shapes",
+        ),
+        Misconception(
+            "began to count the positions at 1",
+            replace="self.positions[:seq]",
+            by="self.positions[1 : seq + 1]",
+            hint="The first word has position 0, the first row of the table.",
+        ),
+        Misconception(
+            "made as many blocks as a block has heads",
+            replace="range(num_layers)",
+            by="range(num_heads)",
+            hint="num_layers says how many blocks there are, and num_heads is for each of them.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave each block as many heads as there are layers",
+            replace="Block(d_model, num_heads, 4 * d_model)",
+            by="Block(d_model, num_layers, 4 * d_model)",
+            hint="num_heads says how many heads a block has, and num_layers how many blocks there are.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned the words instead of scores",
+            replace=RETURN,
+            by="return self.norm(x)",
+            hint="The last layer is missing: w_out makes the scores of all tokens of the vocabulary of each word.",
+            check="shapes",
+        ),
+        Misconception(
+            "put the last norm behind w_out",
+            replace=RETURN,
+            by="return self.norm(self.w_out(x))",
+            hint="The norm is d_model wide: it is for words. What comes out of w_out is a score for each token.",
             check="shapes",
         ),
     ),

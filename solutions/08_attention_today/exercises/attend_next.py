@@ -334,6 +334,42 @@ EXERCISE = Exercise(
             hint="A mask says True or False. torch.ones makes numbers unless you ask for dtype=torch.bool.",
             check="shapes",
         ),
+        Misconception(
+            "called append once for the keys and once for the values",
+            replace=APPEND,
+            by="k = cache.append(new_k, new_v)[0]\n    v = cache.append(new_k, new_v)[1]",
+            hint="Each call appends, so the second one finds the new words there already, and gives back more values "
+            "than there are keys. append returns both at once: take both from one call.",
+            check="shapes",
+        ),
+        Misconception(
+            "took the two results of attention for one",
+            replace="heads, _ = attention(",
+            by="heads = attention(",
+            hint="attention returns a pair: what the heads give, and their weights. You need the first.",
+            check="shapes",
+        ),
+        Misconception(
+            "repeated each head as often as there are heads of keys",
+            replace="times = layer.num_heads // layer.num_kv_heads",
+            by="times = layer.num_kv_heads",
+            hint="How many heads of queries share one head of keys? num_heads divided by num_kv_heads.",
+            check="shapes",
+        ),
+        Misconception(
+            "repeated num_heads times",
+            replace="times = layer.num_heads // layer.num_kv_heads",
+            by="times = layer.num_heads",
+            hint="Each head of keys is for a group of heads, not for all: num_heads divided by num_kv_heads.",
+            check="shapes",
+        ),
+        Misconception(
+            "split the queries into num_kv_heads heads",
+            replace="q = split_heads(layer.w_q(x), layer.num_heads)",
+            by="q = split_heads(layer.w_q(x), layer.num_kv_heads)",
+            hint="There are num_heads heads of queries. Only keys and values have fewer.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

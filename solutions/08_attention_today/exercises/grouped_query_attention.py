@@ -293,6 +293,59 @@ EXERCISE = Exercise(
             "Each number of a key came several times in a row, so heads are made of a few features each. Split first, "
             "then repeat heads.",
         ),
+        Misconception(
+            "kept the size of a group as num_kv_heads",
+            replace=ATTRIBUTES,
+            by=f"""{ATTRIBUTES}
+        groups = {{"num_kv_heads": num_heads // num_kv_heads}}
+        heads = {{"num_kv_heads": num_kv_heads}}
+        self.register_forward_pre_hook(lambda layer, given: vars(layer).update(heads))
+        self.register_forward_hook(lambda layer, given, output: vars(layer).update(groups))""",
+            hint="num_heads // num_kv_heads is how many heads share one. The attribute says how many heads of keys "
+            "there are, as the argument does: what comes next asks for it.",
+        ),
+        attending(
+            "divided a head's number by num_kv_heads instead of the size of a group",
+            "attention(q, *(torch.stack([t[:, h // t.shape[1]] for h in range(q.shape[1])], 1) for t in (k, v)), mask)",
+            "Head h belongs to group h // times, where times heads share one. By the number of heads of keys, groups "
+            "get the wrong size.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided the scores by the root of d_model instead of d_head",
+            replace="q = split_heads(self.w_q(x), self.num_heads)",
+            by="q = split_heads(self.w_q(x), self.num_heads) * self.num_heads**-0.5",
+            hint="A score is a sum of d_head products, the width of one head. `attention` scales by that itself.",
+        ),
+        Misconception(
+            "did not scale the scores",
+            replace="q = split_heads(self.w_q(x), self.num_heads)",
+            by="q = split_heads(self.w_q(x), self.num_heads) * (x.shape[-1] // self.num_heads) ** 0.5",
+            hint="Scores are divided by the root of d_head before softmax. `attention` does that itself.",
+        ),
+        attending(
+            "took softmax over the queries",
+            """(
+            (q @ repeat_heads(k, times).mT / math.sqrt(q.shape[-1]))
+            .masked_fill(torch.tensor(False) if mask is None else ~mask, -1e9)
+            .softmax(dim=-2)
+            @ repeat_heads(v, times),
+            None,
+        )""",
+            "For each word that looks, its weights on all words sum to 1: the last dimension. `attention` does that "
+            "itself.",
+        ),
+        attending(
+            "blocked the scores where the mask is True, with a large negative number",
+            """(
+            (q @ repeat_heads(k, times).mT / math.sqrt(q.shape[-1]))
+            .masked_fill(torch.tensor(False) if mask is None else mask, -1e9)
+            .softmax(dim=-1)
+            @ repeat_heads(v, times),
+            None,
+        )""",
+            'Your words look exactly where they may not. True means "may attend": block where the mask is False.',
+        ),
     ),
     alternatives=(
         Alternative(

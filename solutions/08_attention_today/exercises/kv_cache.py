@@ -234,6 +234,38 @@ EXERCISE = Exercise(
             "remember is written self.….",
             check="shapes",
         ),
+        Misconception(
+            "put the new keys behind the old values",
+            replace=APPENDED,
+            by=APPENDED.replace("[self.v, v]", "[self.v, k]"),
+            hint="The values of the first words are right, and keys come after them. Each grows by its own kind.",
+        ),
+        Misconception(
+            "put the new values behind the old keys",
+            replace=APPENDED,
+            by=APPENDED.replace("[self.k, k]", "[self.k, v]"),
+            hint="The keys of the first words are right, and values come after them. Each grows by its own kind.",
+        ),
+        Misconception(
+            "stacked the pieces instead of joining them",
+            replace=BODY,
+            by="self.k, self.v = [*(self.k or []), k], [*(self.v or []), v]\n"
+            "        return torch.stack(self.k), torch.stack(self.v)",
+            hint="stack makes a new dimension, for which all pieces must be equally long. The words have a dimension "
+            "already: torch.cat joins along it.",
+            check="shapes",
+        ),
+        Misconception(
+            "shared one list of pieces among all objects",
+            replace=BODY,
+            by="owner = type(self)\n"
+            "        owner.pieces = [*getattr(owner, 'pieces', []), (k, v)]\n"
+            "        keys, values = zip(*owner.pieces)\n"
+            "        return torch.cat(keys, dim=2), torch.cat(values, dim=2)",
+            hint="Two texts got into each other's cache: the list is made once, for the class or as the default of an "
+            "argument, and all objects share it. Make what an object owns in __init__, as self.….",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -24,8 +24,8 @@ def model(draw: Draw, dtype: torch.dtype, low: int = 2, high: int = 13, seq: int
 PRODUCT = "2 * batch * num_layers * num_kv_heads * seq * d_head * dtype.itemsize"
 
 
-def factors(name: str, by: str, hint: str, check: str = "outputs") -> Misconception:
-    return Misconception(name, replace=PRODUCT, by=by, hint=hint, check=check)
+def factors(name: str, by: str, hint: str, check: str = "outputs", shown_by: tuple[str, ...] = ()) -> Misconception:
+    return Misconception(name, replace=PRODUCT, by=by, hint=hint, check=check, shown_by=shown_by)
 
 
 EXERCISE = Exercise(
@@ -158,6 +158,58 @@ EXERCISE = Exercise(
             "2 * batch * num_layers * num_kv_heads * seq * seq * dtype.itemsize",
             "Each word has a key of d_head numbers, whatever the number of words. What grows with seq · seq are the "
             "scores, and they are not kept.",
+        ),
+        factors(
+            "took 2 bytes for every number that is not float32",
+            "2 * batch * num_layers * num_kv_heads * seq * d_head * (4 if dtype == torch.float32 else 2)",
+            "There are more dtypes than two: some have numbers of 8 bytes, some of 1. The dtype itself says how many.",
+        ),
+        factors(
+            "took 4 bytes for every number that is not float16 or bfloat16",
+            "2 * batch * num_layers * num_kv_heads * seq * d_head * "
+            "(2 if dtype in (torch.float16, torch.bfloat16) else 4)",
+            "There are more dtypes than these: some have numbers of 8 bytes, some of 1. The dtype itself says how "
+            "many.",
+        ),
+        factors(
+            "looked the bytes up in a table that lacks some dtypes",
+            "2 * batch * num_layers * num_kv_heads * seq * d_head * "
+            "{torch.float32: 4, torch.float16: 2, torch.bfloat16: 2}[dtype]",
+            "There are more dtypes than you have listed, and new ones come. The dtype itself says how many bytes its "
+            "numbers take.",
+            check="shapes",
+        ),
+        factors(
+            "took the digits in the dtype's name for its bytes",
+            "2 * batch * num_layers * num_kv_heads * seq * d_head * int(''.join(filter(str.isdigit, str(dtype))))",
+            "float32 says how many bits a number takes, and a name is no place to count from: some have more digits. "
+            "The dtype itself says how many bytes.",
+        ),
+        factors(
+            "took all digits in the dtype's name for its bits",
+            "2 * batch * num_layers * num_kv_heads * seq * d_head * "
+            "(int(''.join(filter(str.isdigit, str(dtype)))) // 8)",
+            "float8_e4m3fn has three digits, and only the first is its bits. The dtype itself says how many bytes its "
+            "numbers take.",
+        ),
+        factors(
+            "asked the dtype for nbytes",
+            "2 * batch * num_layers * num_kv_heads * seq * d_head * dtype.nbytes",
+            "nbytes is what a whole tensor takes. A dtype knows what one of its numbers takes: itemsize.",
+            check="shapes",
+            shown_by=("nbytes",),
+        ),
+        factors(
+            "added up the caches of all steps",
+            "batch * num_layers * num_kv_heads * seq * (seq + 1) * d_head * dtype.itemsize",
+            "A cache is not made anew with each word: it grows by one word. At the end it holds seq words, not "
+            "1 + 2 + … + seq.",
+        ),
+        factors(
+            "returned MiB",
+            "2 * batch * num_layers * num_kv_heads * seq * d_head * dtype.itemsize / 2**20",
+            "Return bytes, a whole number. Whoever prints it can divide.",
+            check="shapes",
         ),
     ),
     alternatives=(

@@ -27,11 +27,13 @@ EXERCISE = Exercise(
         Case("a single head for all", lambda draw: heads(draw, times=4, kv_heads=1)),
     ),
     misconceptions=(
-        other(
+        # this edit and that of shared numbers leave each other room: made together, both are named
+        Misconception(
             "repeated all heads one after the other",
-            "x.repeat(1, times, 1, 1)",
-            "a, b, a, b: neighbours among the queries get different keys. Each head is repeated in a row, so that a "
-            "group lies side by side. (A new dimension for the repeats belongs behind the heads.)",
+            replace="x.repeat_interleave(",
+            by="(lambda times, dim: x.repeat(1, times, 1, 1))(",
+            hint="a, b, a, b: neighbours among the queries get different keys. Each head is repeated in a row, so that "
+            "a group lies side by side. (A new dimension for the repeats belongs behind the heads.)",
         ),
         other(
             "repeated the words instead of the heads",
@@ -92,10 +94,11 @@ EXERCISE = Exercise(
             "x[:, :1].expand(-1, x.shape[1] * times, -1, -1)",
             "Every head got the keys of head 0. That is multi-query attention; here each group has a head of its own.",
         ),
-        other(
+        Misconception(
             "shared each head's numbers out among the repeats",
-            "x.repeat_interleave(times, dim=1) / times",
-            "Each head of queries looks at the whole key. Repeating does not make it smaller.",
+            replace="dim=1)",
+            by="dim=1) / times",
+            hint="Each head of queries looks at the whole key. Repeating does not make it smaller.",
         ),
         other(
             "joined heads and words in the wrong order",
@@ -121,6 +124,18 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         families.gradient_cut_off(RIGHT, f"{RIGHT}.detach()"),
+        other(
+            "divided a head's number by kv_heads instead of times",
+            "torch.stack([x[:, h // x.shape[1]] for h in range(x.shape[1] * times)], dim=1)",
+            "Head h of the queries belongs to group h // times: times heads share one. By kv_heads, groups get the "
+            "wrong size.",
+            check="shapes",
+        ),
+        other(
+            "counted the heads of queries from 1",
+            "x[:, ((torch.arange(x.shape[1] * times) + 1) // times).clamp(max=x.shape[1] - 1)]",
+            "Each group begins one head too early. The first head is number 0: heads 0 … times − 1 share head 0.",
+        ),
     ),
     alternatives=(
         Alternative(

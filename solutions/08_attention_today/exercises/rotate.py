@@ -233,6 +233,31 @@ EXERCISE = Exercise(
             hint="// leaves whole numbers, and of 10000 ** −1 in whole numbers nothing is left: all pairs but the "
             "first stay where they are. Divide with /.",
         ),
+        Misconception(
+            "left the first half as it was",
+            replace=TURNED,
+            by="torch.cat([first, second * cos + first * sin], dim=-1)",
+            hint="Both numbers of an arrow change when it turns.",
+        ),
+        Misconception(
+            "put a minus sign into both halves",
+            replace="second * cos + first * sin",
+            by="second * cos - first * sin",
+            hint="Turning an arrow leaves its length as it is, and yours changes. Only one of the four products has a "
+            "minus sign.",
+        ),
+        Misconception(
+            "wrote e where 10000 belongs",
+            replace=SPEEDS,
+            by="(-torch.arange(half, device=x.device) / half).exp()",
+            hint="exp(y) is e to the power of y. With exp, 10000 to the power of y is exp(y · ln 10000).",
+        ),
+        Misconception(
+            "took the logarithm to base 10",
+            replace=SPEEDS,
+            by="(-torch.arange(half, device=x.device) / half * math.log10(10000)).exp()",
+            hint="10000 to the power of y is exp(y · ln 10000), with the natural logarithm: math.log.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -58,7 +58,7 @@ EXERCISE = Exercise(
     returns=(
         "output",
         "all processes return the same",
-        "the calls by which the processes communicate",
+        "how the processes communicate",
         "how often the shard is called",
     ),
     cases=(
@@ -112,14 +112,20 @@ EXERCISE = Exercise(
             "Parts of a sum are added. (A mean is for gradients, when each process has other texts.)",
         ),
         reducing(
-            "multiplied by the number of processes",
-            f"{CALL}\n    output = output * dist.get_world_size(group)",
-            "The sum has all parts already.",
-        ),
-        reducing(
             "took the largest",
             "dist.all_reduce(output, op=dist.ReduceOp.MAX, group=group)",
             "Each part holds a term of every entry of the output. Add them up.",
+        ),
+        Misconception(
+            "added the input to the output",
+            replace="return output",
+            by="return x + output",
+            hint="A transformer does add its input back, but around the layer, not in it.",
+        ),
+        reducing(
+            "multiplied by the number of processes",
+            f"{CALL}\n    output = output * dist.get_world_size(group)",
+            "The sum has all parts already.",
         ),
         reducing(
             "multiplied the parts",
@@ -182,12 +188,6 @@ EXERCISE = Exercise(
             hint="The output is there after the sum. The shard has done its work before.",
         ),
         Misconception(
-            "added the input to the output",
-            replace="return output",
-            by="return x + output",
-            hint="A transformer does add its input back, but around the layer, not in it.",
-        ),
-        Misconception(
             "took all_reduce's answer for the sum",
             replace=f"{CALL}\n    return output",
             by="total = dist.all_reduce(output, group=group)\n    return output + total",
@@ -210,6 +210,18 @@ EXERCISE = Exercise(
             "added up only where a group was given",
             "if group is not None:\n        dist.all_reduce(output, group=group)",
             "No group means all processes, not none. all_reduce takes None as it is.",
+        ),
+        Misconception(
+            "added the input to each process's part",
+            replace="output = shard(x)",
+            by="output = x + shard(x)",
+            hint="All parts are added up, so the input comes in once for each process. A transformer does add its "
+            "input back, but around the layer, not in it.",
+        ),
+        reducing(
+            "took the smallest",
+            "dist.all_reduce(output, op=dist.ReduceOp.MIN, group=group)",
+            "Each part holds a term of every entry of the output. Add them up.",
         ),
     ),
     alternatives=(

@@ -94,11 +94,12 @@ OWN_BIAS = """if rank > 0:
 
 EXERCISE = Exercise(
     name="shard",
-    returns=("sum of all parts' outputs", "the parts"),
+    returns=("sum of all parts' outputs", "the state of the parts"),
     cases=(
         Case("two processes", lambda draw: layer_call(draw, 2)),
         Case("four processes", lambda draw: layer_call(draw, 4)),
         Case("more processes than heads of keys", lambda draw: layer_call(draw, 4, kv_heads=2)),
+        Case("a number of processes that divides neither number of heads", lambda draw: layer_call(draw, 3)),
     ),
     misconceptions=(
         # the bias of w_o
@@ -343,6 +344,26 @@ EXERCISE = Exercise(
             replace=HEADS,
             by=HEADS.replace("//", "/"),
             hint="/ gives a float, also where it comes out even, and a float is no number of heads. // stays whole.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave the heads out in reverse order of the ranks",
+            replace=COPY,
+            by="share, rank = rank, world_size - 1 - rank\n    part = copy.deepcopy(layer)",
+            hint="The sum is right, but rank 0 got the last heads. It gets the first ones, and so on.",
+        ),
+        Misconception(
+            "asked whether the heads of queries can be shared out, not those of keys",
+            replace="layer.num_kv_heads % world_size",
+            by="layer.num_heads % world_size",
+            hint="There are fewer heads of keys than of queries: 2 of them cannot be cut for 4 processes, even if "
+            "there are 8 heads of queries.",
+        ),
+        Misconception(
+            "left the number of heads of queries as it was",
+            replace="part.num_heads = layer.num_heads // world_size",
+            by="pass",
+            hint="Queries have been cut as well: there are fewer heads of them in a part.",
             check="shapes",
         ),
     ),

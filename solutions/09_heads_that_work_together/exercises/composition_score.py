@@ -225,6 +225,35 @@ EXERCISE = Exercise(
             hint="You have a number for each row. The size of a matrix takes all entries together.",
             check="shapes",
         ),
+        Misconception(
+            "left the roots out below the line only",
+            replace=LENGTHS,
+            by="(first.square().sum() * second.square().sum())",
+            hint="Below the line you have the sums of the squares, above it the root of such a sum. Take the root "
+            "in all three places.",
+        ),
+        Misconception(
+            "divided by the root of the product of the sizes",
+            replace=LENGTHS,
+            by="(first.norm() * second.norm()).sqrt()",
+            hint="One root too many: your score doubles if both matrices are doubled. Divide by both sizes as they "
+            "are.",
+        ),
+        Misconception(
+            "added up the singular values in each size",
+            replace=SCORE,
+            by="torch.linalg.matrix_norm(read, 'nuc') / (torch.linalg.matrix_norm(first, 'nuc') * "
+            "torch.linalg.matrix_norm(second, 'nuc'))",
+            hint="That is the nuclear norm. The size of a matrix is here the root of the sum of its squared entries.",
+        ),
+        Misconception(
+            "took the largest sum of a column in each size",
+            replace=SCORE,
+            by="torch.linalg.matrix_norm(read, 1) / (torch.linalg.matrix_norm(first, 1) * "
+            "torch.linalg.matrix_norm(second, 1))",
+            hint="For a matrix, ord=1 is the largest sum of absolute values in a column. Here every entry counts: the "
+            "root of the sum of their squares.",
+        ),
     ),
     alternatives=(
         Alternative(

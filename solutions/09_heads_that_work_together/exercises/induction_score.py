@@ -114,8 +114,8 @@ EXERCISE = Exercise(
             "swapped queries and keys",
             replace=PICKED,
             by="weights[:, :, query - half + 1, query]",
-            hint="A row belongs to the word that looks, a column to the word that is looked at. You took rows of the "
-            "first half.",
+            hint="A row belongs to the word that looks, a column to the word that is looked at. In "
+            "your rows are the words that are looked at.",
         ),
         Misconception(
             "divided by the length of the whole sequence",
@@ -207,6 +207,41 @@ EXERCISE = Exercise(
             by="weights.diagonal(offset=1 - half)[..., 1:]",
             hint="Without being told, diagonal takes the first two dimensions, which are layers and heads here. The "
             "map of a head is the last two.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided by one query too few",
+            replace=".mean(dim=-1)",
+            by=".sum(dim=-1) / (half - 1)",
+            hint="All tokens of the second half count, the last one too: there are seq / 2 of them.",
+        ),
+        Misconception(
+            "took softmax of the weights once more",
+            replace=PICKED,
+            by="weights.softmax(dim=-1)[:, :, query, query - half + 1]",
+            hint="Each row of weights sums to 1 already. A second softmax makes them nearly alike: take them as "
+            "they are.",
+        ),
+        Misconception(
+            "took the median instead of the mean",
+            replace="picked.mean(dim=-1)",
+            by="picked.median(dim=-1).values",
+            hint="The median looks at the order of the weights alone, so a head that finds its token only at times "
+            "would get a score near 0. Take the mean.",
+        ),
+        Misconception(
+            "kept the highest score of each layer",
+            replace=".mean(dim=-1)",
+            by=".mean(dim=-1).amax(dim=-1)",
+            hint="Which head it was is lost. Return one score for each layer and each head.",
+            check="shapes",
+        ),
+        Misconception(
+            "took the mean over the keys",
+            replace=f"{PICKED}\n    return picked.mean(dim=-1)",
+            by="weights[:, :, half:].mean(dim=-2)[..., 1 : half + 1]\n    return picked",
+            hint="You have one number for each token that is looked at. One for each head is wanted: single pairs, "
+            "each query with its own key, and then their mean.",
             check="shapes",
         ),
     ),

@@ -285,6 +285,33 @@ EXERCISE = Exercise(
             hint="run returns a pair: the logits, and what each head wrote. Take the pair apart.",
             check="shapes",
         ),
+        Misconception(
+            "added the clean output to the corrupted one",
+            replace="outputs[layer, head]",
+            by="outputs[layer, head] + run(corrupted)[1][layer, head]",
+            hint="The head writes both now. Patching puts the clean output in the place of the corrupted one.",
+        ),
+        Misconception(
+            "returned the logarithms of the chances",
+            replace="return logits",
+            by="return logits.log_softmax(dim=-1)",
+            hint="Return the logits as the run gives them.",
+        ),
+        Misconception(
+            "returned the likeliest tokens",
+            replace="return logits",
+            by="return logits.argmax(dim=-1)",
+            hint="How much the patch helps shows in the logits long before another token wins. Return them as they "
+            "are.",
+            check="shapes",
+        ),
+        Misconception(
+            "put the output first in the patch",
+            replace="(layer, head, outputs[layer, head])",
+            by="(outputs[layer, head], layer, head)",
+            hint="The patch says first which layer, then which head in it, then the output.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -271,6 +271,29 @@ EXERCISE = Exercise(
             hint="A model reads one tensor, (batch, 2 · half). Join the halves.",
             check="shapes",
         ),
+        Misconception(
+            "drew with random numbers that are not torch's",
+            replace=f"first = {DRAWN}",
+            by="import random\n"
+            "    first = torch.tensor([[random.randrange(vocabulary) for _ in range(half)] for _ in range(batch)])",
+            hint="Python and NumPy have generators of their own, which know nothing of the one that you are given: the "
+            "same seed gives other sequences each time. torch's functions take it as generator=….",
+        ),
+        Misconception(
+            "made tokens of int32",
+            replace=DRAWN,
+            by=f"{DRAWN}.int()",
+            hint="Tokens are torch.int64 throughout the course, as randint makes them and as an index of a tensor is.",
+            check="shapes",
+        ),
+        Misconception(
+            "repeated along a third dimension",
+            replace=JOINED,
+            by="first.repeat(1, 1, 2)",
+            hint="repeat takes a number for each dimension, from the left, and makes a new one in front if there is a "
+            "number too many. The tokens have two.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(
