@@ -102,6 +102,57 @@ REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
             )
         ),
         (
+            "attention(q, k, v, mask=None)",
+            """
+            weights = attention_weights(q @ k.mT / q.shape[-1], mask)
+            return weights @ v, weights
+            """,
+            "divided by d_head instead of its square root",
+        ),
+        (
+            "attention(q, k, v, mask=None)",
+            """
+            weights = attention_weights(attention_scores(q, k) / q.shape[-1] ** 0.5, mask)
+            return weights @ v, weights
+            """,
+            "scaled a second time",
+        ),
+        ("compare_head_counts(train, head_counts)", "return {}", None),
+        ("compare_head_counts(train, head_counts)", "return {heads: train(heads) for heads in len(head_counts)}", None),
+        (
+            "compare_head_counts(train, head_counts)",
+            """
+            first, last = head_counts[0], head_counts[-1]
+            return {heads: train(heads) for heads in range(first, last)}
+            """,
+            "made a range of the first and the last number of heads",
+        ),
+        (
+            "mix_ups(said, answers)",
+            """
+            ways, counts = answers[:, [[0, 1], [1, 0], [0, 0], [1, 1]]], torch.zeros(4)
+            for sentence in range(1, len(said)):
+                counts += (ways[sentence] == said[sentence]).all(dim=1)
+            return counts / len(said)
+            """,
+            "left out the first sentence and divided by all",
+        ),
+        (
+            "attention_flops(batch, seq, d_model, num_heads)",
+            "return batch * (3 * 2 * seq * d_model**2 + 4 * seq**2 * d_model)",
+            "left out one of the four projections",
+        ),
+        (
+            "attention_flops(batch, seq, d_model, num_heads)",
+            "return batch * (8 * seq * d_model**2 + 2 * seq**2 * d_model)",
+            "counted only half of the work of the two products with a matrix of seq × seq",
+        ),
+        (
+            "attention_parameters(d_model, num_heads)",
+            "return head_width(num_heads, d_model)",
+            "swapped d_model and num_heads when asking for the width",
+        ),
+        (
             "head_width(d_model, num_heads)",
             f"""
             {REFUSES}

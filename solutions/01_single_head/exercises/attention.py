@@ -105,6 +105,7 @@ EXERCISE = Exercise(
             replace="attention_scores(q, k)",
             by="attention_scores(q, k) / math.sqrt(q.shape[-1])",
             hint="Your weights are too even. The scores are divided by √d_head already.",
+            shown_by=("attention_scores",),
         ),
         Misconception(
             "computed the scores again and forgot to scale",
@@ -112,6 +113,13 @@ EXERCISE = Exercise(
             by="q @ k.transpose(-2, -1)",
             hint="Your weights are too sharp. You have a function that computes the scores and divides them by "
             "√d_head.",
+        ),
+        Misconception(
+            "applied the mask after softmax",
+            replace="attention_weights(scores, mask)",
+            by="scores.softmax(dim=-1) * (True if mask is None else mask)",
+            hint="Blocked words get 0, but they took part in softmax and their share is lost: your rows sum to less "
+            "than 1. You have a function that blocks the scores first.",
         ),
         Misconception(
             "returned the scores instead of the weights",
@@ -185,6 +193,34 @@ EXERCISE = Exercise(
             by="attention_weights(scores.softmax(dim=-1), mask)",
             hint="Your weights are nearly all the same: softmax has run twice. attention_weights expects the scores "
             "as they are.",
+        ),
+        Misconception(
+            "divided by d_head instead of its square root",
+            replace="attention_scores(q, k)",
+            by="q @ k.transpose(-2, -1) / q.shape[-1]",
+            hint="Your weights are too even. The spread of the products grows like the square root of d_head.",
+            shown_by=("no attention_scores",),
+        ),
+        Misconception(
+            "left NaN in rows where all is blocked",
+            replace="attention_weights(scores, mask)",
+            by="(scores if mask is None else scores.masked_fill(~mask, -math.inf)).softmax(dim=-1)",
+            hint="Where all is blocked there is nothing to share out, and softmax gives NaN. Such a query takes "
+            "nothing: its weights and its output are 0. You have a function that takes care of it.",
+        ),
+        Misconception(
+            "used a large negative number such as −1e9 for minus infinity",
+            replace="attention_weights(scores, mask)",
+            by="(scores if mask is None else scores.masked_fill(~mask, -1e9)).softmax(dim=-1)",
+            hint="In a row where all is blocked, all scores are equal, so softmax gives each blocked word the same "
+            "share. You have a function that gives such a row zeros.",
+        ),
+        Misconception(
+            "ran softmax over the queries",
+            replace="attention_weights(scores, mask)",
+            by="(scores if mask is None else scores.masked_fill(~mask, -math.inf)).softmax(dim=-2).nan_to_num(0.0)",
+            hint="Your columns sum to 1, your rows do not. Each query shares out a weight of 1 over the keys, and the "
+            "keys are the last dimension.",
         ),
     ),
     alternatives=(

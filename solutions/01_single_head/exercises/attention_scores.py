@@ -222,6 +222,44 @@ EXERCISE = Exercise(
             hint="Then every score depends on all the others in the batch, and a head can never become surer. √d_head "
             "is known before there are any scores.",
         ),
+        Misconception(
+            "divided by d_head and then by 2",
+            replace="math.sqrt(d_head)",
+            by="d_head / 2",
+            hint="A power comes before a division: 9 ** 1 / 2 is 4.5, half of 9. The root needs brackets around its "
+            "exponent, or a function.",
+        ),
+        Misconception(
+            "divided by half of d_head",
+            replace="math.sqrt(d_head)",
+            by="(d_head / 2)",
+            hint="A power comes before a division: 9 ** 1 / 2 is 4.5, half of 9. The root needs brackets around its "
+            "exponent, or a function.",
+        ),
+        Misconception(
+            "applied softmax here already, to scores that are not scaled",
+            replace="return q @ k.transpose(-2, -1) / math.sqrt(d_head)",
+            by="return (q @ k.transpose(-2, -1)).softmax(dim=-1)",
+            hint="These are weights already, and too sharp ones. Divide the products by √d_head, and leave softmax to "
+            "an exercise of its own: a mask must come before it.",
+        ),
+        Misconception(
+            "blocked the future here already",
+            replace="return q @ k.transpose(-2, -1) / math.sqrt(d_head)",
+            by="scores = q @ k.transpose(-2, -1) / math.sqrt(d_head)\n"
+            "    return scores.masked_fill(torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1), -math.inf)",
+            hint="Every query has a score for every key here. What may be looked at is up to the mask, which comes "
+            "later.",
+        ),
+        Misconception(
+            "multiplied queries and keys entry by entry",
+            replace="q @ k.transpose(-2, -1)",
+            by="q * k",
+            hint="A product entry by entry pairs query 0 with key 0 and so on. Every query meets every key: that is a "
+            "matrix product.",
+            check="shapes",
+            shown_by=("*|mul|multiply", "no @|matmul|bmm|einsum|sum"),
+        ),
     ),
     alternatives=(
         Alternative(

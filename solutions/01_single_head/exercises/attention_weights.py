@@ -417,6 +417,71 @@ EXERCISE = Exercise(
             "softmax and cannot be scaled up again. Block the scores before softmax.",
             shown_by=("softmax",),
         ),
+        Misconception(
+            "filled the blocked weights with −∞ after softmax",
+            replace=MASKED_SOFTMAX,
+            by="weights = scores.softmax(dim=-1)\n"
+            "    return weights if mask is None else weights.masked_fill(~mask, -math.inf)",
+            hint="A score of −∞ becomes a weight of 0 in softmax. After softmax it stays −∞. Block the scores before "
+            "softmax.",
+        ),
+        Misconception(
+            "took −10000 for minus infinity and blanked the weights afterwards",
+            replace="scores.masked_fill(~mask, -math.inf)",
+            by="scores.masked_fill(~mask, -1e4)",
+            hint="Ordinary scores can be that small, and then blocked words take a share before you blank it: such "
+            "rows sum to less than 1. Use the real −∞.",
+        ),
+        Misconception(
+            "divided the scores by the root of the number of keys",
+            replace="weights = scores.softmax(dim=-1)",
+            by="weights = (scores / math.sqrt(scores.shape[-1])).softmax(dim=-1)",
+            hint="Your weights are too even. The scores come in scaled, and how many keys there are has nothing to do "
+            "with it.",
+        ),
+        Misconception(
+            "wrote over the NaN in place after softmax",
+            replace=MASKED_SOFTMAX,
+            by="if mask is not None:\n"
+            "        scores = scores.masked_fill(~mask, -math.inf)\n"
+            "    weights = scores.softmax(dim=-1)\n"
+            "    weights[weights.isnan()] = 0.0\n"
+            "    return weights",
+            hint="The weights are right, but torch needs what softmax returned to compute gradients, and it has been "
+            "changed. x[…] = … and methods that end in an underscore change the tensor itself. Make a new one.",
+        ),
+        Misconception(
+            "blanked the weights in place after softmax",
+            replace="weights = weights.masked_fill(~mask, 0.0)",
+            by="weights.masked_fill_(~mask, 0.0)",
+            hint="The weights are right, but torch needs what softmax returned to compute gradients, and it has been "
+            "changed. x[…] = … and methods that end in an underscore change the tensor itself. Make a new one.",
+        ),
+        Misconception(
+            "took the mask as an index into the scores and wrote over the NaN in place",
+            replace=MASKED_SOFTMAX,
+            by="if mask is not None:\n"
+            "        scores = scores.clone()\n"
+            "        scores[~mask] = -math.inf\n"
+            "    weights = scores.softmax(dim=-1)\n"
+            "    weights[weights.isnan()] = 0.0\n"
+            "    return weights",
+            hint="An index has to be as large as what it picks from, and a mask may be smaller: masked_fill and "
+            "torch.where repeat it where that is needed. And torch needs what softmax returned to compute "
+            "gradients: make a new tensor instead of writing into it.",
+            check="shapes",
+        ),
+        Misconception(
+            "took the mask as an index into the scores and put 0 for NaN",
+            replace=MASKED_SOFTMAX,
+            by="if mask is not None:\n"
+            "        scores = scores.clone()\n"
+            "        scores[~mask] = -math.inf\n"
+            "    return scores.softmax(dim=-1).nan_to_num(0.0)",
+            hint="An index has to be as large as what it picks from, and a mask may be smaller: one for the whole "
+            "batch, or one for all queries. masked_fill and torch.where repeat the mask where that is needed.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -101,6 +101,50 @@ EXERCISE = Exercise(
             "Pass device to the function that makes the tensor.",
             check="shapes",
         ),
+        Misconception(
+            "left the first row empty",
+            replace=".tril()",
+            by=".tril() & (torch.arange(seq, device=device) > 0)[:, None]",
+            hint="The first word may look at nothing, not even at itself. (Rows are counted from 0.)",
+        ),
+        Misconception(
+            "left the last row empty",
+            replace=".tril()",
+            by=".tril() & (torch.arange(seq, device=device) < seq - 1)[:, None]",
+            hint="The last word may look at nothing, not even at itself. (range(n) ends with n − 1 by itself.)",
+        ),
+        Misconception(
+            "marked what is blocked with 1, and left the mask as ones and zeros",
+            replace="return torch.ones(seq, seq, dtype=torch.bool, device=device).tril()",
+            by="return torch.ones(seq, seq, device=device).triu(1)",
+            hint='A mask holds True and False, and in this course True means "may attend": the other triangle, the '
+            "diagonal included.",
+            check="shapes",
+        ),
+        Misconception(
+            "made the mask of whole numbers, 1 and 0",
+            replace="dtype=torch.bool, ",
+            by="dtype=torch.long, ",
+            hint="The numbers are right, but they are integers. A mask holds True and False, so that it can pick "
+            "entries.",
+            check="shapes",
+        ),
+        Misconception(
+            "added two dimensions in front, as for batch and heads",
+            replace=".tril()",
+            by=".tril()[None, None]",
+            hint="The mask is (seq, seq). It fits any batch as it is, since it is repeated along the dimensions in "
+            "front.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned a nested list",
+            replace="return torch.ones(seq, seq, dtype=torch.bool, device=device).tril()",
+            by="return [[column <= row for column in range(seq)] for row in range(seq)]",
+            hint="True and False may be where they belong, but a mask is a tensor: what uses it computes with all "
+            "entries at once.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

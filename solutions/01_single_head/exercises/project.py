@@ -119,6 +119,80 @@ EXERCISE = Exercise(
             hint="All three start from the words: x meets each of the three weight matrices.",
             check="shapes",
         ),
+        Misconception(
+            "made the values with the queries' weights",
+            replace="v = x @ w_v",
+            by="v = x @ w_q",
+            hint="What a word hands over need not be what it looks for. Values have a weight matrix of their own.",
+        ),
+        Misconception(
+            "made the queries with the keys' weights",
+            replace="q = x @ w_q",
+            by="q = x @ w_k",
+            hint="Queries and keys are the same vectors now, so each word fits itself best. Queries have a weight "
+            "matrix of their own.",
+        ),
+        Misconception(
+            "made all three with the queries' weights",
+            replace="k = x @ w_k\n    v = x @ w_v",
+            by="k = x @ w_q\n    v = x @ w_q",
+            hint="Queries, keys and values are the same vectors now. Each of the three has a weight matrix of its own.",
+        ),
+        Misconception(
+            "swapped queries and values",
+            replace="return q, k, v",
+            by="return v, k, q",
+            hint="The order of the outputs is queries, keys, values. Code that calls this function relies on it.",
+        ),
+        Misconception(
+            "scaled queries and keys to the length 1",
+            replace="return q, k, v",
+            by="return q / q.norm(dim=-1, keepdim=True), k / k.norm(dim=-1, keepdim=True), v",
+            hint="How long a vector is counts too: a long query is surer of what it looks for. A projection is a "
+            "matrix product and nothing else.",
+        ),
+        Misconception(
+            "divided the keys by √d_head already here",
+            replace="k = x @ w_k",
+            by="k = x @ w_k / math.sqrt(w_k.shape[-1])",
+            hint="The scores are divided by √d_head in the next exercise. If you divide here too, it happens twice.",
+        ),
+        Misconception(
+            "divided queries and keys by √d_head already here",
+            replace="q = x @ w_q\n    k = x @ w_k",
+            by="q, k = x @ w_q / math.sqrt(w_q.shape[-1]), x @ w_k / math.sqrt(w_k.shape[-1])",
+            hint="The scores are divided by √d_head in the next exercise, once. If you divide here too, it happens "
+            "three times.",
+        ),
+        Misconception(
+            "divided queries, keys and values by √d_head",
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="q, k, v = (x @ w / math.sqrt(w.shape[-1]) for w in (w_q, w_k, w_v))",
+            hint="Only the scores are divided by √d_head, and that is the next exercise. A projection is a matrix "
+            "product and nothing else.",
+        ),
+        Misconception(
+            "used the words themselves as keys",
+            replace="k = x @ w_k",
+            by="k = x",
+            hint="The keys are projected too: they are as long as the queries, d_head, not d_model.",
+            check="shapes",
+        ),
+        Misconception(
+            "used the words themselves as queries",
+            replace="q = x @ w_q",
+            by="q = x",
+            hint="The queries are projected too: they are as long as the keys, d_head, not d_model.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned a dict",
+            replace="return q, k, v",
+            by='return {"q": q, "k": k, "v": v}',
+            hint="A caller takes three tensors, by their order: queries, keys, values. Return them with commas between "
+            "them.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -41,6 +41,10 @@ LAYERS = """self.w_q = nn.Linear(d_model, d_head)
         self.w_k = nn.Linear(d_model, d_head)
         self.w_v = nn.Linear(d_model, d_head)"""
 ATTENDED = "attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)"
+OWN_LAYER = (
+    "Each role has a layer of its own: w_q, w_k and w_v. (Two names for one layer are one layer: what comes out under "
+    "both can never become different.)"
+)
 
 EXERCISE = Exercise(
     name="SingleHeadAttention",
@@ -77,11 +81,31 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "let keys share the queries' layer",
+            "made no layer of its own for the keys",
             replace="self.w_k = nn.Linear(d_model, d_head)",
             by="self.w_k = self.w_q",
-            hint="Two names for one layer: queries and keys can never become different. Each role has a layer of "
-            "its own.",
+            hint=OWN_LAYER,
+            check="shapes",
+        ),
+        Misconception(
+            "made no layer of its own for the values",
+            replace="self.w_v = nn.Linear(d_model, d_head)",
+            by="self.w_v = self.w_k",
+            hint=OWN_LAYER,
+            check="shapes",
+        ),
+        Misconception(
+            "made no layer of its own for the queries",
+            replace="self.w_q = nn.Linear(d_model, d_head)",
+            by="pass",
+            hint=OWN_LAYER,
+            check="shapes",
+        ),
+        Misconception(
+            "made one layer where there should be three",
+            replace=LAYERS,
+            by="self.w_q = self.w_k = self.w_v = nn.Linear(d_model, d_head)",
+            hint=OWN_LAYER,
             check="shapes",
         ),
         Misconception(
@@ -106,12 +130,12 @@ EXERCISE = Exercise(
             hint="That layer comes when several heads are put together. A single head has three layers.",
             check="shapes",
         ),
-        families.mask_forgotten(ATTENDED, "Pass the mask to the function that applies it."),
-        families.mask_inverted(ATTENDED),
+        families.mask_forgotten(", mask)", "Pass the mask to the function that applies it."),
+        families.mask_inverted(", mask)"),
         Misconception(
             "always blocked the future",
-            replace="self.w_v(x), mask)",
-            by="self.w_v(x), causal_mask(x.shape[1], x.device) if mask is None else mask)",
+            replace=", mask)",
+            by=", causal_mask(x.shape[1], x.device) if mask is None else mask)",
             hint="Whether a head is causal is up to the caller. Without a mask nothing is blocked.",
         ),
         families.layer_never_used("values", "used the keys as values", "self.w_v(x)", "self.w_k(x)"),
@@ -123,11 +147,21 @@ EXERCISE = Exercise(
             by="attention(self.w_k(x), self.w_q(x)",
             hint="Now the keys ask and the queries answer. The order is queries, keys, values.",
         ),
-        families.layers_exchanged(
-            "keys", "values", "self.w_q(x), self.w_k(x), self.w_v(x)", "self.w_q(x), self.w_v(x), self.w_k(x)"
+        Misconception(
+            "swapped keys and values",
+            replace="self.w_k(x), self.w_v(x)",
+            by="self.w_v(x), self.w_k(x)",
+            hint="What w_k makes is compared with the queries, and what w_v makes is averaged. The order is queries, "
+            "keys, values. (New layers are as good as each other, so training would hide it. Trained numbers show "
+            "it.)",
         ),
-        families.layers_exchanged(
-            "queries", "values", "self.w_q(x), self.w_k(x), self.w_v(x)", "self.w_v(x), self.w_k(x), self.w_q(x)"
+        Misconception(
+            "swapped queries and values",
+            replace="self.w_q(x), self.w_k(x), self.w_v(x)",
+            by="self.w_v(x), self.w_k(x), self.w_q(x)",
+            hint="What w_q makes is compared with the keys, and what w_v makes is averaged. The order is queries, "
+            "keys, values. (New layers are as good as each other, so training would hide it. Trained numbers show "
+            "it.)",
         ),
         Misconception(
             "used the words themselves as values",
@@ -147,6 +181,7 @@ EXERCISE = Exercise(
             replace="attention(self.w_q(x)",
             by="attention(self.w_q(x) / math.sqrt(self.w_q.out_features)",
             hint="Your weights are too even. Your function for the scores divides by √d_head already.",
+            shown_by=("attention|attention_scores",),
         ),
         *families.output_and_weights(ATTENDED, f"{ATTENDED}[0]", f"{ATTENDED}[::-1]"),
         Misconception(
@@ -201,6 +236,57 @@ EXERCISE = Exercise(
             by="attention(*project(x, self.w_q.weight, self.w_k.weight, self.w_v.weight), mask)",
             hint="nn.Linear stores its weight as (out, in), and project expects (d_model, d_head). The biases would "
             "be missing too: call the layers.",
+            check="shapes",
+        ),
+        Misconception(
+            "divided by d_head instead of its square root",
+            replace=f"return {ATTENDED}",
+            by="q, k, v = self.w_q(x), self.w_k(x), self.w_v(x)\n"
+            "        scores = q @ k.transpose(-2, -1) / q.shape[-1]\n"
+            "        weights = attention_weights(scores, mask)\n"
+            "        return weights @ v, weights",
+            hint="Your weights are too even. The spread of the products grows like the square root of d_head.",
+            shown_by=("no attention|attention_scores",),
+        ),
+        Misconception(
+            "forgot to scale",
+            replace=f"return {ATTENDED}",
+            by="q, k, v = self.w_q(x), self.w_k(x), self.w_v(x)\n"
+            "        scores = q @ k.transpose(-2, -1)\n"
+            "        weights = attention_weights(scores, mask)\n"
+            "        return weights @ v, weights",
+            hint="Your weights are too sharp. The products of queries and keys are divided by √d_head. You have a "
+            "function that does all of it.",
+        ),
+        Misconception(
+            "used the words themselves as keys",
+            replace="self.w_k(x)",
+            by="x",
+            hint="A key is as long as a query, d_head, so that the two can be compared. Keys are projected like "
+            "queries and values.",
+            check="shapes",
+        ),
+        Misconception(
+            "used the words themselves as queries",
+            replace="self.w_q(x)",
+            by="x",
+            hint="A query is as long as a key, d_head, so that the two can be compared. Queries are projected like "
+            "keys and values.",
+            check="shapes",
+        ),
+        Misconception(
+            "made the keys from the queries and the values from the keys",
+            replace=ATTENDED,
+            by="attention(q := self.w_q(x), k := self.w_k(q), self.w_v(k), mask)",
+            hint="All three start from the words: each of the three layers takes x.",
+            check="shapes",
+        ),
+        Misconception(
+            "added x to the output",
+            replace=f"return {ATTENDED}",
+            by=f"output, weights = {ATTENDED}\n        return x + output, weights",
+            hint="A transformer does add its input back, but around all heads together. The output of one is shorter "
+            "than x: d_head numbers for each word.",
             check="shapes",
         ),
     ),

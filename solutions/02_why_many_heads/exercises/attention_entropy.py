@@ -193,6 +193,29 @@ EXERCISE = Exercise(
             "entropy is 0.",
             check="shapes",
         ),
+        Misconception(
+            "added up over the heads",
+            replace=".sum(dim=-1)",
+            by=".sum(dim=1)",
+            hint="The heads are what you want to compare: keep them apart. The entropy is that of a row, and a row's "
+            "entries, the last dimension, are the keys.",
+            check="shapes",
+        ),
+        Misconception(
+            "measured with the squares of the weights",
+            replace=SUM,
+            by="return 1 - (weights * weights).sum(dim=-1)",
+            hint="That grows with how widely a word looks, too, but it is not the entropy: each weight is multiplied "
+            "by its logarithm.",
+        ),
+        Misconception(
+            "averaged over the sentences",
+            replace=".sum(dim=-1)",
+            by=".sum(dim=-1).mean(dim=0)",
+            hint="Return one number for each word that looks, in each sentence. The shape to return is (batch, heads, "
+            "seq_q).",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

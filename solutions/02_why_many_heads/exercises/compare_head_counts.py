@@ -188,6 +188,73 @@ EXERCISE = Exercise(
             check="shapes",
             shown_by=("HEAD_COUNTS|4|5",),
         ),
+        Misconception(
+            "made a range of the first and the last number of heads",
+            replace="for num_heads in head_counts",
+            by="for num_heads in range(head_counts[0], head_counts[-1])",
+            hint="head_counts is the list of models to train, in no order, and not the ends of a range. Go through the "
+            "list itself.",
+            check="shapes",
+            shown_by=("range",),
+        ),
+        Misconception(
+            "made a range from the first to the last number of heads, the last one included",
+            replace="for num_heads in head_counts",
+            by="for num_heads in range(head_counts[0], head_counts[-1] + 1)",
+            hint="head_counts is the list of models to train, in no order, and not the ends of a range. Go through the "
+            "list itself.",
+            check="shapes",
+            shown_by=("range",),
+        ),
+        Misconception(
+            "trained every number of heads from 1 up to the largest",
+            replace="for num_heads in head_counts",
+            by="for num_heads in range(1, max(head_counts) + 1)",
+            hint="Only the models in head_counts are asked for: every other training is wasted. Go through the list "
+            "itself.",
+            check="shapes",
+            shown_by=("range", "max|sorted"),
+        ),
+        Misconception(
+            "returned nothing",
+            replace="return {num_heads: train(num_heads) for num_heads in head_counts}",
+            by="accuracies = {num_heads: train(num_heads) for num_heads in head_counts}",
+            hint="The models are trained, and what they reach is lost when the function ends. Return the dict. "
+            "(Printing shows it, and returns nothing.)",
+            check="shapes",
+        ),
+        Misconception(
+            "trained the models and put nothing into the dict",
+            replace="return {num_heads: train(num_heads) for num_heads in head_counts}",
+            by="for num_heads in head_counts:\n        train(num_heads)\n    return {}",
+            hint="Every accuracy is forgotten as soon as it is there. Put each of them into the dict, under its number "
+            "of heads.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned a list of pairs",
+            replace="return {num_heads: train(num_heads) for num_heads in head_counts}",
+            by="return [(num_heads, train(num_heads)) for num_heads in head_counts]",
+            hint="All is there, and to find one model a caller must go through the list. In a dict it can be looked "
+            "up.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned the numbers of heads and the accuracies apart",
+            replace="return {num_heads: train(num_heads) for num_heads in head_counts}",
+            by="return head_counts, [train(num_heads) for num_heads in head_counts]",
+            hint="Which belongs to which shows only in the order of the two. A dict keeps each accuracy under its "
+            "number of heads.",
+            check="shapes",
+        ),
+        Misconception(
+            "put each accuracy into a list of its own",
+            replace=": train(num_heads)",
+            by=": [train(num_heads)]",
+            hint="There is one accuracy for each number of heads: the number itself is the value, without a list "
+            "around it.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

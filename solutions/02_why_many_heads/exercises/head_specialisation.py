@@ -195,6 +195,49 @@ EXERCISE = Exercise(
             hint="A head that looks at none of these words now seems to look at all of them. Leave the means as they "
             "are.",
         ),
+        Misconception(
+            "reshaped the table instead of transposing it",
+            replace=MEAN,
+            by="return picked.mean(dim=0).reshape(weights.shape[1], -1)",
+            hint="The shape is right and the numbers are in the wrong places: reshaping reads them in the old order, "
+            "relation by relation. The two dimensions must be swapped.",
+        ),
+        Misconception(
+            "scaled each column of the table so that the heads share out 1",
+            replace=MEAN,
+            by="table = picked.mean(dim=0).T\n    return table / table.sum(dim=0)",
+            hint="A head that gives a relation 0.02 now seems strong, if the others give it 0.01. Leave the means as "
+            "they are.",
+        ),
+        Misconception(
+            "added up over the targets of all relations",
+            replace=PICKED,
+            by="weights.movedim(1, -1)[torch.arange(len(weights))[:, None, None], query_index.unsqueeze(2), "
+            "target_index.unsqueeze(1)].sum(dim=2)",
+            hint="Each asking word is paired with the targets of all relations. A relation has one target: the two "
+            "indices go together, entry by entry.",
+        ),
+        Misconception(
+            "averaged over the targets of all relations",
+            replace=PICKED,
+            by="weights.movedim(1, -1)[torch.arange(len(weights))[:, None, None], query_index.unsqueeze(2), "
+            "target_index.unsqueeze(1)].mean(dim=2)",
+            hint="Each asking word is paired with the targets of all relations. A relation has one target: the two "
+            "indices go together, entry by entry.",
+        ),
+        Misconception(
+            "divided by the number of relations instead of the number of sentences",
+            replace="picked.mean(dim=0).T",
+            by="picked.sum(dim=0).T / query_index.shape[1]",
+            hint="What you add up are the sentences, so their number is what you divide by.",
+        ),
+        Misconception(
+            "applied softmax to the weights",
+            replace="weights.movedim(1, -1)",
+            by="weights.softmax(dim=-1).movedim(1, -1)",
+            hint="These are weights already: their rows sum to 1. Softmax takes scores, and makes other weights nearly "
+            "all alike.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -5,7 +5,7 @@ import torch
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 # who and where of each kind of sentence, by what is right: 0 the subject, 1 the place, 2 and 3 other words
-_KINDS = ((0, 1), (1, 0), (0, 0), (1, 1), (0, 2), (2, 1), (2, 3), (1, 3))
+_KINDS = ((0, 1), (1, 0), (0, 0), (0, 2), (2, 1), (2, 3), (1, 3), (1, 1))
 
 
 def _call(draw: Draw, how_often: list[int]) -> Call:
@@ -17,17 +17,19 @@ def _call(draw: Draw, how_often: list[int]) -> Call:
             words = [10 * place + draw.integer(0, 9) for place in range(4)]
             said.append([words[one] for one in kind])
             right.append(words[:2])
-    order = draw.normal(len(said)).argsort()
+    # The first and the last are of kinds that count: a loop that leaves one of them out is to be told by its answer.
+    middle = draw.normal(max(len(said) - 2, 0)).argsort() + 1
+    order = torch.cat([torch.arange(len(said))[:1], middle, torch.arange(1, len(said))[-1:]])
     return Call({"said": torch.tensor(said)[order], "answers": torch.tensor(right)[order]})
 
 
 def all_kinds(draw: Draw) -> Call:
     first = draw.integer(3, 4)
-    return _call(draw, [first, first + 2, first + 6, first + 3, 2, 1, 1, 3])
+    return _call(draw, [first, first + 2, first + 6, 2, 1, 1, 3, first + 3])
 
 
 def nothing_right(draw: Draw) -> Call:
-    return _call(draw, [0, draw.integer(3, 5), 0, 2, 0, 0, 1, 1])
+    return _call(draw, [0, draw.integer(3, 5), 0, 0, 0, 1, 1, 2])
 
 
 def one_sentence(draw: Draw) -> Call:
@@ -106,7 +108,8 @@ EXERCISE = Exercise(
         (who == is_where) & (where == is_who),  # mixed up""",
             by="""(who == is_where) & (where == is_who),  # mixed up
         (who == is_who) & (where == is_where),  # both right""",
-            hint="The first share is of sentences with two right answers, the second of those with both mixed up.",
+            hint="The first share is of sentences with two right answers, the second of those with both mixed up. (Or "
+            "are the two columns of said swapped? First comes the answer to “who?”, then that to “where?”.)",
         ),
         Misconception(
             "divided by the sentences with a wrong answer, not by all",
@@ -172,6 +175,91 @@ EXERCISE = Exercise(
             by="return torch.stack(ways)",
             hint="That says for each sentence which way it went. Return the share of sentences for each way.",
             check="shapes",
+        ),
+        Misconception(
+            "swapped the two columns of the right answers",
+            replace="is_who, is_where = answers.T",
+            by="is_where, is_who = answers.T",
+            hint="The right answer to “who?” comes first, the subject, and then that to “where?”, the place.",
+        ),
+        Misconception(
+            "swapped the second and the third share",
+            replace="(who == is_where) & (where == is_who),  # mixed up\n"
+            "        (who == is_who) & (where == is_who),  # the subject twice",
+            by="(who == is_who) & (where == is_who),  # the subject twice\n"
+            "        (who == is_where) & (where == is_who),  # mixed up",
+            hint="The second share is of those with both mixed up, the third of the subject said twice.",
+        ),
+        Misconception(
+            "put the share of those mixed up last",
+            replace="(who == is_where) & (where == is_who),  # mixed up\n"
+            "        (who == is_who) & (where == is_who),  # the subject twice\n"
+            "        (who == is_where) & (where == is_where),  # the place twice",
+            by="(who == is_who) & (where == is_who),  # the subject twice\n"
+            "        (who == is_where) & (where == is_where),  # the place twice\n"
+            "        (who == is_where) & (where == is_who),  # mixed up",
+            hint="The order is: both right, mixed up, the subject twice, the place twice.",
+        ),
+        Misconception(
+            "counted two right answers again for the third share",
+            replace="(who == is_who) & (where == is_who),  # the subject twice",
+            by="(who == is_who) & (where == is_where),  # both right",
+            hint="That is another of the four ways. Where the subject was said twice, both answers are the subject.",
+        ),
+        Misconception(
+            "counted two right answers again for the fourth share",
+            replace="(who == is_where) & (where == is_where),  # the place twice",
+            by="(who == is_who) & (where == is_where),  # both right",
+            hint="That is another of the four ways. Where the place was said twice, both answers are the place.",
+        ),
+        Misconception(
+            "counted those mixed up again for the third share",
+            replace="(who == is_who) & (where == is_who),  # the subject twice",
+            by="(who == is_where) & (where == is_who),  # mixed up",
+            hint="That is another of the four ways. Where the subject was said twice, both answers are the subject.",
+        ),
+        Misconception(
+            "counted those mixed up again for the fourth share",
+            replace="(who == is_where) & (where == is_where),  # the place twice",
+            by="(who == is_where) & (where == is_who),  # mixed up",
+            hint="That is another of the four ways. Where the place was said twice, both answers are the place.",
+        ),
+        Misconception(
+            "counted the subject said twice for the fourth share, too",
+            replace="(who == is_where) & (where == is_where),  # the place twice",
+            by="(who == is_who) & (where == is_who),  # the subject twice",
+            hint="That is another of the four ways. Where the place was said twice, both answers are the place.",
+        ),
+        Misconception(
+            "took any noun that was said twice for the place",
+            replace="(who == is_where) & (where == is_where)",
+            by="who == where",
+            hint="The two answers are the same, but which noun is it? Compare them with the right answers.",
+        ),
+        Misconception(
+            "looked only at the answer to who for those mixed up",
+            replace="(who == is_where) & (where == is_who)",
+            by="who == is_where",
+            hint="Where “who?” got the place, “where?” may have got it as well, or a third word. Mixed up means that "
+            "each question got the other's answer.",
+        ),
+        Misconception(
+            "left out the first sentence and divided by all",
+            replace=_MEAN,
+            by="return torch.stack(ways)[:, 1:].float().sum(dim=1) / len(said)",
+            hint="One sentence is missing, the first. (Places are counted from 0.)",
+        ),
+        Misconception(
+            "left out the last sentence and divided by all",
+            replace=_MEAN,
+            by="return torch.stack(ways)[:, :-1].float().sum(dim=1) / len(said)",
+            hint="One sentence is missing, the last. (range(n) ends with n − 1 by itself.)",
+        ),
+        Misconception(
+            "divided by the number of answers instead of sentences",
+            replace=_MEAN,
+            by="return torch.stack(ways).float().sum(dim=1) / said.numel()",
+            hint="A sentence has two answers and counts once: your shares are half as large as they should be.",
         ),
     ),
     alternatives=(

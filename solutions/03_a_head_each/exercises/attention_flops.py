@@ -2,6 +2,8 @@
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
+from ._shared import width_asked_the_wrong_way_round
+
 
 def sizes_for_flops(draw: Draw, batch: int, seq: int) -> Call:
     num_heads, d_head = draw.sizes("num_heads d_head", low=3, high=9)
@@ -48,17 +50,19 @@ EXERCISE = Exercise(
             hint="That is half of it. Each term of a dot product is a multiplication and an addition: two FLOPs.",
         ),
         Misconception(
-            "forgot w_o",
+            "left out one of the four projections",
             replace=SUM,
             by="batch * num_heads * (projections + scores + average)",
-            hint="Behind the heads comes one more product, of (seq, d_model) with (d_model, d_model).",
+            hint="There are w_q, w_k and w_v in the heads, and behind them w_o, a product of (seq, d_model) with "
+            "(d_model, d_model). All four cost the same, and one of them is missing.",
         ),
         Misconception(
-            "left out one of the two products with a matrix of seq × seq",
+            "counted only half of the work of the two products with a matrix of seq × seq",
             replace="(projections + scores + average)",
             by="(projections + scores)",
             hint="Such a matrix appears twice in each head: when the scores are computed, and when the weights meet "
-            "the values. The two cost the same.",
+            "the values. Either one of the two is missing, or you count a multiplication with its addition as one here "
+            "and as two elsewhere.",
         ),
         Misconception(
             "counted the projections only",
@@ -122,10 +126,11 @@ EXERCISE = Exercise(
             hint="What goes into w_o is all heads side by side: d_model numbers.",
         ),
         Misconception(
-            "let each head read only its slice of x",
+            "counted the projections of a single head, or of heads that read only a slice of x",
             replace="3 * 2 * seq * d_model * d_head",
             by="3 * 2 * seq * d_head * d_head",
-            hint="Each head reads all of x: its layers go from d_model to d_head.",
+            hint="Every head has three layers, and each reads all of x: it goes from d_model to d_head. (How far does "
+            "the multiplication with num_heads reach?)",
         ),
         Misconception(
             "used /, which makes a float",
@@ -183,6 +188,20 @@ EXERCISE = Exercise(
             replace="num_heads * (projections + scores + average)",
             by="num_heads * (projections + scores + average + seq * seq)",
             hint="Softmax is not a matrix product. Only those are counted here.",
+        ),
+        width_asked_the_wrong_way_round(),
+        Misconception(
+            "made w_o go from d_head to d_head",
+            replace="w_o = 2 * seq * d_model * d_model",
+            by="w_o = 2 * seq * d_head * d_head",
+            hint="What goes into w_o is all heads side by side, d_model numbers, and as many come out.",
+        ),
+        Misconception(
+            "counted the batch twice",
+            replace="return batch * (",
+            by="return batch * batch * (",
+            hint="Every sentence costs as much as the others: the batch counts once. (Is it in the single products "
+            "already?)",
         ),
     ),
     alternatives=(

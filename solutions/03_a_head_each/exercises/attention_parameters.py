@@ -2,7 +2,7 @@
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
-from ._shared import width_of_one_head, width_of_the_lesson
+from ._shared import width_asked_the_wrong_way_round, width_of_one_head, width_of_the_lesson
 
 
 def a_layer(draw: Draw) -> Call:
@@ -134,6 +134,27 @@ EXERCISE = Exercise(
             replace="return num_heads * one_head + w_o",
             by="return 1050624",
             hint="That is right for d_model 512. The sizes come in as arguments, and the number follows from them.",
+        ),
+        width_asked_the_wrong_way_round(),
+        Misconception(
+            "gave w_o a bias of d_head numbers",
+            replace=W_O,
+            by="w_o = d_model * d_model + d_head",
+            hint="A bias is added to what comes out of a layer, so it is as long as that. Out of w_o come d_model "
+            "numbers.",
+        ),
+        Misconception(
+            "made w_o go from d_head to d_head",
+            replace=W_O,
+            by="w_o = d_head * d_head + d_head",
+            hint="What goes into w_o is all heads side by side, d_model numbers, and as many come out.",
+        ),
+        Misconception(
+            "made w_o go from d_model to d_head",
+            replace=W_O,
+            by="w_o = d_model * d_head + d_head",
+            hint="The output is as long as x, so that layers can be put on top of each other: d_model numbers come out "
+            "of w_o.",
         ),
     ),
     alternatives=(

@@ -159,6 +159,51 @@ EXERCISE = Exercise(
             hint="A single index picks from the first dimension, and that is the batch. The heads are dimension 1.",
             check="shapes",
         ),
+        Misconception(
+            "kept only the first head",
+            replace="torch.cat(parts, dim=-1)",
+            by="parts[0]",
+            hint="What the other heads say is lost. Put them behind each other. (Is your return inside a loop? It ends "
+            "the function in the first round.)",
+            check="shapes",
+        ),
+        Misconception(
+            "kept only the last head",
+            replace="torch.cat(parts, dim=-1)",
+            by="parts[-1]",
+            hint="What the other heads say is lost: each has overwritten the one before it. Put them behind each "
+            "other.",
+            check="shapes",
+        ),
+        Misconception(
+            "left out the last head",
+            replace="torch.cat(parts, dim=-1)",
+            by="torch.cat(parts[:-1], dim=-1)",
+            hint="One head is missing, the last. (range(n) ends with n − 1 by itself.)",
+            check="shapes",
+        ),
+        Misconception(
+            "left out the first head",
+            replace="torch.cat(parts, dim=-1)",
+            by="torch.cat(parts[1:], dim=-1)",
+            hint="One head is missing, the first. (Places in a list are counted from 0.)",
+            check="shapes",
+        ),
+        Misconception(
+            "joined the sentences as well",
+            replace=JOINED,
+            by="return outputs.transpose(1, 2).reshape(-1, outputs.shape[1] * outputs.shape[3])",
+            hint="All sentences are one long list of words now. Heads and features become one dimension, batch and "
+            "words stay apart.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned the heads as a list",
+            replace="torch.cat(parts, dim=-1)",
+            by="list(parts)",
+            hint="The heads are there, one by one. Put them behind each other, so that each word has one vector.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -208,6 +208,57 @@ EXERCISE = Exercise(
             by="return ValueError(",
             hint="An error that is returned stops nothing: the caller takes it for a width. It has to be raised.",
         ),
+        Misconception(
+            "asked whether num_heads divides evenly by d_model",
+            replace="d_model % num_heads != 0",
+            by="num_heads % d_model != 0",
+            hint="The features are shared out among the heads: what must leave no remainder is d_model divided by "
+            "num_heads.",
+            check="shapes",
+            shown_by=("raise",),
+        ),
+        Misconception(
+            "refused as many heads as features",
+            replace="d_model <= 0 or num_heads <= 0 or d_model % num_heads != 0",
+            by="d_model <= 0 or num_heads <= 0 or d_model % num_heads != 0 or num_heads == d_model",
+            hint="Heads that are one feature wide are no use, but the numbers fit. (range(n) ends with n − 1 by "
+            "itself.)",
+            check="shapes",
+        ),
+        Misconception(
+            "refused a single head",
+            replace="num_heads <= 0",
+            by="num_heads <= 1",
+            hint="One head that has all features is a layer like any other. Only numbers that are not positive are "
+            "refused.",
+            check="shapes",
+        ),
+        Misconception(
+            "did not ask whether it divides",
+            replace=" or d_model % num_heads != 0",
+            by="",
+            hint="Both numbers are positive, that is asked. But features that are left over would belong to no head: a "
+            "remainder must be refused, too.",
+        ),
+        Misconception(
+            "raised a TypeError",
+            replace="raise ValueError(",
+            by="raise TypeError(",
+            hint="A TypeError says that an argument is of the wrong kind, such as a text. A number of the right kind "
+            "that does not fit is a ValueError.",
+        ),
+        Misconception(
+            "returned 0 for numbers that do not fit",
+            replace=REFUSAL,
+            by=REFUSAL.replace("raise ValueError(", "return 0 * len("),
+            hint="0 goes on as if it were a width, and the error comes somewhere else. Raise one here.",
+        ),
+        Misconception(
+            "returned −1 for numbers that do not fit",
+            replace=REFUSAL,
+            by=REFUSAL.replace("raise ValueError(", "return -1 + 0 * len("),
+            hint="−1 goes on as if it were a width, and the error comes somewhere else. Raise one here.",
+        ),
     ),
     alternatives=(
         Alternative(

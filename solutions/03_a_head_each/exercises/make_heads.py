@@ -2,7 +2,7 @@
 
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
-from ._shared import FORBIDS, width_with_a_remainder
+from ._shared import FORBIDS, width_asked_the_wrong_way_round, width_with_a_remainder
 
 
 def several_heads(draw: Draw) -> Call:
@@ -169,6 +169,29 @@ EXERCISE = Exercise(
             by="nn.ModuleList(SingleHeadAttention(512, 64) for _ in range(8))",
             hint="The sizes come in as arguments: d_model and num_heads say how many heads there are, and how wide "
             "each is.",
+            check="shapes",
+        ),
+        width_asked_the_wrong_way_round(),
+        Misconception(
+            "made one head too many",
+            replace="range(num_heads)",
+            by="range(num_heads + 1)",
+            hint="num_heads says how many to make. (range(n) starts with 0 and has n steps.)",
+            check="shapes",
+        ),
+        Misconception(
+            "returned nothing",
+            replace=f"return {ALL_HEADS}",
+            by=f"heads = {ALL_HEADS}",
+            hint="The heads are made, and gone when the function ends. Return them.",
+            check="shapes",
+        ),
+        Misconception(
+            "put the heads into an nn.ModuleDict",
+            replace=ALL_HEADS,
+            by="nn.ModuleDict({str(head): SingleHeadAttention(d_model, d_head) for head in range(num_heads)})",
+            hint="torch finds heads in there, too, but who goes through a dict gets its keys. The heads have an order "
+            "and no names: an nn.ModuleList.",
             check="shapes",
         ),
     ),

@@ -213,6 +213,47 @@ EXERCISE = Exercise(
             "numbers, and as many come out.",
             check="shapes",
         ),
+        Misconception(
+            "blocked the future where no mask is given",
+            replace="outputs, weights = run_heads(self.heads, x, mask)",
+            by="mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril() if mask is None else mask\n"
+            "        outputs, weights = run_heads(self.heads, x, mask)",
+            hint="Without a mask nothing is blocked: every word may look at every word. Whether the future is blocked "
+            "is up to the caller.",
+        ),
+        Misconception(
+            "put the last head first",
+            replace="concat_heads(outputs)",
+            by="concat_heads(outputs.flip(1))",
+            hint="The columns of w_o are in the order of the heads: the first d_head features that go in are those of "
+            "head 0.",
+        ),
+        Misconception(
+            "interleaved the heads",
+            replace="concat_heads(outputs)",
+            by="outputs.permute(0, 2, 3, 1).flatten(2)",
+            hint="The features that go into w_o alternate: one of each head, then the next of each. All those of head "
+            "0 come first.",
+        ),
+        Misconception(
+            "applied a ReLU behind w_o",
+            replace="self.w_o(joined)",
+            by="torch.relu(self.w_o(joined))",
+            hint="Your output has no negative numbers. The output projection mixes the heads and is the last step: "
+            "nothing follows.",
+        ),
+        Misconception(
+            "added the bias of w_o once for each head",
+            replace="self.w_o(joined)",
+            by="(self.w_o(joined) + (len(self.heads) - 1) * self.w_o.bias)",
+            hint="w_o has one bias for all heads together, and it is added once, to the sum of what they write.",
+        ),
+        Misconception(
+            "used w_o a second time",
+            replace="self.w_o(joined)",
+            by="self.w_o(self.w_o(joined))",
+            hint="The output projection runs once, after the heads are joined, and nothing follows.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -200,6 +200,53 @@ EXERCISE = Exercise(
             "may be no mask at all.",
             check="shapes",
         ),
+        families.mask_inverted("head(x, mask)"),
+        Misconception(
+            "blocked the future where no mask is given",
+            replace="answers = [head(x, mask) for head in heads]",
+            by="mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril() if mask is None else mask\n"
+            "    answers = [head(x, mask) for head in heads]",
+            hint="Without a mask nothing is blocked: every word may look at every word. Whether the future is blocked "
+            "is up to the caller.",
+        ),
+        Misconception(
+            "gave every head the mean of all heads' weights",
+            replace="torch.stack([weight for _, weight in answers], dim=1)",
+            by="torch.stack([weight for _, weight in answers], dim=1)\n"
+            "    weights = weights.mean(dim=1, keepdim=True).expand_as(weights)",
+            hint="The mean hides what each head looks at. Keep the weights of each head.",
+        ),
+        Misconception(
+            "stacked the outputs in the place of the weights, too",
+            replace="torch.stack([weight for _, weight in answers], dim=1)",
+            by="torch.stack([output for output, _ in answers], dim=1)",
+            hint="Both tensors you return are outputs. A head returns two: its output comes first, and its weights "
+            "second.",
+            check="shapes",
+        ),
+        Misconception(
+            "stacked the weights in the place of the outputs, too",
+            replace="torch.stack([output for output, _ in answers], dim=1)",
+            by="torch.stack([weight for _, weight in answers], dim=1)",
+            hint="Both tensors you return are weights. A head returns two: its output comes first, and its weights "
+            "second.",
+            check="shapes",
+        ),
+        Misconception(
+            "left out the last head",
+            replace="[head(x, mask) for head in heads]",
+            by="[head(x, mask) for head in list(heads)[:-1]]",
+            hint="One head is missing, the last. (range(n) ends with n − 1 by itself.)",
+            check="shapes",
+        ),
+        Misconception(
+            "left out the first head",
+            replace="[head(x, mask) for head in heads]",
+            by="[head(x, mask) for head in list(heads)[1:]]",
+            hint="One head is missing, the first. (Places in a list are counted from 0.)",
+            check="shapes",
+        ),
+        families.gradient_cut_off("return outputs, weights", "return outputs.detach(), weights.detach()"),
     ),
     alternatives=(
         Alternative(
