@@ -14,7 +14,7 @@ SUITE := $(BIN)/pytest --no-loadscope-reorder
 QUIETLY := $(PYTHON) .ci/quietly.py
 PIP := -m pip install --progress-bar raw --no-compile
 
-.PHONY: site lab hub demo check test colab thorough bench pythons gpu colab-env machine style types fast-tests all-tests
+.PHONY: site lab hub demo check test colab thorough bench pythons gpu colab-env machine style types changed-chapters fast-tests all-tests
 # As learners see it: without nbgrader's buttons and menu, which are for instructors in a class folder.
 lab: $(READY)  ## open the first notebook in JupyterLab
 	JUPYTER_CONFIG_PATH=$(CURDIR)/.ci/learners-lab $(BIN)/jupyter lab notebooks/01_single_head/01_single_head.ipynb
@@ -26,7 +26,7 @@ demo: $(READY)  ## make a sample class, grade it, and write the report
 	@$(BIN)/autograder demo demo-class
 
 check:  ## for a change in progress: all but the slow tests
-	@$(MAKE) --no-print-directory --jobs=4 style types fast-tests
+	@$(MAKE) --no-print-directory --jobs=4 style types changed-chapters fast-tests
 
 test:  ## what must hold before a change is shared
 	@$(MAKE) --no-print-directory --jobs=4 machine style types all-tests
@@ -62,6 +62,11 @@ style: $(READY)
 
 types: $(READY)
 	$(BIN)/pyrefly check --summary=none
+
+changed-chapters: $(READY)  # is what is derived from those fresh that differ from what is shared?
+	@since=$$(git merge-base HEAD '@{upstream}' 2> /dev/null || echo HEAD); \
+	changed=$$(git diff --name-only $$since -- 'solutions/[0-9]*' | cut -d / -f 2 | sort -u); \
+	test -z "$$changed" || $(BIN)/autograder build --check $$changed
 
 fast-tests: $(READY)
 	$(SUITE) --numprocesses=$(CORES) -m "not slow and not thorough"

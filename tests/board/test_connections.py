@@ -102,6 +102,7 @@ def test_a_request_that_comes_is_answered_however_long_that_takes(config: uvicor
     asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_one_address_cannot_take_all_connections(config: uvicorn.Config) -> None:
     async def take() -> None:
         lines = [Line(config, "10.0.0.7") for _ in range(MOST_FROM_ONE + 2)]
@@ -120,6 +121,7 @@ def test_one_address_cannot_take_all_connections(config: uvicorn.Config) -> None
     asyncio.run(take())
 
 
+@pytest.mark.slow
 def test_a_flood_of_broken_requests_fills_no_log(toy_class: ClassFolder) -> None:
     with own_process(toy_class) as (process, link, _):
         parts = urlsplit(link)

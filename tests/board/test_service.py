@@ -164,6 +164,7 @@ def test_a_flood_stops_its_sender_alone(room: InClass) -> None:
     assert room.report(mine) == 200
 
 
+@pytest.mark.slow
 def test_one_address_cannot_fill_the_board(room: InClass) -> None:
     codes = {room.client.post("/join", json={"code": room.board.class_code}).status_code for _ in range(1001)}
     assert codes == {200, 429}

@@ -24,6 +24,7 @@ def test_a_folder_whose_name_is_a_pattern_is_refused_before_anything_is_written(
         assert not (tmp_path / name).exists()
 
 
+@pytest.mark.slow
 def test_a_class_copied_without_its_hidden_files_says_what_is_missing(
     toy_class: ClassFolder, tmp_path: Path, here: Here
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_users_error_ends_the_process_with_that_code(tmp_path: Path) -> None:
     assert "does not exist" in refusal(Said(done.returncode, done.stdout, done.stderr))
 
 
+@pytest.mark.slow
 def test_a_command_that_does_not_exist_is_refused() -> None:
     done = autograder("frobnicate")
     assert done.returncode == 2

@@ -156,6 +156,7 @@ def test_graded_cells_carry_their_marker_beside_the_metadata(chapter: Chapter) -
     assert [cell.metadata.nbgrader.grade_id for cell in graded] == [cell.grade_id for cell in chapter.graded_cells]
 
 
+@pytest.mark.slow
 @chapters
 def test_pictures_travel_inside_the_notebook_and_the_set_up_cell_names_the_fork(chapter: Chapter) -> None:
     released = released_notebook(solved_notebook(chapter, "owner/name", "v9.8"))

@@ -166,6 +166,7 @@ def test_a_mistake_in_a_foundation_takes_no_points_from_what_builds_on_it(chapte
                     assert diagnosis.examine(other, given, check) is None, f"{mistake.name} → {other.exercise}"
 
 
+@pytest.mark.slow
 @chapters
 def test_what_is_derived_from_it_is_fresh(chapter: Chapter) -> None:
     """As `autograder build --check` does, with the exams of these tests."""
@@ -201,6 +202,7 @@ def test_no_line_within_a_paragraph_begins_as_a_list_does(chapter: Chapter) -> N
             assert [line for line in others if re.match(r"([-+*]|\d+[.)]) ", line)] == []
 
 
+@pytest.mark.slow
 @chapters
 def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
     learners = exam_files.all_exams()
@@ -211,6 +213,7 @@ def test_learners_fixtures_are_what_the_chapter_says(chapter: Chapter) -> None:
         assert diagnosis.examine(learners[name], given, Check.OUTPUTS) is None
 
 
+@pytest.mark.slow
 @chapters
 def test_two_known_mistakes_at_once_are_named_together(chapter: Chapter) -> None:
     learners = exam_files.all_exams()

@@ -68,6 +68,7 @@ def test_a_task_ends_with_its_cell_the_next_heading_or_its_hints(end: str) -> No
     assert laid_out(f"**Your turn.** One.\n\nTwo.{end}") == f"> **Your turn.** One.\n>\n> Two.{end}"
 
 
+@pytest.mark.slow
 def test_every_exercise_of_the_course_is_set_apart() -> None:
     for chapter in read_chapters(REPOSITORY_ROOT / "solutions"):
         notebook = released_notebook(solved_notebook(chapter, "a/b", "v1"))
@@ -89,6 +90,7 @@ def links(chapter: Chapter) -> str:
     return "".join(cell.source for cell in solved_notebook(chapter, "a/b", "v1").cells if cell.id == LINKS_ID)
 
 
+@pytest.mark.slow
 def test_a_notebook_ends_with_links_to_the_chapters_before_and_after() -> None:
     chapters = read_chapters(REPOSITORY_ROOT / "solutions")
 

@@ -125,6 +125,7 @@ def test_a_stand_in_takes_the_references_flops_and_memory(chapter: Chapter) -> N
             assert abs(peak_lent - peak) <= 0.1 * peak, f"{name}: {peak} and {peak_lent} bytes"
 
 
+@pytest.mark.slow
 @chapters
 def test_a_stand_in_has_the_references_gradients_finite_ones_under_any_mask(chapter: Chapter) -> None:
     reference = chapter.namespace()

@@ -53,6 +53,7 @@ def test_each_one_s_share_suffices_for_a_notebook_and_leaves_room_for_others() -
     assert alone.threads >= crowded.threads == 1
 
 
+@pytest.mark.slow
 def test_the_folder_keeps_the_course_and_the_passwords_from_learners(built_toy: Path, tmp_path: Path) -> None:
     root = tmp_path / "hub"
     ports = write.Ports(web=8010)

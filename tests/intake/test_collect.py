@@ -48,6 +48,7 @@ def submitted(folder: ClassFolder) -> dict[str, str]:
     return {student: folder.notebook(student, TOY).read_text() for student in folder.students(TOY)}
 
 
+@pytest.mark.slow
 def test_a_folder_and_a_zip_of_notebooks_are_taken_in(toy_class: ClassFolder, tmp_path: Path) -> None:
     source = tmp_path / "files"
     for name in ("ada.ipynb", f"bo_{TOY}.ipynb", f"{TOY}-cy.ipynb", "grace/homework.ipynb", f"emmy/{TOY}/{TOY}.ipynb"):
@@ -77,6 +78,7 @@ def test_what_is_there_stays_unless_told(toy_class: ClassFolder, tmp_path: Path)
     assert submitted(toy_class) == {"ada": "changed"}
 
 
+@pytest.mark.slow
 def test_canvas_zip_names_the_learner_the_lateness_and_the_newest_file(toy_class: ClassFolder, tmp_path: Path) -> None:
     zipped = make_zip(
         tmp_path / "submissions.zip",
@@ -281,6 +283,7 @@ def test_two_equal_candidates_are_not_collected_and_other_files_are(toy_class: C
     assert "ada.ipynb, and collect that folder" in unclear.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["00_rows (2).ipynb", "00_rows-1.ipynb", "00_rows-1.ipynb.txt", "00_rows (1).IPYNB"])
 def test_what_browsers_do_to_a_name_is_seen_through(toy_class: ClassFolder, tmp_path: Path, name: str) -> None:
     zipped = make_zip(tmp_path / "s.zip", {"a_1_1_00_rows.ipynb": "old", f"a_1_2_{name}": "new"})
@@ -505,6 +508,7 @@ def test_links_in_a_folder_are_not_followed(toy_class: ClassFolder, tmp_path: Pa
     assert {file.name for file in done.skipped} == {"ada.ipynb", "bo"}
 
 
+@pytest.mark.slow
 def test_an_archive_of_too_many_files_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "many.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -624,6 +628,7 @@ def notebook_of(folder: ClassFolder, written: str = "") -> str:
 WORK = "def scale_rows(x, factors):\n    return x * factors[:, None]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", [WORK, "def scale_rows(x, factors)\n    return x * factors"], ids=["right", "a slip"])
 def test_an_untouched_release_never_beats_a_notebook_with_work_in_it(
     work: str, toy_class: ClassFolder, tmp_path: Path

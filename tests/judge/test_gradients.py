@@ -58,6 +58,7 @@ class MultiHeadAttention(nn.Module):
 ADDED = "scores + torch.zeros(scores.shape).masked_fill(~mask, -math.inf)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exercise", "source", "told"),
     [
@@ -113,11 +114,13 @@ def test_every_parameter_of_a_layer_must_learn(before: str, after: str, told: st
     assert told in lost["MultiHeadAttention-outputs"].message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", ["weights", "weights.detach()", "weights.data"])
 def test_weights_may_be_handed_out_detached(after: str) -> None:
     assert judged(FOURTH, MultiHeadAttention=LAYER.replace("@ v)), weights", f"@ v)), {after}")) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_what_the_notebook_has_set_does_not_matter(mode: Callable[[], AbstractContextManager[None]]) -> None:
     assert judged(FIRST) == {}

@@ -52,6 +52,7 @@ def test_a_local_name_is_not_the_helper_of_that_name(attend: str) -> None:
     assert "the_trick" not in source_of("def helper(q):\n    import the_trick\n    return q", attend)
 
 
+@pytest.mark.slow
 @chapters
 def test_a_right_way_uses_nothing_forbidden_in_the_whole_lesson(chapter: Chapter) -> None:
     for exercise, alternative in chapter.alternatives():

@@ -83,6 +83,7 @@ def test_cells_that_are_not_python_do_no_harm(lesson: Chapter) -> None:
     assert run_with(lesson, "def f(:", "return table", "f = (" * 5000) == {0, 1, 2, 3}
 
 
+@pytest.mark.slow
 @chapters
 def test_the_set_up_cell_is_known_from_whatever_address_it_installs(chapter: Chapter) -> None:
     for address in ("many-heads/many-heads", "some-school/fork.of-it"):
@@ -90,6 +91,7 @@ def test_the_set_up_cell_is_known_from_whatever_address_it_installs(chapter: Cha
         assert set_up.count(True) == 1
 
 
+@pytest.mark.slow
 @chapters
 def test_in_each_chapter_most_of_the_lesson_is_left_out_and_the_imports_are_not(chapter: Chapter) -> None:
     notebook = released_notebook(solved_notebook(chapter, "some-school/fork", "v1"))

@@ -46,6 +46,7 @@ def test_each_type_has_its_heading_and_names_its_issue(project: Path) -> None:
     assert draft.stdout.startswith("## 9.9 – ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["15.improved.md", "a-word.md"])
 def test_a_fragment_of_no_type_is_an_error(project: Path, name: str) -> None:
     (project / "changelog.d" / name).write_text("Something.\n")

@@ -123,6 +123,7 @@ def imported(package: str) -> dict[str, set[str]]:
     return {name: {canonicalize_name(found) for found in there.get(name, [])} for name in others}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "declared"),
     [("manyheads", requirements(PROJECT["dependencies"])), ("autograder", project_packages("hub", "site"))],

@@ -80,6 +80,7 @@ def test_what_was_found_is_on_the_disk_at_once_and_a_cut_line_is_left_out(tmp_pa
     assert gpu.read_findings(path) == [{"what": "one", "ok": True, "note": "", "number": 3}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [backends, rounding, memory, stopwatch, learning])
 def test_parts_find_nothing_wrong_on_a_cpu(part: ModuleType, tmp_path: Path) -> None:
     findings = Findings(tmp_path / "part.jsonl")

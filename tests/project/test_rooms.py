@@ -50,6 +50,7 @@ def test_a_room_says_in_three_sentences_what_it_is_for(room: Path) -> None:
     assert len(package.__doc__) < 400
 
 
+@pytest.mark.slow
 @rooms
 def test_what_a_room_offers_is_there_and_used_elsewhere(room: Path) -> None:
     offered = importlib.import_module(dotted(room)).__all__

@@ -37,6 +37,7 @@ def damaged(release: NotebookNode, chapter: Chapter, name: str) -> NotebookNode:
     return notebook
 
 
+@pytest.mark.slow
 @every_accident
 def test_an_accident_is_reported_as_what_it_is(name: str) -> None:
     release = released_notebook(solved_notebook(FIRST, "a/b", "v1"))
@@ -111,6 +112,7 @@ def test_nbgraders_own_autograde_gives_the_same_scores(accident_class: ClassFold
         assert (after[name].score, after[name].repairs) == (before[name].score, before[name].repairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["metadata-gone", "markers-damaged", "only-definitions", "saved-by-colab", "ids-gone"])
 def test_a_notebook_that_has_lost_its_names_is_taken_by_its_own_chapter_and_no_other(name: str, tmp_path: Path) -> None:
     path = tmp_path / "notebook.ipynb"

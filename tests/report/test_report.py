@@ -89,6 +89,7 @@ def row(soup: BeautifulSoup, student: str) -> Tag:
 # What is shown
 
 
+@pytest.mark.slow
 def test_the_head_says_which_class_and_when(small_class: ClassResults) -> None:
     header = words(only(page(small_class), "header"))
     assert "Attention 2026" in header
@@ -397,6 +398,7 @@ def test_wrong_answers_without_a_name_are_counted_apart(small_class: ClassResult
     ]
 
 
+@pytest.mark.slow
 def test_a_mistake_made_in_several_chapters_is_named_with_its_places(small_class: ClassResults) -> None:
     more = replace(
         small_class,
@@ -494,11 +496,13 @@ def test_a_class_of_unreadable_submissions_has_no_scores_and_names_everybody() -
         assert "not JSON" in words(row(soup, name))
 
 
+@pytest.mark.slow
 def test_an_assignment_worth_nothing_is_shown_all_the_same() -> None:
     worthless = ClassResults("a", "A", {"x": 0.0}, (LearnerResult("ada", Outcome.GRADED, "", 0.0),), ())
     assert "This chapter awards no points." in words(page(worthless))
 
 
+@pytest.mark.slow
 def test_several_assignments_have_a_contents_list_whose_links_arrive(small_class: ClassResults) -> None:
     soup = page(small_class, replace(small_class, title="Many heads", assignment="02_many_heads"))
     links = only(soup, "nav").select("a")
@@ -525,6 +529,7 @@ def any_page(request: pytest.FixtureRequest, small_class: ClassResults) -> Beaut
     return page(shown, replace(shown, title="Another"))
 
 
+@pytest.mark.slow
 def test_headings_skip_no_level(any_page: BeautifulSoup) -> None:
     levels = [int(heading.name[1]) for heading in any_page.select("h1, h2, h3, h4")]
     assert levels[0] == 1

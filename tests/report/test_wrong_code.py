@@ -172,6 +172,7 @@ def test_long_code_is_cut_and_says_so(graded: ClassFolder) -> None:
     assert sample.cut == 32
 
 
+@pytest.mark.slow
 def test_a_missing_or_broken_notebook_does_not_stop_the_report(graded: ClassFolder) -> None:
     one = submit(graded, "ada", "x", State.WRONG, "m")
     for content in ("", "[]", '{"cells": [{"cell_type": "code", "metadata": {"nbgrader": null}, "source": null}, 3]}'):

@@ -67,6 +67,7 @@ def test_it_can_be_closed_and_used_again() -> None:
     bounded.close()
 
 
+@pytest.mark.slow
 def test_a_submission_that_fills_the_graders_memory_has_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     got: list[int] = []

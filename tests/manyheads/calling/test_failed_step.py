@@ -604,6 +604,7 @@ OPERATION = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(SHAPE, SHAPE, OPERATION)
 @settings(max_examples=150, deadline=None)
 def test_the_shapes_that_are_told_are_the_tensors_own(

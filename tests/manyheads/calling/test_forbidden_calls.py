@@ -140,6 +140,7 @@ def test_stand_ins_and_probes_may_call_what_learners_may_not() -> None:
     )
 
 
+@pytest.mark.slow
 def test_compiled_code_runs_as_it_is_written_and_is_seen_as_such() -> None:
     source = f"from torch.nn.functional import {SDPA}\ndef attend(x):\n    return {SDPA}(x, x, x)"
     namespace: dict[str, Any] = {}

@@ -30,6 +30,7 @@ def test_source_comes_back_whole() -> None:
     assert (sealed(""), unsealed(""), unsealed(source)) == ("", "", source)
 
 
+@pytest.mark.slow
 def test_no_line_of_a_stand_in_can_be_read_in_learners_files() -> None:
     stored = b"".join(path.read_bytes() for path in sorted(exam_files.FOLDER.iterdir())).decode(errors="replace")
     for chapter, name in LENT:

@@ -106,6 +106,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)
 def test_whatever_the_code_does_the_result_is_plain_and_bounded(source: str) -> None:
     begun = time.thread_time()
@@ -133,6 +134,7 @@ def test_whatever_the_code_does_the_result_is_plain_and_bounded(source: str) -> 
         assert answer.failure.kind == without.failure.kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["a million lines", "a million tensors", "a thread", "settrace", "a popped mode", "vmap", "many large tensors"],
@@ -141,6 +143,7 @@ def test_what_was_not_seen_is_not_called_complete(name: str) -> None:
     assert not recorded(HOSTILE[name])[1].complete
 
 
+@pytest.mark.slow
 def test_the_time_is_that_of_all_calls_together() -> None:
     begun = time.thread_time()
     _, recording = recorded("def f(x):\n    for n in range(300_000):\n        pass\n    return x * 2\n", calls=8)

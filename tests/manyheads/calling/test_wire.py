@@ -37,6 +37,7 @@ def through(value: object, path: Path) -> object:
     return wire.Unpacker(tensors).value(document)
 
 
+@pytest.mark.slow
 @given(values)
 def test_plain_values_come_back_as_they_were(value: object) -> None:
     packer = wire.Packer()

@@ -56,6 +56,7 @@ def test_a_pair_is_named_with_both_hints_and_taken_apart_again() -> None:
     assert message.hint == "The first hint. The second hint."
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 1), st.integers(0, 13), st.sampled_from([0.02, 0.3, -1.0, nan, inf, -inf]))
 @example(12, 1, 12, nan)  # the right number is one that any finite stand-in for NaN could meet

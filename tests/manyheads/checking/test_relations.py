@@ -126,6 +126,7 @@ def test_nothing_is_said_of_noise(seeds: range) -> None:
     assert set(said_of_noise) == {""}
 
 
+@pytest.mark.slow
 def test_of_single_numbers_a_relation_needs_three_cases() -> None:
     sizes = [{"batch": 5, "seq": 4}, {"batch": 3, "seq": 9}, {"batch": 2, "seq": 7}]
     for seed in range(60):
@@ -136,6 +137,7 @@ def test_of_single_numbers_a_relation_needs_three_cases() -> None:
         assert said(exam_of([*rights], sizes), [*noise]) == ""
 
 
+@pytest.mark.slow
 def test_for_noise_instead_of_weights_only_the_sums_are_mentioned() -> None:
     for seed in range(60):
         rights = weights(seed)
@@ -143,6 +145,7 @@ def test_for_noise_instead_of_weights_only_the_sums_are_mentioned() -> None:
         assert re.fullmatch(r"Each row of output should sum to 1\. Yours sum to [\d.]+( to [\d.]+)?\.", found)
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_wrong_counts_that_have_no_relation() -> None:
     generator = torch.Generator().manual_seed(0)
     sizes = [
@@ -384,6 +387,7 @@ def test_an_answer_that_is_made_of_an_input_by_numbers_of_ones_own_is_told_them(
         assert sentence not in said(exam, [*givens[:2], 1.1 * givens[2]])  # another number in one case
 
 
+@pytest.mark.slow
 def test_rounding_of_few_entries_is_no_combination() -> None:
     for seed in range(20):
         rights, x = drawn(seed), drawn(seed + 50)
@@ -395,6 +399,7 @@ def test_rounding_of_few_entries_is_no_combination() -> None:
             assert "times the input" not in said(exam_of(low, SIZES, x=[*x]), off)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0.2, 0.9), st.floats(-3, -1.1), st.booleans(), st.integers(0, 10**6))
 def test_what_is_said_of_an_answer_that_is_made_of_an_input_is_true(

@@ -123,6 +123,7 @@ def test_a_layer_that_gives_nan_is_not_timed(layers: Layers) -> None:
     assert one.seconds is None
 
 
+@pytest.mark.slow
 def test_long_sentences_are_compared_at_some_of_their_words_the_last_included(layers: Layers) -> None:
     setting = replace(SETTING, seq=300)
     judge = measure.Judge(setting, torch.randn(2, 300, 12))
@@ -210,6 +211,7 @@ def test_what_was_recorded_without_its_spread_is_read_and_drawn(tmp_path: Path) 
     assert "10 ms" in drawn_words(one)
 
 
+@pytest.mark.slow
 def test_the_command_measures_a_cpu_with_one_thread_unless_told_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,6 +385,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_command_records_every_setting_with_its_device_versions_and_date(written: Path) -> None:
     document = json.loads(written.read_text(encoding="utf-8"))
     assert document["versions"]["torch"] == torch.__version__
@@ -455,6 +458,7 @@ def panels(written: Path) -> list[charts.Panel]:
     return [charts.Panel("yours", recording.measured), charts.Panel("recorded", recording.measured)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 def test_figures_are_drawn_and_said_in_words(panels: list[charts.Panel], count: int) -> None:
     shown = panels[:count]

@@ -65,6 +65,7 @@ def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 # --- the published model ---
 
 
+@pytest.mark.slow
 @needs_weights
 def test_hidden_states_are_those_of_the_published_implementation(minilm: MiniLM) -> None:
     theirs = published()

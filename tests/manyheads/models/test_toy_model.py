@@ -92,6 +92,7 @@ def test_padding_is_hidden_from_the_layer() -> None:
     assert words < weights.shape[-1]
 
 
+@pytest.mark.slow
 def test_test_sentences_hold_pairs_that_no_training_sentence_has() -> None:
     pairs = [
         {(int(who), int(where)) for _, who, where in batch.answers}

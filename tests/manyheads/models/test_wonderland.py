@@ -11,6 +11,7 @@ from manyheads.models import wonderland
 from manyheads.models.wonderland import Pieces, byte_pairs
 
 
+@pytest.mark.slow
 def test_the_book_comes_back_from_its_tokens() -> None:
     pieces = wonderland.pieces()
     tokens = torch.cat([wonderland.train_tokens(), wonderland.test_tokens()])

@@ -30,6 +30,7 @@ def train(one: nn.Module, steps: int = 60) -> list[float]:
     return losses
 
 
+@pytest.mark.slow
 def test_a_model_learns_and_training_is_the_same_each_time() -> None:
     first, second = train(model()), train(model())
 

@@ -59,6 +59,7 @@ def test_it_begins_empty_and_follows_each_training(shown: list[str]) -> None:
     assert "1 layer" not in live.in_words()
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_a_still_picture(shown: list[str]) -> None:
     new().watch(TITLES[0])(measured(100))
 

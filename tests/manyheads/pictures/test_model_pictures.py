@@ -69,6 +69,7 @@ def test_each_curve_has_its_name_in_its_colour() -> None:
     assert axes.get_title(loc="left") == "Similarity"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "figure",
     [

@@ -63,6 +63,7 @@ def test_a_cell_has_a_tint_of_its_heads_colour_wherever_its_number_goes() -> Non
             assert colour == pytest.approx(tint(head_of(number)), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["x.view(1, 2, 4, 3)", "heads.transpose(1, 2)\n .reshape(1, 4, 6)"])
 def test_the_picture_is_readable_and_fits_the_column(title: str) -> None:
     figure = draw_number_grids({"x": X, title: SPLIT, "split_heads(x, 2)": SPLIT}, head_of, WORDS)

@@ -169,6 +169,7 @@ def test_where_no_svg_is_let_through_the_picture_is_an_image(figure: Figure) -> 
     assert picture not in kept(style.drawing(figure, "what it shows"))
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_too_large_to_be_kept_twice_leaves_a_sentence(figure: Figure) -> None:
     for _ in range(2000):
         style.write(figure.axes[0], 100, 50, "here")

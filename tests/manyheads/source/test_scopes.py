@@ -30,6 +30,7 @@ def by_symtable(source: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [ast, statistics, textwrap, typing, unittest.mock, torch.functional, torch._ops])
 def test_what_libraries_look_up_is_found_as_python_finds_it(module: ModuleType) -> None:
     assert module.__file__ is not None

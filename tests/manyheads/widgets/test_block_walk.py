@@ -46,6 +46,7 @@ def test_the_sum_shrinks_where_the_largest_score_rises_and_nowhere_else() -> Non
         assert torch.equal(now.shrink < 1, now.largest > before.largest)
 
 
+@pytest.mark.slow
 @every_step
 def test_the_picture_is_readable_and_shows_one_block_of_scores(block: int, done: int) -> None:
     now = walk(block, done)

@@ -226,6 +226,7 @@ class TestTouch:
         word, *_ = (spot for spot in spots if spot.says == "where “slowly” looks")  # one a map
         assert word.pick == f"query_from={2 * SENTENCE.index('slowly')}"
 
+    @pytest.mark.slow
     def test_a_click_sets_the_control_once_and_nonsense_sets_nothing(self) -> None:
         explorer = model_head_viewer(WEIGHTS, SENTENCE, view="maps")
 
@@ -243,6 +244,7 @@ class TestTouch:
 
 
 class TestReadable:
+    @pytest.mark.slow
     @pytest.mark.parametrize("draw", [draw_lines, draw_maps])
     @pytest.mark.parametrize("seq", [4, 8, 24])
     @pytest.mark.parametrize("count", [1, 4, 8, HEADS])
@@ -344,6 +346,7 @@ class TestTheLearnersLayer:
         assert not torch.allclose(vectors[0], vectors[3])
         assert shown(head_viewer(MultiHeadAttention, tokens=tokens, d_model=12))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("answer", "words"),
         [
@@ -473,6 +476,7 @@ class TestAModel:
         # pyrefly: ignore[unnecessary-comparison]  # the line above has changed it
         assert explorer.controls["head_beside"].layout.display is None
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("special", ["left out", "left out, the rest rescaled to 1"])
     def test_cls_and_sep_can_be_left_out(self, special: str) -> None:
         explorer = model_head_viewer(WEIGHTS, SENTENCE, view="maps")

@@ -106,6 +106,7 @@ class TestWhatIsPainted:
 
 
 class TestThePicture:
+    @pytest.mark.slow
     @settings
     def test_blocked_scores_are_grey_by_what_blocks_them(self, words: int, front: bool, causal: bool) -> None:
         painting = painted(words, front, causal)
@@ -117,6 +118,7 @@ class TestThePicture:
             colour = BOTH if future and pad else FUTURE if future else PADDING if pad else "white"
             assert np.allclose(left[row, column], to_rgb(colour), atol=1e-6)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("head", range(NUM_HEADS))
     def test_weights_have_their_heads_colour(self, head: int) -> None:
         explorer = set_to(painter(), head=head, words=6, causal=True)
@@ -139,6 +141,7 @@ class TestThePicture:
         ]
         assert len(frames) == 2 * 2
 
+    @pytest.mark.slow
     @settings
     def test_it_is_readable(self, words: int, front: bool, causal: bool) -> None:
         assert_readable(figure_of(words, front, causal))
@@ -192,6 +195,7 @@ class TestTheWords:
 
         assert "33 of 64 scores survive.</b> Blocked are 15 in the future, 3 on padding, 13 on both." in words
 
+    @pytest.mark.slow
     def test_rows_that_have_nothing_left_are_named_and_explained(self) -> None:
         explorer = set_to(painter(), words=6, front=True, causal=True)
 

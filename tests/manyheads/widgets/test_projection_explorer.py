@@ -174,6 +174,7 @@ class TestPicture:
         [(x, _)] = boxes(shown(explorer), X)
         assert [height for height, _ in boxes(shown(explorer), QUERIES)] == pytest.approx([x] * 8, rel=0.01)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("num_heads", [1, 2, 8, 12, 16, 48])
     @pytest.mark.parametrize("seq", [SEQS[0], SEQS[-1]])
     def test_it_is_readable_with_few_heads_and_many(self, num_heads: int, seq: int) -> None:
@@ -190,6 +191,7 @@ class TestPicture:
             assert named == ["head 0", "head 1", "head 2", "head 3", "head 4", f"head {num_heads - 1}"]
             assert any(f"{num_heads - 6} more heads" in word for word in said)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("d_model", D_MODELS)
     def test_it_is_readable_for_every_d_model(self, d_model: int) -> None:
         assert_readable(draw_flow(Flow(run_layer(ParallelHeads, d_model, 12 if d_model % 12 == 0 else 8, 16))))
@@ -231,6 +233,7 @@ class TestWidget:
         assert explorer.drawn != picture
         assert explorer.words.value != words
 
+    @pytest.mark.slow
     def test_num_heads_goes_over_the_divisors_of_d_model(self) -> None:
         explorer = explorer_of()
         num_heads = explorer.controls["num_heads"]
@@ -253,6 +256,7 @@ class TestWidget:
         explorer.controls["uneven"].value = False
         assert explorer.controls["num_heads"].value == 12
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("control", "value"), [("num_heads", 4), ("d_model", 24), ("seq", 40)])
     def test_a_change_draws_once(self, control: str, value: object) -> None:
         asked = []
@@ -293,6 +297,7 @@ class TestWidget:
 
 
 class TestMistakes:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("layer", "words"),
         [

@@ -202,6 +202,7 @@ class TestOneSentence:
     def test_its_alternative_text_has_no_tags(self) -> None:
         assert "<" not in " ".join(describe_reading(read(model_with(2), OURS, ONE_ASKS)))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("num_heads", [1, 2, 3, 4])
     @pytest.mark.parametrize("place", [0, 1, 2, 3, 4, 5, 6, 7])
     def test_it_is_readable_whatever_the_sentence(self, num_heads: int, place: int) -> None:

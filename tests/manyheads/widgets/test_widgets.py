@@ -217,6 +217,7 @@ class TestHeadMap:
         (bold,) = (text for text in texts(figure) if text.get_fontweight() == "bold" and text.get_text() in TOKENS)
         assert (bold.get_text(), bold.get_position()[1]) == (TOKENS[query], query + 0.5)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("causal", [False, True])
     @pytest.mark.parametrize("query", range(SEQ))
     def test_the_picture_is_readable(self, query: int, causal: bool) -> None:
@@ -339,6 +340,7 @@ class TestUnfinishedCode:
         assert explorer.drawn
         assert "each should add up to 1." in explorer.words.value
 
+    @pytest.mark.slow
     def test_a_mask_that_is_not_used_is_drawn_with_a_warning(self) -> None:
         explorer = head_map(lambda q, k, v, mask=None: attention(q, k, v), causal_mask)
         assert "later words" not in explorer.words.value
