@@ -181,7 +181,8 @@ def _by_row(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
         factor = given.gather(axis, places) / torch.where(divisor == 0, 1.0, divisor)
         several = ((right != 0).sum(axis) > 1).sum().item()  # rows that could have contradicted
         what = "row" if axis == -1 else "column" if axis == -2 and right.ndim > 1 else ""
-        if what and case.agree(given, right * factor) and not (given == 0).all():
+        none_is_0 = bool((factor.abs() > 1e-6).logical_or(divisor == 0).all())  # a row of zeros has no ratios
+        if what and none_is_0 and case.agree(given, right * factor):
             yield Fact(
                 ("factor of its own", axis),
                 40 - axis,

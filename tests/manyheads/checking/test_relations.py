@@ -544,3 +544,11 @@ def test_the_entry_that_an_input_names_is_followed() -> None:
     assert said(exam, given) == (
         "output is the median over seq of the entry number position along the last dimension but one of x."
     )
+
+
+def test_rows_of_zeros_are_not_called_right_but_for_a_factor() -> None:
+    rights = drawn(0)
+    given = [right * torch.arange(right.shape[1]).view(-1, 1).clamp(max=1) for right in rights]
+    assert "factor of its own" not in said(exam_of(rights, SIZES), given)
+    given = [right * (1 + torch.rand(right.shape[:2])[..., None]) for right in rights]
+    assert "Each row of output is right except for a factor of its own" in said(exam_of(rights, SIZES), given)
