@@ -68,7 +68,8 @@ def _fails(failure: Failure) -> Divergence:
         where = "  a tensor that torch needs on the way back was changed in place, as by a method that ends in _"
     return Divergence(
         Stage.GRADIENT,
-        "The numbers are right, but nothing could learn from them: an error came when torch computed gradients.",
+        "The numbers of this case are right, but nothing could learn from them: an error came when torch computed "
+        "gradients.",
         "",
         f"{failure.kind}: {failure.message}",
         where,

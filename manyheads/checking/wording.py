@@ -104,7 +104,7 @@ def forbidden(exam: Exam, name: str, *, hidden: bool) -> Message:
     Args:
         hidden: whether the code hides its calls by using `name`.
     """
-    does = "hides calls that this exercise forbids" if hidden else "does the whole exercise for you"
+    does = "hides calls that this exercise forbids" if hidden else "could do the whole exercise for you"
     return Message(
         f"Your code uses {name}, which {does}.",
         further=(f"Write {exam.exercise} with basic operations: that is what this exercise is for.",),
