@@ -177,11 +177,11 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "shared parameters instead of copying their numbers",
+            "let both layers share memory instead of copying the numbers",
             replace="mine.w_o.weight.copy_(layer.out_proj.weight)",
             by="mine.w_o.weight = layer.out_proj.weight",
-            hint="The numbers are right, but there are parameters with two owners: training one layer changes the "
-            "other. A part that chunk or a slice gives is not a copy either.",
+            hint="The numbers are right, but there are some that both layers use: training one layer changes the "
+            "other. A part that chunk or a slice gives is not a copy, nor is a new parameter made of .data.",
         ),
         COPIED_WHILE_RECORDED,
         Misconception(
@@ -225,6 +225,49 @@ EXERCISE = Exercise(
             "                linear.bias.zero_()\n            return mine",
             hint="It belongs to both layers now: training one changes the other. Copy the numbers into the layer that "
             "is there, and 0 for a bias that torch's layer does not have.",
+        ),
+        Misconception(
+            "set all biases to 0, even where torch's layer has some",
+            replace="if layer.in_proj_bias is None:",
+            by="if True:",
+            hint="Only a layer that was made with bias=False adds nothing. Others have biases, and these are to be "
+            "copied like the weights.",
+        ),
+        Misconception(
+            "took the rows for queries, values and keys, in this order",
+            replace="ours = (mine.w_q, mine.w_k, mine.w_v)",
+            by="ours = (mine.w_q, mine.w_v, mine.w_k)",
+            hint="What a word offers and what it hands over have changed places. torch's order is queries, keys, "
+            "values.",
+        ),
+        Misconception(
+            "took the rows for values, keys and queries, in this order",
+            replace="ours = (mine.w_q, mine.w_k, mine.w_v)",
+            by="ours = (mine.w_v, mine.w_k, mine.w_q)",
+            hint="What a word looks for and what it hands over have changed places. torch's order is queries, keys, "
+            "values.",
+        ),
+        Misconception(
+            "gave queries, keys and values the same part of the weights",
+            replace=PARTS,
+            by="[layer.in_proj_weight.chunk(3)[0]] * 3",
+            hint="in_proj_weight has three parts, one below the other: the queries', the keys' and the values'.",
+        ),
+        Misconception(
+            "filled queries, keys and values with the same part of weights and biases",
+            replace="return mine",
+            by="""for linear in (mine.w_k, mine.w_v):
+        linear.load_state_dict(mine.w_q.state_dict())
+    return mine""",
+            hint="Queries, keys and values would be the same. torch's layer stores three parts, one below the other: "
+            "the queries', the keys' and the values'.",
+        ),
+        Misconception(
+            "left the weights of queries, keys and values as they were made",
+            replace=PARTS,
+            by="(mine.w_q.weight, mine.w_k.weight, mine.w_v.weight)",
+            hint="w_o is filled, and the other three still hold what they were made with. torch's layer stores their "
+            "weights in in_proj_weight.",
         ),
     ),
     alternatives=(

@@ -61,6 +61,8 @@ def fused_and_run(target, d_model, num_heads, numbers, x, mask):
 
 CAT_WEIGHTS = "torch.cat([layer.weight for layer in narrow])"
 CAT_BIASES = "torch.cat([layer.bias for layer in narrow])"
+COPIED_WIDE = f"""wide.weight.copy_({CAT_WEIGHTS})
+            wide.bias.copy_({CAT_BIASES})"""
 COPIED_OUTPUT = """fused.w_o.weight.copy_(parallel.w_o.weight)
         fused.w_o.bias.copy_(parallel.w_o.bias)"""
 
@@ -83,6 +85,14 @@ EXERCISE = Exercise(
             replace=CAT_WEIGHTS,
             by="torch.stack([layer.weight for layer in narrow], dim=1).flatten(0, 1)",
             hint="Row 0 of each head comes first, then row 1 of each head. All rows of head 0 should come first.",
+        ),
+        Misconception(
+            "interleaved the heads' rows, and their biases too",
+            replace=COPIED_WIDE,
+            by="""wide.weight.copy_(torch.stack([layer.weight for layer in narrow], dim=1).flatten(0, 1))
+            wide.bias.copy_(torch.stack([layer.bias for layer in narrow], dim=1).flatten())""",
+            hint="Row 0 of each head comes first, then row 1 of each head. All rows of head 0 should come first, and "
+            "so should its biases.",
         ),
         Misconception(
             "put the heads in reverse order",
@@ -117,11 +127,11 @@ EXERCISE = Exercise(
             hint="All outputs are off by the same vector: the bias of w_o is still the one it was made with.",
         ),
         Misconception(
-            "shared parameters instead of copying their numbers",
+            "let both layers share memory instead of copying the numbers",
             replace=COPIED_OUTPUT,
             by="fused.w_o = parallel.w_o",
-            hint="The numbers are right, but there are parameters with two owners: training one layer changes the "
-            "other. Is w_o among them?",
+            hint="The numbers are right, but there are some that both layers use: training one layer changes the "
+            "other. Are w_o's among them? (A new parameter made of .data copies nothing.)",
         ),
         Misconception(
             "transposed the output projection",
@@ -205,6 +215,45 @@ EXERCISE = Exercise(
             hint="ParallelHeads promises heads and w_o. What else it has is up to its author, but its layers know "
             "their sizes, and its list of heads knows its length.",
             check="shapes",
+        ),
+        Misconception(
+            "filled all three layers with the queries' numbers",
+            replace="getattr(head, name)",
+            by="head.w_q",
+            hint="Queries, keys and values would be the same. Each of the three has layers of its own in every head: "
+            "w_q, w_k and w_v. (You have a loop? Then what it reads must change with each step.)",
+        ),
+        Misconception(
+            "put the queries' weights into the keys' layer",
+            replace="getattr(head, name)",
+            by='getattr(head, name.replace("k", "q"))',
+            hint="Keys are made by the queries' layer now, so each word looks for words like itself. Keys have layers "
+            "of their own.",
+        ),
+        Misconception(
+            "put the queries' weights into the values' layer",
+            replace="getattr(head, name)",
+            by='getattr(head, name.replace("v", "q"))',
+            hint="The weights are right and the output is not: the values are made by the queries' layer.",
+        ),
+        Misconception(
+            "swapped keys and values",
+            replace="getattr(head, name)",
+            by='getattr(head, {"w_k": "w_v", "w_v": "w_k"}.get(name, name))',
+            hint="What a word offers and what it hands over have changed places. Match the layers by their names.",
+        ),
+        Misconception(
+            "swapped queries and values",
+            replace="getattr(head, name)",
+            by='getattr(head, {"w_q": "w_v", "w_v": "w_q"}.get(name, name))',
+            hint="What a word looks for and what it hands over have changed places. Match the layers by their names.",
+        ),
+        Misconception(
+            "forgot the weights of the output projection and copied its bias",
+            replace="fused.w_o.weight.copy_(parallel.w_o.weight)",
+            by="pass",
+            hint="The new layer's w_o still holds the weight it was made with. Both of its parameters are to be "
+            "copied.",
         ),
     ),
     alternatives=(

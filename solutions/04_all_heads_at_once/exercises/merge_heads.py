@@ -73,8 +73,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "joined the heads in reverse order",
-            replace="x.transpose(1, 2)",
-            by="x.flip(1).transpose(1, 2)",
+            replace="batch, num_heads, seq, d_head = x.shape",
+            by="batch, num_heads, seq, d_head = x.shape\n    x = x.flip(1)",
             hint="Head 0 comes first, as it did when the heads were split.",
         ),
         Misconception(
@@ -128,6 +128,37 @@ EXERCISE = Exercise(
             by=".flatten(1)",
             hint="A whole sentence has become one long vector. Each word keeps a row of its own: only the last two "
             "dimensions become one.",
+            check="shapes",
+        ),
+        Misconception(
+            "read sentences and heads as if the heads came first",
+            replace=MERGE,
+            by="x.reshape(num_heads, batch, seq, d_head).permute(1, 2, 0, 3).reshape(batch, seq, num_heads * d_head)",
+            hint="A word has pieces of other sentences beside it now. In x all heads of sentence 0 come first, then "
+            "all heads of sentence 1; flattened into one dimension, they lie in that order.",
+        ),
+        Misconception(
+            "added the heads up",
+            replace=MERGE,
+            by="x.sum(dim=1)",
+            hint="A sum mixes what the heads found, and there is no telling which found what. They are put side by "
+            "side.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned only one head",
+            replace=MERGE,
+            by="x[:, 0]",
+            hint="What the other heads found is lost. Put all of them side by side. (You have a loop? Then check what "
+            "it keeps of each step, and that it does not return too early.)",
+            check="shapes",
+        ),
+        Misconception(
+            "joined the heads along the batch",
+            replace=MERGE,
+            by="torch.cat(x.unbind(1), dim=0)",
+            hint="Now there seem to be num_heads times as many sentences. A word's heads belong side by side in one "
+            "row.",
             check="shapes",
         ),
     ),

@@ -425,10 +425,11 @@ EXERCISE = Exercise(
             "number that counts.",
         ),
         Misconception(
-            "scaled a second time",
+            "divided the scores by d_head in all, not by its square root",
             replace=SCORES,
             by=f"{SCORES} / math.sqrt(q.shape[-1])",
-            hint="Your weights are too even. The scores are divided by √d_head already.",
+            hint="Your weights are too even. Scores are divided by √d_head once, and attention_scores does so by "
+            "itself.",
         ),
         Misconception(
             "ran softmax over the queries",
@@ -617,6 +618,23 @@ EXERCISE = Exercise(
             hint="A new module always starts in training mode, so this one drops weights in eval mode too. Make it "
             "in __init__: then eval() and train() set its mode.",
             shown_by=("forward: Dropout",),
+        ),
+        Misconception(
+            "scaled by √num_heads",
+            replace=SCORES,
+            by="q @ k.transpose(-2, -1) / math.sqrt(self.num_heads)",
+            hint="How many heads there are has nothing to do with how large a score is. A score is a sum over the "
+            "d_head entries of one head, so that is the number that counts.",
+        ),
+        Misconception(
+            "set the output to 0 where a word may attend to nothing",
+            replace="return output, weights",
+            by="""if mask is not None:
+            sees = mask.expand(weights.shape).any(dim=-1).any(dim=1)
+            output = output.masked_fill(~sees.unsqueeze(-1), 0.0)
+        return output, weights""",
+            hint="Its heads find nothing: what they hand over is 0, and that comes before w_o. The output is then what "
+            "w_o makes of zeros: its bias.",
         ),
     ),
     alternatives=(

@@ -178,6 +178,49 @@ EXERCISE = Exercise(
             "dimensions of 1 come after it.",
             check="shapes",
         ),
+        Misconception(
+            "took a row of a triangle, and for an empty sentence the last one",
+            replace=REAL,
+            by="positions <= (lengths[:, None, None, None] - 1) % seq",
+            hint="A sentence of length 1 has row 0, so an empty one would have row −1, and torch takes that for the "
+            "last: all True. A sentence without words has no True at all.",
+        ),
+        Misconception(
+            "made the mask that nn.MultiheadAttention calls key_padding_mask",
+            replace="return " + REAL,
+            by="return positions >= lengths[:, None]",
+            hint="torch's layer wants (batch, seq), with True at the padding. This course wants it the other way "
+            'round, True means "may attend", and with two dimensions of 1 for heads and queries.',
+            check="shapes",
+        ),
+        Misconception(
+            "used the first sentence's length for all",
+            replace=REAL,
+            by="(positions < lengths[0]).expand(len(lengths), 1, 1, seq)",
+            hint="Each sentence has its own length, so each has its own row of the mask.",
+        ),
+        Misconception(
+            "took the number of words for the number of paddings",
+            replace=REAL,
+            by="positions < seq - lengths[:, None, None, None]",
+            hint="lengths counts the words, and they come first. What is left of seq is the padding.",
+        ),
+        Misconception(
+            "put the sentences where the heads belong",
+            replace="return positions < lengths[:, None, None, None]",
+            by="return (positions < lengths[:, None])[None, :, None]",
+            hint="Scores are (batch, num_heads, seq_q, seq_k). The sentences are the first dimension; the two "
+            "dimensions of 1 come after it.",
+            check="shapes",
+        ),
+        Misconception(
+            "left the mask as whole numbers",
+            replace="return " + REAL,
+            by="return (" + REAL + ").long()",
+            hint="The numbers are right, but 1 and 0 are not True and False: with whole numbers as an index torch "
+            "picks places, and ~ turns 1 into −2. A mask holds True and False.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -133,6 +133,35 @@ EXERCISE = Exercise(
             "dimension of their own.",
             check="shapes",
         ),
+        Misconception(
+            "began each slice at the head's number, not at its first feature",
+            replace=SPLIT,
+            by="torch.stack([x[:, :, head : head + d_head] for head in range(num_heads)], dim=1)",
+            hint="Your slices overlap: head 1 begins one feature after head 0. Each head has d_head features, so "
+            "those of head 1 begin where head 0's end.",
+        ),
+        Misconception(
+            "gave every head the first slice",
+            replace=SPLIT,
+            by="x[:, :, :d_head].unsqueeze(1).expand(batch, num_heads, seq, d_head)",
+            hint="All heads have head 0's features, and the others' are lost. Where a slice begins must depend on the "
+            "head.",
+        ),
+        Misconception(
+            "put the heads in front of the batch and viewed that in the wanted shape",
+            replace=SPLIT,
+            by="torch.stack(x.chunk(num_heads, dim=-1)).reshape(batch, num_heads, seq, d_head)",
+            hint="The slices are the right ones, and they are dealt out to the wrong sentences: a view reads first "
+            "head 0 of all sentences, and calls them the heads of sentence 0. Put the heads behind the batch at once, "
+            "or swap the two.",
+        ),
+        Misconception(
+            "viewed x as if its features came before its words",
+            replace=SPLIT,
+            by="x.reshape(batch, num_heads, d_head, seq).transpose(2, 3)",
+            hint="In x the words come first, and then their features. A view does not turn them round, it reads on in "
+            "the old order. Cut the last dimension, and swap afterwards.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -66,6 +66,7 @@ EXERCISE = Exercise(
             by="torch.backends.mps.is_built()",
             hint="A torch that knows Apple's GPU also runs on machines that have none, or too old a system. Ask "
             "whether it is available now.",
+            shown_by=("is_built",),
         ),
         Misconception(
             "forgot Apple's GPU",
@@ -77,7 +78,8 @@ EXERCISE = Exercise(
             "preferred Apple's GPU to CUDA",
             replace="torch.cuda.is_available()",
             by="torch.cuda.is_available() and not torch.backends.mps.is_available()",
-            hint="Where both are there, CUDA comes first: ask for it first.",
+            hint="Where both are there, CUDA comes first: ask for it first. (You do? Then a later line overwrites what "
+            "you found.)",
         ),
         Misconception(
             "always took the CPU",
@@ -99,6 +101,36 @@ EXERCISE = Exercise(
             by="return None",
             hint="Without any GPU nothing comes back, and .to(None) quietly moves nothing. Say cpu.",
             check="shapes",
+        ),
+        Misconception(
+            "took Apple's GPU without asking whether it is there",
+            replace="torch.backends.mps.is_available()",
+            by="torch.backends.mps.is_available",
+            hint="Most machines without an NVIDIA GPU have no GPU at all. (You did ask? Then check the brackets: a "
+            "function that is not called counts as True.)",
+            shown_by=("no is_built",),
+        ),
+        Misconception(
+            "asked for CUDA the wrong way round",
+            replace="torch.cuda.is_available()",
+            by="not torch.cuda.is_available()",
+            hint="CUDA is chosen just where it is missing. What comes before the if of such an expression is taken "
+            "where the condition is true.",
+        ),
+        Misconception(
+            "overwrote CUDA with the answer to the next question",
+            replace="torch.cuda.is_available()",
+            by="torch.cuda.is_available() and False",
+            hint="CUDA never comes out, even where it is the only GPU. An else belongs to the if right before it: "
+            "after two ifs, it also runs where only the first was true.",
+            shown_by=("cuda|accelerator",),
+        ),
+        Misconception(
+            "left CUDA out",
+            replace="torch.cuda.is_available()",
+            by="False",
+            hint="CUDA never comes out, even where it is the only GPU. Ask for it first.",
+            shown_by=("no cuda|accelerator",),
         ),
     ),
     alternatives=(

@@ -88,44 +88,10 @@ EXERCISE = Exercise(
     ),
     misconceptions=(
         Misconception(
-            "computed all scores at once",
-            replace="seq_q, d_head = q.shape[-2:]",
-            by="seq_q, d_head = q.shape[-2:]\n    block = k.shape[-2]",
-            hint="The numbers are right, and the matrix of all scores was in memory. Take `block` keys, use their "
-            "scores, and let go of them before you take the next.",
-        ),
-        Misconception(
-            "gave everything to attention at once",
-            replace="seq_q, d_head = q.shape[-2:]",
-            by="mask = causal_mask(q.shape[-2], q.device) if is_causal else None\n"
-            "    return attention(q, k, v, mask)[0]\n    seq_q, d_head = q.shape[-2:]",
-            hint="`attention` makes the matrix of all scores. Take `block` keys, use their scores, and let go of them "
-            "before you take the next.",
-            check="shapes",
-        ),
-        Misconception(
             "ignored is_causal",
             replace="if is_causal:",
             by="if False:",
             hint="Your words see the future though the caller said no.",
-        ),
-        Misconception(
-            "always blocked the future",
-            replace="if is_causal:",
-            by="if True:",
-            hint="Whether the future is blocked is up to the caller.",
-        ),
-        Misconception(
-            "numbered the keys of each block from 0",
-            replace="torch.arange(begin, begin + keys.shape[-2], device",
-            by="torch.arange(keys.shape[-2], device",
-            hint="In the second block, the first key is not key 0. The mask needs its number in the whole sentence.",
-        ),
-        Misconception(
-            "blocked the past in place of the future",
-            replace="numbers > queries",
-            by="numbers < queries",
-            hint="Query i may attend to the keys 0 … i. What has to go has a number larger than i.",
         ),
         Misconception(
             "blocked each word from itself",
@@ -134,34 +100,10 @@ EXERCISE = Exercise(
             hint="Query i may attend to key i, too. The first query has no other key.",
         ),
         Misconception(
-            "aligned is_causal to the last key",
-            replace="numbers > queries",
-            by="numbers > queries + k.shape[-2] - seq_q",
-            hint="Query i sees the keys 0 … i, however many more keys there are.",
-        ),
-        Misconception(
-            "masked with 0",
-            replace=MASK,
-            by="scores = scores.masked_fill(numbers > queries, 0.0)",
-            hint="A score of 0 is a score like any other: e to the power of 0 is 1. Which score has a share of 0?",
-        ),
-        Misconception(
             "forgot to scale",
             replace=" / math.sqrt(d_head)",
             by="",
             hint="Your scores are √d_head times too large, so the weights are too uneven.",
-        ),
-        Misconception(
-            "divided by d_head",
-            replace="math.sqrt(d_head)",
-            by="d_head",
-            hint="Scores are divided by the square root of d_head, as in chapter 1.",
-        ),
-        Misconception(
-            "scaled by the size of a block",
-            replace="math.sqrt(d_head)",
-            by="math.sqrt(block)",
-            hint="How many keys you look at has nothing to do with how large a score is. d_head has.",
         ),
         Misconception(
             "did not shrink the sum",
@@ -183,6 +125,86 @@ EXERCISE = Exercise(
             by="shrink = torch.ones_like(new)",
             hint="Each block's shares are measured against the maximum that you knew then. Before you add those of two "
             "blocks, bring them to the same maximum.",
+        ),
+        Misconception(
+            "forgot to divide by the sum",
+            replace="return output / total",
+            by="return output",
+            hint="You have a sum of values, each times its share. A weighted average is that divided by the sum of the "
+            "shares.",
+        ),
+        Misconception(
+            "took a softmax of each block, with 0 where all is blocked, and averaged the blocks",
+            replace="""total = total * shrink + shares.sum(dim=-1, keepdim=True)
+        output = output * shrink + shares @ values""",
+            by="""total = total + 1
+        output = output + torch.softmax(scores, dim=-1).nan_to_num(0.0) @ values""",
+            hint="In each block your shares sum to 1, so a block of unimportant keys counts as much as any other. "
+            "Divide once, at the end, by the sum over all blocks.",
+        ),
+        Misconception(
+            "numbered the keys of each block from 0",
+            replace="torch.arange(begin, begin + keys.shape[-2], device",
+            by="torch.arange(keys.shape[-2], device",
+            hint="In the second block, the first key is not key 0. The mask needs its number in the whole sentence.",
+        ),
+        Misconception(
+            "divided by d_head",
+            replace="math.sqrt(d_head)",
+            by="d_head",
+            hint="Scores are divided by the square root of d_head, as in chapter 1.",
+        ),
+        Misconception(
+            "left out the last, shorter block",
+            replace="range(0, k.shape[-2], block)",
+            by="range(0, k.shape[-2] - block + 1, block)",
+            hint="The number of keys need not be a multiple of `block`. What is left over is a block, too.",
+        ),
+        Misconception(
+            "aligned is_causal to the last key",
+            replace="numbers > queries",
+            by="numbers > queries + k.shape[-2] - seq_q",
+            hint="Query i sees the keys 0 … i, however many more keys there are.",
+        ),
+        Misconception(
+            "computed all scores at once",
+            replace="seq_q, d_head = q.shape[-2:]",
+            by="seq_q, d_head = q.shape[-2:]\n    block = k.shape[-2]",
+            hint="The numbers are right, and the matrix of all scores was in memory. Take `block` keys, use their "
+            "scores, and let go of them before you take the next.",
+        ),
+        Misconception(
+            "gave everything to attention at once",
+            replace="seq_q, d_head = q.shape[-2:]",
+            by="mask = causal_mask(q.shape[-2], q.device) if is_causal else None\n"
+            "    return attention(q, k, v, mask)[0]\n    seq_q, d_head = q.shape[-2:]",
+            hint="`attention` makes the matrix of all scores. Take `block` keys, use their scores, and let go of them "
+            "before you take the next.",
+            check="shapes",
+        ),
+        Misconception(
+            "always blocked the future",
+            replace="if is_causal:",
+            by="if True:",
+            hint="Whether the future is blocked is up to the caller.",
+        ),
+        Misconception(
+            "blocked the past in place of the future",
+            replace="numbers > queries",
+            by="numbers < queries",
+            hint="Query i may attend to the keys 0 … i. What has to go has a number larger than i.",
+        ),
+        Misconception(
+            "masked with 0",
+            replace=MASK,
+            by="scores = scores.masked_fill(numbers > queries, 0.0)",
+            hint="A score of 0 is a score like any other: e to the power of 0 is 1. Which score has a share of 0?",
+        ),
+        Misconception(
+            "scaled by the size of a block",
+            replace="math.sqrt(d_head)",
+            by="math.sqrt(block)",
+            hint="How many keys you look at has nothing to do with how large a score is. d_head has.",
         ),
         Misconception(
             "shrank the new block's share of the output as well",
@@ -241,23 +263,10 @@ EXERCISE = Exercise(
             "Divide once, at the end, by the sum over all blocks.",
         ),
         Misconception(
-            "forgot to divide by the sum",
-            replace="return output / total",
-            by="return output",
-            hint="You have a sum of values, each times its share. A weighted average is that divided by the sum of the "
-            "shares.",
-        ),
-        Misconception(
             "divided by the number of keys",
             replace="output / total",
             by="output / k.shape[-2]",
             hint="The shares of a query do not sum to the number of keys. Divide by what they do sum to.",
-        ),
-        Misconception(
-            "left out the last, shorter block",
-            replace="range(0, k.shape[-2], block)",
-            by="range(0, k.shape[-2] - block + 1, block)",
-            hint="The number of keys need not be a multiple of `block`. What is left over is a block, too.",
         ),
         Misconception(
             "used the keys as values",
@@ -278,6 +287,55 @@ EXERCISE = Exercise(
             by="return output / total, total",
             hint="Only the output is asked for. What you carried from block to block has done its work.",
             check="shapes",
+        ),
+        Misconception(
+            "subtracted no maximum, and multiplied the shares by the mask",
+            replace="""        new = torch.maximum(largest, scores.amax(dim=-1, keepdim=True))
+        shrink = torch.exp(largest - new)
+        shares = torch.exp(scores - new)""",
+            by="""        shrink = 1.0
+        scores = q @ keys.transpose(-2, -1) / math.sqrt(d_head)
+        shares = torch.exp(scores)
+        new = None
+        if is_causal:
+            shares = shares * (numbers <= queries)""",
+            hint="e to the power of 89 is already more than float32 can hold, and infinity times 0 is NaN. Subtract "
+            "the largest score so far.",
+        ),
+        Misconception(
+            "took the maximum or the softmax of a block that lies wholly in the future",
+            replace="shares = torch.exp(scores - new)",
+            by="top = scores.amax(dim=-1, keepdim=True)\n"
+            "        shares = torch.exp(scores - top) * torch.exp(top - new)",
+            hint="All scores of such a block are −∞, and so is their maximum: −∞ − (−∞) is NaN, and softmax computes "
+            "just that. The maximum so far is a number, since every query may attend to key 0: subtract that.",
+        ),
+        Misconception(
+            "took a softmax of each block and added the blocks up",
+            replace="""total = total * shrink + shares.sum(dim=-1, keepdim=True)
+        output = output * shrink + shares @ values""",
+            by="""total = torch.ones_like(total)
+        output = output + torch.softmax(scores, dim=-1) @ values""",
+            hint="In each block your shares sum to 1, so over all blocks they sum to the number of blocks. Divide "
+            "once, at the end, by the sum over all blocks.",
+        ),
+        Misconception(
+            "divided by the sum of the last block's shares",
+            replace="total = total * shrink + shares.sum",
+            by="total = shares.sum",
+            hint="The output holds the values of all blocks, so it is to be divided by the shares of all blocks: the "
+            "sum so far is carried from block to block, too.",
+        ),
+        Misconception(
+            "divided by the sum in every block",
+            replace="""output = output * shrink + shares @ values
+        largest = new
+    return output / total""",
+            by="""output = (output * shrink + shares @ values) / total
+        largest = new
+    return output""",
+            hint="What earlier blocks left is divided again and again. Divide once, at the end; or bring the average "
+            "back to a sum before you add to it.",
         ),
     ),
     alternatives=(

@@ -32,6 +32,7 @@ def mask_here_and_on_a_gpu(target, x):
 
 EXERCISE = Exercise(
     name="causal_mask_like",
+    keeps_dtype=True,
     returns=("mask", "mask on a GPU"),
     cases=(
         Case("sentences on the CPU", lambda draw: Call({"x": sentences(draw)})),
@@ -43,6 +44,24 @@ EXERCISE = Exercise(
         Case("sentences of a single word", one_word_each),
     ),
     misconceptions=(
+        Misconception(
+            "asked only whether x is on CUDA",
+            replace="device=x.device",
+            by='device="cuda" if x.is_cuda else "cpu"',
+            hint="There are other devices than CPU and CUDA: Apple's GPU, for one, where the mask would not follow x. "
+            "x knows its device, whatever that is.",
+            check="shapes",
+            shown_by=("is_cuda|type", "no is_available|best_device"),
+        ),
+        Misconception(
+            "took the best device of the machine, not the one where x lies",
+            replace="device=x.device",
+            by="device=best_device()",
+            hint="x need not be there: on a machine with a GPU, sentences may also lie on the CPU. Ask x for its "
+            "device.",
+            check="shapes",
+            shown_by=("is_available|best_device",),
+        ),
         Misconception(
             "built the mask on the CPU",
             replace=", device=x.device",
@@ -104,6 +123,21 @@ EXERCISE = Exercise(
             replace="device=x.device)",
             by="device=x.device) | True",
             hint="Nothing is blocked: each word sees the whole future. A triangle must be cut out.",
+        ),
+        Misconception(
+            "left the mask as floats",
+            replace="device=x.device)",
+            by="device=x.device).float()",
+            hint="The numbers are right, but scaled_dot_product_attention adds a mask of floats to the scores, so that "
+            "nothing is blocked. A mask holds True and False.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave the mask dimensions for batch and heads",
+            replace="return causal_mask(x.shape[1], device=x.device)",
+            by="return causal_mask(x.shape[1], device=x.device)[None, None]",
+            hint="torch adds such dimensions by itself where the mask meets the scores. Return (seq, seq).",
+            check="shapes",
         ),
     ),
     alternatives=(

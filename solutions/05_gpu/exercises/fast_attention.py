@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
+from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception, families
 
 from ._shared import (
     ALWAYS_CAUSAL,
@@ -189,6 +189,15 @@ EXERCISE = Exercise(
             by="attn_mask=mask, dropout_p=is_causal",
             hint="The argument after the mask is dropout_p, and True counts as 1: every weight is dropped. Pass "
             "is_causal by name.",
+        ),
+        families.asked_whether_true(
+            "the mask is", "attn_mask=mask", "attn_mask=mask if mask else None", "if not|if name|or"
+        ),
+        Misconception(
+            "let is_causal replace the mask the wrong way round",
+            replace="is_causal=is_causal",
+            by="is_causal=not is_causal and mask is None",
+            hint="The future is blocked where it may be seen, and seen where it may not. Pass is_causal on as it is.",
         ),
     ),
     alternatives=(

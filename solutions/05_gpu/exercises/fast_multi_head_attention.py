@@ -184,18 +184,6 @@ EXERCISE = Exercise(
             "do that: dropout_p. (self.dropout must be a number there, not an nn.Dropout.)",
         ),
         Misconception(
-            "dropped only when not training",
-            replace="self.dropout if self.training else 0.0",
-            by="0.0 if self.training else self.dropout",
-            hint="It is the other way round: dropout makes training harder, and is off when the layer is used.",
-        ),
-        Misconception(
-            "gave the share to keep instead of the share to drop",
-            replace="self.dropout if self.training else 0.0",
-            by="1 - self.dropout if self.training else 0.0",
-            hint="dropout_p is the share that is set to 0, as in nn.Dropout.",
-        ),
-        Misconception(
             "ignored the mask",
             replace="attn_mask=mask, ",
             by="",
@@ -214,6 +202,36 @@ EXERCISE = Exercise(
             by="",
             hint="Your words see the future though the caller said no. Pass is_causal on.",
         ),
+        families.layer_never_used(
+            "values", "made the values with the keys' layer", "self.w_v(value)", "self.w_k(value)"
+        ),
+        families.layers_exchanged("keys", "values", PROJECTED, layers("w_q", "w_v", "w_k")),
+        families.layers_exchanged("queries", "keys", PROJECTED, layers("w_k", "w_q", "w_v")),
+        Misconception(
+            "merged the heads without putting the words first",
+            replace="merge_heads(heads)",
+            by="heads.reshape(query.shape)",
+            hint="The shape is right and the numbers are in the wrong places: a word's row holds pieces of other "
+            "words. The heads' dimension must be beside d_head before the two become one.",
+        ),
+        Misconception(
+            "scaled the queries a second time",
+            replace="q, k, v, attn_mask",
+            by="q / q.shape[-1] ** 0.5, k, v, attn_mask",
+            hint="Your weights are too even. The function divides by √d_head itself.",
+        ),
+        Misconception(
+            "dropped only when not training",
+            replace="self.dropout if self.training else 0.0",
+            by="0.0 if self.training else self.dropout",
+            hint="It is the other way round: dropout makes training harder, and is off when the layer is used.",
+        ),
+        Misconception(
+            "gave the share to keep instead of the share to drop",
+            replace="self.dropout if self.training else 0.0",
+            by="1 - self.dropout if self.training else 0.0",
+            hint="dropout_p is the share that is set to 0, as in nn.Dropout.",
+        ),
         ALWAYS_CAUSAL,
         Misconception(
             "made keys and values from the query",
@@ -231,8 +249,6 @@ EXERCISE = Exercise(
             "words serve.",
             check="shapes",
         ),
-        families.layers_exchanged("queries", "keys", PROJECTED, layers("w_k", "w_q", "w_v")),
-        families.layers_exchanged("keys", "values", PROJECTED, layers("w_q", "w_v", "w_k")),
         families.layers_exchanged("queries", "values", PROJECTED, layers("w_v", "w_k", "w_q")),
         Misconception(
             "ignored value",
@@ -254,27 +270,11 @@ EXERCISE = Exercise(
             "k and v are words and features. With (batch, seq, num_heads, d_head) it takes heads for words.",
             check="shapes",
         ),
-        Misconception(
-            "merged the heads without putting the words first",
-            replace="merge_heads(heads)",
-            by="heads.reshape(query.shape)",
-            hint="The shape is right and the numbers are in the wrong places: a word's row holds pieces of other "
-            "words. The heads' dimension must be beside d_head before the two become one.",
-        ),
-        Misconception(
-            "scaled the queries a second time",
-            replace="q, k, v, attn_mask",
-            by="q / q.shape[-1] ** 0.5, k, v, attn_mask",
-            hint="Your weights are too even. The function divides by √d_head itself.",
-        ),
         families.layer_never_used("values", "used the keys as values", "q, k, v, attn_mask", "q, k, k, attn_mask"),
         families.layer_never_used("values", "did not project the values", "self.w_v(value)", "value"),
         families.layer_never_used("keys", "did not project the keys", "self.w_k(key)", "key"),
         families.layer_never_used("queries", "did not project the queries", "self.w_q(query)", "query"),
         families.layer_never_used("keys", "made the keys with the queries' layer", "self.w_k(key)", "self.w_q(key)"),
-        families.layer_never_used(
-            "values", "made the values with the keys' layer", "self.w_v(value)", "self.w_k(value)"
-        ),
         Misconception(
             "returned the weights as well",
             replace="return self.w_o(merge_heads(heads))",
@@ -353,6 +353,60 @@ EXERCISE = Exercise(
             hint="scaled_dot_product_attention takes (batch, num_heads, seq, d_head): the last two dimensions of q, "
             "k and v are words and features. With (batch, seq, num_heads, d_head) the heads of a word attend to each "
             "other.",
+            check="shapes",
+        ),
+        Misconception(
+            "set the output to 0 where a word may attend to nothing",
+            replace="return self.w_o(merge_heads(heads))",
+            by="""output = self.w_o(merge_heads(heads))
+        if mask is not None:
+            sees = mask.expand(*heads.shape[:3], k.shape[-2]).any(dim=-1).any(dim=1)
+            output = output.masked_fill(~sees.unsqueeze(-1), 0.0)
+        return output""",
+            hint="Its heads find nothing: what they hand over is 0, and that comes before w_o. The output is then what "
+            "w_o makes of zeros: its bias.",
+        ),
+        families.asked_whether_true(
+            "the key is", "if key is None else key", "if not key else key", "if not|if name|or"
+        ),
+        Misconception(
+            "split with a view and no transpose",
+            replace=SPLIT,
+            by="q, k, v = (\n"
+            "            y.reshape(len(y), self.num_heads, y.shape[1], -1)\n"
+            "            for y in (self.w_q(query), self.w_k(key), self.w_v(value))\n"
+            "        )",
+            hint="The shapes are right and each head gets some of the words instead of some of the features. Use "
+            "split_heads.",
+        ),
+        Misconception(
+            "split with a view alone and merged with a view alone",
+            replace=SPLIT,
+            by="q, k, v = (\n"
+            "            y.reshape(len(y), self.num_heads, y.shape[1], -1)\n"
+            "            for y in (self.w_q(query), self.w_k(key), self.w_v(value))\n"
+            "        )\n        merge_heads = lambda heads: heads.reshape(query.shape)",
+            hint="The two undo each other, but with attention between them each head sees some of the words only. "
+            "Use split_heads and merge_heads.",
+        ),
+        Misconception(
+            "interleaved the heads",
+            replace=SPLIT,
+            by="q, k, v = (\n"
+            "            y.unflatten(-1, (-1, self.num_heads)).permute(0, 3, 1, 2)\n"
+            "            for y in (self.w_q(query), self.w_k(key), self.w_v(value))\n"
+            "        )",
+            hint="Head 0 gets every num_heads-th feature. It should get the first d_head features, which lie side by "
+            "side. Use split_heads.",
+        ),
+        families.layer_never_used(
+            "values", "made the values with the queries' layer", "self.w_v(value)", "self.w_q(value)"
+        ),
+        Misconception(
+            "made keys and values from the query, and used neither key nor value",
+            replace=SPLIT,
+            by=SPLIT.replace("(key)", "(query)").replace("(value)", "(query)"),
+            hint="That is self-attention only. If key and value are given, keys and values come from there.",
             check="shapes",
         ),
     ),

@@ -27,6 +27,7 @@ EXERCISE = Exercise(
         Case("float32", lambda draw: scores_of(draw, torch.float32)),
         Case("bfloat16", lambda draw: scores_of(draw, torch.bfloat16)),
         Case("float64", lambda draw: scores_of(draw, torch.float64)),
+        Case("float16", lambda draw: scores_of(draw, torch.float16)),
         Case("a text of a million words, in bfloat16", scores_of_a_long_text),
     ),
     misconceptions=(
@@ -79,7 +80,7 @@ EXERCISE = Exercise(
             hint="A mask blocks scores, it does not save their place: the tensor is (batch, num_heads, seq, seq).",
         ),
         Misconception(
-            "returned megabytes",
+            "returned mebibytes",
             replace=BYTES,
             by=f"{BYTES} / 2**20",
             hint="Return bytes, as a whole number.",
@@ -100,6 +101,83 @@ EXERCISE = Exercise(
             hint="The number is right, but it is a float. Bytes are counted in whole numbers.",
             check="shapes",
             shown_by=("/",),
+        ),
+        *(
+            Misconception(
+                f"returned {unit}",
+                replace=BYTES,
+                by=f"{BYTES} / {number}",
+                hint="Return bytes, as a whole number.",
+                check="shapes",
+            )
+            for unit, number in (
+                ("gibibytes", "2**30"),
+                ("kibibytes", "2**10"),
+                ("megabytes, a million bytes each", "1e6"),
+                ("gigabytes, a billion bytes each", "1e9"),
+            )
+        ),
+        *(
+            Misconception(
+                f"left {missing} out of a table of sizes",
+                replace="dtype.itemsize",
+                by=f"{{{table}}}[dtype]",
+                hint="A table knows only what somebody wrote into it, and torch has dozens of dtypes. Each of them "
+                "knows itself how many bytes its numbers take.",
+                check="shapes",
+            )
+            for missing, table in (
+                ("bfloat16", "torch.float64: 8, torch.float32: 4, torch.float16: 2"),
+                ("float64", "torch.float32: 4, torch.float16: 2, torch.bfloat16: 2"),
+                ("float16", "torch.float64: 8, torch.float32: 4, torch.bfloat16: 2"),
+                ("float64 and bfloat16", "torch.float32: 4, torch.float16: 2"),
+                ("float64 and float16", "torch.float32: 4, torch.bfloat16: 2"),
+            )
+        ),
+        Misconception(
+            "took 4 bytes for every dtype but float16",
+            replace="dtype.itemsize",
+            by="(2 if dtype == torch.float16 else 4)",
+            hint="float16 is not the only one that is not float32: bfloat16 has 2 bytes, too, and float64 has 8. Ask "
+            "the dtype.",
+        ),
+        Misconception(
+            "took 4 bytes for every dtype but bfloat16",
+            replace="dtype.itemsize",
+            by="(2 if dtype == torch.bfloat16 else 4)",
+            hint="bfloat16 is not the only one that is not float32: float16 has 2 bytes, too, and float64 has 8. Ask "
+            "the dtype.",
+        ),
+        Misconception(
+            "took 2 bytes for half precision and 4 for all others",
+            replace="dtype.itemsize",
+            by="(2 if dtype in (torch.float16, torch.bfloat16) else 4)",
+            hint="float64 has 8 bytes. Ask the dtype, and you need not list them.",
+        ),
+        Misconception(
+            "took 4 bytes for float32 and 2 for all others",
+            replace="dtype.itemsize",
+            by="(4 if dtype == torch.float32 else 2)",
+            hint="float64 has 8 bytes. Ask the dtype, and you need not list them.",
+        ),
+        Misconception(
+            "counted each pair of words once",
+            replace="seq * seq",
+            by="(seq * (seq - 1) // 2)",
+            hint="The score of a word for another is not the one of the other for it, and each word has one for "
+            "itself: seq rows of seq scores.",
+        ),
+        Misconception(
+            "counted the weights as well",
+            replace="return batch",
+            by="return 2 * batch",
+            hint="The weights are another tensor of this size. Here only the scores are asked for.",
+        ),
+        Misconception(
+            "rounded down to whole mebibytes",
+            replace=BYTES,
+            by=f"{BYTES} // 2**20",
+            hint="Return bytes: whatever is smaller than 2 to the power of 20 of them is lost otherwise.",
         ),
     ),
     alternatives=(

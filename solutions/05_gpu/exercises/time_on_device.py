@@ -109,8 +109,8 @@ EXERCISE = Exercise(
             replace="fn()\n        wait()\n        taken",
             by="fn()\n        taken",
             hint="fn() only puts work into the GPU's queue and returns: you measured how long that takes. Wait for the "
-            'GPU before you read the clock again. (You do wait? torch.device("cuda") == "cuda" is False: ask for its '
-            ".type.)",
+            "GPU before you read the clock again. (You do wait after fn()? Then that is skipped: "
+            'torch.device("cuda") == "cuda" is False, for one. Ask for its .type.)',
         ),
         Misconception(
             "compared the device itself with a name",
@@ -291,6 +291,19 @@ EXERCISE = Exercise(
             hint="A device may also be given by its name, as a text, and a text has no type. torch.device makes a "
             "device of either.",
             check="shapes",
+        ),
+        Misconception(
+            "took the slowest call",
+            replace="statistics.median(taken)",
+            by="max(taken)",
+            hint="The slowest call is the one that something else interrupted. Return the one in the middle.",
+        ),
+        Misconception(
+            "took the first call only",
+            replace="statistics.median(taken)",
+            by="taken[0]",
+            hint="Each call takes a little longer or shorter than the others. Keep the times of all and take the "
+            "median.",
         ),
     ),
     alternatives=(

@@ -94,11 +94,28 @@ EXERCISE = Exercise(
             "head hands over goes in, so it meets columns.",
         ),
         Misconception(
-            "changed the layer itself",
-            replace="copy.deepcopy(layer)",
-            by="layer",
-            hint="The output is right, but these heads are gone for good: the next call starts from a damaged layer. "
-            "Work on a copy (copy.copy would still share the parameters), or put everything back.",
+            "silenced only the first of the heads",
+            replace="for head in heads:",
+            by="for head in heads[:1]:",
+            hint="There may be several heads, or none. Is something returned inside the loop?",
+        ),
+        Misconception(
+            "silenced only the last of the heads",
+            replace="for head in heads:",
+            by="for head in heads[-1:]:",
+            hint="All of them are to be silent at once. Does each step of the loop start from the intact layer?",
+        ),
+        Misconception(
+            "set the bias of w_o to 0 along with each head",
+            replace=SILENCE,
+            by="edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0\n            edited.w_o.bias.zero_()",
+            hint="The bias belongs to no head. With all heads silenced, it is what is left.",
+        ),
+        Misconception(
+            "forgot the mask",
+            replace="edited(x, mask=mask)",
+            by="edited(x)",
+            hint="The other heads look at blocked words now. Pass the mask on.",
         ),
         Misconception(
             "silenced every num_heads-th feature",
@@ -114,17 +131,11 @@ EXERCISE = Exercise(
             hint="Columns are features and not heads: each head has d_head of them.",
         ),
         Misconception(
-            "began at the head's number, not at its first feature",
+            "counted the heads from 1",
             replace="head * d_head : (head + 1) * d_head",
-            by="head : head + d_head",
-            hint="Each head has d_head features, so those of head 2 begin at 2 · d_head. Yours overlap with head 0's.",
-        ),
-        Misconception(
-            "silenced all heads from the chosen one on",
-            replace="head * d_head : (head + 1) * d_head",
-            by="head * d_head :",
-            hint="A slice without an end goes to the last feature of the last head. A head's features end where those "
-            "of the next one begin.",
+            by="(head - 1) * d_head : head * d_head",
+            hint="The first head is head 0, and its features begin at 0. Yours belong to the head before, and for head "
+            "0 the slice is empty.",
         ),
         Misconception(
             "silenced all the others",
@@ -133,10 +144,32 @@ EXERCISE = Exercise(
             hint="What comes out is what these heads alone contribute. They are the ones to be silenced.",
         ),
         Misconception(
-            "silenced only the first of the heads",
-            replace="for head in heads:",
-            by="for head in heads[:1]:",
-            hint="There may be several heads, or none. Is something returned inside the loop?",
+            "changed the layer itself",
+            replace="copy.deepcopy(layer)",
+            by="layer",
+            hint="The output is right, but these heads are gone for good: the next call starts from a damaged layer. "
+            "Work on a copy (copy.copy would still share the parameters), or put everything back. (You do? What you "
+            "kept for that must be a clone: another name for the weight, or its .data, changes with it.)",
+        ),
+        Misconception(
+            "began at the head's number, not at its first feature",
+            replace="head * d_head : (head + 1) * d_head",
+            by="head : head + d_head",
+            hint="Each head has d_head features, so those of head 2 begin at 2 · d_head. Yours overlap with head 0's.",
+        ),
+        Misconception(
+            "silenced the values' weights and left their bias",
+            replace=SILENCE,
+            by="edited.w_v.weight[head * d_head : (head + 1) * d_head] = 0",
+            hint="The head still hands over its bias, the same for every word. Silent means that nothing of it "
+            "arrives.",
+        ),
+        Misconception(
+            "silenced all heads from the chosen one on",
+            replace="head * d_head : (head + 1) * d_head",
+            by="head * d_head :",
+            hint="A slice without an end goes to the last feature of the last head. A head's features end where those "
+            "of the next one begin.",
         ),
         Misconception(
             "zeroed features of the output",
@@ -169,13 +202,6 @@ EXERCISE = Exercise(
         ),
         families.recorded_by_torch("let torch record that you change the weight", OVERWRITTEN),
         Misconception(
-            "silenced the values' weights and left their bias",
-            replace=SILENCE,
-            by="edited.w_v.weight[head * d_head : (head + 1) * d_head] = 0",
-            hint="The head still hands over its bias, the same for every word. Silent means that nothing of it "
-            "arrives.",
-        ),
-        Misconception(
             "silenced the queries",
             replace=SILENCE,
             by="edited.w_q.weight[head * d_head : (head + 1) * d_head] = 0\n"
@@ -188,12 +214,6 @@ EXERCISE = Exercise(
             replace="output, _ = edited(x, mask=mask)",
             by="edited.w_o.bias = None\n    output, _ = edited(x, mask=mask)",
             hint="The bias belongs to no head. With all heads silenced, it is what is left.",
-        ),
-        Misconception(
-            "forgot the mask",
-            replace="edited(x, mask=mask)",
-            by="edited(x)",
-            hint="The other heads look at blocked words now. Pass the mask on.",
         ),
         Misconception(
             "made up for the missing heads by enlarging the others",
@@ -236,12 +256,6 @@ EXERCISE = Exercise(
             "silence the heads first, then ask the layer that has them silenced.",
         ),
         Misconception(
-            "silenced only the last of the heads",
-            replace="for head in heads:",
-            by="for head in heads[-1:]:",
-            hint="All of them are to be silent at once. Does each step of the loop start from the intact layer?",
-        ),
-        Misconception(
             "took 12 for the number of heads",
             replace="d_head = x.shape[-1] // weights.shape[1]",
             by="d_head = x.shape[-1] // 12",
@@ -253,12 +267,6 @@ EXERCISE = Exercise(
             replace="d_head = x.shape[-1] // weights.shape[1]",
             by="d_head = weights.shape[1]",
             hint="The weights show how many heads there are. How wide each is follows from d_model as well.",
-        ),
-        Misconception(
-            "set the bias of w_o to 0 along with each head",
-            replace=SILENCE,
-            by="edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0\n            edited.w_o.bias.zero_()",
-            hint="The bias belongs to no head. With all heads silenced, it is what is left.",
         ),
         Misconception(
             "replaced what the silenced heads say with its mean",
@@ -275,6 +283,39 @@ EXERCISE = Exercise(
     output, _ = edited(x, mask=mask)""",
             hint="That is an experiment of its own, but here such a head still says something: the same for every "
             "word. Silent means that nothing of it arrives.",
+        ),
+        Misconception(
+            "subtracted the bias of w_o along with each head",
+            replace="output, _ = edited(x, mask=mask)",
+            by="output, _ = edited(x, mask=mask)\n    output = output - len(heads) * layer.w_o.bias",
+            hint="w_o adds its bias to whatever it is given, also to what a single head hands over. The bias belongs "
+            "to no head: take away what the weight of w_o makes of the head, and no more.",
+        ),
+        Misconception(
+            "made an index of an empty list",
+            replace=EDIT,
+            by="""edited = copy.deepcopy(layer)
+    columns = torch.tensor([head * d_head + feature for head in heads for feature in range(d_head)])
+    with torch.no_grad():
+        edited.w_o.weight[:, columns] = 0
+    output, _ = edited(x, mask=mask)""",
+            hint="torch.tensor([]) holds floats, for want of anything else, and floats cannot be an index. There may "
+            "be no head to silence: say which dtype you want, or take slices in a loop.",
+            check="shapes",
+        ),
+        Misconception(
+            "silenced the head after it",
+            replace="head * d_head : (head + 1) * d_head",
+            by="(head + 1) * d_head : (head + 2) * d_head",
+            hint="The first head is head 0, and its features begin at 0. Yours belong to the next one, and for the "
+            "last head the slice is empty.",
+        ),
+        Misconception(
+            "zeroed columns of w_v, where its rows are the heads'",
+            replace=SILENCE,
+            by="edited.w_v.weight[:, head * d_head : (head + 1) * d_head] = 0",
+            hint="The weight of nn.Linear is (out, in). A column of w_v meets one feature of x, for all heads. What "
+            "comes out belongs to the heads, and it has a bias besides.",
         ),
     ),
     alternatives=(

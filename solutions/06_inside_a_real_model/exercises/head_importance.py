@@ -218,6 +218,38 @@ EXERCISE = Exercise(
             hint="encode silences one head at a time, and takes its pair (layer, head) as it is.",
             check="shapes",
         ),
+        Misconception(
+            "filled the numbers in head by head and viewed them as if they lay layer by layer",
+            replace="return importance",
+            by="return importance.T.reshape(num_layers, num_heads)",
+            hint="The loop outside is the one over heads, so the first numbers are head 0's in all layers. A view does "
+            "not turn them round: let the loops run in the order of the result.",
+        ),
+        Misconception(
+            "subtracted 1 from the similarity",
+            replace="1 - alike.mean()",
+            by="alike.mean() - 1",
+            hint="Your numbers are all negative. Importance is 1 − similarity.",
+        ),
+        Misconception(
+            "added up how far the sentences move",
+            replace="1 - alike.mean()",
+            by="(1 - alike).sum()",
+            hint="Your numbers grow with the number of sentences. Take the mean over the batch.",
+        ),
+        Misconception(
+            "compared every sentence with every sentence",
+            replace="nn.functional.cosine_similarity(intact, without, dim=-1)",
+            by="nn.functional.cosine_similarity(intact[:, None], without[None], dim=-1)",
+            hint="Each sentence's vector is to be compared with the same sentence's vector, not with those of others: "
+            "only the diagonal of your table counts.",
+        ),
+        Misconception(
+            "took the angle instead of its cosine",
+            replace="1 - alike.mean()",
+            by="alike.clamp(-1, 1).acos().mean()",
+            hint="The angle is another measure of the same. Importance is 1 − its cosine.",
+        ),
     ),
     alternatives=(
         Alternative(

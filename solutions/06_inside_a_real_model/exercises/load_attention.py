@@ -12,7 +12,7 @@ def published_tensors(draw: Draw, change: str = "none", numbers: Sequence[int] =
 
     Args:
         numbers: the layers' numbers, where they are not 0, 1, 2 and so on. Layer 1 is loaded then.
-        change: what happens to the tensors, "ROLE" standing for the name of one of the biases.
+        change: what happens to the tensors, "ROLE" standing for the name of one of the four layers.
     """
     (num_heads,) = draw.sizes("num_heads", low=3, high=3)
     (d_head,) = draw.sizes("d_head", low=2, high=2)
@@ -26,7 +26,7 @@ def published_tensors(draw: Draw, change: str = "none", numbers: Sequence[int] =
             "biases": draw.normal(layers, 4, d_model),
             "numbers": list(numbers or range(layers)),
             "index": 1 if numbers else draw.integer(1, layers - 2),  # neither the first nor the last
-            "change": change.replace("ROLE", f"{role}.bias"),
+            "change": change.replace("ROLE", role),
         }
     )
 
@@ -62,7 +62,10 @@ def loads(load_attention, weights, biases, numbers, index, change):
             raise
         except Exception:  # which kind is up to the learner
             return "an error"
-        return "a layer, and no error"
+        role, _, kind = change.split(" ")[0].rpartition(".")
+        linear = getattr(layer, {"self.query": "w_q", "self.key": "w_k", "self.value": "w_v"}.get(role, "w_o"))
+        filled = getattr(linear, kind).detach().count_nonzero() > 0
+        return f"no error, and a parameter that was {'filled with it' if filled else 'left as it was'}"
     load_attention(layer, tensors, index)
     if change != "none":
         for tensor in tensors.values():
@@ -87,9 +90,10 @@ EXERCISE = Exercise(
             "the tensors change after loading",
             lambda draw: published_tensors(draw, "all tensors are set to 0 after loading"),
         ),
-        Case("a tensor is missing", lambda draw: published_tensors(draw, "ROLE is missing")),
-        Case("a bias does not fit", lambda draw: published_tensors(draw, "ROLE holds a single number")),
-        Case("a bias is a row", lambda draw: published_tensors(draw, "ROLE has two dimensions")),
+        Case("a tensor is missing", lambda draw: published_tensors(draw, "ROLE.bias is missing")),
+        Case("a bias does not fit", lambda draw: published_tensors(draw, "ROLE.bias holds a single number")),
+        Case("a bias is a row", lambda draw: published_tensors(draw, "ROLE.bias has two dimensions")),
+        Case("a weight does not fit", lambda draw: published_tensors(draw, "ROLE.weight holds a single row")),
     ),
     misconceptions=(
         Misconception(
@@ -214,6 +218,62 @@ EXERCISE = Exercise(
             by="ours.copy_(theirs.view_as(ours))",
             hint="A tensor of another shape is another thing, also where it has as many entries: read in the wrong "
             "order it fits, and nothing shows it. Compare the shapes themselves.",
+        ),
+        Misconception(
+            "swapped keys and values",
+            replace='layer.w_k: f"{place}.self.key",\n        layer.w_v: f"{place}.self.value"',
+            by='layer.w_v: f"{place}.self.key",\n        layer.w_k: f"{place}.self.value"',
+            hint="What a word offers and what it hands over have changed places. Match the names one by one.",
+        ),
+        Misconception(
+            "swapped queries and values",
+            replace='        layer.w_q: f"{place}.self.query",\n'
+            '        layer.w_k: f"{place}.self.key",\n'
+            '        layer.w_v: f"{place}.self.value"',
+            by='        layer.w_v: f"{place}.self.query",\n'
+            '        layer.w_k: f"{place}.self.key",\n'
+            '        layer.w_q: f"{place}.self.value"',
+            hint="What a word looks for and what it hands over have changed places. Match the names one by one.",
+        ),
+        Misconception(
+            "loaded the queries' weights as keys",
+            replace='layer.w_k: f"{place}.self.key"',
+            by='layer.w_k: f"{place}.self.query"',
+            hint="Each word would look for words like itself. Keys have tensors of their own.",
+        ),
+        Misconception(
+            "compared the shapes of the weights, and not those of the biases",
+            replace="if theirs.shape != ours.shape:",
+            by='if kind == "weight" and theirs.shape != ours.shape:',
+            hint="copy_ repeats a single number until it fits, without an error, and takes a row for a bias. Compare "
+            "the shapes of both before you copy.",
+        ),
+        Misconception(
+            "compared the shapes of the biases, and not those of the weights",
+            replace="if theirs.shape != ours.shape:",
+            by='if kind == "bias" and theirs.shape != ours.shape:',
+            hint="copy_ repeats a single row until it fits, without an error. Compare the shapes of both before you "
+            "copy.",
+        ),
+        Misconception(
+            "left out a tensor that does not fit, without an error",
+            replace=CHECK_SHAPE,
+            by="if theirs.shape != ours.shape:\n                    continue",
+            hint="One parameter stays as it was made, and nothing shows it. What cannot be right should stop with an "
+            "error.",
+        ),
+        Misconception(
+            "looked through all names for the layer's number, and took layer 10 for layer 1 as well",
+            replace='ours, theirs = getattr(linear, kind), tensors[f"{name}.{kind}"]',
+            by='ours, (_, last) = getattr(linear, kind), place.split("encoder")\n'
+            '                ending, beginning = name.removeprefix(place), place.removesuffix(".attention")\n'
+            "                found = [\n"
+            "                    tensor for full, tensor in tensors.items()\n"
+            '                    if full.startswith(beginning) and full.endswith(f"{ending}.{kind}")\n'
+            "                ]\n"
+            "                theirs = found[-1] if found else ours",
+            hint="“encoder.layer.10” begins with “encoder.layer.1”, too, so that later layers overwrite yours. And "
+            "where a tensor is missing, nothing says so. You know the whole name: ask for it.",
         ),
     ),
     alternatives=(

@@ -131,6 +131,27 @@ EXERCISE = Exercise(
             hint="A head that spreads its weight over the whole past gets a high score from you. Only one token is "
             "the one before; and the first token has none.",
         ),
+        Misconception(
+            "dropped the first weight of the diagonal",
+            replace=DIAGONAL,
+            by=f"{DIAGONAL}[..., 1:]",
+            hint="The diagonal below the main one begins with token 1, which looks at token 0: there is no entry for "
+            "token 0 that would have to go. Take the mean of all.",
+        ),
+        Misconception(
+            "took the median",
+            replace=".mean(dim=-1)",
+            by=".median(dim=-1).values",
+            hint="The median says what is in the middle, and forgets how far the others are from it. Here it is the "
+            "mean.",
+        ),
+        Misconception(
+            "averaged the whole map, in which all but the diagonal is 0",
+            replace=f"{DIAGONAL}.mean(dim=-1)",
+            by="(weights.tril(-1) - weights.tril(-2)).mean(dim=(-2, -1))",
+            hint="The zeros count as weights then, and there are far more of them. Divide by the number of weights on "
+            "the diagonal.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -57,8 +57,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "took the median",
-            replace=SINK,
-            by="weights[..., position].median(dim=-1).values",
+            replace=".mean(dim=-1)",
+            by=".median(dim=-1).values",
             hint="The median says what is in the middle, and forgets how far the others are from it. Here it is the "
             "mean.",
         ),
@@ -121,6 +121,33 @@ EXERCISE = Exercise(
             by="weights[..., position : position + 1]",
             hint="A slice keeps the dimension, with one entry in it, and the mean over that changes nothing: a number "
             "is left for each query. The mean runs over the queries.",
+            check="shapes",
+        ),
+        Misconception(
+            "returned the weight of each query",
+            replace=".mean(dim=-1)",
+            by="",
+            hint="That is the right column, with an entry for each query. Return one number for each head: their mean.",
+            check="shapes",
+        ),
+        Misconception(
+            "counted only the queries from the token on",
+            replace="weights[..., position]",
+            by="weights[..., position:, position]",
+            hint="That suits a model whose words see only the past. Here the mean is over all queries, those before "
+            "the token among them.",
+        ),
+        Misconception(
+            "divided by one query less than there are",
+            replace=".mean(dim=-1)",
+            by=".sum(dim=-1) / (weights.shape[-1] - 1)",
+            hint="All queries are in the sum, the token itself among them. Divide by as many.",
+        ),
+        Misconception(
+            "averaged over the layers too",
+            replace=".mean(dim=-1)",
+            by=".mean(dim=(0, -1))",
+            hint="Layers differ, and that is what you want to see: one score for each layer and each head.",
             check="shapes",
         ),
     ),
