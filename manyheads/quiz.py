@@ -55,7 +55,7 @@ _RIGHT, _WRONG, _LINE = "46, 160, 67", "210, 140, 0", "128, 128, 128"
 _STYLE = (
     ".manyheads-quiz summary{cursor:pointer;padding:.35em .7em;border-radius:.2em}"
     f".manyheads-quiz summary:hover{{background:rgba({_LINE},.12)}}"
-    ".manyheads-quiz summary:focus-visible{outline:3px solid #2B8FE0;outline-offset:1px}"
+    ".manyheads-quiz summary:focus-visible{outline:3px solid #2B8FE0;outline-offset:-2px}"
 )
 
 

@@ -198,16 +198,17 @@ def describe_block_walk(now: Walk) -> tuple[str, ...]:
     first, last = now.seen.start, now.seen.stop - 1
     keys = f"key {first}" if first == last else f"keys {first} to {last}"
     paragraphs = [
-        f"<b>In memory are the scores of {keys}</b>: {QUERIES * now.block} numbers of all {QUERIES * KEYS}. For each "
+        f"<b>In memory are the scores of {keys}</b>: {QUERIES * now.block} of all {QUERIES * KEYS} numbers. For each "
         f"query, three things are carried on: the largest score so far, the sum of its shares, and the sum of the "
         f"values, each times its share, which is not drawn."
     ]
     risen = [row for row in range(QUERIES) if float(now.shrink[row]) < 1]
     if now.done > 1 and risen:
         row = min(risen, key=lambda row: float(now.shrink[row]))
-        whose = "query" if len(risen) == 1 else "queries"
+        *others, last_risen = map(str, risen)
+        whose = f"queries {', '.join(others)} and {last_risen}" if others else f"query {last_risen}"
         paragraphs.append(
-            f"This block has a new largest score for {whose} {', '.join(map(str, risen))}. What query {row} had summed "
+            f"This block has a new largest score for {whose}. What query {row} had summed "
             f"before is multiplied by e to the power of (old largest − new largest) = {float(now.shrink[row]):.2f}."
         )
     elif now.done > 1:
@@ -238,6 +239,7 @@ def block_walk() -> Explorer:
         value=3,
         description="keys in a block",
         style={"button_width": "48px", "description_width": "initial"},
+        layout={"margin": "2px 24px 2px 2px"},  # else the last size reads as part of the slider's name
     )
 
     def look(block: int, used: int) -> View:
