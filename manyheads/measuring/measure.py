@@ -175,15 +175,15 @@ def _measure(
 
 
 def what_was_unsteady(measured: Sequence[Measured]) -> str:
-    """Return a line about the measurements that should be made again, "" if there are none."""
+    """Return lines about the measurements that should be made again, "" if there are none."""
     names = list(dict.fromkeys(one.variant for one in measured if one.unsteady))
     if not names:
         return ""
     count = sum(one.unsteady for one in measured)
     return (
-        f"Unsteady, run again: {count} of {len(measured)} measurements ({', '.join(names)}). "
-        f"The middle half of their times spreads over more than {_STEADY:.0%} of the median: something else keeps this "
-        "machine busy.\n"
+        f"Unsteady, run again: {count} of {len(measured)} measurements\n({', '.join(names)}).\n"
+        f"The middle half of their times spreads over more than {_STEADY:.0%} of the median:\n"
+        "something else keeps this machine busy.\n"
     )
 
 

@@ -181,7 +181,8 @@ def side_by_side(
     for recorded in all_recordings()[:1]:
         settings = choose(plan(torch.device(recorded.kind)))
         panels.append(Panel(f"recorded: {recorded.title}", matching(recorded.measured, settings)))
-    return [replace(panel, title=textwrap.shorten(panel.title, 42, placeholder=" …")) for panel in panels]
+    room = 84 // len(panels)  # characters
+    return [replace(panel, title=textwrap.shorten(panel.title, room, placeholder=" …")) for panel in panels]
 
 
 def matching(measured: Sequence[Measured], settings: Sequence[Setting]) -> tuple[Measured, ...]:

@@ -77,7 +77,8 @@ def draw_pairs(pairs: Sequence[tuple[str, str]], similarity: Sequence[float], gu
             axes.text(start - 16, middle - 10, one, ha="right", va="center_baseline")
             axes.text(start - 16, middle + 11, other, ha="right", va="center_baseline")
             axes.barh(middle, full * value, left=start, height=26, color=style.head_colour(0))
-            axes.text(start + full * max(value, 0) + 8, middle, f"{value:.2f}", va="center_baseline", weight="bold")
+            said = f"{value:.2f}".replace("-", "−")
+            axes.text(start + full * max(value, 0) + 8, middle, said, va="center_baseline", weight="bold")
             guess = guesses[place] if place < len(guesses) else None
             if guess is not None:
                 across, right = start + full * guess, guess > 0.7  # where there is no room behind the line

@@ -45,7 +45,7 @@ def test_a_map_of_zeros_can_be_drawn() -> None:
 
 def test_bars_are_as_long_as_the_sentences_are_alike() -> None:
     figure = draw_pairs([("a cat", "a kitten"), ("a cat", "prices")], [0.8, -0.1])
-    assert {"a cat", "a kitten", "prices", "0.80", "-0.10"} <= set(texts(figure))
+    assert {"a cat", "a kitten", "prices", "0.80", "−0.10"} <= set(texts(figure))
     one, other = (bar.get_width() for bar in figure.axes[0].patches if isinstance(bar, Rectangle))
     assert one / other == pytest.approx(-8)
 
