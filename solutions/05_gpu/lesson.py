@@ -839,7 +839,7 @@ evaluation mode; a function does not. See what it does after `eval()`:
 """
 
 # %%
-torch.manual_seed(0)
+torch.manual_seed(6)
 q, k, v = torch.randn(3, 1, 1, 3, 4)
 layer = nn.Module().eval()  # any module knows its mode
 print("training?", layer.training)
@@ -1077,7 +1077,8 @@ CPU by torch's profiler, on Apple's GPU not at all.
 
 A bar and a point are medians. The dark line across the end of a bar, and the pale one behind a point, is the
 **spread**: half of the calls took a time within it. Do not believe a difference that is smaller than the spreads. If
-something else keeps the machine busy, the spreads are long; then the cell says "unsteady, run again".
+something else keeps the machine busy, the spreads are long; then the cell says "Unsteady, run again", and a bar's time
+has a question mark behind it.
 
 Before you look: which one do you expect to win, and by how much? Does num_heads matter? And seq? Type into the next
 cell how many times as fast as the loop over heads you expect them to be, in use.
@@ -1277,7 +1278,7 @@ quiz(
         "Why does SDPA need so much less memory?",
         (
             "It forgets each block of scores as soon as it has used it",
-            "Yes. For each query it keeps a sum, an average and the largest score.",
+            "Yes. For each query it keeps the largest score and two sums: of the shares, and of the values times them.",
         ),
         (
             "It leaves out all weights that are too small to matter much",
@@ -1299,7 +1300,7 @@ quiz(
             "That is true of nn.Dropout, a module. SDPA is a function.",
         ),
         (
-            "It raises an error, since dropout belongs into training mode alone",
+            "It raises an error, since dropout belongs in training mode alone",
             "It would be kind, but it cannot know. The results just change from call to call.",
         ),
     ),

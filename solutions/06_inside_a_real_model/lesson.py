@@ -871,8 +871,8 @@ with try_it():
     words = f"The most important is layer {layer}, head {head}: {most:.3f}."
     print(words)
     display(style.picture(picture, alt=f"{title}. {words}"))
-    means = [f"{value:.4f}" for value in importance.mean(dim=1).tolist()]
-    print("mean of each layer:", means)
+    means = ", ".join(f"{value:.4f}" for value in importance.mean(dim=1).tolist())
+    print("mean of each layer, 0 to 5:", means)
 
 # %% [markdown]
 """

@@ -275,7 +275,7 @@ EXERCISE = Exercise(
             hint="The values never reach the output.",
         ),
         Misconception(
-            "made the maximum without asking where the queries lie",
+            "made a new tensor without asking where the queries lie",
             replace="q.new_full((*q.shape[:-1], 1)",
             by="torch.full((*q.shape[:-1], 1)",
             hint="A new tensor lies on the CPU, in float32, unless you say otherwise. Ask q.",
