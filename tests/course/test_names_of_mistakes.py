@@ -170,6 +170,78 @@ REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
             """,
             None,
         ),
+        (
+            "best_device()",
+            """
+            if torch.cuda.is_available():
+                device = torch.device("cuda")
+            if torch.backends.mps.is_available():
+                device = torch.device("mps")
+            else:
+                device = torch.device("cpu")
+            return device
+            """,
+            "asked for CUDA and never returned it",
+        ),
+        (
+            "best_device()",
+            'return torch.device("mps" if torch.backends.mps.is_available() else "cpu")',
+            "left CUDA out",
+        ),
+        (
+            "best_device()",
+            'return torch.device("cuda" if torch.cuda.is_available() else "mps")',
+            "took Apple's GPU without asking whether it is there",
+        ),
+        (
+            "causal_mask_like(x)",
+            'return causal_mask(x.shape[1], "cuda" if x.is_cuda else "cpu")',
+            "asked only whether x is on CUDA",
+        ),
+        (
+            "causal_mask_like(x)",
+            "return causal_mask(x.shape[1], best_device())",
+            "took the best device of the machine, not the one where x lies",
+        ),
+        (
+            "causal_mask_like(x)",
+            "return torch.ones(x.shape[1], x.shape[1], device=x.device).tril()",
+            "left the mask as floats",
+        ),
+        (
+            "score_matrix_bytes(batch, num_heads, seq, dtype)",
+            "return batch * num_heads * seq**2 * (2 if dtype == torch.float16 else 4)",
+            "took 4 bytes for every dtype but float16",
+        ),
+        *(
+            (
+                "load_attention(layer, tensors, index)",
+                f"""
+                place = f"encoder.layer.{{index}}.attention"
+                parts = {{"w_q": "self.query", "w_k": "self.key", "w_v": "self.value", "w_o": "output.dense"}}
+                for ours, theirs in parts.items():
+                    linear = getattr(layer, ours)
+                    weight, bias = tensors[f"{{place}}.{{theirs}}.weight"], tensors[f"{{place}}.{{theirs}}.bias"]
+                    with torch.no_grad():
+                        {weight}
+                        {bias}
+                """,
+                name,
+            )
+            for weight, bias, name in (
+                (
+                    "assert weight.shape == linear.weight.shape; linear.weight.copy_(weight)",
+                    "linear.bias.copy_(bias)",
+                    "compared the shapes of the weights, and not those of the biases",
+                ),
+                (
+                    "if weight.shape == linear.weight.shape: linear.weight.copy_(weight)",
+                    "if bias.shape == linear.bias.shape: linear.bias.copy_(bias)",
+                    "left out a tensor that does not fit, without an error",
+                ),
+                ("linear.weight.copy_(weight)", "linear.bias.copy_(bias)", "did not look at the shapes"),
+            )
+        ),
     ],
 )
 def test_a_mistake_is_named_where_the_code_is_as_the_name_says(signature: str, body: str, name: str | None) -> None:

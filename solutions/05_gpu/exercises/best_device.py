@@ -114,15 +114,15 @@ EXERCISE = Exercise(
             "asked for CUDA the wrong way round",
             replace="torch.cuda.is_available()",
             by="not torch.cuda.is_available()",
-            hint="CUDA is chosen just where it is missing. What comes before the if of such an expression is taken "
-            "where the condition is true.",
+            hint="CUDA is chosen just where it is missing. Follow each branch: which answer leads there? (In a "
+            "conditional expression, what comes before its if is taken where the condition is true.)",
         ),
         Misconception(
-            "overwrote CUDA with the answer to the next question",
+            "asked for CUDA and never returned it",
             replace="torch.cuda.is_available()",
             by="torch.cuda.is_available() and False",
-            hint="CUDA never comes out, even where it is the only GPU. An else belongs to the if right before it: "
-            "after two ifs, it also runs where only the first was true.",
+            hint="CUDA never comes out, even where it is the only GPU. Does a later line overwrite it? An else belongs "
+            "to the if right before it alone: after two ifs, it also runs where only the first was true.",
             shown_by=("cuda|accelerator",),
         ),
         Misconception(

@@ -109,7 +109,7 @@ EXERCISE = Exercise(
             replace="fn()\n        wait()\n        taken",
             by="fn()\n        taken",
             hint="fn() only puts work into the GPU's queue and returns: you measured how long that takes. Wait for the "
-            "GPU before you read the clock again. (You do wait after fn()? Then that is skipped: "
+            "GPU before you read the clock again. (You do, between fn() and the clock? Then it is skipped: "
             'torch.device("cuda") == "cuda" is False, for one. Ask for its .type.)',
         ),
         Misconception(

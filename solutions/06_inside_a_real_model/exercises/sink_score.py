@@ -34,7 +34,7 @@ EXERCISE = Exercise(
             "looked at the token's row instead of its column",
             replace="weights[..., position]",
             by="weights[..., position, :]",
-            hint="A row says where this token looks, and always sums to 1: your scores are all alike. The weights "
+            hint="A row says where this token looks, and always sums to 1, so that its mean says nothing. The weights "
             "of those that look at it are in its column.",
         ),
         Misconception(
