@@ -27,9 +27,10 @@ def what_is_held(cases: Sequence[Sequence[Compared]]) -> str:
     shared = {key: told for key, told in held[0].items() if all(other.get(key) == told for other in held)}
     known = {key: told for key, told in shared.items() if told}
     if not known:
-        wrong = [key for key in held[0] if all(key in other for other in held)]
-        right = len(_names(cases[0])) - len(wrong)
-        if wrong and right and len(wrong) <= _MOST_TOLD:
+        wrong = list(held[0])
+        right = min(len(names) for outputs in cases if (names := _names(outputs))) - len(wrong)
+        always = all(other.keys() == held[0].keys() for other in held)
+        if always and right > 0 and len(wrong) <= _MOST_TOLD:
             are = "are" if len(wrong) > 1 else "is"
             return f"Of {len(wrong) + right} tensors, {_and(wrong)} {are} wrong, and the others are right."
         return ""
@@ -57,7 +58,7 @@ def what_is_held(cases: Sequence[Sequence[Compared]]) -> str:
 
 
 def _names(outputs: Sequence[Compared]) -> list[str]:
-    return [key for case in outputs if (key := _key(case))]
+    return [key for case in outputs if (key := _key(case)) and isinstance(case.right, Tensor)]
 
 
 def _key(case: Compared) -> str:

@@ -59,8 +59,9 @@ def right_entries(case: Compared) -> str:
         item = case.item(axis)
         items = item.replace("entry", "entries", 1) if item.startswith("entry") else f"{item}s"
         of = "counted from 0" if item != "sentence" else "of the batch, counted from 0"
+        are = "are" if len(bad) > 1 else "is"
         told = (
-            f"In this case the {items} {_listed(good)} of {case.label} are right, and {_listed(bad)} not ({of})."
+            f"In this case the {items} {_listed(good)} of {case.label} are right, and {_listed(bad)} {are} not ({of})."
             if len(good) > 1
             else f"In this case {item} {good[0]} of {case.label} is right, and the others are not ({of})."
         )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import Tensor
 
 from manyheads.calling import probe
+from manyheads.calling.call import Answer, Call
 from manyheads.checking.comparison import first_divergence
-from manyheads.checking.exam import Check
+from manyheads.checking.exam import Check, Exam, Trial
 from manyheads.checking.exam_files import all_exams
 from manyheads.checking.relations import explain
 from tests.support.real_course import CHAPTERS
@@ -79,3 +82,19 @@ def test_other_parameters_with_the_same_outputs_are_right() -> None:
     for trial in exam.trials:
         given = probe.run(target, trial.call, exam.probe, exam.forbids)
         assert first_divergence(exam, trial, given, Check.OUTPUTS) is None
+
+
+def told_of(*cases: tuple[dict[str, Tensor], dict[str, Tensor]]) -> str:
+    trials = tuple(Trial(f"case {n}", {}, Call({}), Answer(right), {}) for n, (right, _) in enumerate(cases))
+    exam = Exam("made_up", ("layer",), trials, {})
+    return " ".join(explain(exam, [Answer(given) for _, given in cases], trials[0]))
+
+
+def test_others_are_called_right_only_where_they_are_in_every_case() -> None:
+    a, b, c, noise = torch.randn(4, 3, 5, generator=torch.Generator().manual_seed(0))
+    right = {"a": a, "b": b, "c": c}
+    spoilt = {**right, "b": noise}
+    assert told_of((right, spoilt), (right, spoilt)) == "Of 3 tensors, b is wrong, and the others are right."
+    assert "others are right" not in told_of((right, spoilt), (right, {**spoilt, "a": noise + 1}))
+    assert "others are right" not in told_of(({"b": b}, {"b": noise}), (right, spoilt))
+    assert "tensors" not in told_of(({}, {}), ({"b": b}, {"b": noise}))

@@ -498,7 +498,7 @@ def test_what_is_right_in_the_case_that_is_shown_is_told() -> None:
     spoilt = rights[1].clone()
     spoilt[:, [0, 4, 5]] = noise[1][:, [0, 4, 5]]
     given = [Answer(noise[0]), Answer(spoilt), Answer(noise[2])]
-    told = "In this case the heads 1 to 3 of output are right, and 0, 4 and 5 not (counted from 0)."
+    told = "In this case the heads 1 to 3 of output are right, and 0, 4 and 5 are not (counted from 0)."
     assert right_here(exam, given, exam.trials[1]) == told
     assert right_here(exam, given, exam.trials[0]) == ""
 
