@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import textwrap
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -103,16 +104,21 @@ def whose(*exercises: str) -> None:
     own = [name for name in exercises if _own(name) is not None]
     others = [name for name in exercises if name not in own]
     if own:
-        print(f"Your own, as you wrote it: {', '.join(own)}.")
+        _say(f"Your own, as you wrote it: {', '.join(own)}.")
     stale = [name for name in others if kept_source(name) is not None]
     missing = [name for name in others if name not in stale]
     if stale:
-        print(
+        _say(
             f"The course's, since yours, as it was kept when it passed, does not work by itself: {', '.join(stale)}. "
             "Running its check again keeps it anew."
         )
     if missing:
-        print(f"The course's, since none of yours has been kept on this machine: {', '.join(missing)}.")
+        _say(f"The course's, since none of yours has been kept on this machine: {', '.join(missing)}.")
+
+
+def _say(sentence: str) -> None:
+    """Print `sentence` in lines that fit a narrow window, where JupyterLab would break them within a name."""
+    print(textwrap.fill(sentence, 72, break_long_words=False, break_on_hyphens=False))
 
 
 def __getattr__(name: str) -> Any:

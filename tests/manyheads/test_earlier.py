@@ -113,18 +113,26 @@ def test_a_kept_cell_finds_what_the_chapters_first_cells_import() -> None:
     assert "stand-in" not in file_of(causal_mask)
 
 
-def test_whose_says_it_in_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+def test_whose_says_of_each_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     keep("causal_mask", OWN)
     whose("causal_mask", "attention")
-    own, others = capsys.readouterr().out.splitlines()
+    own, *others = capsys.readouterr().out.splitlines()
     assert own == "Your own, as you wrote it: causal_mask."
-    assert others == "The course's, since none of yours has been kept on this machine: attention."
+    assert " ".join(others) == "The course's, since none of yours has been kept on this machine: attention."
+
+
+def test_no_line_is_so_long_that_jupyterlab_breaks_it_within_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["attention_scores", "attention_weights", "attention", "causal_mask", "SingleHeadAttention"]
+    whose(*names)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 72
+    assert " ".join(lines).endswith(f"on this machine: {', '.join(names)}.")
 
 
 def test_of_what_has_passed_it_is_never_said_that_it_has_not(capsys: pytest.CaptureFixture[str]) -> None:
     keep("causal_mask", "def causal_mask(seq, device=None):\n    return lost_helper(seq)")
     whose("causal_mask")
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert "does not work by itself: causal_mask." in said
     assert "not passed" not in said
 
