@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from . import style
-from .percent import guessed_share, percent
+from .percent import guess_in_percent, guessed_share, percent
 
 _PAUSE = 0.5  # seconds between two redraws: a redraw takes time from the training
 _HEIGHT = 470  # pixels
@@ -112,7 +112,7 @@ def _draw_scores(axes: Axes, run: Curves, last_step: int) -> None:
 
 
 def _reached(run: Curves) -> str:
-    guess = "" if run.guess is None else f", your guess: {percent(run.guess)}"
+    guess = "" if run.guess is None else f", your guess: {guess_in_percent(run.guess)}"
     return f"right: {percent(run.accuracy)}{guess}" if run.steps else f"not trained yet{guess}"
 
 
@@ -176,7 +176,7 @@ class LearningCurves:
 
 def _said(run: Curves, score: str) -> str:
     best = max((value, layer, head) for layer, row in enumerate(run.scores[-1]) for head, value in enumerate(row))
-    guess = "" if run.guess is None else f" (your guess: {percent(run.guess)})"
+    guess = "" if run.guess is None else f" (your guess: {guess_in_percent(run.guess)})"
     return (
         f"{run.title}, step {run.steps[-1]}: loss {run.losses[-1]:.2f}, {percent(run.accuracy)} right{guess}; "
         f"highest {score} {best[0]:.2f}, layer {best[1]}, head {best[2]}."

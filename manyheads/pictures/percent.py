@@ -9,6 +9,11 @@ def percent(share: float) -> str:
     return "99.9%" if text == "100.0%" and share < 1 else text
 
 
+def guess_in_percent(share: float) -> str:
+    """Return a guess as a percentage with no more digits than were typed: 0.5 is 50%."""
+    return f"{100 * share:.4g}%"
+
+
 def guessed_share(guess: object) -> float:
     """Return a guess, a number of percent, as a share of 0 … 1.
 

@@ -19,7 +19,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ..pictures import style
-from ..pictures.percent import guessed_share, percent
+from ..pictures.percent import guess_in_percent, guessed_share, percent
 from ..pictures.vector import kept, plain
 from .page import OnPage
 
@@ -87,7 +87,7 @@ def _draw_panel(axes: Axes, left: float, run: Run, last_step: int) -> None:
             axes,
             left + 0.02,
             run.guess + (0.02 if above else -0.02),
-            f"your guess: {percent(run.guess)}",
+            f"your guess: {guess_in_percent(run.guess)}",
             va="bottom" if above else "top",
             color=style.WRONG,
         )
@@ -169,7 +169,7 @@ class OneOrMany(OnPage):
     def _in_words(self) -> str:
         said = [
             f"{_one_line(run.title)}: <b>{percent(run.accuracies[-1])}</b> after {run.steps[-1]} steps"
-            + (f" (your guess: {percent(run.guess)})" if run.guess is not None else "")
+            + (f" (your guess: {guess_in_percent(run.guess)})" if run.guess is not None else "")
             for run in self.runs.values()
             if run.steps
         ]

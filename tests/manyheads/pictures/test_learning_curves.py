@@ -71,9 +71,9 @@ def test_a_guess_is_said_beside_the_result(shown: list[str]) -> None:
     live = new({TITLES[0]: 50, TITLES[1]: None})
     live.watch(TITLES[0])(measured(100, layers=1))
 
-    assert "25.0% right (your guess: 50.0%)" in shown[-1]
+    assert "25.0% right (your guess: 50%)" in shown[-1]
     words = [text.get_text() for text in texts(draw_curves(list(live.runs.values()), 100, 4.16, "score"))]
-    assert "right: 25.0%, your guess: 50.0%" in words
+    assert "right: 25.0%, your guess: 50%" in words
 
 
 @pytest.mark.parametrize("guess", [101, -1, "half"])

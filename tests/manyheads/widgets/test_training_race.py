@@ -81,8 +81,8 @@ class TestOneOrMany:
         figure = draw_runs(list(live.runs.values()), 100)
 
         assert_readable(figure)
-        assert [text for text in said(figure) if "guess" in text] == ["your guess: 50.0%", "your guess: 100.0%"]
-        assert "1 head: <b>20.0%</b> after 100 steps (your guess: 50.0%)" in live.words.value
+        assert [text for text in said(figure) if "guess" in text] == ["your guess: 50%", "your guess: 100%"]
+        assert "1 head: <b>20.0%</b> after 100 steps (your guess: 50%)" in live.words.value
 
     def test_levels_are_drawn_in_every_panel_with_their_names(self) -> None:
         live = one_or_many([1, 2], steps=100, levels={"a coin toss": 50, "two tosses": 25})
