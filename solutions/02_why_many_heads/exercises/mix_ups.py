@@ -256,6 +256,13 @@ EXERCISE = Exercise(
             hint="One sentence is missing, the last. (range(n) ends with n − 1 by itself.)",
         ),
         Misconception(
+            "took two wrong answers for mixed up",
+            replace="(who == is_where) & (where == is_who)",
+            by="(who != is_who) & (where != is_where)",
+            hint="Both may be wrong without being mixed up, where a third word was said. Ask whether each question got "
+            "the other's answer.",
+        ),
+        Misconception(
             "divided by the number of answers instead of sentences",
             replace=_MEAN,
             by="return torch.stack(ways).float().sum(dim=1) / said.numel()",
