@@ -107,7 +107,7 @@ def head_viewer(
 
     def says(num_heads: int) -> str:
         each = "one head has" if num_heads == 1 else f"each of the {num_heads} heads has"
-        alike = "" if num_heads == 1 else ", and yet no two heads look alike"
+        alike = "" if num_heads == 1 else ", and yet no two heads have the same weights"
         return f"d_model is {d_model}: {each} d_head = {d_model // num_heads} features. {RANDOM}{alike}."
 
     start = Start(view, query=tokens.index("sat") if "sat" in tokens else None)

@@ -367,11 +367,12 @@ check.outputs(compare_head_counts)
 The race. Each model gets the same sentences in the same order, and only the number of heads is different.
 (`trained` keeps the models, so that the cells below can look at them without training again.)
 
-In how many of the test sentences will all three answers be right? Type your guesses into the first line.
+In how many of the test sentences will all three answers be right? Type your guesses into the first lines.
 """
 
 # %%
-my_guesses = {1: None, 2: None, 3: None, 4: None}  # heads: percent, for example 1: 50
+# number of heads: percent, for example 1: 50
+my_guesses = {1: None, 2: None, 3: None, 4: None}
 race = one_or_many(HEAD_COUNTS, STEPS, my_guesses)
 models: dict[int, ToyModel] = {}
 

@@ -872,8 +872,8 @@ with try_it():
 
 # %% [markdown]
 """
-**Your layer learns**, and it tells the same story as in chapter 2: one head gets about one sentence in ten right, four
-heads get nearly all.
+**Your layer learns**, and it tells the same story as in chapter 2: one head gets few sentences right (about one in ten
+here, one in five there), four heads get nearly all.
 
 And `w_o` brings nothing here. Why does every transformer have it? In this little model, an `nn.Linear` for each
 question reads the output, and can mix the heads by itself. In a transformer, the output is **added** to the vectors

@@ -668,15 +668,15 @@ Your layer once more, with as many heads as you like. A line runs from each word
 the thicker, the more weight. The numbers are random again.
 
 - Move "num_heads". d_model stays 48. What happens to each head's width?
-- Look from *sat*. Do two heads look at the same words?
+- Look from *sat*. Is there a word that two heads look at most? Do they have the same weights?
 - Choose "maps", all heads. What is a row, and what does it sum to?
 
 <details>
 <summary>Answers</summary>
 
-The heads get narrower: d_head is 48 divided by num_heads. No two heads look alike, since each compares other features:
-its own slice of the queries with its own slice of the keys. A row belongs to the word that looks, and sums to 1 in
-each head.
+The heads get narrower: d_head is 48 divided by num_heads. Two heads may well look most at the same word, by chance.
+But no two have the same weights, since each compares other features: its own slice of the queries with its own slice
+of the keys. A row belongs to the word that looks, and sums to 1 in each head.
 
 </details>
 """
