@@ -194,7 +194,7 @@ EXERCISE = Exercise(
             "the mask is", "attn_mask=mask", "attn_mask=mask if mask else None", "if not|if name|or"
         ),
         Misconception(
-            "let is_causal replace the mask the wrong way round",
+            "turned is_causal round",
             replace="is_causal=is_causal",
             by="is_causal=not is_causal and mask is None",
             hint="The future is blocked where it may be seen, and seen where it may not. Pass is_causal on as it is.",
