@@ -58,9 +58,8 @@ def _run(name: str, solved: NotebookNode, cache: Path) -> NotebookNode:
             (Path(empty) / "here").mkdir()
             resources = {"metadata": {"path": f"{empty}/here"}}
             client = NotebookClient(notebook, km=manager, timeout=_TIMEOUT, resources=resources)
-            client.execute(
-                env={**os.environ, "MANYHEADS_HOME": f"{empty}/home"}, cleanup_kc=True
-            )  # and the kernel ends
+            environment = {**os.environ, "MANYHEADS_HOME": f"{empty}/home"}
+            client.execute(env=environment, cleanup_kc=True)  # and the kernel ends
     except CellExecutionError as error:
         raise Problem(f"{name}: a cell of the solved notebook fails, so the site cannot show it:\n{error}") from error
     return notebook
