@@ -1292,7 +1292,7 @@ quiz(
     multiple_choice(
         "You call SDPA with dropout_p=0.1 in a layer that is in evaluation mode. What happens?",
         (
-            "It still drops weights: a function does not know the layer's mode",
+            "It still drops weights: a function knows no layer's mode",
             "Yes. Pass 0.0 unless self.training is True.",
         ),
         (
