@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .compared import Compared, Fact
-from .factors import expressions
+from .factors import multiplied_by, names_of
 
 _MOST_DIMENSIONS = 5
 _MOST_EXCHANGED = 8  # entries along a dimension of which any two may have changed places
@@ -29,14 +29,13 @@ def facts(case: Compared) -> Iterator[Fact]:
         return
     weak = not case.enough if not case.is_boolean else right.numel() < 9 or len(right.unique()) < 2
     label = case.label
-    for key, rank, sentence, moved in elsewhere(case, right):
-        if moved.shape == given.shape and case.agree(given, moved):
-            # Few numbers are seldom the right ones in exchanged places by chance, and never in all cases.
-            few = key[0] == "exchanged" and not case.is_boolean
-            yield Fact(
-                ("moved", *key), rank, f"{label} holds the right numbers in other places: {sentence}.",
-                weak=weak and not few, is_reading=few,
-            )  # fmt: skip
+    for key, rank, sentence in elsewhere(case, right, given):
+        # Few numbers are seldom the right ones in exchanged places by chance, and never in all cases.
+        few = key[0] == "exchanged" and not case.is_boolean
+        yield Fact(
+            ("moved", *key), rank, f"{label} holds the right numbers in other places: {sentence}.",
+            weak=weak and not few, is_reading=few,
+        )  # fmt: skip
     if not case.is_boolean:
         yield Fact(
             ("same numbers",), 56, f"{label} holds the right numbers, and all of them, in other places.", weak=weak
@@ -49,23 +48,28 @@ def _multiplied(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
     factor = given.norm().item() / size if size and right.isfinite().all() else 0.0
     if not factor or abs(factor - 1) < 1e-3 or not case.agree(sorted_numbers(right * factor), sorted_numbers(given)):
         return
-    names = [text for text, value in expressions(case.sizes) if abs(factor - value) < 2e-4 * value]
-    for key, rank, sentence, moved in elsewhere(case, right * factor) if names else ():
-        if moved.shape == given.shape and case.agree(given, moved):
-            for text in names:
-                times = f"divided by {text[2:]}" if text.startswith("1/") and "ln" not in text else f"times {text}"
-                yield Fact(
-                    ("moved", *key, "times", text), rank + 6,
-                    f"{case.label} holds the right numbers, {times}, in other places: {sentence}.",
-                    weak=not case.enough, is_reading=True,
-                )  # fmt: skip
+    names = list(names_of(case, factor))
+    for key, rank, sentence in elsewhere(case, right * factor, given) if names else ():
+        for text in names:
+            yield Fact(
+                ("moved", *key, "times", text), rank + 6,
+                f"{case.label} holds the right numbers, {multiplied_by(text)}, in other places: {sentence}.",
+                weak=not case.enough, is_reading=True,
+            )  # fmt: skip
 
 
 def sorted_numbers(numbers: Tensor) -> Tensor:
     return numbers.flatten().sort().values
 
 
-def elsewhere(case: Compared, right: Tensor) -> Iterator[tuple[tuple[object, ...], int, str, Tensor]]:
+def elsewhere(case: Compared, numbers: Tensor, given: Tensor) -> Iterator[tuple[tuple[object, ...], int, str]]:
+    """Yield (key, rank, how in words) for each move of the numbers that gives what was given."""
+    for key, rank, sentence, moved in _moved(case, numbers):
+        if moved.shape == given.shape and case.agree(given, moved):
+            yield key, rank, sentence
+
+
+def _moved(case: Compared, right: Tensor) -> Iterator[tuple[tuple[object, ...], int, str, Tensor]]:
     """Yield (key, rank, how in words, the right numbers moved that way)."""
     if right.ndim > 1 and right.shape[-1] == right.shape[-2]:
         yield ("transposed",), 16, "its last two dimensions are swapped", right.transpose(-2, -1)

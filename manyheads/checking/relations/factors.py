@@ -151,14 +151,27 @@ def _named_factor(case: Compared, factor: float, *, weak: bool) -> Iterator[Fact
             f"all cases: {told} in one of them.",
             weak=weak,
         )
-    for text, value in expressions(case.sizes):
-        if abs(abs(factor) - value) < 2e-4 * value and not text.isdigit():
-            times = f"times {sign}{text}"
-            if text.startswith("1/") and not text.startswith("1/ln"):
-                times = f"divided by {sign}{text[2:]}"
+    for text in names_of(case, abs(factor)):
+        if not text.isdigit():
             rank = 15 + text.count("·") + text.count("/", 2)
-            sentence = f"Every number of {case.label} is the right one {times}."
+            sentence = f"Every number of {case.label} is the right one {multiplied_by(text, sign)}."
             yield Fact(("factor", sign, text), rank, sentence, weak=weak, is_reading=True)
+
+
+def names_of(case: Compared, factor: float) -> Iterator[str]:
+    """Yield the expressions of the case's sizes that a positive factor is."""
+    return (text for text, value in expressions(case.sizes) if abs(factor - value) < 2e-4 * value)
+
+
+def multiplied_by(text: str, sign: str = "") -> str:
+    """Return what multiplying by an expression is in words: "divided by seq" for "1/seq".
+
+    Args:
+        sign: "minus " if the factor is negative.
+    """
+    if text.startswith("1/") and not text.startswith("1/ln"):
+        return f"divided by {sign}{text[2:]}"
+    return f"times {sign}{text}"
 
 
 def _factor(right: Tensor, given: Tensor) -> float | None:

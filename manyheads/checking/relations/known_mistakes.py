@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .arrangements import elsewhere, sorted_numbers
 from .compared import Compared, Fact, telling
-from .factors import expressions
+from .factors import multiplied_by, names_of
 
 
 def facts(case: Compared) -> Iterator[Fact]:
@@ -34,18 +34,16 @@ def facts(case: Compared) -> Iterator[Fact]:
         if is_multiple and case.agree(given, other * (along / size**2)):
             yield from _times(case, name, comes_out, along / size**2, weak=weak)
         elif same_size and case.agree(sorted_numbers(other), sorted_numbers(given)):
-            for key, rank, sentence, there in elsewhere(case, other):
-                if there.shape == given.shape and case.agree(given, there):
-                    yield Fact(("known", name, *key), rank + 7, f"{comes_out}, in other places: {sentence}.", weak=weak)
+            for key, rank, sentence in elsewhere(case, other, given):
+                yield Fact(("known", name, *key), rank + 7, f"{comes_out}, in other places: {sentence}.", weak=weak)
 
 
 def _times(case: Compared, name: str, comes_out: str, factor: float, *, weak: bool) -> Iterator[Fact]:
     if abs(factor + 1) < 1e-3:
         yield Fact(("known", name, -1), 21, f"{comes_out}, with the opposite sign.", weak=weak)
-    for text, value in expressions(case.sizes) if abs(abs(factor) - 1) > 1e-3 else ():
-        if abs(abs(factor) - value) < 2e-4 * value and not text.isdigit():
-            by = f"divided by {text[2:]}" if text.startswith("1/") and "ln" not in text else f"times {text}"
-            told = f"{comes_out}, {by}" + (", with the opposite sign." if factor < 0 else ".")
+    for text in names_of(case, abs(factor)) if abs(abs(factor) - 1) > 1e-3 else ():
+        if not text.isdigit():
+            told = f"{comes_out}, {multiplied_by(text)}" + (", with the opposite sign." if factor < 0 else ".")
             key = ("known", name, factor < 0, text)
             yield Fact(key, 22 + text.count("·"), told, weak=weak, is_reading=True)
 
@@ -62,8 +60,9 @@ def _answer(case: Compared, name: str) -> Tensor | None:
     if several:
         place = case.exam.returns.index(case.label)
         value = value[place] if isinstance(value, (tuple, list)) and len(value) == len(case.exam.returns) else None
-    is_number = isinstance(value, Tensor) and not value.is_meta and value.is_floating_point() and bool(value.numel())
-    return value.double() if isinstance(value, Tensor) and is_number and value.isfinite().all() else None
+    if not isinstance(value, Tensor) or value.is_meta or not value.is_floating_point() or not value.numel():
+        return None
+    return value.double() if value.isfinite().all() else None
 
 
 def _is_multiple(case: Compared, one: Tensor, other: Tensor) -> bool:

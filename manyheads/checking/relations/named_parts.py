@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .compared import Compared, departs
+from .compared import Compared, departs, joined
 
 _MOST_TOLD = 3  # of several wrong ones
 
@@ -32,15 +32,15 @@ def what_is_held(cases: Sequence[Sequence[Compared]]) -> str:
         always = all(other.keys() == held[0].keys() for other in held)
         if always and right > 0 and len(wrong) <= _MOST_TOLD:
             are = "are" if len(wrong) > 1 else "is"
-            return f"Of {len(wrong) + right} tensors, {_and(wrong)} {are} wrong, and the others are right."
+            return f"Of {len(wrong) + right} tensors, {joined(wrong)} {are} wrong, and the others are right."
         return ""
     # Two that hold what the other should: (w_k.weight, w_v.weight).
     exchanged = [(key, told[1:]) for key, told in known.items() if told[:1] == "=" and known.get(told[1:]) == f"={key}"]
     exchanged = [pair for place, pair in enumerate(exchanged) if pair[::-1] not in exchanged[:place]]
     if exchanged and 2 * len(exchanged) == len(known):
         first, *others = exchanged[:_MOST_TOLD]
-        so_have = "".join(f", and so have {_and(pair)}" for pair in others)
-        return f"{_and(first)} have changed places{so_have}."
+        so_have = "".join(f", and so have {joined(pair)}" for pair in others)
+        return f"{joined(first)} have changed places{so_have}."
     by_told: dict[str, list[str]] = {}
     for key, told in known.items():
         by_told.setdefault(told, []).append(key)
@@ -53,7 +53,7 @@ def what_is_held(cases: Sequence[Sequence[Compared]]) -> str:
             if told.startswith("=")
             else told.format(its="their" if many else "its", them="them" if many else "it")
         )
-        sentences.append(f"{_and(keys)} {holds} {what}.")
+        sentences.append(f"{joined(keys)} {holds} {what}.")
     return " ".join(sentences)
 
 
@@ -116,7 +116,3 @@ def _sorted(matrix: Tensor, axis: int) -> Tensor:
     rows = rows[:, None] if rows.ndim == 1 else rows
     order = torch.tensor(sorted(range(len(rows)), key=lambda row: rows[row].tolist()))
     return rows[order]
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from .compared import Compared, Fact, telling
+from .compared import Compared, Fact, joined, telling
 
 _MOST_ENTRIES = 12  # along a dimension, of which the right ones are listed
 
@@ -78,7 +78,7 @@ def _listed(places: list[int]) -> str:
         else:
             runs.append([place])
     told = [text for run in runs for text in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
-    return " and ".join(filter(None, [", ".join(told[:-1]), told[-1]]))
+    return joined(told)
 
 
 def _not_numbers(case: Compared, nans: Tensor) -> Iterator[Fact]:
