@@ -132,6 +132,7 @@ class Lab:
     def open(self, path: str) -> Page:
         """Open a file of the folder, and close all that was open before, with its kernels."""
         self.page.evaluate(CLOSE_ALL)
+        assert self.page.locator(".jp-Dialog").all_inner_texts() == []  # it would keep the keyboard to itself
         execute(self.page, "docmanager:open", path)
         self.page.locator(".jp-Notebook:visible").wait_for()
         return self.page
@@ -145,6 +146,7 @@ def execute(page: Page, command: str, path: str) -> None:
 EXECUTE = "async ([command, path]) => { await jupyterapp.commands.execute(command, { path }) }"
 CLOSE_ALL = """async () => {
     for (const opened of [...jupyterapp.shell.widgets("main")]) {
+        await opened.context?.sessionContext?.ready;  // else it asks for a kernel afterwards
         if (opened.context) opened.context.model.dirty = false;  // nobody is asked whether to save it
         opened.close();
     }
@@ -282,6 +284,9 @@ def test_make_lab_has_jupytext_nothing_of_nbgraders_and_no_news_pops_up(lab: Lab
     page.get_by_text("Open With").hover()
     page.get_by_text("Jupytext Notebook", exact=True).click()
     page.locator(".jp-Notebook h1", has_text="1 · One head, by hand").wait_for()
+    asked = page.locator(".jp-Dialog", has_text="Select Kernel")  # a lesson's source names none
+    asked.get_by_role("button", name="Select").last.click()
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
 
 def test_checks_show_cards_and_unwritten_code_is_not_an_error(lab: Lab) -> None:
