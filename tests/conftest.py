@@ -67,8 +67,14 @@ def pytest_collection() -> Generator[None, Any, Any]:
     return result
 
 
+MADE = {"built_toy", "new_toy_class"}  # fixtures that take seconds
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slowest files first, and those without kernels or servers last."""
+    """Run the slowest files first, and those without kernels or servers last. Whatever makes a class is slow."""
+    for item in items:
+        if isinstance(item, pytest.Function) and MADE & set(item.fixturenames):
+            item.add_marker("slow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def rank(item: pytest.Item) -> int:

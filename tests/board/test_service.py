@@ -155,6 +155,7 @@ def test_nobody_uses_up_anothers_reports(room: InClass) -> None:
     assert room.shown()["learners"] == 2
 
 
+@pytest.mark.slow
 def test_a_flood_stops_its_sender_alone(room: InClass) -> None:
     mine, other = room.join(), room.join()
     answers = [room.report(mine) for _ in range(60)]

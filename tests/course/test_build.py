@@ -77,6 +77,7 @@ def test_a_changed_hint_makes_the_fixtures_stale(toy_root: Path) -> None:
     assert [path.name for path in build.stale(toy_root)] == [f"{TOY}.safetensors"]
 
 
+@pytest.mark.slow
 def test_a_changed_picture_makes_notebooks_stale_and_a_changed_home_the_contents_page_too(toy_root: Path) -> None:
     build.build(toy_root)
     edit(toy_root / "solutions" / TOY / "pictures" / "row.svg", "40", "50")
@@ -133,6 +134,7 @@ def test_a_course_without_chapters_is_named(toy_root: Path) -> None:
         build.build(toy_root)
 
 
+@pytest.mark.slow
 @chapters
 def test_the_release_holds_no_solution_and_no_output(chapter: Chapter) -> None:
     released = released_notebook(solved_notebook(chapter, "owner/name", "v1"))
@@ -146,6 +148,7 @@ def test_the_release_holds_no_solution_and_no_output(chapter: Chapter) -> None:
     nbformat.validate(released)
 
 
+@pytest.mark.slow
 @chapters
 def test_graded_cells_carry_their_marker_beside_the_metadata(chapter: Chapter) -> None:
     released = released_notebook(solved_notebook(chapter, "owner/name", "v1"))

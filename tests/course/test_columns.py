@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from autograder.course.chapter import Chapter
 from autograder.course.notebooks import is_set_up, released_notebook, solved_notebook
 from tests.support.real_course import chapters
+
+pytestmark = pytest.mark.slow
 
 COLUMNS = 88  # JupyterLab shows this many in a window of 1280 pixels, beside its file browser
 

@@ -57,6 +57,7 @@ def chapter(course: Path, request: pytest.FixtureRequest) -> Chapter:
     return read_chapter(course / "solutions" / request.param)
 
 
+@pytest.mark.slow
 def test_one_folder_each_is_touched_and_everything_else_is_built(course: Path) -> None:
     assert [chapter.name for chapter in read_chapters(course / "solutions")] == list(ADDED)
     for name, exercise in ADDED.items():

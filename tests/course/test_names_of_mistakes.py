@@ -15,6 +15,7 @@ WIDTH = "took the root of the notebook's width, which a loop further up has left
 REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("signature", "body", "name"),
     [

@@ -137,6 +137,7 @@ def test_the_learners_own_check_says_the_same() -> None:
     exec("check.outputs(SingleHeadAttention)", namespace)
 
 
+@pytest.mark.slow
 def test_untrained_values_need_no_gradient() -> None:
     entropy = "def attention_entropy(weights):\n    p = weights.numpy()\n    return torch.from_numpy(" \
         "-np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0).sum(-1))\nimport numpy as np"  # fmt: skip

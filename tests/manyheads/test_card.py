@@ -93,6 +93,7 @@ def test_whatever_a_message_says_is_text_on_the_card(exam: Exam) -> None:
     assert page.get_text().count(HOSTILE) == 9
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=2, max_size=9))
 def test_any_numbers_can_be_drawn(numbers: list[float]) -> None:
     got = torch.tensor(numbers, dtype=torch.float64)

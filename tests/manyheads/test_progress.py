@@ -53,6 +53,7 @@ class Session:
         return {row.exercise: row for row in counted.rows}
 
 
+@pytest.mark.slow
 def test_done_wrong_unwritten_and_unchecked_are_distinguished(capsys: pytest.CaptureFixture[str]) -> None:
     session = Session()
     session.write("project")
@@ -104,6 +105,7 @@ def test_code_that_changed_after_its_check_has_to_be_checked_again() -> None:
     assert session.rows()["project"].state == State.DONE
 
 
+@pytest.mark.slow
 def test_an_exercise_that_is_right_except_for_its_foundation_counts_and_says_so() -> None:
     session = Session()
     for name in ("project", "causal_mask"):
@@ -155,6 +157,7 @@ def chapter_rows(session: Session) -> dict[str, ChapterRow]:
     return dict(zip(exam_files.exams_by_chapter(), counted.chapters, strict=True))
 
 
+@pytest.mark.slow
 def test_the_whole_course_is_counted_in_a_notebook_of_another_chapter_and_in_one_of_none() -> None:
     before = Session()
     for name in FIRST.exercises:
@@ -251,6 +254,7 @@ def test_the_table_can_be_read_aloud() -> None:
     assert shown.count("aria-hidden") == 4  # the bars and the marks: words say the same
 
 
+@pytest.mark.slow
 def test_the_page_says_what_was_counted_and_that_it_is_not_a_grade(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,7 @@ def towncrier(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=folder, timeout=120)
 
 
+@pytest.mark.slow
 def test_every_change_that_waits_can_be_drafted() -> None:
     draft = towncrier(REPOSITORY_ROOT, "build", "--draft", "--version", "next")
     assert draft.returncode == 0, draft.stderr
@@ -34,6 +35,7 @@ def test_every_change_that_waits_can_be_drafted() -> None:
     assert [line for line in lines if line not in draft.stdout] == []
 
 
+@pytest.mark.slow
 def test_each_type_has_its_heading_and_names_its_issue(project: Path) -> None:
     for kind in ("added", "changed", "fixed", "removed", "security"):
         (project / "changelog.d" / f"15.{kind}.md").write_text(f"**Authors:** something was {kind}.\n")

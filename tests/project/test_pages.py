@@ -67,6 +67,7 @@ def _command_lines(page: Path) -> list[str]:
     return [match[1].strip() for match in starts if match]
 
 
+@pytest.mark.slow
 @pages
 def test_commands_that_a_page_shows_exist_with_their_options(page: Path) -> None:
     group: Any = typer.main.get_command(app)

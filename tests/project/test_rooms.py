@@ -63,6 +63,7 @@ def test_what_a_room_offers_is_there_and_used_elsewhere(room: Path) -> None:
     assert set(offered) <= used
 
 
+@pytest.mark.slow
 @rooms
 def test_nothing_outside_a_room_imports_what_it_does_not_offer(room: Path) -> None:
     offered = {f"{dotted(room)}.{name}" for name in importlib.import_module(dotted(room)).__all__}

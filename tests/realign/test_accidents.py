@@ -124,6 +124,7 @@ def test_a_notebook_that_has_lost_its_names_is_taken_by_its_own_chapter_and_no_o
             read_submission(path, other)
 
 
+@pytest.mark.slow
 def test_another_chapters_notebook_is_refused_also_with_an_exercise_of_this_one_pasted_in(tmp_path: Path) -> None:
     other = CHAPTERS[-1]
     notebook = solved(released_notebook(solved_notebook(other, "a/b", "v1")), other)

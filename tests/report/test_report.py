@@ -36,6 +36,8 @@ from autograder.report.wrong_code import CodeSample
 from autograder.safe_text import clean
 from tests.support.class_results import HINT, HOSTILE, NOON, hostile_class, learner, moving, results, unjudged
 
+pytestmark = pytest.mark.slow
+
 ASSETS = {
     name: str(assets.asset("autograder.report", file))
     for name, file in (("script", "report.js"), ("style", "report.css"))
@@ -89,7 +91,6 @@ def row(soup: BeautifulSoup, student: str) -> Tag:
 # What is shown
 
 
-@pytest.mark.slow
 def test_the_head_says_which_class_and_when(small_class: ClassResults) -> None:
     header = words(only(page(small_class), "header"))
     assert "Attention 2026" in header
@@ -342,7 +343,6 @@ def test_a_learner_is_a_number_with_the_name_beside_it_hidden_by_the_style(small
     assert not re.search(r"\b(ada|bo|chen|dora|emeka|fay|gus)\b", words(outside))
 
 
-@pytest.mark.slow
 def test_numbers_are_shuffled_by_the_secret_the_same_in_each_chapter_and_the_table_follows_them() -> None:
     crowd = results(*(learner(f"s{place:02}", State.RIGHT, State.RIGHT, State.RIGHT) for place in range(30)))
 
@@ -398,7 +398,6 @@ def test_wrong_answers_without_a_name_are_counted_apart(small_class: ClassResult
     ]
 
 
-@pytest.mark.slow
 def test_a_mistake_made_in_several_chapters_is_named_with_its_places(small_class: ClassResults) -> None:
     more = replace(
         small_class,
@@ -496,13 +495,11 @@ def test_a_class_of_unreadable_submissions_has_no_scores_and_names_everybody() -
         assert "not JSON" in words(row(soup, name))
 
 
-@pytest.mark.slow
 def test_an_assignment_worth_nothing_is_shown_all_the_same() -> None:
     worthless = ClassResults("a", "A", {"x": 0.0}, (LearnerResult("ada", Outcome.GRADED, "", 0.0),), ())
     assert "This chapter awards no points." in words(page(worthless))
 
 
-@pytest.mark.slow
 def test_several_assignments_have_a_contents_list_whose_links_arrive(small_class: ClassResults) -> None:
     soup = page(small_class, replace(small_class, title="Many heads", assignment="02_many_heads"))
     links = only(soup, "nav").select("a")
@@ -513,7 +510,6 @@ def test_several_assignments_have_a_contents_list_whose_links_arrive(small_class
     assert not page(small_class).select("nav")
 
 
-@pytest.mark.slow
 def test_300_learners_have_300_rows_and_one_table_of_their_own_height() -> None:
     soup = page(results(*(learner(f"s{place:03}", State.RIGHT, State.PARTLY, State.WRONG) for place in range(300))))
     assert len(soup.select(".grid-table tbody th[scope=row]")) == 300
@@ -529,7 +525,6 @@ def any_page(request: pytest.FixtureRequest, small_class: ClassResults) -> Beaut
     return page(shown, replace(shown, title="Another"))
 
 
-@pytest.mark.slow
 def test_headings_skip_no_level(any_page: BeautifulSoup) -> None:
     levels = [int(heading.name[1]) for heading in any_page.select("h1, h2, h3, h4")]
     assert levels[0] == 1

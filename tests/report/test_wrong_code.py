@@ -87,6 +87,7 @@ def test_an_unreadable_or_missing_notebook_has_no_code(source: str, words: froze
     assert anonymous(source, "scale_rows", words) == ""
 
 
+@pytest.mark.slow
 @given(st.text(alphabet="abxyz", min_size=3, max_size=12).map(lambda name: f"q7{name}"))
 def test_no_name_of_a_learners_own_is_ever_shown(name: str) -> None:
     words = frozenset({"scale_rows", "x", "return", "self"})
@@ -101,6 +102,7 @@ class scale_rows({name}):
     assert name not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.name for chapter in CHAPTERS])
 def test_a_chapters_own_code_can_be_read_when_it_is_shown(chapter: Chapter) -> None:
     vocabulary = _vocabulary(chapter)
@@ -132,6 +134,7 @@ def submit(folder: ClassFolder, student: str, code: str, state: State = State.WR
     return LearnerResult(student, Outcome.GRADED, "", 0.0, {"scale_rows": done})
 
 
+@pytest.mark.slow
 def test_the_commonest_way_is_shown_with_how_many_wrote_it(graded: ClassFolder) -> None:
     plus, minus = (
         "def scale_rows({0}, factors):\n    return {0} + factors[:, None]",

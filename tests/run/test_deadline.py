@@ -21,6 +21,7 @@ def test_what_takes_too_long_ends_the_process_though_it_lets_no_other_thread_run
     assert ends_as(f"with deadline(0.2): {_FOR_EVER}") == 1
 
 
+@pytest.mark.slow
 def test_each_of_several_threads_has_its_own_deadline() -> None:
     assert (
         ends_as(

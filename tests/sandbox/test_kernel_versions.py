@@ -27,6 +27,7 @@ print(half_kernel._NoThread("any", "thing", daemon=True) or "no thread")
 """
 
 
+@pytest.mark.slow
 def test_what_a_version_lacks_is_left_to_ipykernel_and_told() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True, timeout=120)
     lacking, *others = done.stdout.splitlines()
@@ -35,6 +36,7 @@ def test_what_a_version_lacks_is_left_to_ipykernel_and_told() -> None:
     assert others == ["True", "no thread"]
 
 
+@pytest.mark.slow
 def test_all_parts_are_there_in_the_versions_that_are_installed() -> None:
     code = "from autograder.sandbox.inside import half_kernel; print(half_kernel.SLOWER)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

@@ -72,6 +72,7 @@ def layer(forward: str, init: str = "pass") -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -91,6 +91,7 @@ SPOILT: dict[str, Callable[[Tensor, dict[str, int]], Tensor]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sentence", SPOILT)
 def test_a_relation_that_holds_in_all_cases_is_said(sentence: str) -> None:
     for seed in range(3):
@@ -99,6 +100,7 @@ def test_a_relation_that_holds_in_all_cases_is_said(sentence: str) -> None:
         assert said(exam_of(rights, SIZES), spoilt) == sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sentence", SPOILT)
 def test_one_case_that_contradicts_it_keeps_a_relation_unsaid(sentence: str) -> None:
     for seed in range(3):
@@ -375,6 +377,7 @@ MADE_OF_X: dict[str, tuple[float, float]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sentence", MADE_OF_X)
 def test_an_answer_that_is_made_of_an_input_by_numbers_of_ones_own_is_told_them(sentence: str) -> None:
     of_right, of_x = MADE_OF_X[sentence]

@@ -158,6 +158,7 @@ def test_if_torch_cannot_compile_it_says_why_and_continues(layers: Layers, monke
     assert fast.seconds is not None
 
 
+@pytest.mark.slow
 def test_the_reference_layers_can_be_followed_by_torch_compile(layers: Layers, monkeypatch: pytest.MonkeyPatch) -> None:
     compile_ = torch.compile
     # eager: the graph is made, and no C++ is compiled
@@ -399,6 +400,7 @@ def test_the_command_records_every_setting_with_its_device_versions_and_date(wri
     assert all(row["seconds"] > 0 and row["peak_bytes"] > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_a_record_says_nothing_about_whose_machine_it_was(written: Path) -> None:
     import getpass
     import socket

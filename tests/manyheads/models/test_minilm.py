@@ -138,6 +138,7 @@ def tokenizer() -> WordPiece:
     return WordPiece((FOUND[0] / VOCABULARY).read_text(encoding="utf-8").splitlines())
 
 
+@pytest.mark.slow
 @needs_weights
 @pytest.mark.parametrize(("text", "ids"), TABLE["ids"])
 def test_token_ids_are_those_of_the_published_tokenizer(tokenizer: WordPiece, text: str, ids: list[int]) -> None:
@@ -201,6 +202,7 @@ def test_the_random_model_is_the_same_each_time() -> None:
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 @needs_weights
 def test_a_folder_can_take_the_packages_place(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -29,6 +29,7 @@ def test_the_text_is_small_and_clean() -> None:
     assert "  " not in text
 
 
+@pytest.mark.slow
 def test_frequent_words_are_one_token_with_their_space() -> None:
     pieces = wonderland.pieces()
 

@@ -14,6 +14,8 @@ from manyheads.models.attention_only import Measurement
 from manyheads.pictures.learning_curves import Curves, LearningCurves, draw_curves, learning_curves
 from tests.support.figures import assert_readable, texts
 
+pytestmark = pytest.mark.slow
+
 TITLES = ("1 layer of 8 heads", "2 layers of 4 heads")
 
 

@@ -26,6 +26,7 @@ def test_a_published_models_heads_can_be_shared_out(model: Published) -> None:
     assert model.source
 
 
+@pytest.mark.slow
 @every_model
 @pytest.mark.parametrize(("share", "batch"), [(1, 1), (4, 1024)])
 def test_the_picture_is_readable_whatever_is_chosen(model: Published, share: int, batch: int) -> None:

@@ -435,6 +435,7 @@ class TestTheLearnersLayer:
 
 
 class TestAModel:
+    @pytest.mark.slow
     def test_the_layer_slider_goes_through_the_layers(self) -> None:
         explorer = model_head_viewer(WEIGHTS, SENTENCE, view="maps", layer=1)
         assert explorer.controls["layer"].value == 1
@@ -454,6 +455,7 @@ class TestAModel:
         assert drawn == pytest.approx(style.weight_colours(7)(WEIGHTS[2, 7].numpy()))
         assert f"From <b>{SENTENCE[3]}</b>" in explorer.words.value
 
+    @pytest.mark.slow
     def test_one_head_or_two_or_all(self) -> None:
         explorer = model_head_viewer(WEIGHTS, SENTENCE, view="maps")
         assert len(meshes(shown(explorer))) == 1 + HEADS

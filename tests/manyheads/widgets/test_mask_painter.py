@@ -130,6 +130,7 @@ class TestThePicture:
         (title,) = (text for text in texts(shown(explorer)) if text.get_text() == f"weights of head {head}")
         assert title.get_color() == style.head_colour(head)
 
+    @pytest.mark.slow
     def test_rows_in_which_all_is_blocked_are_framed_in_both_grids(self) -> None:
         figure = shown(set_to(painter(), words=6, front=True, causal=True))
 
@@ -287,6 +288,7 @@ class TestUnfinishedCode:
         assert "Traceback" not in explorer.words.value
         assert hides_its_picture(explorer)
 
+    @pytest.mark.slow
     def test_nan_in_rows_that_are_blocked_is_explained_and_comes_back_when_they_are_not(self) -> None:
         def careless(right: Callable[..., tuple[Tensor, Tensor]], x: Tensor, mask: Tensor | None) -> object:
             output, weights = right(x, mask=mask)

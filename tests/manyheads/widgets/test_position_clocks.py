@@ -23,6 +23,7 @@ def test_likeness_depends_on_the_distance_alone() -> None:
     assert likeness(rows, 20)[20] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_it_draws_the_learners_table_and_says_what_it_shows() -> None:
     explorer = position_clocks(table)
     explorer.controls["position"].value = 7

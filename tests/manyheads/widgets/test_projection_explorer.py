@@ -103,6 +103,7 @@ class TestRun:
             assert (head.q, head.k, head.v, head.output, head.weights) == (narrow, narrow, narrow, narrow, square)
         assert find_faults(run, d_model, num_heads) == []
 
+    @pytest.mark.slow
     @sizes
     def test_costs_are_those_that_the_exercises_compute_and_torch_counts(
         self, d_model: int, num_heads: int, seq: int
@@ -246,6 +247,7 @@ class TestWidget:
             assert {1, d_model}.intersection(options) == ({1, d_model} if d_model <= MOST_HEADS else {1})
             assert explorer.view.warning == ""
 
+    @pytest.mark.slow
     def test_num_heads_stays_as_near_as_it_can_when_d_model_changes(self) -> None:
         explorer = explorer_of()
         explorer.controls["num_heads"].value = 16

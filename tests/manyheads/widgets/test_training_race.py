@@ -116,6 +116,7 @@ class TestOneOrMany:
         assert "2 heads: <b>98.7%</b> after 100 steps" in live.words.value
         assert "1 head:" not in live.words.value
 
+    @pytest.mark.slow
     def test_the_last_step_is_always_drawn_and_others_only_now_and_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
         module = sys.modules["manyheads.widgets.training_race"]
         clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
@@ -140,6 +141,7 @@ class TestOneOrMany:
         assert live.runs[3].steps == [0, 5]
         assert live.runs[3].accuracies == [0, 0.5]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("accuracies", [[], [0.0, 1.0], [0.0, 0.204, 0.9999]])
     @pytest.mark.parametrize("head_counts", [[1, 2], [1, 2, 3, 4], [2, 4, 12]])
     def test_it_is_readable(self, head_counts: list[int], accuracies: list[float]) -> None:

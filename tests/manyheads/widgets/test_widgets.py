@@ -92,6 +92,7 @@ class TestScaling:
         assert torch.equal(scaling_numbers(32).unscaled.scores, first)
         assert torch.equal(torch.get_rng_state(), state)
 
+    @pytest.mark.slow
     @d_heads
     def test_the_picture_is_readable_and_says_what_it_shows(self, d_head: int) -> None:
         figure = draw_scaling(d_head)
@@ -129,6 +130,7 @@ class TestScaling:
         assert "softmax still spreads its weight" in scaled
         assert f"the biggest is {scaling_numbers(64).scaled.biggest:.2f}" in scaled
 
+    @pytest.mark.slow
     def test_moving_the_slider_changes_the_picture_and_the_words(self) -> None:
         explorer = scaling_explorer()
         picture, words = explorer.drawn, explorer.words.value
@@ -143,6 +145,7 @@ class TestScaling:
 
 
 class TestHeadMap:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("word", "seen"),
         [
@@ -203,6 +206,7 @@ class TestHeadMap:
         marked = {(int(y), int(x)) for x, y in np.asarray(crosses.get_xydata())}
         assert marked == set(above)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("query", range(SEQ))
     def test_the_row_of_the_chosen_word_is_framed_and_drawn_as_bars(self, query: int) -> None:
         weights = torch.rand(SEQ, SEQ, generator=torch.Generator().manual_seed(query)).softmax(dim=-1)
