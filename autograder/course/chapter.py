@@ -229,6 +229,11 @@ def neighbours(folder: Path) -> tuple[tuple[str, str], tuple[str, str]]:
 
 def _title(folder: Path) -> str:
     """Return the title of the lesson in `folder`. Nothing is imported for it."""
+    return _title_of(folder, (folder / LESSON).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)  # every notebook of a chapter links to its neighbours
+def _title_of(folder: Path, stamp: int) -> str:
     return Chapter(folder, tuple(lesson_cells(folder / LESSON)), {}).title
 
 

@@ -12,15 +12,5 @@ from .places import ATTACKS as PLACES
 from .processes import ATTACKS as PROCESSES
 from .verdicts import ATTACKS as VERDICTS
 
-ATTACKS: tuple[Attack, ...] = (
-    *VERDICTS,
-    *PATCHES,
-    *MESSAGES,
-    *LIES,
-    *FORBIDDEN_CALLS,
-    *PLACES,
-    *BOMBS,
-    *PROCESSES,
-    *FILES,
-    *PAGES,
-)
+KINDS = (VERDICTS, PATCHES, MESSAGES, LIES, FORBIDDEN_CALLS, PLACES, BOMBS, PROCESSES, FILES, PAGES)
+ATTACKS: tuple[Attack, ...] = tuple(attack for kind in KINDS for attack in kind)

@@ -29,10 +29,11 @@ from tests.conftest import Chapter
 from tests.support.processes import descendants
 from tests.support.toy import TOY
 
-from . import ATTACKS, Attack
+from . import KINDS, PAGES, Attack
 from .files import NEIGHBOUR
 
 FIRST = "01_single_head"
+ALL = "all attacks"
 SECRET = "swordfish-5f3a"
 # Small, so that bombs end quickly. A cell of an honest notebook takes a tenth of a second.
 SETTINGS = """
@@ -57,6 +58,7 @@ class Graded:
         before, after: a digest of each file that a run must not change, around the run.
         left: new processes and files after the run.
         memory: the peak memory of each of the grader's processes, in bytes, by process id.
+        attacks: who attacked it.
     """
 
     folder: ClassFolder
@@ -64,6 +66,7 @@ class Graded:
     after: Mapping[str, str]
     left: list[str]
     memory: Mapping[int, int]
+    attacks: list[Attack]
 
     def row(self, student: str, chapter: str = TOY) -> LearnerResult:
         return self.rows[chapter][student]
@@ -163,9 +166,18 @@ def left_files() -> set[str]:
     return found
 
 
-@pytest.fixture(scope="session")
-def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Graded:
-    """A class of all attacks and some honest submissions, graded in one go."""
+@pytest.fixture(scope="session", params=["a third of the attacks", pytest.param(ALL, marks=pytest.mark.thorough)])
+def attacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Graded:
+    """A class of attacks and some honest submissions, graded in one go.
+
+    In every run, each third attack of each kind and all on pages; every night, all.
+    """
+    attacks = [
+        attack
+        for kind in KINDS
+        for place, attack in enumerate(kind)
+        if request.param == ALL or kind is PAGES or place % 3 == 0
+    ]
     root, temporary = tmp_path_factory.mktemp("attacked"), tmp_path_factory.mktemp("temporary")
     solutions = shutil.copytree(built_toy / "solutions", root / "solutions")
     shutil.copytree(REPOSITORY_ROOT / "solutions" / FIRST, solutions / FIRST)
@@ -176,7 +188,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Grade
     for chapter in chapters:
         hand_in(folder, honest(EARLIER, chapter))
         grade(folder, chapter.name, workers=1, progress=False)
-    for attack in ATTACKS:
+    for attack in attacks:
         hand_in(folder, attack)
     for name in HONEST:
         hand_in(folder, honest(name, chapters[0]))
@@ -195,7 +207,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, built_toy: Path) -> Grade
         left = sorted((processes() - here) | (left_files() - files))
     after = {path: digest for path, digest in digests(root).items() if path in before}
     before["rows of " + EARLIER], after["rows of " + EARLIER] = str(rows), str(gradebook_rows(folder, EARLIER))
-    return Graded(folder, before, after, left, memory)
+    return Graded(folder, before, after, left, memory, attacks)
 
 
 def _measured(patch: pytest.MonkeyPatch) -> dict[int, int]:

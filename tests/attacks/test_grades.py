@@ -10,7 +10,7 @@ from autograder.outcomes import Outcome
 from autograder.realign.repairs import sentences
 from tests.support.toy import TOY
 
-from . import ATTACKS, Attack
+from . import ATTACKS
 from .conftest import ALSO_FIRST, EARLIER, FIRST, HONEST, SECRET, Graded
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -18,21 +18,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 # bytes in one process, shared libraries included: torch alone takes a fifth, and four submissions run at once
 _MOST_MEMORY = 3 * 2**29
 
-every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+
+def test_an_attack_ends_as_it_must_and_earns_nothing(attacked: Graded, subtests: pytest.Subtests) -> None:
+    for attack in attacked.attacks:
+        with subtests.test(attack.name):
+            row = attacked.row(attack.by, attack.chapter)
+            assert (row.outcome, row.score) == (attack.outcome, attack.score), attacked.record(attack)
 
 
-@every_attack
-def test_an_attack_ends_as_it_must_and_earns_nothing(attacked: Graded, attack: Attack) -> None:
-    row = attacked.row(attack.by, attack.chapter)
-    assert (row.outcome, row.score) == (attack.outcome, attack.score), attacked.record(attack)
-
-
-@every_attack
-def test_the_instructor_is_told(attacked: Graded, attack: Attack) -> None:
-    record = attacked.record(attack)
-    told = [record.reason, *sentences(record.repairs)]
-    told += [verdict.message for verdict in record.verdicts]
-    assert any(re.search(attack.told, " ".join(text.split())) for text in told), told
+def test_the_instructor_is_told(attacked: Graded, subtests: pytest.Subtests) -> None:
+    for attack in attacked.attacks:
+        with subtests.test(attack.name):
+            record = attacked.record(attack)
+            told = [record.reason, *sentences(record.repairs)]
+            told += [verdict.message for verdict in record.verdicts]
+            assert any(re.search(attack.told, " ".join(text.split())) for text in told), told
 
 
 def test_no_other_file_changed(attacked: Graded) -> None:
@@ -61,7 +61,7 @@ def test_what_they_sent_did_not_fill_the_graders_memory(attacked: Graded) -> Non
 def test_no_attack_saw_data_of_others(attacked: Graded) -> None:
     folder = attacked.folder
     secrets = {folder.seed(), SECRET, str(folder.root), "return x * factors[:, None]"}
-    for attack in ATTACKS:
+    for attack in attacked.attacks:
         path = folder.autograded(attack.by, attack.chapter)
         shown = path.read_text(encoding="utf-8") if path.is_file() else ""
         assert [secret for secret in secrets if secret in shown] == [], attack.name

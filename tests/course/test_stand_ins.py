@@ -17,7 +17,7 @@ from autograder.course.stand_ins import self_contained
 from manyheads import earlier
 from manyheads.calling.call import Call
 from manyheads.measuring import memory
-from tests.support.real_course import chapters
+from tests.support.real_course import chapters, chapters_of_every_run
 
 LARGER = 4  # times: with such sizes (12 … 44) one tensor too many shows
 CPU = torch.device("cpu")
@@ -106,7 +106,7 @@ def gradients(step: Callable[[], object], wanted: list[Tensor]) -> list[Tensor |
 
 
 @pytest.mark.slow
-@chapters
+@chapters_of_every_run("01_single_head", "05_gpu")
 def test_a_stand_in_takes_the_references_flops_and_memory(chapter: Chapter) -> None:
     reference = chapter.namespace()
     for name in chapter.stand_ins:

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from autograder.course.chapter import Chapter
 from tests.support.nbgrader_command import nbgrader
-from tests.support.real_course import CHAPTERS, chapters
+from tests.support.real_course import CHAPTERS, chapters_of_every_run
 from tests.support.run_notebook import errors, is_graded, kernel, read_quicker, released, solved, streams
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Notebook
         yield run
 
 
-@chapters
+@chapters_of_every_run("01_single_head", "05_gpu", "06_inside_a_real_model")
 def test_the_released_notebook_runs_and_only_its_checks_fail(
     chapter: Chapter, run: Callable[[NotebookNode], NotebookNode]
 ) -> None:

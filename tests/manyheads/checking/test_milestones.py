@@ -40,11 +40,11 @@ def sealed_ones() -> Iterator[tuple[Milestone, Tensor]]:
                 yield from ((one, numbers[one.key]) for one in trial.milestones if one.sealed)
 
 
-@pytest.fixture(scope="module")
-def pairs() -> list[tuple[Milestone, Tensor]]:
+@pytest.fixture(scope="module", params=[3, pytest.param(1, marks=pytest.mark.thorough)], ids=["each third", "all"])
+def pairs(request: pytest.FixtureRequest) -> list[tuple[Milestone, Tensor]]:
     found = list(sealed_ones())
     assert len(found) > 100
-    return found
+    return found[:: request.param]
 
 
 def how(milestone: Milestone, value: Tensor) -> str | None:
@@ -80,7 +80,7 @@ def test_no_other_tensor_is_taken_for_a_milestone(pairs: list[tuple[Milestone, T
             one_wrong.view(-1)[torch.randint(right.numel(), ())] += scale / 10
             assert how(milestone, one_wrong) is None or not one_wrong.isfinite().all(), milestone.words
             tried += 3
-    assert tried > 5_000
+    assert tried > 3_000
 
 
 def test_a_fingerprint_has_fewer_numbers_than_what_it_stands_for(pairs: list[tuple[Milestone, Tensor]]) -> None:

@@ -308,7 +308,7 @@ def test_the_reference_says_how_it_was_made() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["solutions", "notebooks"])
+@pytest.mark.parametrize("folder", ["solutions", pytest.param("notebooks", marks=pytest.mark.thorough)])
 def test_the_notebook_runs_without_the_weights(no_weights: None, folder: str, tmp_path: Path) -> None:
     name = "06_inside_a_real_model"
     notebook = run(read_quicker(REPOSITORY_ROOT / folder / name / f"{name}.ipynb"), tmp_path)
