@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import platform
 import re
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions, packages_distributions
 
 import pytest
 import yaml
@@ -52,9 +53,16 @@ def project_packages(*extras: str) -> dict[str, SpecifierSet]:
     return requirements([*PROJECT["dependencies"], *(line for line in named if not line.startswith("manyheads["))])
 
 
-def pins(name: str) -> dict[str, Version]:
-    text = (REPOSITORY_ROOT / name).read_text(encoding="utf-8")
-    return {canonicalize_name(name): Version(v) for name, v in re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE)}
+def pins(name: str, python: str = platform.python_version()) -> dict[str, Version]:
+    """Return the versions that a file pins for a version of Python."""
+    pinned: dict[str, Version] = {}
+    for line in (REPOSITORY_ROOT / name).read_text(encoding="utf-8").splitlines():
+        if "==" in line.partition(";")[0] and not line.startswith("#"):
+            one = Requirement(line)
+            [exact] = one.specifier
+            if one.marker is None or one.marker.evaluate({"python_full_version": python}):
+                pinned[canonicalize_name(one.name)] = Version(exact.version)
+    return pinned
 
 
 def test_the_conda_environment_has_the_same_packages_with_the_same_bounds() -> None:
@@ -95,6 +103,19 @@ def test_every_pin_is_a_version_that_the_project_takes(file: str, wanted: dict[s
     common = pinned.keys() & wanted.keys()
     assert "torch" in common
     assert [f"{name}=={pinned[name]}" for name in common if pinned[name] not in wanted[name]] == []
+
+
+def test_every_pin_can_be_installed_with_the_oldest_python() -> None:
+    """Some systems' own Python is older than a package's new version asks for, by its third number."""
+    [oldest] = SpecifierSet(PROJECT["requires-python"])
+    pinned = pins("constraints.txt", oldest.version)
+    asked = {
+        canonicalize_name(one.name): SpecifierSet("".join(one.metadata.get_all("Requires-Python") or []))
+        for one in distributions()
+        if Version(one.version) == pinned.get(canonicalize_name(one.name))
+    }
+    assert len(asked) > 100
+    assert [f"{name}=={pinned[name]}" for name, of in asked.items() if f"{oldest.version}.0" not in of] == []
 
 
 def test_colabs_list_has_all_learners_packages() -> None:
