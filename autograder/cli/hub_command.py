@@ -53,14 +53,32 @@ def hub(
         raise Problem(
             "name the folder, the class list and a teacher: autograder hub DIR --class-list FILE --teacher YOU"
         )
+    _require_place(folder)
     _write(folder, class_list, teacher, at_once, chapters)
     print("Start it as root, and read docs/hub.md first:")
-    print(f"  jupyterhub --config {folder.resolve()}/jupyterhub_config.py")
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    print(f"  {sudo}{Path(sys.executable).parent}/jupyterhub --config {folder.resolve()}/jupyterhub_config.py")
+
+
+def _require_place(folder: Path) -> None:
+    """Check that a hub can be written into `folder`, and that learners could reach it there.
+
+    Raises:
+        Problem: if not.
+    """
+    from ..hub.accounts import require_reach
+
+    wanted = folder.resolve()
+    existing = next(path for path in (wanted, *wanted.parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise Problem(f"you may not write in {existing}: run the same command as root (sudo), or name another folder")
+    # The folder itself will be opened.
+    require_reach(wanted.parent if existing == wanted else existing, "name another folder, such as /srv/many-heads")
 
 
 def _write(folder: Path, class_list: Path, teachers: list[str], at_once: int | None, chapters: Path) -> None:
     from ..hub import write
-    from ..hub.accounts import readable_by_others
+    from ..hub.accounts import readable_by_others, require_python_in_reach
 
     people = write.read_people(class_list)
     share = write.Share.of_this_machine(at_once or len(people))
@@ -72,6 +90,10 @@ def _write(folder: Path, class_list: Path, teachers: list[str], at_once: int | N
     for name, password in passwords.items():
         print(f"The first password of {name} is {password}")
     print("Teachers change it after the first log-in, at /hub/auth/change-password.")
+    try:
+        require_python_in_reach()
+    except Problem as problem:  # no hindrance if this is for Kubernetes
+        print(f"WARNING: the hub will not start: {problem}", file=sys.stderr)
     if readable_by_others(chapters):
         print(
             f"WARNING: every account of this machine can read the solutions in {chapters.resolve()}: "
@@ -88,7 +110,8 @@ def _look(chapters: Path) -> None:
         look.show(chapters)
         return
     if shutil.which("configurable-http-proxy") is None:
-        raise Problem("the hub needs configurable-http-proxy: npm install --global configurable-http-proxy")
+        raise Problem("the hub needs configurable-http-proxy: sudo npm install --global configurable-http-proxy@4")
+    throwaway.require()
     words = throwaway.command(
         sys.executable, "-m", "autograder", "hub", "--look", "--solutions", str(chapters), shown=[chapters]
     )

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..problems import Problem
-from .accounts import closed_to_others
+from .accounts import closed_to_others, find_system_programs
 
 INSIDE = "MANYHEADS_THROWAWAY"  # an environment variable that is set in such a machine
 _COPIED = ("/etc", "/var")  # their contents stay visible
@@ -26,6 +26,17 @@ _FIELDS = {"shadow": 7, "gshadow": 2}  # after the password
 _MEMORY = ("/mnt", "/media", "/opt")  # on one of them, the file system in memory for what is changed is mounted
 _MOUNTS = "/proc/self/ns/mnt"  # a link with another text in each mount namespace
 _PROGRAMS = ("configurable-http-proxy", "node")
+_FIXES = {  # what unshare or mount says, and what helps
+    "unrecognized option": "the program unshare of util-linux 2.38 or newer",
+    "/etc/sub": "user ids for namespaces: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER",
+    "overlay": "Linux 5.11 or newer",
+}
+_SAY_WHY = ("unshare:", "newuidmap:", "mount:", "setpriv:")
+_LEARNER = "59999"  # a user id such as accounts have
+_NAMESPACES = (
+    "user namespaces: sudo sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0 "
+    "or user.max_user_namespaces=10000"
+)
 
 
 def command(*words: str, shown: Iterable[Path] = ()) -> list[str]:
@@ -47,6 +58,27 @@ def command(*words: str, shown: Iterable[Path] = ()) -> list[str]:
     return ["unshare", *root, *space, "--", *inside, *words]
 
 
+def require() -> None:
+    """Check that this machine can make a machine to throw away, by making one.
+
+    Raises:
+        Problem: if it cannot.
+    """
+    become = ("setpriv", "--reuid", _LEARNER, "--regid", _LEARNER, "--clear-groups", "true")
+    tried = subprocess.run(command(*become), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if tried.returncode == 0:
+        return
+    said = tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"]
+    why = next((line for line in said if line.startswith(_SAY_WHY)), said[-1])
+    if os.geteuid() == 0:
+        raise Problem(
+            "a look at the hub makes namespaces, mounts and becomes other users, which root may not do here "
+            f"({why}): do it outside of this container, or start the container with --privileged"
+        )
+    needed = next((fix for sign, fix in _FIXES.items() if sign in tried.stderr), _NAMESPACES)
+    raise Problem(f"without root, a look at the hub needs {needed} ({why}). Or start it as root: sudo make hub")
+
+
 def main(outside: str, shown: Sequence[str], words: Sequence[str]) -> None:
     """Make the machine out of this process's namespaces, and become the command `words`.
 
@@ -56,6 +88,7 @@ def main(outside: str, shown: Sequence[str], words: Sequence[str]) -> None:
     """
     if os.readlink(_MOUNTS) == outside or not outside.startswith("mnt:["):
         raise SystemExit("this would change this machine itself: use the command that throwaway.command returns")
+    find_system_programs()
     folder = os.getcwd()
     _make(_needed(shown))
     os.chdir(folder if os.path.isdir(folder) else "/")

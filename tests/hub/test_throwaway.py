@@ -48,6 +48,50 @@ def test_a_folder_that_is_shown_is_the_machine_s_own(tmp_path: Path) -> None:
     assert in_it(f"ls {tmp_path}").stdout == ""
 
 
+def test_a_command_finds_the_programs_of_root_whatever_path_its_user_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert in_it("command -v useradd && echo $PATH").stdout.split()[1].startswith("/usr/bin:/bin:")
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ('unshare: no line matching user "ada" in /etc/subuid: Success', "usermod --add-subuids"),
+        ("unshare: unrecognized option '--map-auto'", "util-linux 2.38"),
+        ("unshare: unshare failed: Operation not permitted", "sysctl"),
+        ("unshare: unshare failed: No space left on device", "user.max_user_namespaces=10000"),
+        ("mount: /etc: wrong fs type, bad option, bad superblock on overlay", "Linux 5.11"),
+    ],
+)
+def test_an_ordinary_user_is_told_what_a_look_needs(
+    said: str, fix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusing_programs(tmp_path, monkeypatch, said)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(Problem, match="without root") as refused:
+        throwaway.require()
+    assert fix in str(refused.value)
+    assert f"({said})" in str(refused.value)
+    assert "sudo make hub" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_root_in_a_container_is_told_what_a_look_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    refusing_programs(tmp_path, monkeypatch, "setpriv: setresuid failed: Invalid argument")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with pytest.raises(Problem, match="start the container with --privileged"):
+        throwaway.require()
+
+
+def refusing_programs(folder: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """Make an `unshare` that only says why it refuses."""
+    for name in ("unshare", "newuidmap"):
+        program = folder / name
+        program.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
 @pytest.mark.parametrize("outside", ["", "/srv", os.readlink("/proc/self/ns/mnt")])
 def test_nothing_is_mounted_over_the_machine_s_own_folders(outside: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throwaway, "_mount", lambda *words: pytest.fail(f"mounted {words}"))

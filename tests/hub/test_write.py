@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import socket
+import subprocess
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import yaml
 
 from autograder.classroom.person import Person
 from autograder.classroom.roster import read_roster
-from autograder.hub import write
-from autograder.hub.accounts import closed_to_others, readable_by_others
+from autograder.course.chapter import REPOSITORY_ROOT
+from autograder.hub import accounts, write
+from autograder.hub.accounts import closed_to_others, find_system_programs, prepare, readable_by_others
 from autograder.problems import Problem
 from tests.support.toy import Here
 
@@ -101,3 +109,100 @@ def test_a_hub_is_not_written_without_a_class_and_a_teacher(here: Here, tmp_path
     said = here("hub", tmp_path / "hub")
     assert said.code == 2
     assert "--class-list FILE --teacher" in said.err
+
+
+def test_an_ordinary_user_is_told_in_one_line_that_the_hub_needs_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(SystemExit, match=r"^autograder: the hub must be started by root .*make hub$"):
+        prepare(tmp_path, "many-heads-course")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_useradd_is_found_whatever_path_a_service_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/opt/many-heads/bin:/usr/bin:/usr/sbin")
+    find_system_programs()
+    assert os.environ["PATH"] == "/opt/many-heads/bin:/usr/bin:/usr/sbin:/usr/local/sbin:/sbin"
+
+
+def test_what_its_writer_left_in_the_class_folder_is_given_to_the_course(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "roster.csv").touch()
+    (tmp_path / "linked.csv").touch()
+    (tmp_path / "second.csv").hardlink_to(tmp_path / "linked.csv")
+    given: dict[str, tuple[int, int]] = {}
+    monkeypatch.setattr("pwd.getpwnam", lambda _: SimpleNamespace(pw_uid=59999, pw_gid=59998))
+    monkeypatch.setattr("os.lchown", lambda path, *to: given.update({Path(path).name: to}))
+    accounts._give(tmp_path, "many-heads-course", writer=os.getuid())
+    assert given == dict.fromkeys([tmp_path.name, "roster.csv"], (59999, 59998))
+
+
+def test_a_place_that_learners_could_not_reach_is_refused_before_anything_is_written(
+    here: Here, tmp_path: Path
+) -> None:
+    (tmp_path / "names.txt").write_text("ada\n", encoding="utf-8")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    said = here("hub", closed / "new" / "hub", "--class-list", tmp_path / "names.txt", "--teacher", "grace")
+    assert said.code == 2
+    assert "only its owner may enter" in said.err
+    assert "name another folder" in said.err
+    assert list(closed.iterdir()) == []
+
+
+def test_a_place_that_one_may_not_write_in_is_refused(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "names.txt").write_text("ada\n", encoding="utf-8")
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != tmp_path)  # root may write everywhere
+    said = here("hub", tmp_path / "hub", "--class-list", tmp_path / "names.txt", "--teacher", "grace")
+    assert said.code == 2
+    assert f"you may not write in {tmp_path}: run the same command as root (sudo)" in said.err
+
+
+def values_for_kubernetes(folder: Path) -> Any:
+    write._render(
+        folder,
+        **dict.fromkeys(("hub", "exchange", "course", "account", "class_code", "class_list"), "x"),
+        teachers=["grace"],
+        learners=["ada"],
+        share=write.Share(2048, 2),
+        ports=write.Ports(),
+    )
+    return yaml.safe_load((folder / "kubernetes" / "values.yaml").read_text(encoding="utf-8"))
+
+
+def test_kubernetes_does_not_end_a_server_whose_notebooks_are_there_already(tmp_path: Path) -> None:
+    """Some versions of cp fail if they leave a file alone, and a hook that fails ends the server."""
+    hook = values_for_kubernetes(tmp_path)["singleuser"]["lifecycleHooks"]["postStart"]["exec"]["command"]
+    home, image, programs = tmp_path / "home", tmp_path / "image", tmp_path / "programs"
+    for folder in (home, image / "notebooks", programs):
+        folder.mkdir(parents=True)
+    (image / "notebooks" / "one.ipynb").write_text("new", encoding="utf-8")
+    (programs / "cp").write_text('#!/bin/sh\n/bin/cp "$@"\nexit 1\n')
+    (programs / "cp").chmod(0o755)
+    for own in ("new", "a learner's"):
+        command = [word.replace("/opt/many-heads/notebooks", str(image / "notebooks")) for word in hook]
+        environment = {"HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}"}
+        assert subprocess.run(command, env=environment).returncode == 0
+        copy = home / "notebooks" / "one.ipynb"
+        assert copy.read_text(encoding="utf-8") == own
+        copy.write_text("a learner's", encoding="utf-8")
+
+
+def test_the_image_for_kubernetes_is_made_of_what_there_is(tmp_path: Path) -> None:
+    values = values_for_kubernetes(tmp_path)
+    [hook] = [word for word in values["singleuser"]["lifecycleHooks"]["postStart"]["exec"]["command"] if "cp " in word]
+    lines = (tmp_path / "kubernetes" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = [line.split()[1:] for line in lines if line.startswith("COPY")]
+    for *sources, _ in copied:
+        assert [name for name in sources if not (REPOSITORY_ROOT / name).exists()] == []
+        assert "solutions" not in sources
+    assert any(target in hook for *_, target in copied)
+    assert lines[-1] == "USER 1000"  # the chart's default for singleuser.uid
+    assert "uid" not in values["singleuser"]
+    project = tomllib.loads((REPOSITORY_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [extra] = re.findall(r"/tmp/course\[(\w+)\]", "\n".join(lines))
+    assert extra in project["optional-dependencies"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ set -e
 printf '{names}' > /srv/names.txt
 {python} -m autograder hub {root} --class-list /srv/names.txt --teacher {teacher} --solutions {solutions}
 sed --in-place --expression '{ports}' {root}/jupyterhub_config.py
+export PATH={path}
 exec {python} -m jupyterhub --config {root}/jupyterhub_config.py
 """
 
@@ -134,6 +136,7 @@ def running_hub(folder: Path, solutions: Path, learners: Sequence[str], teacher:
         root=ROOT,
         teacher=teacher,
         solutions=solutions,
+        path=path_of_a_service(),
         ports="; ".join(f"s/{usual}/{free}/" for usual, free in zip(_PORTS, ports, strict=True)),
     )
     log = folder / "hub.log"
@@ -150,6 +153,12 @@ def running_hub(folder: Path, solutions: Path, learners: Sequence[str], teacher:
     finally:
         started.kill()  # unshare takes the machine along
         started.wait()
+
+
+def path_of_a_service() -> str:
+    """Return a PATH as in the service of docs/hub.md: without the folders of useradd and the like."""
+    programs = [Path(found).parent for name in ("configurable-http-proxy", "node") if (found := shutil.which(name))]
+    return ":".join(map(str, [Path(sys.executable).parent, *programs, "/usr/local/bin", "/usr/bin", "/bin"]))
 
 
 def _wait_until_up(started: subprocess.Popen[bytes], log: Path) -> None:
