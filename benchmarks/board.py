@@ -98,11 +98,13 @@ def main() -> None:
     parser.add_argument("--learners", type=int, default=500)
     parser.add_argument("--rate", type=float, default=2.0, help="checks a second, in all")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--database", default="", help="a new PostgreSQL database's URL; by default SQLite")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         made = new_class(Path(folder) / "class", REPOSITORY_ROOT / "solutions")
         exercises = list(made.chapter(made.assignments()[0]).exercises)
         command = [sys.executable, "-m", "autograder", "board", str(made.root), "--port", "0"]
+        command += ["--database", chosen.database] if chosen.database else []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as board:
             assert board.stdout is not None
             link = board.stdout.readline().split()[-1]

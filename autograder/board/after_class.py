@@ -95,7 +95,7 @@ def in_class(folder: ClassFolder, assignments: Sequence[str], database: str = ""
     if not recorded:
         return None
     known = catalogue(folder, assignments)
-    reports = [report for report in recorded if report.exercise in known]
+    reports = [report for _, report in recorded if report.exercise in known]
     if not reports:
         return None
     learners = len({report.alias for report in reports})
@@ -108,10 +108,10 @@ def export_anonymous(folder: ClassFolder, path: Path, database: str = "") -> tup
     Raises:
         Problem: if there is no record.
     """
-    reports = _recorded(folder, database)
-    if reports is None:
+    recorded = _recorded(folder, database)
+    if recorded is None:
         raise Problem(f"{folder.root} has no record of a board: `autograder board {folder.root}` makes one in class")
-    return len(reports), write_anonymous(path, reports)
+    return len(recorded), write_anonymous(path, recorded)
 
 
 def times_spent(reports: Iterable[Report], known: Mapping[str, KnownExercise]) -> list[TimeSpent]:
@@ -178,23 +178,26 @@ def hints_followed(reports: Iterable[Report], known: Mapping[str, KnownExercise]
     return sorted(found, key=lambda one: (-one.learners, places[one.exercise], one.mistake))
 
 
-def write_anonymous(path: Path, reports: Sequence[Report]) -> int:
+def write_anonymous(path: Path, recorded: Sequence[tuple[int, Report]]) -> int:
     """Write the record as a CSV file for research on teaching, and return how many learners are in it.
 
     Learners have numbers in a random order that is kept nowhere, and times are seconds since the first check of the
     lesson's day: neither aliases nor dates are in the file.
+
+    Args:
+        recorded: how many lessons teachers had begun, and a report; in the order of their times.
     """
-    aliases = sorted({report.alias for report in reports})
+    aliases = sorted({report.alias for _, report in recorded})
     SystemRandom().shuffle(aliases)
     numbers = {alias: number for number, alias in enumerate(aliases, 1)}
-    lesson, began, before = 0, 0.0, float("-inf")
+    lesson, began, before, begun = 0, 0.0, float("-inf"), 0
     with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        for one in reports:
-            if one.at - before > LESSON_ENDS_AFTER:
+        for asked_for, one in recorded:
+            if one.at - before > LESSON_ENDS_AFTER or asked_for != begun:
                 lesson, began = lesson + 1, one.at
-            before = one.at
+            before, begun = one.at, asked_for
             seconds = round(one.at - began)
             writer.writerow(
                 (numbers[one.alias], lesson, seconds, one.exercise, one.check.value, one.stage.value, one.mistake)
@@ -202,14 +205,17 @@ def write_anonymous(path: Path, reports: Sequence[Report]) -> int:
     return len(aliases)
 
 
-def _recorded(folder: ClassFolder, database: str) -> list[Report] | None:
-    """Return all that a board has recorded, in the order of the times; None if there was no board."""
+def _recorded(folder: ClassFolder, database: str) -> list[tuple[int, Report]] | None:
+    """Return (how many lessons teachers had begun, report) of all that a board has recorded, in the order of the times.
+
+    Returns None if there was no board.
+    """
     if not database and not database_file(folder).exists():
         return None
     store = open_store(folder, database)
-    reports = [report for _, report in store.reports()]
+    recorded = list(store.reports_by_lesson())
     store.close()
-    return reports
+    return recorded
 
 
 def _afterwards(named: Report, later: Sequence[Report]) -> tuple[bool, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import resource
 import socket
@@ -50,6 +51,8 @@ def serve(
     prefix: str = "",
     class_code: str = "",
     ready: Callable[[Links], None] = lambda _: None,
+    *,
+    new_lesson: bool = False,
 ) -> None:
     """Run the board of a class until Ctrl-C or SIGTERM.
 
@@ -61,6 +64,7 @@ def serve(
         prefix: the path below which a proxy serves it.
         class_code: what learners join with; by default a random one, which is kept.
         ready: called once, when learners can join.
+        new_lesson: begin one, as the switch on the teacher's page does.
 
     Raises:
         Problem: if the port is taken or the database cannot be opened.
@@ -90,6 +94,8 @@ def serve(
     )
     logging.getLogger("uvicorn.error").addFilter(Seldom())
     try:
+        if new_lesson:
+            asyncio.run(board.begin_lesson())
         ready(links)
         Server(config).run(sockets=[listening])
     finally:

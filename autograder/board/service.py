@@ -111,6 +111,11 @@ def service(board: Board, prefix: str = "", hub: SignIn | None = None) -> Starle
         await board.pin(str((await _body(request)).get("exercise", "")))
         return JSONResponse({})
 
+    async def begin_lesson(request: Request) -> Response:
+        await _body(request)
+        await board.begin_lesson()
+        return JSONResponse({})
+
     async def show(request: Request) -> Response:
         await board.show_to_learners(shown=(await _body(request)).get("shown") is True)
         return JSONResponse({})
@@ -160,6 +165,7 @@ def service(board: Board, prefix: str = "", hub: SignIn | None = None) -> Starle
         Route("/teacher/answer", for_teachers(answer_call), methods=["POST"]),
         Route("/teacher/pin", for_teachers(pin), methods=["POST"]),
         Route("/teacher/show", for_teachers(show), methods=["POST"]),
+        Route("/teacher/lesson", for_teachers(begin_lesson), methods=["POST"]),
         *(Route(f"/{name}", _asset(name)) for name in ("board.css", "board.js", "class.js")),
     ]
 

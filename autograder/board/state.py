@@ -77,7 +77,7 @@ class Board:
         self._calls = Limiter(rate=1 / 20, burst=3, clock=clock)
         self._joins = Limiter(rate=1 / 10, burst=MOST_LEARNERS / 5, clock=clock)
         self._lesson = Lesson(catalogue)
-        for _, report in store.reports(since=clock() - _DAY):
+        for _, report in store.reports(since=clock() - _DAY, of_this_lesson=True):
             self._lesson.apply(report)
         self._help = {call.identity: call for call in store.open_calls(since=clock() - LESSON_ENDS_AFTER)}
         self._learners_see: tuple[float, dict[str, Any]] | None = None  # and when it was computed
@@ -149,11 +149,12 @@ class Board:
             secrets.token_hex(16), alias, self._clock(), name[:LONGEST_NAME], str(exercise) if known else ""
         )
         await self._store.add_call(call)
-        for identity in mine:
-            await self.answer(identity)
         self._help[call.identity] = call
         self.changed.set()
-        return list(self._help).index(call.identity) + 1
+        for identity in mine:
+            await self.answer(identity)
+        waiting = list(self._help)
+        return waiting.index(call.identity) + 1 if call.identity in waiting else 1  # answered meanwhile
 
     async def take_back(self, token: str) -> None:
         """Take back a learner's call for help."""
@@ -179,6 +180,18 @@ class Board:
         await self._store.set("pinned exercise", exercise)
         self._pinned = exercise
         self.changed.set()
+
+    async def begin_lesson(self) -> None:
+        """Begin a new lesson: all counts are 0, nobody waits for help, and no exercise is chosen.
+
+        What was before stays in the record, and learners need not join again.
+        """
+        await self._store.begin_lesson(self._clock())
+        # Commits end in the order in which they were asked for, so what comes now belongs to the new lesson.
+        self._lesson, self._learners_see = Lesson(self._catalogue), None
+        self._help.clear()
+        self.changed.set()
+        await self.pin("")
 
     async def show_to_learners(self, *, shown: bool) -> None:
         """Switch whether learners see how far the class is."""

@@ -11,13 +11,28 @@ import contextlib
 import queue
 import secrets
 import threading
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, CursorResult, Float, Integer, MetaData, String, Table, create_engine, event, select
+from sqlalchemy import (
+    Column,
+    CursorResult,
+    Float,
+    Integer,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import Executable
@@ -54,6 +69,13 @@ _calls = Table(
     Column("name", String(80), nullable=False),
     Column("exercise", String(200), nullable=False),
     Column("answered", Float),  # when the teacher has been there, or the learner has taken the call back
+)
+_lessons = Table(  # those that a teacher began; others begin by themselves
+    "lessons",
+    _metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("after", Integer, nullable=False),  # the number of the last report before it: clocks can be set back
 )
 _settings = Table(
     "settings",
@@ -94,7 +116,9 @@ class Store:
 
     def __init__(self, url: str) -> None:
         if not url.startswith(("sqlite", "postgresql")):
-            raise Problem("the board's database is SQLite or PostgreSQL: give a URL such as postgresql://host/board")
+            raise Problem(
+                "the board's database is SQLite or PostgreSQL: give a URL such as postgresql+psycopg2://host/board"
+            )
         arguments = {"check_same_thread": False, "timeout": _WAIT} if url.startswith("sqlite") else {}
         try:
             self._engine = create_engine(url, connect_args=arguments, pool_pre_ping=True)
@@ -138,6 +162,14 @@ class Store:
         """Commit that a call for help was answered or taken back. Returns False if there is no such call."""
         return await self._write(_calls.update().where(_calls.c.id == identity).values(answered=at))
 
+    async def begin_lesson(self, at: float) -> None:
+        """Commit that a new lesson begins: with the next report. Calls for help end with the one before."""
+        last = select(literal(at), func.coalesce(func.max(_reports.c.number), 0))
+        ended = self._queue(_calls.update().where(_calls.c.answered.is_(None)).values(answered=at))
+        begun = self._queue(_lessons.insert().from_select(["at", "after"], last))
+        await begun
+        await ended  # it was committed before
+
     async def set(self, name: str, value: str) -> None:
         """Commit a setting."""
         new = self._insert(_settings).values(name=name, value=value)
@@ -160,16 +192,36 @@ class Store:
             connection.execute(new.on_conflict_do_nothing())
         return self.setting(name)
 
-    def reports(self, since: float = 0.0) -> Iterator[tuple[str, Report]]:
-        """Yield (id, report) in the order of their times, from the time `since`."""
-        found = select(_reports).where(_reports.c.at >= since).order_by(_reports.c.at, _reports.c.number)
+    def reports(self, since: float = 0.0, *, of_this_lesson: bool = False) -> Iterator[tuple[str, Report]]:
+        """Yield (id, report) in the order of their times, from the time `since`.
+
+        Args:
+            of_this_lesson: leave out those before the last lesson that a teacher began.
+        """
+        begun = self._begun_lessons() if of_this_lesson else []
+        for row, report in self._reports(since, after=begun[-1] if begun else 0):
+            yield row["id"], report
+
+    def reports_by_lesson(self) -> Iterator[tuple[int, Report]]:
+        """Yield (how many lessons teachers had begun, report) in the order of their times."""
+        begun = self._begun_lessons()
+        for row, report in self._reports():
+            yield bisect_left(begun, row["number"]), report
+
+    def _begun_lessons(self) -> list[int]:
+        """Return, for each lesson that a teacher began, the number of the last report before it, in order."""
         with self._engine.connect() as connection:
-            for row in connection.execute(found).mappings():
+            return list(connection.scalars(select(_lessons.c.after).order_by(_lessons.c.number)))
+
+    def _reports(self, since: float = 0.0, after: int = 0) -> Iterator[tuple[RowMapping, Report]]:
+        wanted = select(_reports).where(_reports.c.at >= since, _reports.c.number > after)
+        with self._engine.connect() as connection:
+            for row in connection.execute(wanted.order_by(_reports.c.at, _reports.c.number)).mappings():
                 try:
                     check, stage = Check(row["check"]), Stage(row["stage"])
                 except ValueError:  # written by another version of the course
                     continue
-                yield row["id"], Report(row["alias"], row["at"], row["exercise"], check, stage, row["mistake"])
+                yield row, Report(row["alias"], row["at"], row["exercise"], check, stage, row["mistake"])
 
     def open_calls(self, since: float = 0.0) -> list[HelpCall]:
         """Return the calls for help that nobody has answered, the oldest first, from the time `since`."""
@@ -188,9 +240,13 @@ class Store:
         Raises:
             SQLAlchemyError: if the database refuses; then nothing was written.
         """
+        return await self._queue(statement)
+
+    def _queue(self, statement: Executable) -> asyncio.Future[bool]:
+        """Queue a statement now, and return what `_write` awaits. What is queued first is done first."""
         done: Future[bool] = Future()
         self._waiting.put((statement, done))
-        return await asyncio.wrap_future(done)
+        return asyncio.wrap_future(done)
 
     def _write_all(self) -> None:
         """The writer's thread: commit what waits, until None comes."""

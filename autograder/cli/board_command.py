@@ -15,7 +15,10 @@ def board(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any free one.")] = 8790,
     database: Annotated[
-        str, typer.Option(metavar="URL", help="The database, such as postgresql://host/board; by default DIR/board.db.")
+        str,
+        typer.Option(
+            metavar="URL", help="The database, such as postgresql+psycopg2://host/board; by default DIR/board.db."
+        ),
     ] = "",
     address: Annotated[
         str, typer.Option(metavar="URL", help="What learners call the board, if a proxy stands in front of it.")
@@ -33,6 +36,10 @@ def board(
         Path | None,
         typer.Option(metavar="FILE", help="Write the record without aliases and dates as CSV, and run no board."),
     ] = None,
+    *,
+    new_lesson: Annotated[
+        bool, typer.Option("--new-lesson", help="Begin a new lesson: the page begins empty. The record stays.")
+    ] = False,
 ) -> None:
     """Run the board: a page that shows live who is done, who is stuck, and which mistake is common now."""
     from ..board import after_class, serve
@@ -51,4 +58,4 @@ def board(
             print("Only this machine can reach it. For a class in one room: --host 0.0.0.0 --address http://NAME:8790")
         print("Stop it with Ctrl-C.", flush=True)
 
-    serve.serve(opened, host, port, database, address, prefix, class_code, ready)
+    serve.serve(opened, host, port, database, address, prefix, class_code, ready, new_lesson=new_lesson)

@@ -79,9 +79,9 @@ def on_loopback(board: Board, port: int = 0) -> Generator[str]:
 
 
 @contextlib.contextmanager
-def own_process(folder: ClassFolder, port: int = 0) -> Generator[tuple[subprocess.Popen[str], str, str]]:
+def own_process(folder: ClassFolder, *options: str) -> Generator[tuple[subprocess.Popen[str], str, str]]:
     """Run `autograder board`, and yield the process, the teacher's link and the class code."""
-    command = [sys.executable, "-m", "autograder", "board", str(folder.root), "--port", str(port)]
+    command = [sys.executable, "-m", "autograder", "board", str(folder.root), "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         said = ""

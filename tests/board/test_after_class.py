@@ -58,10 +58,12 @@ def test_what_follows_on_a_hint() -> None:
 
 def test_the_export_has_neither_aliases_nor_dates(tmp_path: Path) -> None:
     later = START + LESSON_ENDS_AFTER + 100
-    reports = in_order(
+    first, *then, last = in_order(
         wrong("alias-a", START, "forgot to scale"), *solved("alias-b", START + 30), wrong("alias-a", later)
     )
-    assert write_anonymous(tmp_path / "record.csv", reports) == 2
+    after_the_switch = wrong("alias-a", later + 60)
+    recorded = [(0, first), *((0, one) for one in then), (0, last), (1, after_the_switch)]
+    assert write_anonymous(tmp_path / "record.csv", recorded) == 2
     text = (tmp_path / "record.csv").read_text(encoding="utf-8")
     assert "alias" not in text
     assert str(int(START))[:6] not in text
@@ -71,6 +73,7 @@ def test_the_export_has_neither_aliases_nor_dates(tmp_path: Path) -> None:
         ("1", "30", "passed"),
         ("1", "30", "passed"),
         ("2", "0", "values"),
+        ("3", "0", "values"),
     ]
     assert rows[0]["learner"] == rows[3]["learner"] != rows[1]["learner"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import signal
@@ -17,12 +18,13 @@ import pytest
 
 from autograder.board.catalogue import catalogue
 from autograder.board.state import Board
+from autograder.board.store import open_store
 from autograder.classroom.class_folder import ClassFolder
 from manyheads import board as board_module
 from manyheads import check
 from manyheads.board import Client, NotReached
 
-from .boards import CATALOGUE, Clock, a_store, on_loopback, own_process
+from .boards import CATALOGUE, Clock, a_store, on_loopback, own_process, report
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -251,3 +253,16 @@ def test_a_board_that_is_killed_loses_nothing_that_it_acknowledged(toy_class: Cl
     kept = {identity[-32:] for identity, _ in store.reports()}
     store.close()
     assert kept >= set(acknowledged)
+
+
+@pytest.mark.slow
+def test_a_board_can_be_started_with_a_new_lesson(toy_class: ClassFolder) -> None:
+    store, known = open_store(toy_class), catalogue(toy_class)
+    asyncio.run(store.add_report("1", report("a", time.time(), exercise="row_sums")))
+    assert Board(store, known, time.time).for_projector()["learners"] == 1
+    with own_process(toy_class):
+        assert Board(store, known, time.time).for_projector()["learners"] == 1
+    with own_process(toy_class, "--new-lesson"):
+        assert Board(store, known, time.time).for_projector()["learners"] == 0
+    assert len(list(store.reports_by_lesson())) == 1
+    store.close()

@@ -67,6 +67,17 @@ def test_a_teacher_watches_a_class(board: tuple[Board, str], page: Page, tmp_pat
     expect(page.get_by_role("heading", name="scale", exact=True)).to_be_visible()
     page.goto(address)
     expect(page.get_by_text("scale: 1 of 2 are done.")).to_be_visible()
+
+    page.goto(f"{address}/teacher")
+    page.get_by_role("button", name="New lesson").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator(".standing .done .count")).to_have_text("1")
+    page.get_by_role("button", name="New lesson").click()
+    page.get_by_role("button", name="Begin", exact=True).click()
+    expect(page.get_by_role("heading", name="Nobody has run a check yet")).to_be_visible()
+    ada.report("scale", "outputs", "values", "forgot to scale")
+    expect(page.locator(".standing .working .count")).to_have_text("1")
     assert problems == []
 
 

@@ -230,7 +230,7 @@ def test_the_pages_are_for_the_teacher(room: InClass, path: str) -> None:
     assert room.client.get(path).status_code == 403
 
 
-@pytest.mark.parametrize("action", ["answer", "pin", "show"])
+@pytest.mark.parametrize("action", ["answer", "pin", "show", "lesson"])
 def test_the_switches_are_for_the_teacher(room: InClass, action: str) -> None:
     assert room.client.post(f"/teacher/{action}", json={"shown": True}).status_code == 403
 
@@ -242,6 +242,9 @@ def test_another_page_cannot_press_the_switches(room: InClass, kind: str) -> Non
     room.sign_in()
     sent = room.client.post("/teacher/show", content=b'{"shown": true}', headers={"content-type": kind})
     assert sent.status_code == 415
+    room.report(room.join())
+    sent = room.client.post("/teacher/lesson", content=b"{}", headers={"content-type": kind})
+    assert (sent.status_code, room.shown()["learners"]) == (415, 1)
     assert room.client.get("/class.json").json() == {"shown": False}
     allowed = room.client.options(
         "/teacher/show", headers={"origin": "http://other.board", "access-control-request-method": "POST"}
@@ -334,6 +337,42 @@ def test_an_exercise_can_be_chosen(room: InClass) -> None:
     assert room.client.post("/teacher/pin", json={"exercise": "<b>"}).status_code == 422
     room.client.post("/teacher/pin", json={"exercise": ""})
     assert room.shown()["exercise"] == "scale"
+
+
+def test_a_new_lesson_begins_empty_and_the_record_stays(room: InClass) -> None:
+    ada, bob = room.join(), room.join()
+    room.report(ada)
+    room.client.post("/help", json={"name": "Ada"}, headers=ada)
+    room.sign_in()
+    room.client.post("/teacher/pin", json={"exercise": "sums"})
+    room.client.post("/teacher/show", json={"shown": True})
+    assert room.client.post("/teacher/lesson", json={}).status_code == 200
+    empty = {"learners": 0, "exercise": "", "pinned": False, "waiting": 0, "overview": [], "help": []}
+    for shown in (room.shown(), room.again().for_teacher()):
+        assert {name: shown[name] for name in empty} == empty
+        assert shown["shown_to_learners"]
+    assert room.client.get("/class.json").json() == {"shown": True}
+    room.clock.now -= 30  # set back by a time server: what comes now is of this lesson nevertheless
+    assert room.report(bob, stage="passed") == 200  # without joining again
+    assert room.client.post("/help", json={"name": "Bob"}, headers=bob).json() == {"place": 1}
+    assert room.shown()["learners"] == 1
+    assert room.again().for_teacher() == room.shown()
+    assert sorted(lesson for lesson, _ in room.store.reports_by_lesson()) == [0, 1]
+
+
+def test_no_report_gets_into_the_lesson_before_or_after_its_own(room: InClass) -> None:
+    """Reports are committed in the background: one that was asked for before the switch belongs to the old lesson."""
+
+    async def mixed() -> list[tuple[int, int]]:
+        seen: list[tuple[int, int]] = []
+        for _ in range(10):
+            tokens = [room.board.join(room.board.class_code) for _ in range(7)]
+            sent = [room.board.report(token, a_report()) for token in tokens]
+            await asyncio.gather(*sent[:3], room.board.begin_lesson(), *sent[3:])
+            seen.append((room.shown()["learners"], room.again().for_teacher()["learners"]))
+        return seen
+
+    assert asyncio.run(mixed()) == [(4, 4)] * 10
 
 
 def test_a_restart_changes_nothing(room: InClass) -> None:

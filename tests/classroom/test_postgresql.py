@@ -91,9 +91,9 @@ def test_a_class_with_its_gradebook_in_postgresql(
 
 
 def test_the_board_keeps_its_record_in_postgresql(server: str) -> None:
-    async def in_class() -> None:
+    async def in_class(identity: str = "a" * 32) -> None:
         board = Board(store, CATALOGUE, Clock())
-        sent = {"id": "a" * 32, "exercise": "scale", "check": "outputs", "stage": "values", "mistake": "scaled twice"}
+        sent = {"id": identity, "exercise": "scale", "check": "outputs", "stage": "values", "mistake": "scaled twice"}
         token = board.join(board.class_code)
         await board.report(token, sent)
         await Board(store, CATALOGUE, Clock()).report(token, sent)
@@ -102,7 +102,14 @@ def test_the_board_keeps_its_record_in_postgresql(server: str) -> None:
         await board.call_for_help(token, {"name": "Ada"})
 
     store = Store(server)
-    asyncio.run(in_class())
+    with asyncio.Runner() as runner:
+        runner.run(in_class())
+        assert Board(store, CATALOGUE, Clock()).for_teacher()["learners"] == 1
+        runner.run(Board(store, CATALOGUE, Clock()).begin_lesson())
+        empty = Board(store, CATALOGUE, Clock()).for_teacher()
+        assert (empty["learners"], empty["pinned"], empty["help"]) == (0, False, [])
+        runner.run(in_class(identity="b" * 32))
+    assert [lesson for lesson, _ in store.reports_by_lesson()] == [0, 1]
     shown = Board(store, CATALOGUE, Clock()).for_teacher()
     store.close()
     assert (shown["learners"], shown["exercise"], shown["mistakes"][0]["name"]) == (1, "scale", "scaled twice")

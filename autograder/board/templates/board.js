@@ -156,6 +156,10 @@ function controls(state) {
 if (forTeacher) {
   document.getElementById("exercise").addEventListener("change", event => send("pin", {exercise: event.target.value}));
   document.getElementById("shown").addEventListener("change", event => send("show", {shown: event.target.checked}));
+  const sure = document.getElementById("sure");
+  document.getElementById("begin").addEventListener("click", () => sure.showModal());
+  document.getElementById("stay").addEventListener("click", () => sure.close());
+  document.getElementById("go").addEventListener("click", () => { sure.close(); send("lesson", {}); });
 }
 const events = new EventSource(body.dataset.events);
 events.addEventListener("message", event => { lost.hidden = true; draw(JSON.parse(event.data)); });
