@@ -70,7 +70,7 @@ def test_one_folder_each_is_touched_and_everything_else_is_built(course: Path) -
 
 @test_chapters.seeds
 def test_what_was_added_keeps_the_promises_of_every_chapter(chapter: Chapter, seed: str) -> None:
-    test_chapters.test_every_misconception_is_named_and_caught_where_it_should_be(chapter, seed)
+    test_chapters.test_every_misconception_is_named_and_caught_where_it_should_be(chapter, seed, slice(None))
     test_chapters.test_every_valid_alternative_keeps_full_marks(chapter, seed)
     test_chapters.test_stand_ins_work_for_those_who_build_on_them(chapter, seed)
 
