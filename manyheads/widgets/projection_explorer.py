@@ -214,13 +214,22 @@ def _or_none(shape: Shape | None) -> str:
 
 
 class ProjectionExplorer(Explorer):
-    """An explorer whose numbers of heads follow d_model and the switch: those that divide it, or those that do not."""
+    """An explorer whose numbers of heads follow d_model and the switch: those that divide it, or those that do not.
 
-    _fitting = False
+    Where the number that was chosen is not among them, it is the nearest until the chosen one is there again.
+    """
 
-    def _redraw(self, _change: object = None) -> None:
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self._fitting = False
+        self._chosen: dict[bool, int] = {}  # by the switch
+        super().__init__(*given, **named)
+
+    def _redraw(self, _change: Any = None) -> None:
         if self._fitting:  # the slider reports each step of its own refitting
             return
+        slider = self.controls["num_heads"]
+        if _change is None or _change["owner"] is slider:
+            self._chosen[self.controls["uneven"].value] = slider.value
         self._fitting = True
         try:
             self._fit()
@@ -230,12 +239,13 @@ class ProjectionExplorer(Explorer):
 
     def _fit(self) -> None:
         slider: Any = self.controls["num_heads"]
-        d_model = self.controls["d_model"].value
-        options = heads_that_do_not(d_model) if self.controls["uneven"].value else heads_that_divide(d_model)
+        d_model, uneven = self.controls["d_model"].value, self.controls["uneven"].value
+        options = heads_that_do_not(d_model) if uneven else heads_that_divide(d_model)
+        chosen = self._chosen.get(uneven, slider.value)
+        nearest = min(options, key=lambda heads: abs(heads - chosen))
         if tuple(slider.options) != options:
-            nearest = min(options, key=lambda heads: abs(heads - slider.value))
             slider.options = options
-            slider.value = nearest
+        slider.value = nearest
 
 
 def projection_explorer(head_width: HeadWidth, layer: Layer) -> Explorer:

@@ -258,6 +258,17 @@ class TestWidget:
         explorer.controls["uneven"].value = False
         assert explorer.controls["num_heads"].value == 12
 
+    @pytest.mark.parametrize(("control", "off", "on"), [("uneven", True, False), ("d_model", 512, 48)])
+    def test_num_heads_is_back_when_it_fits_again(self, control: str, off: object, on: object) -> None:
+        explorer = explorer_of()
+        explorer.controls["d_model"].value = 48
+        explorer.controls["num_heads"].value = 3
+
+        explorer.controls[control].value = off
+        assert explorer.controls["num_heads"].value != 3
+        explorer.controls[control].value = on
+        assert explorer.controls["num_heads"].value == 3
+
     @pytest.mark.slow
     @pytest.mark.parametrize(("control", "value"), [("num_heads", 4), ("d_model", 24), ("seq", 40)])
     def test_a_change_draws_once(self, control: str, value: object) -> None:
