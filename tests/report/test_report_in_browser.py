@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from autograder.classroom.history import Why
-from autograder.classroom.results import ClassResults, LearnerResult, State
+from autograder.classroom.results import ClassResults, LearnerResult, MisconceptionCount, State
 from autograder.report.report import render
 from autograder.report.wrong_code import CodeSample
 from tests.support.class_results import HOSTILE, NOON, hostile_class, learner, moving, results
@@ -237,6 +237,20 @@ def test_a_table_that_is_wider_than_a_phone_says_so(opened: Page) -> None:
     assert not said.is_visible()
     opened.set_viewport_size({"width": 390, "height": 800})
     expect(said).to_be_visible()
+
+
+def test_where_a_mistake_was_made_can_be_read_on_a_phone(page: Page, tmp_path: Path, small_class: ClassResults) -> None:
+    again = MisconceptionCount("causal_mask", "forgot to scale", "", ("bo", "dora"))
+    shown = [small_class, replace(small_class, title="Many heads", misconceptions=(again,))]
+    path = tmp_path / "report.html"
+    path.write_text(render(shown, "A class", NOON, [{}, {}], secret="s", pages={}), encoding="utf-8")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(path.as_uri())
+    expect(page.locator(".across .sideways")).to_be_visible()
+    where = page.locator(".across tbody td").last
+    assert where.evaluate("cell => cell.getBoundingClientRect().width") > 250
+    mistake = page.locator(".across tbody th").first
+    assert mistake.evaluate("cell => parseFloat(getComputedStyle(cell).paddingLeft)") > 5
 
 
 def test_an_outcome_means_the_chosen_exercise_or_any(opened: Page) -> None:
