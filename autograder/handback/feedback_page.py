@@ -35,7 +35,7 @@ from ..safe_text import clean
 _HEADING = re.compile(r"^#{1,6}\s+(.+)$", re.MULTILINE)
 _MARKUP = re.compile(r"<(\w+)[^>]*>.*?</\1>|[*`$]|\[|\]\([^)]*\)")
 _MISTAKE = "This is what comes out if you "
-_ADDRESS = re.compile(r"\(https?://[^)\s]*\)")
+_ADDRESS = re.compile(r"\(https?://[^)\s]*\)|(?m:^\[[\w.-]+\]: data:\S+$)")
 _STATES = {
     Stage.PASSED: "passed",
     Stage.UNSOLVED: "unwritten",
@@ -288,7 +288,7 @@ def _lesson_texts(release: Release) -> frozenset[str]:
 
 
 def _text_of(cell: NotebookNode) -> str:
-    """Return a cell's text without addresses: the badge has that of a fork."""
+    """Return a cell's text without addresses and pictures: a fork has another badge, another release other pictures."""
     return _ADDRESS.sub("()", cell.source.strip()) if cell.cell_type == "markdown" else cell.source.strip()
 
 
