@@ -36,7 +36,8 @@ class Call:
     """One call of an exercise.
 
     Args:
-        inputs: by name, passed in this order and by position.
+        inputs: by name, passed in this order and by position. No message says anything of a name that begins with _: it
+            is for the probe alone, and means nothing to a learner.
         init: for an `nn.Module`: the arguments of its constructor, in order. None for a function.
         state: for an `nn.Module`: its parameters by name, copied in before the call.
         training: for an `nn.Module`: whether it is called in training mode.

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, device
 
 from ..calling.call import Call
 from .divergence import Divergence, Excerpt
@@ -72,13 +72,13 @@ def message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | Non
     """Return the message for the first divergence and the known mistake behind it."""
     unsolved = divergence.stage == Stage.UNSOLVED
     conceals = exam.conceals and divergence.stage == Stage.VALUES
-    asked = _describe_call(trial.call)
+    asked = ": ".join(filter(None, (trial.name, _describe_call(trial.call))))
     return Message(
         sentence(divergence.sentence),
         expected="" if unsolved or conceals else divergence.expected,
         got="" if unsolved else divergence.got,
         detail="" if unsolved else divergence.detail.strip(),
-        case=f"{trial.name}: {asked}" if asked and not unsolved else "",
+        case=asked if (trial.call.init or trial.call.inputs) and not unsolved else "",
         mistake=f"This is what comes out if you {mistake}." if mistake else "",
         hint=" ".join(exam.hints[name] for name in apart(mistake)) if mistake else "",
         excerpt=None if conceals or divergence.excerpt is None else divergence.excerpt(),
@@ -164,12 +164,14 @@ def _indent(line: str) -> int:
 
 
 def _describe_call(call: Call) -> str:
-    parts = [f"{name} {_brief(value)}" for name, value in {**(call.init or {}), **call.inputs}.items()]
-    return ", ".join(parts)
+    asked = {**(call.init or {}), **call.inputs}
+    return ", ".join(f"{name} {_brief(value)}" for name, value in asked.items() if not name.startswith("_"))
 
 
 def _brief(value: object) -> str:
     """Describe an input, tensors by their shapes."""
     if isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value):
         return f"[{', '.join(map(_brief, value))}]"
-    return str(tuple(value.shape)) if isinstance(value, Tensor) else repr(value)
+    if isinstance(value, Tensor):
+        return str(tuple(value.shape))
+    return str(value) if isinstance(value, device) else repr(value)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from manyheads.calling.call import Call
+from manyheads.calling.call import Answer, Call
+from manyheads.checking.exam import Trial
+from manyheads.checking.sizes import sizes_of
 from manyheads.checking.wording import Message, _describe_call, group
 
 
@@ -38,3 +40,10 @@ def test_inputs_are_named_with_their_shapes_those_in_lists_too() -> None:
     call = Call({"x": torch.zeros(2, 3), "pieces": [torch.zeros(2, 1), torch.zeros(2, 4)], "heads": [1, 2]})
 
     assert _describe_call(call) == "x (2, 3), pieces [(2, 1), (2, 4)], heads [1, 2]"
+
+
+def test_inputs_for_the_probe_alone_are_not_shown_and_a_device_is_a_word() -> None:
+    call = Call({"seq": 3, "device": torch.device("meta"), "_key": 402292})
+
+    assert _describe_call(call) == "seq 3, device meta"
+    assert "_key" not in sizes_of(Trial("a case", {}, call, Answer(), {}))
