@@ -35,7 +35,8 @@ _METADATA: dict[str, Any] = {
     "language_info": {"name": "python"},
 }
 _SET_UP = """\
-# Run this cell first. Where the course is missing, as on Colab, it is installed: some seconds, and no restart.
+# Run this cell first. Where the course is missing, as on Colab, it is installed:
+# that takes some seconds, and no restart.
 try:
     import manyheads
 except ModuleNotFoundError:
@@ -44,7 +45,8 @@ except ModuleNotFoundError:
 
 manyheads.setup()"""
 
-_ADDRESS = re.compile(re.escape(_SET_UP).replace(r"\{requirement\}", r"[\w ./@:+-]*"))
+_COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
+_ADDRESS = re.compile(re.escape(_COMMENT.sub("", _SET_UP)).replace(r"\{requirement\}", r"[\w ./@:+-]*"))
 
 
 def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode:
@@ -128,8 +130,8 @@ def cell_metadata(name: str, points: float | None) -> dict[str, Any]:
 
 
 def is_set_up(source: str) -> bool:
-    """Return whether a cell is the released set-up cell, with any URL."""
-    return _ADDRESS.fullmatch(source.strip()) is not None
+    """Return whether a cell is the released set-up cell, with any URL and any comment: those of older releases too."""
+    return _ADDRESS.fullmatch(_COMMENT.sub("", source.strip())) is not None
 
 
 def exercise_cell(notebook: NotebookNode, exercise: str) -> NotebookNode:
@@ -157,7 +159,12 @@ def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
         path = folder / relative
         if not path.is_file() or path.suffix not in _MIME_TYPES:
             raise Problem(f"{folder.name}: the lesson shows {relative}, but there is no such picture")
-        pictures[path.stem] = _embedded(path)
+        content = path.read_bytes()
+        if path.suffix == ".svg":
+            from .dark_pictures import with_dark_colours  # imports matplotlib, needed only here
+
+            content = with_dark_colours(content.decode()).encode()
+        pictures[path.stem] = _embedded(path, content)
         return f"![{alt}][{path.stem}]"
 
     text = _PICTURE.sub(embed, laid_out(source))
@@ -174,16 +181,15 @@ def _links(chapter: Chapter, home: Home) -> str:
     )
 
 
-def _embedded(picture: Path) -> str:
-    """Return the line of Markdown that defines the name of `picture` as a data URL with its content."""
-    content = base64.b64encode(picture.read_bytes()).decode()
-    return f"[{picture.stem}]: data:{_MIME_TYPES[picture.suffix]};base64,{content}"
+def _embedded(picture: Path, content: bytes) -> str:
+    """Return the line of Markdown that defines the name of `picture` as a data URL with `content`."""
+    return f"[{picture.stem}]: data:{_MIME_TYPES[picture.suffix]};base64,{base64.b64encode(content).decode()}"
 
 
 def _with_badge(title: str, badge: str) -> str:
     """Return the title cell's text with the badge under its first heading."""
     heading, _, rest = title.partition("\n")
-    return "\n\n".join([heading, badge, rest.strip("\n"), _embedded(BADGE)])
+    return "\n\n".join([heading, badge, rest.strip("\n"), _embedded(BADGE, BADGE.read_bytes())])
 
 
 def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:

@@ -863,7 +863,7 @@ quiz(
         "Row i of the weights belongs to which word, and what does it say?",
         (
             "To word i as a query: how much it takes of each word",
-            "Yes. A row is one query, its columns are the keys, and the row sums to 1.",
+            "A row is one query, its columns are the keys, and the row sums to 1.",
         ),
         (
             "To word i as a key: how much each other word takes of it",
@@ -879,7 +879,7 @@ quiz(
         "You leave out the division by √d_head in a head with d_head = 1024. What happens?",
         (
             "Softmax puts nearly everything on one word, and gradients nearly vanish",
-            "Yes. The scores have a spread of about 32, and you measured what softmax does then.",
+            "The scores have a spread of about 32, and you measured what softmax does then.",
         ),
         (
             "The rows of weights no longer sum to 1",
@@ -894,7 +894,7 @@ quiz(
         "Why is a blocked score set to minus infinity and not to 0?",
         (
             "Because e to the power of 0 is 1, so the blocked word would still get a share",
-            "Yes. A score of 0 is an ordinary score. Only minus infinity gives a weight of 0.",
+            "A score of 0 is an ordinary score. Only minus infinity gives a weight of 0.",
         ),
         (
             "Because a 0 in a row of scores makes softmax divide by 0, and the row becomes NaN",
@@ -909,7 +909,7 @@ quiz(
         "With a causal mask, which word has exactly the same weights whatever the sentence is?",
         (
             "The first",
-            "Yes. It may look only at itself, so its weights are 1, 0, 0 and so on.",
+            "It may look only at itself, so its weights are 1, 0, 0 and so on.",
         ),
         (
             "The last word",
@@ -921,7 +921,7 @@ quiz(
         "You have 5 queries, 9 keys and d_head = 4. What shapes do the weights and the output have?",
         (
             "Weights (5, 9), output (5, 4)",
-            "Yes. One row of weights for each query, one output vector for each query.",
+            "One row of weights for each query, one output vector for each query.",
         ),
         (
             "Weights (9, 5), output (9, 4)",

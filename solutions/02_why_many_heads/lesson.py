@@ -917,7 +917,7 @@ quiz(
         "One word asked three questions, and two heads were enough. Why not three?",
         (
             "An adjective cannot be taken for a noun, so black and cat can share a head",
-            "Yes. Only answers that could be confused must be kept apart: here, the two nouns.",
+            "Only answers that could be confused must be kept apart: here, the two nouns.",
         ),
         (
             "Two heads have more parameters to learn with than one, and that was just enough",
@@ -932,7 +932,7 @@ quiz(
         "The entropy of a row of weights is log 3, about 1.1 nats. What does it say?",
         (
             "The row is spread as widely as if it looked at 3 words alike",
-            "Yes. exp(1.1) is about 3. The row may well have more than 3 weights that are not 0.",
+            "exp(1.1) is about 3. The row may well have more than 3 weights that are not 0.",
         ),
         (
             "The word looks at exactly 3 words, and all other weights are 0",
@@ -947,7 +947,7 @@ quiz(
         "head_specialisation gives 0.02 for head 1 and the relation sat–mat. What follows?",
         (
             "From sat, head 1 takes hardly anything of mat",
-            "Yes, on average over the sentences. So mat does not disturb what head 1 says about other words.",
+            "On average over the sentences, that is. So mat does not disturb what head 1 says about other words.",
         ),
         (
             "The model answers “where?” rightly in 2% of the sentences",
@@ -962,7 +962,7 @@ quiz(
         "A sentence has five relations, and each is asked by another word. How many heads does it take at least?",
         (
             "1",
-            "Yes. Each word has a row of weights of its own. You trained one head for three words that ask.",
+            "Each word has a row of weights of its own. You trained one head for three words that ask.",
         ),
         (
             "5",
@@ -977,7 +977,7 @@ quiz(
         "Why was it important that all models had the same number of parameters?",
         (
             "So that only the number of heads could explain the difference",
-            "Yes. Had the four heads been larger too, you could not have said which of the two helped.",
+            "Had the four heads been larger too, you could not have said which of the two helped.",
         ),
         (
             "Because larger models take longer to train",

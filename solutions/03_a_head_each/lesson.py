@@ -915,7 +915,7 @@ quiz(
         "d_model is 512 and there are 8 heads. What does one head get to see of a word?",
         (
             "All 512 numbers of its vector",
-            "Yes. Each head's layers go from 512 to 64. Narrow is what a head makes, not what it reads.",
+            "Each head's layers go from 512 to 64. Narrow is what a head makes, not what it reads.",
         ),
         (
             "Its own 64 of the 512 numbers",
@@ -929,7 +929,7 @@ quiz(
     ),
     multiple_choice(
         "d_model is 768. Which number of heads is refused?",
-        ("10", "Yes: 768 = 10 · 76 + 8, so 8 features would be left over."),
+        ("10", "768 = 10 · 76 + 8, so 8 features would be left over."),
         ("12", "768 = 12 · 64. These are the sizes of BERT and of the small GPT-2."),
         ("768", "768 heads of width 1 are of little use, but nothing is left over."),
     ),
@@ -937,7 +937,7 @@ quiz(
         "You leave out w_o. What is lost?",
         (
             "Each feature of the output depends on a single head",
-            "Yes. You measured it: when head 2 changed, only its own 64 features did.",
+            "You measured it: when head 2 changed, only its own 64 features did.",
         ),
         (
             "The output has the wrong shape",
@@ -952,7 +952,7 @@ quiz(
         "You go from 8 heads to 16, with d_model as it is. What doubles?",
         (
             "The memory for the scores",
-            "Yes. Each head has a (seq, seq) matrix of its own, and narrower heads do not make it smaller.",
+            "Each head has a (seq, seq) matrix of its own, and narrower heads do not make it smaller.",
         ),
         (
             "The number of parameters",
@@ -968,7 +968,7 @@ quiz(
         "Someone writes self.heads = [SingleHeadAttention(512, 64) for _ in range(8)]. What happens in training?",
         (
             "The heads stay as they are, since no optimizer is told about them",
-            "Yes. forward works and w_o learns, so the loss may even fall, but the heads stay as random as they were.",
+            "forward works and w_o learns, so the loss may even fall, but the heads stay as random as they were.",
         ),
         (
             "torch stops with an error in forward",

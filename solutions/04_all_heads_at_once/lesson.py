@@ -1058,7 +1058,7 @@ quiz(
         "x has the shape (1, 4, 6) and there are 2 heads. What does head 0 hold after x.view(1, 2, 4, 3)?",
         (
             "All six features of the first two words",
-            "Yes. view keeps the order of the numbers, and the first half of them is the first two words.",
+            "view keeps the order of the numbers, and the first half of them is the first two words.",
         ),
         (
             "The first three features of all four words",
@@ -1074,7 +1074,7 @@ quiz(
         "Why does x.transpose(1, 2).view(…) fail in merge_heads when reshape works?",
         (
             "The new rows are made of numbers that lie apart in memory, and view never copies",
-            "Yes. reshape copies where it must, and view says that it cannot.",
+            "reshape copies where it must, and view says that it cannot.",
         ),
         (
             "view cannot change the number of dimensions",
@@ -1089,7 +1089,7 @@ quiz(
         "Your masks: padding is (batch, 1, 1, seq), causal is (seq, seq). What shape has padding & causal?",
         (
             "(batch, 1, seq, seq)",
-            "Yes. Shapes are lined up from the right, and a 1 is repeated. The heads' dimension stays 1.",
+            "Shapes are lined up from the right, and a 1 is repeated. The heads' dimension stays 1.",
         ),
         (
             "(batch, num_heads, seq, seq)",
@@ -1104,7 +1104,7 @@ quiz(
         "You hand your causal mask to nn.MultiheadAttention as attn_mask. What happens?",
         (
             "Words see only the future, since there True means blocked",
-            "Yes. Turn it over with ~ first.",
+            "Turn it over with ~ first.",
         ),
         (
             "The same as in your layer, since torch means the same by a boolean mask everywhere",
@@ -1119,7 +1119,7 @@ quiz(
         "You call layer(x, other) with 3 words in x and 5 in other. Which is true?",
         (
             "There are 3 outputs, averages of values made from other",
-            "Yes. The words that ask are in x. Keys and values both come from other.",
+            "The words that ask are in x. Keys and values both come from other.",
         ),
         (
             "There are 5 outputs, averages of values made from other",
@@ -1134,7 +1134,7 @@ quiz(
         "A layer with dropout=0.1 gives another output each time you call it, after training. What was forgotten?",
         (
             "layer.eval()",
-            "Yes. Until then it is in training mode and drops other weights each time.",
+            "Until then it is in training mode and drops other weights each time.",
         ),
         (
             "torch.no_grad()",

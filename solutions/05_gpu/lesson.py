@@ -1251,7 +1251,7 @@ quiz(
         "You time a call on a GPU with perf_counter and nothing else. What have you measured?",
         (
             "How long it takes to put the work into the GPU's queue",
-            "Yes. The call returns as soon as the work is ordered. Synchronise before you read the clock.",
+            "The call returns as soon as the work is ordered. Synchronise before you read the clock.",
         ),
         (
             "How long the GPU works",
@@ -1264,7 +1264,7 @@ quiz(
     ),
     multiple_choice(
         "A text becomes twice as long. How much more memory do the scores of one layer need?",
-        ("Four times as much", "Yes: seq × seq. Each word meets each word."),
+        ("Four times as much", "seq × seq. Each word meets each word."),
         (
             "Twice as much",
             "That is true of the input. The scores have a row AND a column for each word.",
@@ -1278,7 +1278,7 @@ quiz(
         "Why does SDPA need so much less memory?",
         (
             "It forgets each block of scores as soon as it has used it",
-            "Yes. For each query it keeps the largest score and two sums: of the shares, and of the values times them.",
+            "For each query it keeps the largest score and two sums: of the shares, and of the values times them.",
         ),
         (
             "It leaves out all weights that are too small to matter much",
@@ -1293,7 +1293,7 @@ quiz(
         "You call SDPA with dropout_p=0.1 in a layer that is in evaluation mode. What happens?",
         (
             "It still drops weights: a function knows no layer's mode",
-            "Yes. Pass 0.0 unless self.training is True.",
+            "Pass 0.0 unless self.training is True.",
         ),
         (
             "Nothing is dropped",
@@ -1308,7 +1308,7 @@ quiz(
         "Which of these works on any device and in any dtype?",
         (
             "torch.zeros(seq, device=x.device, dtype=x.dtype)",
-            "Yes. Ask a tensor that is there.",
+            "Ask a tensor that is there.",
         ),
         (
             'torch.zeros(seq, dtype=torch.float32, device="cuda")',
@@ -1323,7 +1323,7 @@ quiz(
         "bfloat16 and float16 both take 2 bytes. What is the difference?",
         (
             "bfloat16 reaches as far as float32 and keeps fewer digits",
-            "Yes. It overflows as late as float32 does, which training needs more than digits.",
+            "It overflows as late as float32 does, which training needs more than digits.",
         ),
         (
             "bfloat16 keeps more digits than float16 and overflows sooner",

@@ -996,7 +996,7 @@ quiz(
         "You load a checkpoint and mix up w_q and w_k in one layer. How do you notice?",
         (
             "Only by comparing numbers with an implementation that you trust",
-            "Yes. All shapes fit, nothing crashes, and the outputs look like outputs.",
+            "All shapes fit, nothing crashes, and the outputs look like outputs.",
         ),
         (
             "torch raises an error about shapes",
@@ -1011,7 +1011,7 @@ quiz(
         "A head puts .90 of its weight on [CLS]. What does that do to the other words?",
         (
             "Little: [CLS] hands over a very short value, so hardly anything arrives",
-            "Yes. The head has turned itself down to the remaining tenth.",
+            "The head has turned itself down to the remaining tenth.",
         ),
         (
             "Much: .90 of each of their new vectors is now the meaning of [CLS] alone",
@@ -1026,7 +1026,7 @@ quiz(
         "A head scores 1.00 at “from the verb to its subject” on all your sentences. What do you do?",
         (
             "Look for sentences where a simpler story would give another answer",
-            "Yes. That is how the subject finder turned out to look at the token before.",
+            "That is how the subject finder turned out to look at the token before.",
         ),
         (
             "Publish it: 1.00 leaves no doubt",
@@ -1041,7 +1041,7 @@ quiz(
         "How do you silence head h without touching the others?",
         (
             "Set the columns of w_o that it meets to 0",
-            "Yes. Each column takes one entry of the merged heads, and d_head of them belong to head h.",
+            "Each column takes one entry of the merged heads, and d_head of them belong to head h.",
         ),
         (
             "Set its queries to 0",
@@ -1056,7 +1056,7 @@ quiz(
         "Silenced one at a time, two heads have an importance of 0.001. Can both go?",
         (
             "Not necessarily: each may be doing the other's work",
-            "Yes. One at a time, a head that has a substitute looks useless. Silence both and see.",
+            "One at a time, a head that has a substitute looks useless. Silence both and see.",
         ),
         (
             "Yes: 0.001 and 0.001 make 0.002, which is still nothing",

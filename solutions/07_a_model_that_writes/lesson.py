@@ -105,7 +105,7 @@ below them.**
 
 A model gives scores, called **logits**, and softmax makes chances of them. It reads a whole sentence at once and gives
 scores at *every* position: those at position t, where it has seen the tokens 0 … t, are for token **t + 1**. So a
-sentence of 5 tokens is 4 exercises in one:
+sentence of 5 tokens asks for 4 predictions:
 
 | position | has read | its scores are for |
 |---|---|---|
@@ -115,8 +115,8 @@ sentence of 5 tokens is 4 exercises in one:
 | 3 | Alice ·was ·not ·silent | . |
 | 4 | Alice ·was ·not ·silent . | nothing: the sentence ends here |
 
-**Your turn.** Compute the loss: the mean of −ln(chance of the token that comes next), over all of these exercises in
-all sentences of the batch.
+**Your turn.** Compute the loss: the mean of −ln(chance of the token that comes next), over all predictions in all
+sentences of the batch.
 
 <details>
 <summary>Hint 1</summary>
@@ -428,8 +428,8 @@ check.outputs(FeedForward)
 ## 5 · Put them on top of each other   <sub>14 min · difficulty 3/5</sub>
 
 Now put layers on top of each other: attention, feed-forward, attention, feed-forward, … and the output of each is the
-input of the next. In the race, that model learned hardly anything. Why? Let us see what is left of a word behind 1, 2,
-4 and 8 small layers, and how large a gradient reaches the first of them:
+input of the next. In the race, this was the model that learned hardly anything. Why? Let us see what is
+left of a word behind 1, 2, 4 and 8 small layers, and how large a gradient reaches the first of them:
 """
 
 
@@ -458,8 +458,8 @@ for depth in (1, 2, 4, 8):
 """
 If each layer *replaces* its input, a word forgets within a few layers who it was, and layer 0 gets next to no gradient:
 it cannot learn. If each layer's output is **added**, the word's own vector goes straight through, and so does the
-gradient. This line is called the **residual stream**: layers read from it, and write to it by adding. It is the reason
-why chapter 3's `w_o` exists: it decides what the heads add.
+gradient. This line is called the **residual stream**: layers read from it, and write to it by adding. That is why
+chapter 3 has `w_o`: it decides what the heads add.
 
 But what is added piles up: behind 8 layers a word is 2.5 times as long. **How long is it behind 32?** And if each layer
 is given a copy of the word that is always of the same size?
@@ -472,7 +472,7 @@ for depth in (8, 32):
 
 # %% [markdown]
 """
-A layer's output is the larger the larger its input is, and the next layer's input is the sum of both. So without norm
+The larger a layer's input, the larger its output, and the next layer's input is the sum of both. So without norm
 words and gradients grow by a factor with each layer. (The word's own part of the sum is soon too small to be seen.)
 With norm, each layer adds about as much as the one before. From ten seeds, words are 360 to 710 times as long behind 32
 layers without norm, and 4.3 to 4.5 times with it. In section 2 the model without norm was none the worse, since four
@@ -957,7 +957,7 @@ quiz(
         "A sentence has 10 tokens. How many predictions does its loss average?",
         (
             "9",
-            "Yes. Each token but the first is predicted, from those before it.",
+            "Each token but the first is predicted, from those before it.",
         ),
         (
             "10, one at each position",
@@ -972,7 +972,7 @@ quiz(
         "You forget the causal mask in training. What happens?",
         (
             "Its loss falls towards 0, and it writes nonsense",
-            "Yes. It has learned to copy the token that it should predict. When it writes, there is none.",
+            "It has learned to copy the token that it should predict. When it writes, there is none.",
         ),
         (
             "The loss stays high, since too many words mix",
@@ -987,7 +987,7 @@ quiz(
         "What is left of a feed-forward layer without GELU?",
         (
             "A single matrix and a bias",
-            "Yes. Two linear layers in a row are one, however wide the middle is.",
+            "Two linear layers in a row are one, however wide the middle is.",
         ),
         (
             "Nothing: its output is 0",
@@ -1002,7 +1002,7 @@ quiz(
         "Where does the norm of a pre-norm block act?",
         (
             "On the copy that goes into each layer",
-            "Yes. The stream itself is never normalised, so gradients go straight through.",
+            "The stream itself is never normalised, so gradients go straight through.",
         ),
         (
             "On the sum, after each layer's output has been added",
@@ -1017,7 +1017,7 @@ quiz(
         "What does temperature 0 do?",
         (
             "It takes the likeliest token each time",
-            "Yes. The text is the same each time, too, and soon repeats itself.",
+            "The text is the same each time, too, and soon repeats itself.",
         ),
         (
             "It divides the scores by 0",

@@ -6,7 +6,7 @@
 
 Your layer is from 2017. Inside the large models of today there is still the same attention: queries, keys, values, a
 softmax. But such a model *writes*. It takes all the words so far, says what comes next, puts that word at the end, and
-begins again. For the word number 1000 it reads 1000 words, of which it has read 999 before.
+begins again. For word number 1001 it reads 1000 words, and it has read 999 of them before.
 
 **What of that work is new? And what must be in memory, so that nothing is done twice?**
 
@@ -337,8 +337,8 @@ with try_it():
 
 # %% [markdown]
 """
-They are. This is one more reason why rotary positions are liked: had the distance changed a score in some way that no
-key knows by itself, there would be nothing to keep.
+They are. This is one more reason why rotary positions are liked: a key has its own place in it, whichever query comes
+later, and need not be touched again.
 
 ## 3 · What does it cost to remember?   <sub>8 min · difficulty 1/5</sub>
 
@@ -418,7 +418,7 @@ from manyheads.models.published import PUBLISHED
 
 with try_it():
     print(
-        "                 KiB a word    one text of full length   with all heads' own"
+        "                 KiB a word    one text of full length    if no heads shared"
     )
     for model in PUBLISHED:
         sizes = (model.num_layers, model.num_kv_heads)
@@ -462,7 +462,7 @@ several heads look at **the same keys and values**:
 - **grouped-query attention** (Ainslie and others, 2023): each *group* of heads shares one.
 
 With 6 heads and 2 heads of keys, heads 0, 1, 2 look at the first, heads 3, 4, 5 at the second. To use your `attention`,
-keys and values must have as many heads as the queries: each is repeated `times` = 3 times **in a row**.
+keys and values must have as many heads as the queries: each is repeated `times` = 3 times.
 
 **Your turn.** Repeat heads. Which of these is right, and what is the other: a, b, a, b, a, b, or a, a, a, b, b, b?
 
@@ -1062,7 +1062,7 @@ quiz(
         "score?",
         (
             "It stays the same",
-            "Yes. Both turn by the same angle, so the angle between them stays.",
+            "Both turn by the same angle, so the angle between them stays.",
         ),
         (
             "It becomes smaller, since they are further from the beginning of the text",
@@ -1077,7 +1077,7 @@ quiz(
         "Why is there no cache for queries?",
         (
             "An old word's query is never used again",
-            "Yes. Its output is known, and new words ask with queries of their own.",
+            "Its output is known, and new words ask with queries of their own.",
         ),
         (
             "Queries are rotated, so they would have to be computed anew at each step",
@@ -1092,7 +1092,7 @@ quiz(
         "A model has 32 heads and 8 heads of keys and values. What does it save, compared with 32?",
         (
             "Three quarters of the cache, and some weights",
-            "Yes. w_k and w_v are narrower, too. Queries and w_o are as they were.",
+            "w_k and w_v are narrower, too. Queries and w_o are as they were.",
         ),
         (
             "Three quarters of the multiplications of queries and keys",
@@ -1107,7 +1107,7 @@ quiz(
         "3 new words come to a cache with 4 old ones. The mask (3, 7) is made by tril() alone. What goes wrong?",
         (
             "New words see too little: the first one sees key 0 only",
-            "Yes. tril() begins at the first key. The new words begin at key 4.",
+            "tril() begins at the first key. The new words begin at key 4.",
         ),
         (
             "New words see the future: the first one sees all seven keys",
@@ -1122,7 +1122,7 @@ quiz(
         "A layer is cut among 4 processes, and each keeps the whole bias of w_o. What comes out?",
         (
             "Each output is too large by three biases",
-            "Yes. The sum has the bias four times.",
+            "The sum has the bias four times.",
         ),
         (
             "The right output: a bias is added to each word once, in each process",
@@ -1137,7 +1137,7 @@ quiz(
         "One of two processes does not call all_reduce. What does the other one do?",
         (
             "It waits",
-            "Yes, until a time limit ends it. All must make the same calls.",
+            "Until a time limit ends it. All must make the same calls.",
         ),
         (
             "It goes on with its own part of the output",

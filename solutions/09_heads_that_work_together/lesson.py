@@ -588,8 +588,9 @@ def head_matrices(layer: nn.Module, head: int, num_heads: int) -> tuple[Tensor, 
 # %% [markdown]
 """
 Now let a head of layer 1 look at a token into whose vector a head of layer 0 has written `w_ov @ x`. Then `k` holds
-`w_ov @ x` among other things, and the score holds `q @ w_qk @ w_ov @ x`. **All that the second head's keys read of the
-first head goes through the product `w_qk @ w_ov`.** If they read nothing of it, the product is 0.
+`w_ov @ x` among other things. Write that into the score in place of `k`: **all that the second head's keys read of the
+first head goes through one product of two matrices.** Which two, and in which order? If the keys read nothing of the
+first head, that product is 0.
 
 How large is it? The size of a matrix is the root of the sum of its squared entries (the *Frobenius norm*). And since
 two large matrices have a large product anyway, divide by both sizes. This is **K-composition**, K for keys (Elhage and
@@ -625,8 +626,9 @@ def composition_score(first: Tensor, second: Tensor) -> Tensor:
         second: (d_model, d_model), where the second head looks: `q @ second @ k` is the
             score of a query token's vector q and a key token's vector k
     Returns:
-        score: one number, the size of `second` times `first`, divided by the sizes of
-            both. The size of a matrix is the root of the sum of its squared entries.
+        score: one number, the size of the product of both that the score of a key
+            `first @ x` goes through, divided by the sizes of both. The size of a matrix
+            is the root of the sum of its squared entries.
     """
     ### BEGIN SOLUTION
     read = second @ first  # (d_model, d_model): from what first reads to a query
@@ -753,7 +755,7 @@ quiz(
         "Why can no head of a single layer look for the token after the earlier copy?",
         (
             "A token's key does not tell what came before it",
-            "Yes. A key is made from token and place, however many heads there are. A layer before must add the rest.",
+            "A key is made from token and place, however many heads there are. A layer before must add the rest.",
         ),
         (
             "A head of width 8 is too narrow to tell 64 different tokens apart",
@@ -768,7 +770,7 @@ quiz(
         "A head has an induction score of .95 on sequences whose half is always 12. What do you know?",
         (
             "Where it looks, and not by what it finds the place",
-            "Yes. The one layer that counts places has such scores, too. Another kind of sequence told them apart.",
+            "The one layer that counts places has such scores, too. Another kind of sequence told them apart.",
         ),
         (
             "That it compares tokens, since no other way leads to such a score",
@@ -783,7 +785,7 @@ quiz(
         "A head's clean output repairs nothing in the corrupted run. Is the head of no use?",
         (
             "That is not said: patched the other way, it may break the clean run",
-            "Yes. The previous-token heads are needed, and yet none of them can carry the answer.",
+            "The previous-token heads are needed, and yet none of them can carry the answer.",
         ),
         (
             "Yes: a head that the answer depends on repairs at least a part of it when it is put right",
@@ -798,7 +800,7 @@ quiz(
         "d_model is 64, and two heads have a composition score of 0.13. What does that say?",
         (
             "Nothing: two random heads have that, too",
-            "Yes. By chance it is 1/√64 = 0.125. Compare with that, not with 0.",
+            "By chance it is 1/√64 = 0.125. Compare with that, not with 0.",
         ),
         (
             "The second reads about an eighth of what the first writes",
@@ -813,7 +815,7 @@ quiz(
         "What did cutting the wire show that the composition scores could not?",
         (
             "That the answer goes through the keys",
-            "Yes. A score says what could be read. Taking it out of the keys alone shows that it is used.",
+            "A score says what could be read. Taking it out of the keys alone shows that it is used.",
         ),
         (
             "That what the previous-token head writes is large",

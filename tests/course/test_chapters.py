@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import inspect
 import json
 import re
 import sys
@@ -54,6 +55,22 @@ def _mistaken(chapter: Chapter, seed: str, exercise: str, mistake: Misconception
     """Return the exercise as it is with `mistake`, and what it answers in the exam."""
     target = chapter.namespace({exercise: chapter.mistaken(exercise, mistake)})[exercise]
     return target, answers(set_exams(chapter, seed)[exercise], target)
+
+
+# A probe builds a layer of these, and the lessons call them by these names.
+SIZES = {"d_model", "num_heads", "num_kv_heads", "context", "dropout", "bias"}
+
+
+@chapters
+def test_a_case_tells_no_number_that_only_the_probe_knows(chapter: Chapter) -> None:
+    names = chapter.namespace()
+    for name, exercise in chapter.exercises.items():
+        targets = [target for target in (names[name], getattr(names[name], "forward", None)) if callable(target)]
+        known = SIZES.union(*(inspect.signature(target).parameters for target in targets))
+        for case in exercise.cases:
+            inputs = case.draw(Draw(VISIBLE_SEED, chapter.name, name, case.name)).inputs
+            told = {name for name, value in inputs.items() if isinstance(value, (bool, int, float))}
+            assert {name for name in told - known if not name.startswith("_")} == set(), (name, case.name)
 
 
 @pytest.mark.slow

@@ -89,6 +89,10 @@ def test_the_set_up_cell_is_known_from_whatever_address_it_installs(chapter: Cha
     for address in ("many-heads/many-heads", "some-school/fork.of-it"):
         set_up = [is_set_up(cell.source) for cell in solved_notebook(chapter, address, "v1.2").cells]
         assert set_up.count(True) == 1
+        [cell] = [cell for cell in solved_notebook(chapter, address, "v1.2").cells if is_set_up(cell.source)]
+        older = cell.source.replace("# Run this cell first.", "# Run this one first, in one line.")
+        assert is_set_up(older.replace("installed:\n# that takes", "installed: that takes"))
+        assert not is_set_up(older.replace("manyheads.setup()", "print(1)"))
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter, read_chapters
@@ -37,3 +39,10 @@ def test_every_answer_is_explained_and_none_is_there_twice(chapter: Chapter, mon
         answers = [answer.text for answer in question.answers]
         assert len(set(answers)) == len(answers) >= 3
         assert all(len(answer.feedback) > 10 for answer in question.answers)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_no_explanation_repeats_the_verdict_before_it(chapter: Chapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = re.compile(r"(yes|no|right|correct|wrong|true|false|not quite)\s*[.,:;!]", re.IGNORECASE)
+    for question in questions(chapter, monkeypatch):
+        assert [answer.feedback for answer in question.answers if verdict.match(answer.feedback)] == []

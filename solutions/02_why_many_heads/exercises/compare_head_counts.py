@@ -8,7 +8,7 @@ def counts_to_compare(draw: Draw, how_many: int) -> Call:
     counts = draw.sizes(" ".join("abcd"[:how_many]), low=1, high=16)
     while counts == sorted(counts) and how_many > 1:
         counts = counts[::-1]
-    return Call({"head_counts": counts, "key": draw.integer(1, 10**6)})
+    return Call({"head_counts": counts, "_key": draw.integer(1, 10**6)})
 
 
 def compare_with_a_spy(target, head_counts, key):

@@ -10,7 +10,7 @@ def torch_call(draw: Draw, bias: bool) -> Call:
     numbers = draw.normal(4 * d_model * (d_model + bias), scale=d_head**-0.5)
     sizes: dict[str, object] = {"d_model": d_model, "num_heads": num_heads}
     options = {"dropout": draw.integer(2, 4) / 10, "bias": bias}
-    return Call({**sizes, **options, "numbers": numbers, "x": draw.normal(batch, seq, d_model)})
+    return Call({**sizes, **options, "_numbers": numbers, "x": draw.normal(batch, seq, d_model)})
 
 
 def turned_and_run(target, d_model, num_heads, dropout, bias, numbers, x):

@@ -13,7 +13,7 @@ def parallel_heads(draw: Draw) -> Call:
     numbers = draw.normal(4 * d_model * (d_model + 1), scale=d_head**-0.5)
     mask = torch.ones(seq, seq, dtype=torch.bool).tril()
     x = draw.normal(batch, seq, d_model)
-    return Call({"d_model": d_model, "num_heads": num_heads, "numbers": numbers, "x": x, "mask": mask})
+    return Call({"d_model": d_model, "num_heads": num_heads, "_numbers": numbers, "x": x, "mask": mask})
 
 
 def fused_and_run(target, d_model, num_heads, numbers, x, mask):

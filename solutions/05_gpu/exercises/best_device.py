@@ -24,11 +24,11 @@ EXERCISE = Exercise(
     name="best_device",
     returns=("the device",),
     cases=(
-        Case("a machine with NVIDIA GPUs", lambda draw: Call({"cuda_gpus": draw.integer(1, 99), "mps": False})),
-        Case("a machine with a single NVIDIA GPU", lambda draw: Call({"cuda_gpus": 1, "mps": False})),
-        Case("an Apple machine with a GPU", lambda draw: Call({"cuda_gpus": 0, "mps": True})),
-        Case("a machine without any GPU", lambda draw: Call({"cuda_gpus": 0, "mps": False})),
-        Case("a machine with both", lambda draw: Call({"cuda_gpus": draw.integer(1, 99), "mps": True})),
+        Case("a machine with NVIDIA GPUs", lambda draw: Call({"_cuda_gpus": draw.integer(1, 99), "_mps": False})),
+        Case("a machine with a single NVIDIA GPU", lambda draw: Call({"_cuda_gpus": 1, "_mps": False})),
+        Case("an Apple machine with a GPU", lambda draw: Call({"_cuda_gpus": 0, "_mps": True})),
+        Case("a machine without any GPU", lambda draw: Call({"_cuda_gpus": 0, "_mps": False})),
+        Case("a machine with both", lambda draw: Call({"_cuda_gpus": draw.integer(1, 99), "_mps": True})),
     ),
     misconceptions=(
         Misconception(

@@ -25,8 +25,8 @@ def timing(draw: Draw, device: str, warmup: int, repeats: int) -> dict[str, obje
         "device": torch.device(device),
         "warmup": warmup,
         "repeats": repeats,
-        "order": orders[draw.integer(0, len(orders) - 1)],
-        "key": draw.integer(1, 10**6),
+        "_order": orders[draw.integer(0, len(orders) - 1)],
+        "_key": draw.integer(1, 10**6),
     }
 
 

@@ -22,11 +22,11 @@ def published_tensors(draw: Draw, change: str = "none", numbers: Sequence[int] =
     role = ("self.query", "self.key", "self.value", "output.dense")[draw.integer(0, 3)]
     return Call(
         {
-            "weights": draw.normal(layers, 4, d_model, d_model),
-            "biases": draw.normal(layers, 4, d_model),
-            "numbers": list(numbers or range(layers)),
+            "_weights": draw.normal(layers, 4, d_model, d_model),
+            "_biases": draw.normal(layers, 4, d_model),
+            "_numbers": list(numbers or range(layers)),
             "index": 1 if numbers else draw.integer(1, layers - 2),  # neither the first nor the last
-            "change": change.replace("ROLE", role),
+            "_change": change.replace("ROLE", role),
         }
     )
 

@@ -16,12 +16,12 @@ def writing(draw: Draw, temperature: float = 0.0, seq: int | None = None) -> Cal
     tokens = draw_tokens(draw, vocabulary, batch, seq)
     return Call(
         {
-            "scores": scores,
+            "_scores": scores,
             "tokens": tokens,
             "context": context,
             "new_tokens": new_tokens,
             "temperature": temperature,
-            "seed": draw.integer(1, 10**6),
+            "_seed": draw.integer(1, 10**6),
         }
     )
 

@@ -11,7 +11,7 @@ def parts_call(draw: Draw, world_size: int, members: tuple[int, ...] | None = No
             "x": draw.normal(batch, seq, d_model),
             "weights": [draw.normal(d_model, d_model, scale=d_model**-0.5) for _ in range(world_size)],
             "biases": [draw.normal(d_model) for _ in range(world_size)],
-            "members": members,
+            "_members": members,
         }
     )
 

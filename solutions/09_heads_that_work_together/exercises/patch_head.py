@@ -17,8 +17,8 @@ def two_inputs(draw: Draw, batch: int = 2) -> Call:
             "corrupted": draw.mask(batch, seq, vocabulary).int().argmax(dim=-1),
             "layer": layer,
             "head": head,
-            "embedding": draw.normal(vocabulary, d_model),
-            "mixing": draw.normal(layers, heads, d_model, d_model, scale=1.5 * d_model**-0.5),
+            "_embedding": draw.normal(vocabulary, d_model),
+            "_mixing": draw.normal(layers, heads, d_model, d_model, scale=1.5 * d_model**-0.5),
         }
     )
 

@@ -11,7 +11,7 @@ def many_tokens(draw: Draw, low: int, high: int) -> Call:
     (vocabulary,) = draw.sizes("vocabulary", low=5, high=8)
     (half,) = draw.sizes("half", low=low, high=high)
     (batch,) = draw.sizes("batch", low=33, high=40)
-    return Call({"batch": batch, "half": half, "vocabulary": vocabulary, "seed": draw.integer(1, 10**6)})
+    return Call({"batch": batch, "half": half, "vocabulary": vocabulary, "_seed": draw.integer(1, 10**6)})
 
 
 def what_is_true(repeated_tokens, batch, half, vocabulary, seed):
