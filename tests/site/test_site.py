@@ -75,6 +75,20 @@ def test_everybody_can_read_it(site: Path, page: Page, scheme: str) -> None:
 
 
 @pytest.mark.browser
+def test_drawings_are_dark_on_a_dark_page(site: Path, page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto((site / "learn" / "04_all_heads_at_once.html").as_uri())
+    drawings = page.locator(".bd-content img[src$='.svg']").all()
+    assert len(drawings) >= 4
+    for drawing in drawings:
+        look = drawing.evaluate(
+            "image => { const { colorScheme, filter, backgroundColor } = getComputedStyle(image); "
+            "return [colorScheme, filter, backgroundColor] }"
+        )
+        assert look == ["dark", "none", "rgba(0, 0, 0, 0)"]
+
+
+@pytest.mark.browser
 def test_a_phone_shows_all_of_it(site: Path, page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     for name in ("index", "learn/01_single_head", "teach/grading"):
