@@ -65,7 +65,8 @@ class Exercise:
             failed, and which later chapters import if a learner has none. None: the reference solution. "": nothing.
             Else the source of another working version, with its imports.
         probe: a self-contained function `probe(target, *inputs)` (with its own imports) for exercises that must be
-            tested with more than a plain call, or None.
+            tested with more than a plain call, or None. Inputs that mean nothing to a learner, such as a seed, have
+            names that begin with _: no message shows them.
         gradients: whether gradients are compared too, where the reference has any: with respect to the inputs, and to
             an `nn.Module`'s parameters. False for values through which nothing is trained, such as a score.
         milestones: what the steps of the reference solution are called in a message, `{"scores": "the scores"}`: a
