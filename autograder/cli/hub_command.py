@@ -81,6 +81,7 @@ def _write(folder: Path, class_list: Path, teachers: list[str], at_once: int | N
     from ..hub.accounts import readable_by_others, require_python_in_reach
 
     people = write.read_people(class_list)
+    print(f"Writing {folder}, with the class folder of all chapters: this takes up to a minute.", flush=True)
     share = write.Share.of_this_machine(at_once or len(people))
     passwords = write.write_hub(folder, people, teachers, chapters, share)
     print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from tests.support.toy import TOY
 
 pytestmark = [pytest.mark.slow, pytest.mark.hub, pytest.mark.browser, pytest.mark.sandbox]
 
+looks_into_accounts = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root may look into learners' folders and processes"
+)
 SERVICE = "/services/many-heads"
 WRITTEN = f"{TOY}/{TOY}.ipynb"
 WRONG = "def scale_rows(x, factors): return x + factors[:, None]"
@@ -104,6 +108,7 @@ def test_an_account_that_the_hub_has_not_made_is_nobody_s(hub: Hub) -> None:
     assert hub.servers("mail") == []
 
 
+@looks_into_accounts
 def test_one_learner_sees_neither_another_s_files_nor_the_course_s(hub: Hub, ada_before_class: Person) -> None:
     hub.run("emmy", "sh", "-c", "echo mine > /home/emmy/secret; chmod 644 /home/emmy/secret")
     for path in (
@@ -123,6 +128,7 @@ def test_one_learner_sees_neither_another_s_files_nor_the_course_s(hub: Hub, ada
     assert hub.run("ada", "mv", f"{ROOT}/exchange/many-heads", f"{ROOT}/exchange/away").returncode != 0
 
 
+@looks_into_accounts
 def test_a_learner_s_processes_have_their_share_and_no_more(hub: Hub, ada_before_class: Person) -> None:
     [server, *_] = hub.servers("ada")
     limits = Path(f"/proc/{server.pid}/limits").read_text()
@@ -137,6 +143,7 @@ def test_a_learner_s_processes_have_their_share_and_no_more(hub: Hub, ada_before
     assert "MemoryError" in used.stderr
 
 
+@looks_into_accounts
 def test_a_password_is_reset_by_deleting_the_user(hub: Hub) -> None:
     emmy = Person(hub, "emmy")
     assert emmy.log_in("forgotten soon") == 200
@@ -172,6 +179,7 @@ board._request("POST", f"{joined.address}/report", report, joined.token)
 """
 
 
+@looks_into_accounts
 def test_the_board_is_the_teacher_s_and_learners_take_part_by_themselves(hub: Hub, ada_before_class: Person) -> None:
     [server, *_] = hub.servers("ada")
     given = [f"{name}={value}" for name, value in server.environ().items() if name.startswith("MANYHEADS_BOARD")]
@@ -224,6 +232,7 @@ def assignment_list(page: Page) -> tuple[Locator, Locator, Locator]:
     return released, fetched, submitted
 
 
+@looks_into_accounts
 @pytest.mark.timeout(600)
 def test_a_class_from_handing_out_to_reading_feedback(
     hub: Hub, context: BrowserContext, ada_before_class: Person, toy: Chapter, tmp_path: Path
