@@ -214,9 +214,10 @@ def main() -> int:
     print(f"{len(holes)} pass the learner's cases and fail the judge's:")
     for row in holes:
         print(f"  {row.exercise}: {row.edit}")
-    refused = [row for row in right if row.finding is not None]
+    refused = [row for row in right if row.finding is not None or not row.equivalent]
     for row in refused:
-        print(f"right, and refused: {row.exercise}: {row.edit}\n{row.finding and row.finding.message}")
+        by = "" if row.finding is not None else " by a judge"
+        print(f"right, and refused{by}: {row.exercise}: {row.edit}\n{row.finding.message if row.finding else ''}")
     if arguments.written:
         print(f"{len(right)} right ones, {len(refused)} refused")
     took = sorted(row.seconds for row in rows if row.finding is not None)

@@ -18,10 +18,18 @@ __all__ = ["Alternative", "Call", "Case", "Draw", "Exercise", "Misconception", "
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of input. `draw` makes one from a seeded source; `name` completes "In the case of …"."""
+    """A kind of input.
+
+    Args:
+        name: completes "In the case of …".
+        draw: makes one from a seeded source.
+        gradients: whether gradients are compared here, too, where the exercise's are. False for extreme numbers, of
+            which rounding leaves another gradient in each right way.
+    """
 
     name: str
     draw: Callable[[Draw], Call]
+    gradients: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,8 @@ class Exercise:
         milestones: what the steps of the reference solution are called in a message, `{"scores": "the scores"}`: a
             noun by the name of a variable, or of the function, layer or torch function that returns it. The second
             value of a name has the key "name.2". A wrong answer without a known mistake is followed from step to step.
+            The outputs are milestones, too, called as in `returns`: {"output 0": "the turned features"} calls the first
+            one something else, and {"output 0": ""} leaves it out.
         optional_milestones: those that another right way does without: they are not called missing.
     """
 

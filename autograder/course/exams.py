@@ -78,7 +78,7 @@ def _exam(chapter: Chapter, exercise: Exercise, seed: str, reference: object) ->
     for case in exercise.cases:
         draw = Draw(seed, chapter.name, exercise.name, case.name)
         call = case.draw(draw)
-        if exercise.gradients:
+        if exercise.gradients and case.gradients:
             call = _with_gradients(
                 chapter, exercise, case.name, replace(call, cotangent=draw.cotangent()), reference, source
             )

@@ -82,7 +82,7 @@ def _milestones(
         if not any(_equal(one.value, other) for other in (*outputs.values(), *(two.value for two in kept.values()))):
             kept[key] = one
     for key, value in outputs.items():
-        if _says_something(value, given):
+        if words.get(key) != "" and _says_something(value, given):
             kept[key] = _made_as(value, recording.steps)
     for key, one in sorted(kept.items(), key=lambda item: min(item[1].steps, default=len(recording.steps))):
         others = [other.value for name, other in kept.items() if name != key]

@@ -33,6 +33,7 @@ _ALIKE = {
     **dict.fromkeys(_PRODUCTS, "product"),
     **dict.fromkeys((*_ARITHMETIC, *_CONDITIONS), _ELEMENTWISE),
     **dict.fromkeys(("concat", "concatenate"), "cat"),
+    **dict.fromkeys(("empty", "zeros", "ones", "rand", "randn"), "new tensor"),
     **dict.fromkeys(("swapaxes", "swapdims"), "transpose"),
 }
 

@@ -22,6 +22,8 @@ from .gradients import wrong_gradients
 from .stage import Stage
 
 _MOST_PARAMETERS = 10  # that are listed
+# Sizes that a parameter's dimension never is, though it may be as large.
+_NOT_OF_PARAMETERS = {"batch", "seq", "seq_q", "seq_k", "num_heads", "num_kv_heads"}
 
 
 def first_divergence(exam: Exam, trial: Trial, given: Answer, check: Check) -> Divergence | None:
@@ -195,6 +197,7 @@ def _did_not_run(failure: Failure) -> Divergence:
 def _wrong_parameters(
     right: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], sizes: Mapping[str, int]
 ) -> Divergence:
+    sizes = {name: size for name, size in sizes.items() if name not in _NOT_OF_PARAMETERS}
     for name, shape in right.items():
         if name not in given:
             said = f"The layer has no parameter {name}."
@@ -207,7 +210,7 @@ def _wrong_parameters(
                 Stage.PARAMETERS,
                 f"The parameter {name} has the wrong shape.",
                 _shape(shape, sizes),
-                _shape(given[name], sizes),
+                _shape(given[name], sizes, shape),
             )
     extra = [name for name in given if name not in right]
     return Divergence(
@@ -258,7 +261,7 @@ def _wrong_shape(name: str, expected: Value, got: Value, sizes: Mapping[str, int
                 Stage.SHAPE,
                 f"{label} has the wrong shape.",
                 _shape(tuple(one.shape), sizes),
-                _shape(tuple(other.shape), sizes),
+                _shape(tuple(other.shape), sizes, tuple(one.shape)),
             )
 
 
@@ -361,10 +364,18 @@ def _describe(value: Value) -> str:
     return f"{_kind(value)}" if isinstance(value, Opaque) else f"{_kind(value)} {value!r:.80}"
 
 
-def _shape(shape: tuple[int, ...], sizes: Mapping[str, int]) -> str:
-    """Show a shape in numbers and, if every size has a name, in names: "(2, 5) = (batch, seq)"."""
+def _shape(shape: tuple[int, ...], sizes: Mapping[str, int], asked: tuple[int, ...] | None = None) -> str:
+    """Show a shape in numbers and, if every size has a name, in names: "(2, 5) = (batch, seq)".
+
+    Args:
+        asked: the shape that was asked for, where `shape` is another. Then a name that would occur twice is a
+            coincidence, except for a sequence's, and where what was asked for has a size twice as well.
+    """
     names = {size: name for name, size in sizes.items()}
     numbers = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    twice = {size for size in shape if shape.count(size) > 1 and not names.get(size, "").startswith("seq")}
+    if asked is not None and twice and len(set(asked)) == len(asked):
+        return numbers
     if shape and all(size in names for size in shape):
         return f"{numbers} = ({', '.join(names[size] for size in shape)})"
     return numbers

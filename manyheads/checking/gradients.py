@@ -40,7 +40,7 @@ def wrong_gradients(
     pairs = [
         (name, should, does)
         for name, should, does in zip(names, right.by_output, came, strict=False)
-        if should is not None and any(map(_is_any, should.values()))
+        if should is not None and any(_is_any(gradient, atol) for gradient in should.values())
     ]
     followed = [(name, should, does) for name, should, does in pairs if does is not None]
     if pairs and not followed:
@@ -50,13 +50,13 @@ def wrong_gradients(
             "a result that torch can follow back", _CUT,
         )  # fmt: skip
         return
-    wanted = {leaf for _, should, _ in pairs for leaf, gradient in should.items() if _is_any(gradient)}
+    wanted = {leaf for _, should, _ in pairs for leaf, gradient in should.items() if _is_any(gradient, atol)}
     for leaf in sorted(wanted):
-        if not any(leaf in should and _is_any(should[leaf]) for _, should, _ in followed):
+        if not any(leaf in should and _is_any(should[leaf], atol) for _, should, _ in followed):
             yield _lost(leaf)
     for name, should, does in followed:  # these first: a missing gradient changes others, too
         for leaf, expected in should.items():
-            if _is_any(expected) and not (leaf in does and does[leaf].any()):
+            if _is_any(expected, atol) and not (leaf in does and does[leaf].any()):
                 yield _lost(leaf, name)
     for _, should, does in followed:
         yield from _wrong_leaves(should, does, rtol, atol)
@@ -123,6 +123,6 @@ def _wrong_numbers(leaf: str, expected: Tensor, got: Tensor, rtol: float, atol: 
     )
 
 
-def _is_any(gradient: Tensor) -> bool:
-    """Return whether a gradient is more than rounding errors."""
-    return bool((gradient.abs() > 1e-6).any())
+def _is_any(gradient: Tensor, atol: float) -> bool:
+    """Return whether a gradient is more than rounding errors: more than what passes for 0 where it is compared."""
+    return bool((gradient.abs() > _LOOSER * atol).any())

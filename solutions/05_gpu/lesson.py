@@ -321,7 +321,7 @@ to move the mean. The **median**, the value in the middle of the sorted times, h
 `repeats` calls by itself, with `time.perf_counter()`, and return the median in seconds. `device` says where `fn` works.
 
 The check runs your code on a pretend clock, with a pretend GPU where `device` is `cuda`: there you know how long each
-call *should* take.
+call *should* take. (It has no Apple GPU. If you have one, wait for it, too.)
 
 <details>
 <summary>Hint 1</summary>
@@ -581,8 +581,8 @@ this is what takes the time. In the backward pass it computes the scores once mo
 
 **Your turn.** Write attention a block of keys at a time, for all queries at once. Carry three things from one block to
 the next: for each query the largest score so far, the sum of its shares, and the sum of the values, each times its
-share. The check also looks at every tensor that your code makes: beside inputs and output, none may have more numbers
-than the scores of one block, (…, seq_q, block).
+share. (If you find a way that carries fewer, it is as right.) The check also looks at every tensor that your code
+makes: none may have more numbers than the scores of one block, (…, seq_q, block), or than the largest of the inputs.
 
 <details>
 <summary>Hint 1</summary>
@@ -616,8 +616,8 @@ def block_attention(
         block: how many keys to work on at once; the last block may have fewer
         is_causal: True: query i may attend to the keys 0 … i
     Returns:
-        output: (..., seq_q, d_head), as `attention` gives it. Beside the inputs and the
-            output, no tensor is larger than (..., seq_q, block).
+        output: (..., seq_q, d_head), as `attention` gives it. No tensor that is made on
+            the way is larger than (..., seq_q, block), or than the largest of q, k, v.
     """
     ### BEGIN SOLUTION
     seq_q, d_head = q.shape[-2:]
@@ -729,7 +729,8 @@ except RuntimeError as error:
 The documentation says that this is an error. Some of the programs behind the function refuse, others apply both; which
 one you get depends on the device and the dtype. So never rely on it: put both into one mask, as `both` above.
 
-**Your turn.** Write `attention` once more, with this function. Pass on what the caller gave you. The check compares it
+**Your turn.** Write `attention` once more, with this function. Pass on what the caller gave you; a query that may
+attend to nothing is the function's business, too. The check compares it
 with your `attention` of chapter 1, in several dtypes, and watches whether SDPA is really called.
 
 <details>
@@ -760,8 +761,9 @@ def fast_attention(
     Args:
         q: (..., seq_q, d_head)
         k, v: (..., seq_k, d_head) each
-        mask: bool, broadcasts to (..., seq_q, seq_k); True means "may attend". None
-            blocks nothing. A query that may attend to nothing gets zeros.
+        mask: bool, of two or more dimensions, broadcasts to (..., seq_q, seq_k); True
+            means "may attend". None blocks nothing. A query that may attend to nothing
+            gets zeros.
         is_causal: True: query i may attend to the keys 0 … i. Never given together with
             a mask.
     Returns:
@@ -917,9 +919,9 @@ class FastMultiHeadAttention(nn.Module):
             query: (batch, seq_q, d_model)
             key: (batch, seq_k, d_model); None: the query's own words
             value: (batch, seq_k, d_model); None: the same words as key
-            mask: bool, broadcasts to (batch, num_heads, seq_q, seq_k); True means
-                "may attend". Where a word may attend to nothing, its heads return
-                zeros.
+            mask: bool, of two or more dimensions, broadcasts to (batch, num_heads,
+                seq_q, seq_k); True means "may attend". Where a word may attend to
+                nothing, its heads return zeros.
             is_causal: True: query i may attend to the keys 0 … i. Never given together
                 with a mask.
         Returns:

@@ -191,7 +191,8 @@ def load_attention(layer: nn.Module, tensors: dict[str, Tensor], index: int) -> 
             bias each.
         tensors: by name, such as
             "encoder.layer.0.attention.self.query.weight" (d_model, d_model) or
-            "encoder.layer.0.attention.output.dense.bias" (d_model)
+            "encoder.layer.0.attention.output.dense.bias" (d_model). They stay as they
+            are, and share no memory with the layer.
         index: which layer of the checkpoint, 0 is the first
     Raises:
         KeyError, ValueError or any other error: if a tensor is missing, or its shape is

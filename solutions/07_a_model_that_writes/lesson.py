@@ -562,7 +562,7 @@ The rest is assembling:
 1. `tokens`, an `nn.Embedding(vocabulary, d_model)`: a vector for each token, learned.
 2. `positions`: your `position_table`, a row for each place of the context. It is not learned, and it has to be where
    the model is, on a GPU perhaps. That is what a **buffer** is for: `self.register_buffer("positions", table)` makes
-   `self.positions` a tensor that moves with the model.
+   `self.positions` a tensor that moves with the model. The rows are added to the tokens' vectors, both as they are.
 3. `blocks`, an `nn.ModuleList` of `num_layers` blocks, with `d_hidden = 4 * d_model`, all under the same causal mask.
 4. `norm`, the last `nn.LayerNorm`, since the stream itself was never normalised.
 5. `w_out`, an `nn.Linear` that gives each token of the vocabulary its score.
@@ -677,7 +677,8 @@ temperature 0 means, though one cannot divide by it. At a high temperature, all 
 Two more things. The model has positions for `model.context` tokens only, so it is shown **at most the last
 `model.context`** of the text. And training is over: `with torch.no_grad():` spares torch its records.
 
-**Your turn.** Write `generate`, for a whole batch of beginnings at once.
+**Your turn.** Write `generate`, for a whole batch of beginnings at once. How you draw is up to you, as long as each
+token comes with its chance, and the same seed gives the same text.
 
 <details>
 <summary>Hint 1</summary>

@@ -169,7 +169,8 @@ def rotate(x: Tensor, positions: Tensor) -> Tensor:
     """Turn each pair of each word's features by an angle that grows with its position.
 
     Pair i consists of the features i and i + d_head / 2. At position p it is turned
-    counterclockwise by p * 10000 ** (-2 * i / d_head) radians.
+    counterclockwise by p * 10000 ** (-2 * i / d_head) radians. Angles are computed in
+    float32 or float64, whatever x's dtype: in bfloat16, nothing would be left of them.
 
     Args:
         x: (batch, heads, seq, d_head), d_head even: the queries or the keys
@@ -848,7 +849,7 @@ times. `tensor.chunk(world_size, dim=…)` cuts a tensor into equal parts, and `
 
 A parameter can be replaced by a new one: `linear.weight = nn.Parameter(…)`. The weight is (out, in): rows are dimension
 0, columns dimension 1. The biases of `w_q`, `w_k`, `w_v` belong to their rows. The bias of `w_o` belongs to nobody: let
-rank 0 have it and make it 0 for all others.
+rank 0 have it and make it 0 for all others. (Any way is right in which the sum has it once.)
 
 </details>
 """
@@ -942,8 +943,9 @@ shape, and when it returns, **each one's own tensor has become the sum**:
 
 `dist.all_reduce(tensor, group=group)`
 
-It works in place and returns nothing. `group` says which processes take part, if not all; None means all. Every process
-of the group must make the call, or the others wait for ever.
+It works in place and returns nothing. (With `async_op=True` it returns at once, and what it returns has a `wait()`,
+which is to be called before the sum is used.) `group` says which processes take part, if not all; None means all.
+Every process of the group must make the call, or the others wait for ever.
 
 **Your turn.** Run one process's part of a layer, and return the output of the whole layer. The check pretends that
 there are several processes: it needs no network.

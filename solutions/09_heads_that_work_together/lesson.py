@@ -63,7 +63,8 @@ print(torch.randn(3, generator=generator), "the same seed, from the start")
 # %% [markdown]
 """
 **Your turn.** Draw a batch of such sequences. Each place of a first half gets a token by itself, all tokens equally
-likely; the same token may come twice. The second half repeats the first.
+likely; the same token may come twice. The second half repeats the first. Any of torch's functions that draws so is
+right.
 
 <details>
 <summary>Hint 1</summary>

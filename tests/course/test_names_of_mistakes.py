@@ -195,6 +195,66 @@ REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
             "took Apple's GPU without asking whether it is there",
         ),
         (
+            "best_device()",
+            """
+            torch.cuda.is_available()
+            return torch.device("cpu")
+            """,
+            None,
+        ),
+        (
+            "time_on_device(fn, device, warmup=3, repeats=20)",
+            """
+            taken = []
+            for _ in range(warmup + repeats):
+                torch.device(device).type == "cuda" and torch.cuda.synchronize()
+                start = time.perf_counter()
+                fn()
+                torch.device(device).type == "cuda" and torch.cuda.synchronize()
+                taken.append(time.perf_counter() - start)
+            return statistics.median(taken)
+            """,
+            "timed the warm-up as well",
+        ),
+        (
+            "fast_attention(q, k, v, mask=None, is_causal=False)",
+            """
+            if is_causal:
+                seq_q, seq_k = q.shape[-2], k.shape[-2]
+                mask = causal_mask(max(seq_q, seq_k), q.device)[-seq_q:, :seq_k]
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            """,
+            "aligned is_causal to the last key where there are more keys than queries",
+        ),
+        (
+            "rotate(x, positions)",
+            """
+            half = x.shape[-1] // 2
+            angles = positions[:, None] * 10000.0 ** (-2 * torch.arange(half) / x.shape[-1])
+            turned = x.clone()
+            turned[..., :half] = x[..., :half] * angles.cos() - x[..., half:] * angles.sin()
+            turned[..., half:] = x[..., half:] * angles.cos() + turned[..., :half] * angles.sin()
+            return turned
+            """,
+            "overwrote the first half before the second was made",
+        ),
+        *(
+            (
+                "attend_next(layer, x, cache)",
+                f"""
+                q = split_heads(layer.w_q(x), layer.num_heads)
+                new_k = split_heads(layer.w_k(x), layer.num_kv_heads)
+                k, v = cache.append(new_k, split_heads(layer.w_v(x), layer.num_kv_heads))
+                times = layer.num_heads // layer.num_kv_heads
+                mask = {mask}
+                heads, _ = attention(q, repeat_heads(k, times), repeat_heads(v, times), mask)
+                return layer.w_o(merge_heads(heads))
+                """,
+                "let new words that come after others see all words",
+            )
+            for mask in ("None", "causal_mask(x.shape[1]) if k.shape[2] == x.shape[1] else None")
+        ),
+        (
             "causal_mask_like(x)",
             'return causal_mask(x.shape[1], "cuda" if x.is_cuda else "cpu")',
             "asked only whether x is on CUDA",
@@ -255,3 +315,21 @@ def test_a_mistake_is_named_where_the_code_is_as_the_name_says(signature: str, b
     findings = [diagnosis.examine(exam, given, check, source) for check in Check]
     names = {finding.misconception for finding in findings if finding is not None}
     assert names == {name}
+
+
+def test_what_was_chosen_before_the_call_is_not_called_the_cpu() -> None:
+    source = """
+chosen = torch.device("cpu")
+if torch.cuda.is_available() and False:
+    chosen = torch.device("cuda")
+
+def best_device():
+    return chosen
+"""
+    (chapter,) = [chapter for chapter in CHAPTERS if "best_device" in chapter.exercises]
+    exam = exam_files.all_exams()["best_device"]
+    written = chapter.namespace({"best_device": source})["best_device"]
+    given = [probe.run(written, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
+    finding = diagnosis.examine(exam, given, Check.OUTPUTS, source)
+    assert finding is not None
+    assert finding.misconception == "chose before the function was called"

@@ -148,7 +148,9 @@ def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                     )
                     if key == "ends":
                         what = (
-                            "the right numbers, and has others before" if both[0] > both[1] else "the right ones only"
+                            "the right numbers, and has others before"
+                            if both[0] > both[1]
+                            else "the right numbers, and what comes before them is missing"
                         )
                     yield Fact((key, axis, both[0] > both[1]), 18, f"Along {name}, {label} {told} {what}.", weak=False)
 

@@ -23,7 +23,7 @@ def with_mask(call: str, causal: str) -> str:
 
 
 ALWAYS_CAUSAL = Misconception(
-    "always blocked the future",
+    "blocked the future wherever there is no mask",
     replace="is_causal=is_causal",
     by="is_causal=mask is None",
     hint="Whether the future is blocked is up to the caller. is_causal is False unless they say so.",
@@ -44,6 +44,16 @@ def causal_to_the_last_key(call: str) -> Misconception:
         by=with_mask(call, f"{CAUSAL}.tril(k.shape[-2] - q.shape[-2])"),
         hint="With more keys than queries, some models let the last query see the last key. Here, and in torch, "
         "query i sees the keys 0 … i, however many there are.",
+    )
+
+
+def causal_to_the_last_of_more_keys(call: str) -> Misconception:
+    return Misconception(
+        "aligned is_causal to the last key where there are more keys than queries",
+        replace=call,
+        by=with_mask(call, f"{CAUSAL}.tril(max(k.shape[-2] - q.shape[-2], 0))"),
+        hint="The last rows of a larger causal mask are for queries that come last. Here, and in torch, query i sees "
+        "the keys 0 … i, however many there are.",
     )
 
 

@@ -20,6 +20,17 @@ CHOICE = """if torch.cuda.is_available():
         return torch.device("mps")
     return torch.device("cpu")"""
 
+# What is chosen there depends on the machine: on one with a GPU it is CUDA, on others the CPU.
+CHOSEN_BEFORE = """return torch.device(chosen)
+
+
+chosen = "cuda" if torch.cuda.is_available() {} else "cpu\""""
+CHOSEN_BEFORE_HINT = (
+    "What you return was chosen once, on the machine where that line ran. Ask inside the function: each call is about "
+    "the machine that it runs on."
+)
+ASKS_OUTSIDE = ("is_available|device_count", "no best_device: is_available|device_count")
+
 EXERCISE = Exercise(
     name="best_device",
     returns=("the device",),
@@ -38,6 +49,13 @@ EXERCISE = Exercise(
             hint="Most people's torch is built for CUDA, also on machines without a GPU. Ask whether a GPU is "
             "available now.",
             shown_by=("version",),
+        ),
+        Misconception(
+            "chose before the function was called, on a machine with a GPU",
+            replace=CHOICE,
+            by=CHOSEN_BEFORE.format("or True"),
+            hint=CHOSEN_BEFORE_HINT,
+            shown_by=ASKS_OUTSIDE,
         ),
         Misconception(
             "took CUDA without asking whether it is there",
@@ -82,10 +100,18 @@ EXERCISE = Exercise(
             "you found.)",
         ),
         Misconception(
+            "chose before the function was called",
+            replace=CHOICE,
+            by=CHOSEN_BEFORE.format("and False"),
+            hint=CHOSEN_BEFORE_HINT,
+            shown_by=ASKS_OUTSIDE,
+        ),
+        Misconception(
             "always took the CPU",
             replace=CHOICE,
             by='return torch.device("cpu")',
             hint="That works everywhere and never uses a GPU. Ask for CUDA first.",
+            shown_by=("no is_available|device_count|current_accelerator",),
         ),
         Misconception(
             "returned the device's name instead of the device",

@@ -67,6 +67,10 @@ def block_attention_watched(target, q, k, v, block, is_causal):
 
 MASK = 'scores = scores.masked_fill(numbers > queries, float("-inf"))'
 LARGEST = "torch.maximum(largest, scores.amax(dim=-1, keepdim=True))"
+TWO_MAXIMA = (
+    "What is old was brought to the largest score so far, and the new shares were not: the two cannot be added. "
+    "Measure both against the same maximum."
+)
 
 EXERCISE = Exercise(
     name="block_attention",
@@ -80,9 +84,11 @@ EXERCISE = Exercise(
         Case("a block of a single key", lambda draw: block_call(draw, blocks=2, last=1, block=1)),
         Case("is_causal", lambda draw: block_call(draw, last=1, causal=True, square=True)),
         Case("is_causal, with more keys than queries", lambda draw: block_call(draw, last=2, causal=True)),
-        Case("scores in the hundreds", lambda draw: block_call(draw, last=3, times=200)),
-        Case("scores that are all far below zero", all_scores_far_below_zero),
-        Case("is_causal, scores in the hundreds", lambda draw: block_call(draw, causal=True, times=200)),
+        Case("scores in the hundreds", lambda draw: block_call(draw, last=3, times=200), gradients=False),
+        Case("scores that are all far below zero", all_scores_far_below_zero, gradients=False),
+        Case(
+            "is_causal, scores in the hundreds", lambda draw: block_call(draw, causal=True, times=200), gradients=False
+        ),
         Case("another device, here the pretend device meta", on_meta),
         Case("float64", lambda draw: block_call(draw, last=1, dtype=torch.float64)),
     ),
@@ -337,6 +343,30 @@ EXERCISE = Exercise(
             hint="What earlier blocks left is divided again and again. Divide once, at the end; or bring the average "
             "back to a sum before you add to it.",
         ),
+        Misconception(
+            "left out the last, shorter block, unless it is the only one",
+            replace="range(0, k.shape[-2], block)",
+            by="range(0, max(k.shape[-2] // block, 1) * block, block)",
+            hint="The number of keys need not be a multiple of `block`. What is left over is a block, too.",
+        ),
+        Misconception(
+            "measured the new shares against the maximum of their block alone",
+            replace="shares = torch.exp(scores - new)",
+            by="shares = torch.exp(scores - scores.amax(dim=-1, keepdim=True))",
+            hint=TWO_MAXIMA,
+        ),
+        Misconception(
+            "measured the new shares against the maximum of their block alone, with a large negative number for −∞",
+            replace=f"""{MASK}
+        new = {LARGEST}
+        shrink = torch.exp(largest - new)
+        shares = torch.exp(scores - new)""",
+            by=f"""{MASK.replace('float("-inf")', "-1e30")}
+        new = {LARGEST}
+        shrink = torch.exp(largest - new)
+        shares = torch.exp(scores - scores.amax(dim=-1, keepdim=True))""",
+            hint=TWO_MAXIMA,
+        ),
     ),
     alternatives=(
         Alternative(
@@ -412,6 +442,25 @@ def block_attention(q, k, v, block, is_causal=False):
         m = m_new
         start = end
     return acc / l.unsqueeze(-1)
+""",
+        ),
+        Alternative(
+            "the logarithm of the sum alone is carried, and an average so far",
+            """
+def block_attention(q, k, v, block, is_causal=False):
+    i = torch.arange(q.shape[-2], device=q.device).unsqueeze(-1)
+    log_total = torch.full_like(q[..., :1], -math.inf)
+    output = torch.zeros_like(q)
+    for begin in range(0, k.shape[-2], block):
+        part = slice(begin, begin + block)
+        scores = q @ k[..., part, :].mT / math.sqrt(q.shape[-1])
+        if is_causal:
+            j = torch.arange(begin, begin + scores.shape[-1], device=q.device)
+            scores = scores.masked_fill(j > i, -math.inf)
+        new = torch.logaddexp(log_total, scores.logsumexp(dim=-1, keepdim=True))
+        output = output * (log_total - new).exp() + (scores - new).exp() @ v[..., part, :]
+        log_total = new
+    return output
 """,
         ),
         Alternative(

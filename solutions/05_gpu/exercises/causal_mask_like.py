@@ -139,6 +139,20 @@ EXERCISE = Exercise(
             hint="torch adds such dimensions by itself where the mask meets the scores. Return (seq, seq).",
             check="shapes",
         ),
+        Misconception(
+            "let each word see the next one as well",
+            replace="return causal_mask(x.shape[1], device=x.device)",
+            by="return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril(1)",
+            hint="The diagonal above the main one is True, too: word i sees word i + 1, the very one that it is to "
+            "predict. Row i is True up to column i and no further.",
+        ),
+        Misconception(
+            "made a mask of 0 and −∞",
+            replace="return causal_mask(x.shape[1], device=x.device)",
+            by="return torch.full((x.shape[1], x.shape[1]), float('-inf'), device=x.device).triu(1)",
+            hint="Such a mask is added to the scores, and some code does that. Here a mask holds True and False.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

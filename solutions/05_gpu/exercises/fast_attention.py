@@ -11,6 +11,7 @@ from ._shared import (
     NOT_CAUSAL_FOR_ONE_QUERY,
     causal_mask_on_the_cpu,
     causal_to_the_last_key,
+    causal_to_the_last_of_more_keys,
     square_causal_mask,
 )
 
@@ -22,13 +23,18 @@ def attention_call(
     causal: bool = False,
     square: bool = False,
     single: bool = False,
+    keys: str = "",
     dtype: torch.dtype = torch.float32,
 ) -> Call:
+    """Draw queries, keys and values; `keys`: more or fewer of them than queries, or as it comes."""
     *leading, seq_q, d_head = draw.sizes(f"{front} seq_q d_head", low=2, high=6)
     if single:
         seq_q = 1
         draw.named(seq_q=seq_q)
     seq_k = seq_q if square else draw.sizes("seq_k", low=2, high=6)[0]
+    if keys:
+        seq_q, seq_k = sorted((seq_q, seq_k), reverse=keys == "fewer")
+        draw.named(seq_q=seq_q, seq_k=seq_k)
     q = draw.normal(*leading, seq_q, d_head).to(dtype)
     k, v = (draw.normal(*leading, seq_k, d_head).to(dtype) for _ in range(2))
     mask = draw.mask(leading[0], *[1] * (len(leading) - 1), seq_q, seq_k) if masked else None
@@ -79,7 +85,8 @@ EXERCISE = Exercise(
         Case("a batch of heads without a mask", attention_call),
         Case("a mask of its own for each sentence", lambda draw: attention_call(draw, masked=True)),
         Case("is_causal", lambda draw: attention_call(draw, causal=True, square=True)),
-        Case("is_causal, with more or fewer keys than queries", lambda draw: attention_call(draw, causal=True)),
+        Case("is_causal, with more keys than queries", lambda draw: attention_call(draw, causal=True, keys="more")),
+        Case("is_causal, with fewer keys than queries", lambda draw: attention_call(draw, causal=True, keys="fewer")),
         Case("is_causal, with a single query", lambda draw: attention_call(draw, causal=True, single=True)),
         Case("a query that may attend to nothing", attention_with_blocked_query),
         Case("bfloat16 and a mask", lambda draw: attention_call(draw, masked=True, dtype=torch.bfloat16)),
@@ -145,6 +152,7 @@ EXERCISE = Exercise(
             hint="The values never reach the output. The order is queries, keys, values.",
         ),
         causal_to_the_last_key(SDPA),
+        causal_to_the_last_of_more_keys(SDPA),
         NOT_CAUSAL_FOR_ONE_QUERY,
         Misconception(
             "left dropout on",

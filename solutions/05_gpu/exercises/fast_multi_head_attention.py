@@ -14,6 +14,7 @@ from ._shared import (
     NOT_CAUSAL_FOR_ONE_QUERY,
     causal_mask_on_the_cpu,
     causal_to_the_last_key,
+    causal_to_the_last_of_more_keys,
     square_causal_mask,
 )
 
@@ -25,11 +26,13 @@ def layer_call(
     masked: bool = False,
     causal: bool = False,
     single: bool = False,
+    keys: str = "",
     dropout: float = 0.0,
     training: bool = False,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Call:
+    """Draw a layer and its inputs; `keys`, with `cross`: more or fewer of them than queries, or as it comes."""
     (num_heads,) = draw.sizes("num_heads", low=3, high=4)  # of two heads, too many orders are right
     (d_head,) = draw.sizes("d_head", low=2, high=4)
     d_model = num_heads * d_head
@@ -39,6 +42,9 @@ def layer_call(
         seq_q = 1
         draw.named(seq_q=seq_q)
     seq_k = draw.sizes("seq_k", low=2, high=LARGEST)[0] if cross else seq_q
+    if keys:
+        seq_q, seq_k = sorted((seq_q, seq_k), reverse=keys == "fewer")
+        draw.named(seq_q=seq_q, seq_k=seq_k)
     query = draw.normal(batch, seq_q, d_model)
     key = draw.normal(batch, seq_k, d_model) if cross else None
     value = draw.normal(batch, seq_k, d_model) if values else None
@@ -140,10 +146,18 @@ EXERCISE = Exercise(
         "heads": "the outputs of the heads",
         "merge_heads": "the outputs of the heads side by side",
     },
+    optional_milestones=("q", "k", "v", "heads", "merge_heads"),
     cases=(
         Case("self-attention", layer_call),
         Case("is_causal", lambda draw: layer_call(draw, causal=True)),
-        Case("is_causal, with more or fewer keys than queries", lambda draw: layer_call(draw, cross=True, causal=True)),
+        Case(
+            "is_causal, with more keys than queries",
+            lambda draw: layer_call(draw, cross=True, causal=True, keys="more"),
+        ),
+        Case(
+            "is_causal, with fewer keys than queries",
+            lambda draw: layer_call(draw, cross=True, causal=True, keys="fewer"),
+        ),
         Case("is_causal, with a single query", lambda draw: layer_call(draw, cross=True, causal=True, single=True)),
         Case("cross-attention, value left out", lambda draw: layer_call(draw, cross=True)),
         Case("key and value from different words", lambda draw: layer_call(draw, cross=True, values=True)),
@@ -325,6 +339,7 @@ EXERCISE = Exercise(
             "record of them off: detach, .data, numpy or no_grad, perhaps.",
         ),
         causal_to_the_last_key(CALL),
+        causal_to_the_last_of_more_keys(CALL),
         NOT_CAUSAL_FOR_ONE_QUERY,
         square_causal_mask(CALL),
         Misconception(
@@ -409,8 +424,56 @@ EXERCISE = Exercise(
             hint="That is self-attention only. If key and value are given, keys and values come from there.",
             check="shapes",
         ),
+        Misconception(
+            "took the projected queries for keys, and those for values, where they were left out",
+            replace=f"key = query if key is None else key\n        value = key if value is None else value\n        "
+            f"# (batch, seq, d_model) -> (batch, num_heads, seq, d_head), three times\n        {PROJECTED}",
+            by="""projected = self.w_q(query)
+        keys = projected if key is None else self.w_k(key)
+        values = keys if value is None else self.w_v(value)
+        q, k, v = (split_heads(y, self.num_heads) for y in (projected, keys, values))""",
+            hint="What is left out is given by the words, not by what a layer has made of them: w_k or w_v are never "
+            "used then. Fill in the words first, and project afterwards.",
+        ),
+        Misconception(
+            "took the query's length for the keys as well",
+            replace=PROJECTED,
+            by="q, k, v = (\n"
+            "            y.view(len(query), query.shape[1], self.num_heads, -1).transpose(1, 2)\n"
+            "            for y in (self.w_q(query), self.w_k(key), self.w_v(value))\n"
+            "        )",
+            hint="Keys and values have a length of their own, seq_k. Each is split by its own shape.",
+            check="shapes",
+        ),
     ),
     alternatives=(
+        Alternative(
+            "one call for each head",
+            """
+class FastMultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        self.num_heads, self.dropout = num_heads, dropout
+        self.w_q, self.w_k, self.w_v, self.w_o = (nn.Linear(d_model, d_model) for _ in range(4))
+
+    def forward(self, query, key=None, value=None, mask=None, is_causal=False):
+        key = query if key is None else key
+        value = key if value is None else value
+        q, k, v = (
+            layer(words).chunk(self.num_heads, dim=-1)
+            for layer, words in ((self.w_q, query), (self.w_k, key), (self.w_v, value))
+        )
+        if mask is not None:
+            mask = mask.expand(len(query), self.num_heads, query.shape[1], key.shape[1])
+        heads = [
+            F.scaled_dot_product_attention(
+                q[h], k[h], v[h], None if mask is None else mask[:, h], self.dropout * self.training, is_causal
+            )
+            for h in range(self.num_heads)
+        ]
+        return self.w_o(torch.cat(heads, dim=-1))
+""",
+        ),
         Alternative(
             "view and transpose, one product for q, k and v",
             """

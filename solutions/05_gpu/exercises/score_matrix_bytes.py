@@ -177,7 +177,7 @@ EXERCISE = Exercise(
             "rounded down to whole mebibytes",
             replace=BYTES,
             by=f"{BYTES} // 2**20",
-            hint="Return bytes: whatever is smaller than 2 to the power of 20 of them is lost otherwise.",
+            hint="Return bytes. In whole mebibytes, up to a million of them are lost, and a small matrix has none.",
         ),
     ),
     alternatives=(

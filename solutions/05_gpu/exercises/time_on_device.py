@@ -173,7 +173,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "timed the warm-up as well",
-            replace="taken = []\n    for _ in range(repeats)",
+            replace="for _ in range(warmup):\n        fn()\n    taken = []\n    for _ in range(repeats)",
             by="taken = []\n    for _ in range(warmup + repeats)",
             hint="The first calls are slow for reasons of their own. They run before the clock matters, and do not "
             "count.",
@@ -304,6 +304,12 @@ EXERCISE = Exercise(
             by="taken[0]",
             hint="Each call takes a little longer or shorter than the others. Keep the times of all and take the "
             "median.",
+        ),
+        Misconception(
+            "timed as many calls more as there are for warm-up",
+            replace="taken = []\n    for _ in range(repeats)",
+            by="taken = []\n    for _ in range(warmup + repeats)",
+            hint="The warm-up has run by then, and does not count. How many calls to time, repeats says alone.",
         ),
     ),
     alternatives=(

@@ -317,6 +317,21 @@ EXERCISE = Exercise(
             hint="The weight of nn.Linear is (out, in). A column of w_v meets one feature of x, for all heads. What "
             "comes out belongs to the heads, and it has a bias besides.",
         ),
+        Misconception(
+            "set the part of w_o's bias with a head's numbers to 0, too",
+            replace=SILENCE,
+            by="edited.w_o.weight[:, head * d_head : (head + 1) * d_head] = 0\n"
+            "            edited.w_o.bias[head * d_head : (head + 1) * d_head] = 0",
+            hint="The bias of w_o is added to the output, whose features belong to no head. It stays as it is, "
+            "whichever heads are silent.",
+        ),
+        Misconception(
+            "returned the weights as well where no head is silenced",
+            replace="    return output",
+            by="    return output if len(heads) else layer(x, mask=mask)",
+            hint="The layer returns a pair. Return its output alone, whatever heads there are.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -55,7 +55,9 @@ def loads(load_attention, weights, biases, numbers, index, change):
         if change.endswith("is missing"):
             del tensors[changed]
         else:
-            tensors[changed] = tensors[changed][None] if change.endswith("dimensions") else tensors[changed][:1]
+            tensor = tensors[changed]
+            narrower = tensor[:, :1] if change.endswith("column") else tensor[:1]
+            tensors[changed] = tensor[None] if change.endswith("dimensions") else narrower
         try:
             load_attention(layer, tensors, index)
         except NotImplementedError:
@@ -94,6 +96,7 @@ EXERCISE = Exercise(
         Case("a bias does not fit", lambda draw: published_tensors(draw, "ROLE.bias holds a single number")),
         Case("a bias is a row", lambda draw: published_tensors(draw, "ROLE.bias has two dimensions")),
         Case("a weight does not fit", lambda draw: published_tensors(draw, "ROLE.weight holds a single row")),
+        Case("a weight is narrower", lambda draw: published_tensors(draw, "ROLE.weight holds a single column")),
     ),
     misconceptions=(
         Misconception(
@@ -274,6 +277,28 @@ EXERCISE = Exercise(
             "                theirs = found[-1] if found else ours",
             hint="“encoder.layer.10” begins with “encoder.layer.1”, too, so that later layers overwrite yours. And "
             "where a tensor is missing, nothing says so. You know the whole name: ask for it.",
+        ),
+        Misconception(
+            "compared the lengths of the tensors instead of their shapes",
+            replace="if theirs.shape != ours.shape:",
+            by="if len(theirs) != len(ours):",
+            hint="len is the first size alone, and copy_ repeats a single column until it fits, without an error. "
+            "Compare the shapes themselves.",
+        ),
+        Misconception(
+            "loaded the values' weights as the output projection",
+            replace='layer.w_o: f"{place}.output.dense"',
+            by='layer.w_o: f"{place}.self.value"',
+            hint="What is handed over would be changed the same way twice, and the heads' findings never be put "
+            "together as they were trained to be. “output.dense” has tensors of its own.",
+        ),
+        Misconception(
+            "took a name that contains the layer's number for the layer's own, so that layer 10 counts for layer 1",
+            replace='tensors[f"{name}.{kind}"]',
+            by="[tensors[full] for full in tensors if place.removesuffix('.attention') in full\n"
+            "                    and f'{name.removeprefix(place)}.{kind}' in full][-1]",
+            hint="“layer.1” is a part of “layer.10”, too, and the last name that was found is that of another layer. "
+            "You know the whole name: ask for it.",
         ),
     ),
     alternatives=(

@@ -152,6 +152,24 @@ EXERCISE = Exercise(
             hint="The zeros count as weights then, and there are far more of them. Divide by the number of weights on "
             "the diagonal.",
         ),
+        Misconception(
+            "looked at the token itself, the first one left out",
+            replace="offset=-1, dim1=-2, dim2=-1)",
+            by="dim1=-2, dim2=-1)[..., 1:]",
+            hint="That is the main diagonal: query i on token i. The position before is one column to the left.",
+        ),
+        Misconception(
+            "looked two tokens back, and gave 0 where there are only two",
+            replace=f"return {DIAGONAL}.mean(dim=-1)",
+            by=f"return {DIAGONAL.replace('-1, dim1', '-2, dim1')}.sum(dim=-1) / max(weights.shape[-1] - 2, 1)",
+            hint="One diagonal too far. Pair query i with token i − 1: of two tokens, the second has one before it.",
+        ),
+        Misconception(
+            "left out the last token, and gave 0 where there are only two",
+            replace=f"return {DIAGONAL}.mean(dim=-1)",
+            by=f"return {DIAGONAL}[..., :-1].sum(dim=-1) / max(weights.shape[-1] - 2, 1)",
+            hint="The last token looks at the one before it too. (range stops one before its end.)",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -150,6 +150,19 @@ EXERCISE = Exercise(
             hint="Layers differ, and that is what you want to see: one score for each layer and each head.",
             check="shapes",
         ),
+        Misconception(
+            "asked the last token only",
+            replace=SINK,
+            by="weights[..., -1, position]",
+            hint="That is one query. A sink is where all queries look, so take the mean over them.",
+        ),
+        Misconception(
+            "cut out a slice that is empty for position −1",
+            replace=SINK,
+            by="weights[..., position : position + 1].mean(dim=(-2, -1))",
+            hint="From −1 to 0 there is nothing, and the mean of nothing is NaN. A single index takes the last token "
+            "for −1.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -107,8 +107,8 @@ EXERCISE = Exercise(
             "showed the model the first tokens instead of the last",
             replace=WINDOW,
             by="tokens[:, : model.context]",
-            hint="As soon as the context is full, the model sees the same tokens again and again, and none of the new "
-            "ones.",
+            hint="As soon as the context is full, the model sees the same tokens again and again, and none of those "
+            "that it writes from then on.",
         ),
         Misconception(
             "showed the model the last token only",

@@ -256,6 +256,13 @@ EXERCISE = Exercise(
             hint="Each pair of columns is there, side by side, in a third dimension. Join it with the one before.",
             check="shapes",
         ),
+        Misconception(
+            "wrote the cosines over the sines",
+            replace="table[:, 1::2]",
+            by="table[:, 0::2]",
+            hint="The odd columns are still 0, and no sine is left. Sines belong into the even columns, cosines into "
+            "the odd ones.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -140,7 +140,7 @@ EXERCISE = Exercise(
             "are computed anew at each call. Project the new words, then append.",
         ),
         Misconception(
-            "let each new word see all words",
+            "let new words that come after others see all words",
             replace=ATTEND,
             by="attention(q, repeat_heads(k, times), repeat_heads(v, times))",
             hint="One new word may see everything, so it needs no mask. But of several new words, the first must not "

@@ -346,6 +346,19 @@ EXERCISE = Exercise(
         )""",
             'Your words look exactly where they may not. True means "may attend": block where the mask is False.',
         ),
+        Misconception(
+            "divided d_model by the number of heads of keys",
+            replace=LAYERS,
+            by=LAYERS.replace("num_kv_heads * d_head", "d_model // num_kv_heads"),
+            hint="A head is d_model / num_heads wide, whoever shares it. w_k and w_v make num_kv_heads of them.",
+            check="shapes",
+        ),
+        attending(
+            "blocked the future where no mask is given",
+            "attention(q, repeat_heads(k, times), repeat_heads(v, times), "
+            "causal_mask(x.shape[1], x.device) if mask is None else mask)",
+            "What is blocked is up to the caller: the mask says it, and None blocks nothing.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -266,6 +266,22 @@ EXERCISE = Exercise(
             "argument, and all objects share it. Make what an object owns in __init__, as self.….",
             check="shapes",
         ),
+        Misconception(
+            "kept the newest words only",
+            replace=f"{APPENDED}\n        return self.k, self.v",
+            by=f"{APPENDED}\n        old, (self.k, self.v) = (self.k, self.v), (k, v)\n        return old",
+            hint="What you return is right once: the next call finds the last words alone, and what was before them is "
+            "forgotten. Keep what you return.",
+            check="shapes",
+        ),
+        Misconception(
+            "kept one of several new words",
+            replace=APPENDED,
+            by=APPENDED.replace(", k]", ", k[:, :, -1:]]").replace(", v]", ", v[:, :, -1:]]"),
+            hint="Several words may come at once, and all of them are to be remembered. Join the new keys and values "
+            "as they are.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

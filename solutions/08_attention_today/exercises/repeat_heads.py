@@ -101,7 +101,7 @@ EXERCISE = Exercise(
             hint="Each head of queries looks at the whole key. Repeating does not make it smaller.",
         ),
         other(
-            "joined heads and words in the wrong order",
+            "repeated each word, and read the repeats as heads",
             "x[:, :, :, None].expand(-1, -1, -1, times, -1).reshape(x.shape[0], -1, *x.shape[2:])",
             "The repeats were made for each word, and then read as heads: words are spread over several heads now. Put "
             "the new dimension behind the heads, before the words.",
@@ -135,6 +135,33 @@ EXERCISE = Exercise(
             "counted the heads of queries from 1",
             "x[:, ((torch.arange(x.shape[1] * times) + 1) // times).clamp(max=x.shape[1] - 1)]",
             "Each group begins one head too early. The first head is number 0: heads 0 … times − 1 share head 0.",
+        ),
+        other(
+            "divided a head's number by kv_heads instead of times, and took the last head for what is too large",
+            "x[:, (torch.arange(x.shape[1] * times) // x.shape[1]).clamp(max=x.shape[1] - 1)]",
+            "Head h of the queries belongs to group h // times: times heads share one. By kv_heads, groups get the "
+            "wrong size.",
+        ),
+        other(
+            "filled the first head of each group only",
+            "torch.stack([x] + [torch.zeros_like(x)] * (times - 1), dim=2).flatten(1, 2)",
+            "The other heads of each group are empty. All times of them get the same keys.",
+        ),
+        other(
+            "left the last head of each group empty",
+            "torch.stack([x] * (times - 1) + [torch.zeros_like(x)], dim=2).flatten(1, 2)",
+            "A group has times heads, and the last of them is 0. (The end of a slice is not included.)",
+        ),
+        other(
+            "repeated the batch, and read the repeats as heads",
+            "x.repeat(times, 1, 1, 1).view(x.shape[0], x.shape[1] * times, *x.shape[2:])",
+            "A text's heads lie in another text now. Put the new dimension behind the heads.",
+        ),
+        other(
+            "expanded the heads, of which there are several",
+            "x.expand(-1, x.shape[1] * times, -1, -1)",
+            "expand repeats a dimension of size 1 only. Give the repeats a dimension of their own, behind the heads.",
+            check="shapes",
         ),
     ),
     alternatives=(

@@ -37,12 +37,13 @@ EXERCISE = Exercise(
         "sin": "the sines",
         "first": "the first half of each head's features",
         "second": "the second half of each head's features",
+        "output 0": "the turned features",
     },
     optional_milestones=("speeds", "cos", "sin"),
     cases=(
         Case("words from the beginning of a text", words),
         Case("words at places in no order", anywhere),
-        Case("words that begin far down a text, in bfloat16", lambda draw: words(draw, 30, torch.bfloat16)),
+        Case("words that begin far down a text, in bfloat16", lambda draw: words(draw, 300, torch.bfloat16)),
     ),
     misconceptions=(
         Misconception(
@@ -176,6 +177,16 @@ EXERCISE = Exercise(
             "back into the first half.",
         ),
         Misconception(
+            "overwrote the first half before the second was made",
+            replace=f"return {TURNED}",
+            by="""turned = x.clone()
+    turned[..., :half] = first * angles.cos() - second * angles.sin()
+    turned[..., half:] = second * angles.cos() + turned[..., :half] * angles.sin()
+    return turned""",
+            hint="The second half was made from the new first half. Both need the arrow as it was before it turned.",
+            shown_by=("clone()|empty_like()|zeros_like()",),
+        ),
+        Misconception(
             "used a half that was turned already",
             replace=f"return {TURNED}",
             by="""first = first * cos - second * sin
@@ -257,6 +268,23 @@ EXERCISE = Exercise(
             replace=SPEEDS,
             by="(-torch.arange(half, device=x.device) / half * math.log10(10000)).exp()",
             hint="10000 to the power of y is exp(y · ln 10000), with the natural logarithm: math.log.",
+        ),
+        Misconception(
+            "computed the angles in the dtype of x",
+            replace=f"""speeds = {SPEEDS}
+    # (seq, 1) * (half) -> (seq, half)
+    angles = positions[:, None] * speeds""",
+            by="speeds = 10000 ** (-torch.arange(half, device=x.device, dtype=x.dtype) / half)\n"
+            "    angles = positions.to(x.dtype)[:, None] * speeds",
+            hint="bfloat16 keeps two or three digits: it has no 301, and of an angle of many turns nothing is left. "
+            "Compute positions and angles in float32, and bring only sines and cosines into x's dtype.",
+        ),
+        Misconception(
+            "rounded the angles to the dtype of x",
+            replace="angles = positions[:, None] * speeds",
+            by="angles = (positions[:, None] * speeds).to(x.dtype)",
+            hint="bfloat16 keeps two or three digits, and of an angle of many turns nothing is left. Take sines and "
+            "cosines first, and bring those into x's dtype.",
         ),
     ),
     alternatives=(

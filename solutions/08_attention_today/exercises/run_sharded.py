@@ -61,6 +61,7 @@ EXERCISE = Exercise(
         "how the processes communicate",
         "how often the shard is called",
     ),
+    milestones={"output 0": ""},  # a line that gives it in one process need not do so in another
     cases=(
         Case("three processes", lambda draw: parts_call(draw, 3)),
         Case("a group of two among four processes", lambda draw: parts_call(draw, 4, members=(1, 3))),
@@ -222,6 +223,32 @@ EXERCISE = Exercise(
             "took the smallest",
             "dist.all_reduce(output, op=dist.ReduceOp.MIN, group=group)",
             "Each part holds a term of every entry of the output. Add them up.",
+        ),
+        reducing(
+            "added up for rank 0 only",
+            "dist.reduce(output, dst=0, group=group)",
+            "reduce gives the sum to one process, and rank 0 need not even be in the group. The next layer runs in all "
+            "of them, so all need it.",
+            check="shapes",
+        ),
+        Misconception(
+            "took the first sentence for the output",
+            replace="output = shard(x)",
+            by="output = shard(x)[0]",
+            hint="A shard returns its output alone, not a pair, so that an index picks a sentence.",
+            check="shapes",
+        ),
+        Misconception(
+            "added this process's own part to the sum",
+            replace=f"{CALL}\n    return output",
+            by="total = output.clone()\n    dist.all_reduce(total, group=group)\n    return output + total",
+            hint="The sum holds the parts of all processes, this one's among them. Return it as it is.",
+        ),
+        reducing(
+            "made a call for each sentence",
+            "for sentence in output:\n        dist.all_reduce(sentence, group=group)",
+            "The sum is right, and each call costs a journey to all processes and back. One call adds up a whole "
+            "tensor.",
         ),
     ),
     alternatives=(

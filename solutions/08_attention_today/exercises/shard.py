@@ -366,6 +366,13 @@ EXERCISE = Exercise(
             hint="Queries have been cut as well: there are fewer heads of them in a part.",
             check="shapes",
         ),
+        Misconception(
+            "left the biases of w_q, w_k and w_v out",
+            replace=BIAS,
+            by="linear.bias = None",
+            hint="Queries, keys and values of the part are those of the whole layer, bias included. A row comes with "
+            "its bias.",
+        ),
     ),
     alternatives=(
         Alternative(

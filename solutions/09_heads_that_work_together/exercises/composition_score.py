@@ -254,6 +254,14 @@ EXERCISE = Exercise(
             hint="For a matrix, ord=1 is the largest sum of absolute values in a column. Here every entry counts: the "
             "root of the sum of their squares.",
         ),
+        Misconception(
+            "took the size of each row",
+            replace=SCORE,
+            by="read.norm(dim=-1) / (first.norm(dim=-1) * second.norm(dim=-1))",
+            hint="With a dimension, norm gives a size for each row. The size of a matrix is one number, from all its "
+            "entries.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -244,6 +244,13 @@ EXERCISE = Exercise(
             "each query with its own key, and then their mean.",
             check="shapes",
         ),
+        Misconception(
+            "averaged over the heads instead of the queries",
+            replace="picked.mean(dim=-1)",
+            by="picked.mean(dim=1)",
+            hint="With single pairs picked, three dimensions are left: layers, heads, queries. The last one has to go.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

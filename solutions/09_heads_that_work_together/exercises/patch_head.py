@@ -312,6 +312,13 @@ EXERCISE = Exercise(
             hint="The patch says first which layer, then which head in it, then the output.",
             check="shapes",
         ),
+        Misconception(
+            "put in the mean over the sequences",
+            replace="(layer, head, outputs[layer, head])",
+            by="(layer, head, outputs[layer, head].mean(dim=0, keepdim=True).expand_as(outputs[layer, head]))",
+            hint="Each sequence of the batch has a clean run of its own. Put in what the head writes there, sequence "
+            "by sequence.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -81,6 +81,7 @@ def test_another_operation_or_other_operands_are_another_failure(body: str) -> N
     [
         ("q.masked_fill(k > 0, 0)", "torch.where(k.gt(0), q, 0.0)", "q.masked_fill((k > 0)[:1, :2], 0)"),
         ("q + k", "k + q", "q @ k"),
+        ("torch.zeros(10**6, 10**6, 10**5)", "torch.empty(10**12, 10**5)", "q.expand(10**6)"),
         ("q.to('meta') + k", "torch.where(q.to('meta') > 0, k, q.to('meta'))", "q.to('meta') + q"),
         ("q.transpose(1, 2).view(2, 15)", "q.mT.view(-1)", "k.mT.view(2, 20)"),
         ("torch.cat(q)", "torch.concat(q, dim=-1)", "torch.cat([q, None])"),

@@ -97,6 +97,30 @@ def test_a_shape_is_read_back_in_names() -> None:
     assert "(4, 3) = (columns, rows)" in str(finding.message)
 
 
+def test_a_size_that_occurs_twice_by_coincidence_gets_no_name() -> None:
+    """The 3 words that are left are no d_head, though it is 3 as well."""
+    sizes = {"batch": 4, "num_kv_heads": 2, "total": 8, "d_head": 3}
+    cache = Exam("f", ("k",), (Trial("words", sizes, Call({}), Answer(torch.rand(4, 2, 8, 3)), {}),), {})
+    square = Exam("f", ("mask",), (Trial("words", {"seq": 4, "d": 7}, Call({}), Answer(torch.eye(4)), {}),), {})
+    for of, returned, told in [
+        (cache, torch.rand(4, 2, 3, 3), "(4, 2, 3, 3)"),
+        (cache, torch.rand(2, 4, 8, 3), "(2, 4, 8, 3) = (num_kv_heads, batch, total, d_head)"),
+        (square, torch.eye(7), "(7, 7) = (d, d)"),
+    ]:
+        finding = shapes(returned, of=of)
+        assert finding is not None
+        assert finding.message.got == told
+
+
+def test_a_parameters_size_is_not_called_after_what_it_cannot_be() -> None:
+    sizes = {"seq": 4, "num_heads": 6, "d_model": 12}
+    right = Answer(RIGHT, parameters={"w_k.weight": (6, 12)})
+    layer = Exam("Layer", ("output",), (Trial("a layer", sizes, Call({}, init={}), right, {}),), {})
+    finding = examine(layer, [Answer(parameters={"w_k.weight": (4, 12)})], Check.SHAPES)
+    assert finding is not None
+    assert (finding.message.expected, finding.message.got) == ("(6, 12)", "(4, 12)")
+
+
 def test_wrong_numbers_pass_the_check_of_shapes() -> None:
     assert shapes(RIGHT + 1) is None
 
@@ -384,6 +408,16 @@ def test_a_result_with_another_gradient_passes_shapes_and_fails_outputs(given: A
     assert told in str(finding.message)
     for right in (followed(GRADIENT), followed({"w": GRADIENT["w"]}), followed({**GRADIENT, "other": torch.zeros(4)})):
         assert outputs(right, layer) is None
+
+
+def test_a_gradient_that_is_nothing_but_rounding_may_be_missing() -> None:
+    """As that of the queries, where each of them has a single key to attend to."""
+    rounding = Gradients(({"q": torch.full((3,), 5e-6), "v": torch.ones(3)},))
+    trial = replace(exam().trials[0], right=Answer(RIGHT, gradients=rounding))
+    of = replace(exam(), trials=(trial,))
+    for gradients in ({"q": torch.zeros(3), "v": torch.ones(3)}, {"v": torch.ones(3)}):
+        assert examine(of, [Answer(RIGHT, gradients=Gradients((gradients,)))], Check.OUTPUTS) is None
+    assert examine(of, [Answer(RIGHT, gradients=Gradients(({"q": torch.zeros(3)},)))], Check.OUTPUTS) is not None
 
 
 def test_one_of_two_outputs_may_be_cut_off_if_the_other_teaches_as_much() -> None:

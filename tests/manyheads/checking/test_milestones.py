@@ -63,6 +63,14 @@ def test_a_milestone_is_recognised_however_its_dimensions_lie(pairs: list[tuple[
         assert turned.shape == numbers.shape or how(milestone, turned) in (TURNED, RESIZED), milestone.words
 
 
+def test_an_output_is_called_as_its_author_says_or_is_no_milestone() -> None:
+    exams = all_exams()
+    assert {one.words for trial in exams["rotate"].trials for one in trial.milestones if one.output == 0} == {
+        "the turned features"
+    }
+    assert not any(trial.milestones for trial in exams["run_sharded"].trials)  # each process has a sum of its own
+
+
 def test_no_other_tensor_is_taken_for_a_milestone(pairs: list[tuple[Milestone, Tensor]]) -> None:
     """Random numbers of the same scale, the same numbers shuffled, and one entry that is wrong."""
     torch.manual_seed(0)

@@ -390,6 +390,14 @@ def test_an_answer_that_is_made_of_an_input_by_numbers_of_ones_own_is_told_them(
         assert sentence not in said(exam, [*givens[:2], 1.1 * givens[2]])  # another number in one case
 
 
+def test_what_is_meant_to_be_bfloat16_is_not_said_to_be_rounded_to_it() -> None:
+    rights = [right.bfloat16() for right in drawn(0)]
+    off = [right.clone() for right in rights]
+    for one in off:
+        one.flatten()[0] += 0.05
+    assert "precision" not in said(exam_of(rights, SIZES), off)
+
+
 @pytest.mark.slow
 def test_rounding_of_few_entries_is_no_combination() -> None:
     for seed in range(20):
