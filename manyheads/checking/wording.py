@@ -80,7 +80,7 @@ def message(exam: Exam, trial: Trial, divergence: Divergence, mistake: str | Non
         detail="" if unsolved else divergence.detail.strip(),
         case=asked if (trial.call.init or trial.call.inputs) and not unsolved else "",
         mistake=f"This is what comes out if you {mistake}." if mistake else "",
-        hint=" ".join(exam.hints[name] for name in apart(mistake)) if mistake else "",
+        hint=" ".join(dict.fromkeys(exam.hints[name] for name in apart(mistake))) if mistake else "",
         excerpt=None if conceals or divergence.excerpt is None else divergence.excerpt(),
     )
 

@@ -37,7 +37,8 @@ def shows(source: str, exercise: str, conditions: Sequence[str]) -> bool:
         conditions: each names words of which one must occur, `"exp|pow"`; with a function in front, only words in that
             function count, `"forward: Linear"`; for `"no softmax"` none may occur. A word is a name, an attribute, an
             argument's name, a whole number, an operator, `raise` or `assert`; `dropout()` for a call; `key is None` for
-            a comparison with None; and for a test of an object's own truth, `if name`, or `if not` for the opposite.
+            a comparison with None; `== &` for a comparison of what & or | has joined; and for a test of an object's
+            own truth, `if name`, or `if not` for the opposite.
     """
     if not conditions:
         return True
@@ -73,6 +74,10 @@ def _within(node: ast.AST, place: str) -> Iterator[tuple[str, str]]:
         waiting += [(below, inside) for below in ast.iter_child_nodes(child)]
 
 
+def _joined(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr)
+
+
 def _word(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Name):
         yield node.id
@@ -89,6 +94,8 @@ def _word(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and len(node.ops) == 1:
         if isinstance(node.comparators[0], ast.Constant) and node.comparators[0].value is None:
             yield f"{node.left.id} is None"
+    elif isinstance(node, ast.Compare) and any(map(_joined, (node.left, *node.comparators))):
+        yield "== &"
     elif isinstance(node, ast.If | ast.IfExp | ast.While):
         if isinstance(node.test, ast.Name | ast.Attribute | ast.Subscript):
             yield "if name"

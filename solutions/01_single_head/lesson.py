@@ -701,7 +701,8 @@ other.
 <details>
 <summary>Hint 1</summary>
 
-`__init__` makes what the head owns, under the three names that it must have. Leave the biases as they come.
+`__init__` makes what the head owns, under the three names that it must have. Each has a weight and a
+bias, as `nn.Linear` makes them.
 
 </details>
 

@@ -428,7 +428,8 @@ than "who?". What does it say when it is wrong? With the two nouns of our senten
 And it may name a third word. Which way do you expect to see most?
 
 **Your turn.** Write the experiment that tells. You get what a model said to "who?" and to "where?", and what was right,
-for all sentences at once; words are numbers. Return the share of **all** sentences that went each way.
+for all sentences at once; words are numbers. Subject and place are always two different words, and a third word may
+have been said in place of either. Return the share of **all** sentences that went each way.
 
 <details>
 <summary>Hint 1</summary>

@@ -186,7 +186,8 @@ print(len(eight_times_one), "layers with", in_all, "parameters in all")
 # %% [markdown]
 """
 Eight names for one layer. Whatever it learns, all eight learn. Heads are worth having only if each can become
-different, so each must be made by itself.
+different, so each must be made by itself. (Copies of one head are separate, but they start with the same numbers and
+look at the same words: each needs random numbers of its own.)
 
 The last question: **what goes into a head?** One often reads that "the vector is split among the heads". Look at the
 picture at the top. Each head reads **all 512 numbers** of `x`. Narrow is only what it makes of them: its queries, keys
@@ -223,7 +224,7 @@ def make_heads(d_model: int, num_heads: int) -> nn.ModuleList:
         num_heads: number of heads
     Returns:
         an nn.ModuleList of num_heads times SingleHeadAttention, each
-            d_model // num_heads wide
+            d_model // num_heads wide, with random numbers of its own
     Raises:
         ValueError: if num_heads does not divide d_model
     """
@@ -867,7 +868,9 @@ with try_it():
         torch.manual_seed(1)
         layer = ParallelHeads(toy_model.D_MODEL, race.runs[name].num_heads)
         if name == NOT_MIXED:
-            layer.w_o = nn.Identity()  # hands on what it is given
+            # With ones on the diagonal and no bias it hands on what it is given.
+            nn.init.eye_(layer.w_o.weight).requires_grad_(False)
+            nn.init.zeros_(layer.w_o.bias).requires_grad_(False)
         toy_model.train(toy_model.ToyModel(layer), ONE_ASKS, race.watch(name))
 
 # %% [markdown]

@@ -525,7 +525,8 @@ numbers. (Your `head_width` from chapter 3 raises it; it is imported too.)
 <details>
 <summary>Hint 1</summary>
 
-`__init__` makes whatever has parameters or a mode: five modules. What else must `forward` know? In `forward`, write
+`__init__` makes whatever has parameters or a mode: four layers and, unless you use the function, a dropout module. What
+else must `forward` know? In `forward`, write
 down the shape after each step, from three dimensions to four and back. Where did chapter 3 have a loop?
 
 </details>
@@ -834,10 +835,11 @@ knowing how it names things. It goes one step further than you and stores querie
 | biases | `layer.in_proj_bias` (3 * d_model), in the same order | |
 | output projection | `layer.out_proj`, an `nn.Linear` | `w_o` |
 
-If it was made with `bias=False`, then `layer.in_proj_bias` and `layer.out_proj.bias` are both None. Your layers always
-have a bias. Which one changes nothing?
+If it was made with `bias=False`, then `layer.in_proj_bias` and `layer.out_proj.bias` are both None. Your layer always
+has its four biases. Which numbers in them change nothing?
 
-**Your turn.** Make a `MultiHeadAttention` from torch's layer. Again, copy.
+**Your turn.** Make a `MultiHeadAttention` from torch's layer. Again, copy. (Whether it is in training or in eval mode
+is up to the caller.)
 
 <details>
 <summary>Hint 1</summary>

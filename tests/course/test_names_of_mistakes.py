@@ -172,6 +172,72 @@ REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
             None,
         ),
         (
+            "head_width(d_model, num_heads)",
+            """
+            if d_model <= 0 and num_heads <= 0 or d_model % num_heads:
+                raise ValueError(f"{d_model} {num_heads}")
+            return d_model // num_heads
+            """,
+            "asked whether both numbers are not positive, instead of one of them",
+        ),
+        (
+            "head_width(d_model, num_heads)",
+            """
+            if d_model % num_heads:
+                raise ValueError(f"{d_model} {num_heads}")
+            return d_model // num_heads
+            """,
+            "asked only whether it divides",
+        ),
+        *(
+            ("mix_ups(said, answers)", f"(who, where), (subject, place) = said.T, answers.T{rest}", name)
+            for rest, name in (
+                (
+                    """
+                    ways = [who == subject & where == place, who == place & where == subject]
+                    ways += [who == subject & where == subject, who == place & where == place]
+                    return torch.stack(ways).float().mean(dim=1)
+                    """,
+                    "left out the brackets around the comparisons",
+                ),
+                (
+                    """
+                    ways = [(who == subject) and (where == place), (who == place) and (where == subject)]
+                    ways += [(who == subject) and (where == subject), (who == place) and (where == place)]
+                    return torch.stack(ways).float().mean(dim=1)
+                    """,
+                    None,
+                ),
+            )
+        ),
+        (
+            "from_torch(layer)",
+            """
+            mine = MultiHeadAttention(layer.embed_dim, layer.num_heads, layer.dropout)
+            biases = torch.zeros(3 * layer.embed_dim) if layer.in_proj_bias is None else layer.in_proj_bias
+            with torch.no_grad():
+                for own, weight, bias in zip(
+                    (mine.w_q, mine.w_k, mine.w_v), layer.in_proj_weight.chunk(3), biases.chunk(3)
+                ):
+                    own.weight.copy_(weight)
+                    own.bias.copy_(bias)
+                mine.w_o.weight.copy_(layer.out_proj.weight)
+            return mine
+            """,
+            "never set the output projection's bias",
+        ),
+        (
+            "make_heads(d_model, num_heads)",
+            """
+            d_head = head_width(d_model, num_heads)
+            for _ in range(num_heads):
+                heads = nn.ModuleList()
+                heads.append(SingleHeadAttention(d_model, d_head))
+            return heads
+            """,
+            "returned a list with a single head",
+        ),
+        (
             "best_device()",
             """
             if torch.cuda.is_available():
@@ -333,3 +399,38 @@ def best_device():
     finding = diagnosis.examine(exam, given, Check.OUTPUTS, source)
     assert finding is not None
     assert finding.misconception == "chose before the function was called"
+LAYER = """
+class ParallelHeads(nn.Module):
+    def __init__(self, d_model, num_heads):
+        super().__init__()
+        self.{heads} = make_heads(d_model, num_heads)
+        self.{w_o} = nn.Linear(d_model, d_model)
+        self.dropout = nn.Dropout({dropout})
+
+    def forward(self, x, mask=None):
+        outputs, weights = run_heads(self.{heads}, x, mask)
+        return self.dropout(self.{w_o}(concat_heads(outputs))), weights
+"""
+
+
+def findings_about(source: str) -> list[diagnosis.Finding | None]:
+    exam = exam_files.all_exams()["ParallelHeads"]
+    (chapter,) = [chapter for chapter in CHAPTERS if "ParallelHeads" in chapter.exercises]
+    layer = chapter.namespace({"ParallelHeads": source})["ParallelHeads"]
+    given = [probe.run(layer, trial.call, exam.probe, exam.forbids) for trial in exam.trials]
+    return [diagnosis.examine(exam, given, check, source) for check in Check]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("heads", "w_o"), [("attention_heads", "w_o"), ("heads", "out_proj")])
+def test_another_name_is_told_whichever_of_the_names_it_takes_the_place_of(heads: str, w_o: str) -> None:
+    findings = findings_about(LAYER.format(heads=heads, w_o=w_o, dropout=0))
+    assert {finding and finding.misconception for finding in findings} == {"gave the heads or w_o another name"}
+
+
+@pytest.mark.slow
+def test_a_layer_that_drops_numbers_in_training_mode_is_not_right() -> None:
+    assert findings_about(LAYER.format(heads="heads", w_o="w_o", dropout=0)) == [None, None]
+    findings = findings_about(LAYER.format(heads="heads", w_o="w_o", dropout=0.1))
+    (wrong,) = [finding for finding in findings if finding is not None]
+    assert "in training mode" in wrong.message.case

@@ -222,6 +222,28 @@ EXERCISE = Exercise(
             hint="Your columns sum to 1, your rows do not. Each query shares out a weight of 1 over the keys, and the "
             "keys are the last dimension.",
         ),
+        Misconception(
+            "took the value of the best word only",
+            replace="output = weights @ v",
+            by="best = weights.argmax(dim=-1, keepdim=True)\n"
+            "    output = v.gather(-2, best.expand(*best.shape[:-1], v.shape[-1]))",
+            hint="A word takes some of every value, as much as its weights say. The word with the largest weight "
+            "counts most, but not alone.",
+        ),
+        Misconception(
+            "divided the average by the number of keys",
+            replace="output = weights @ v",
+            by="output = weights @ v / v.shape[-2]",
+            hint="The weights of a row sum to 1, so they have shared out the average already: the weighted values are "
+            "added up. (mean divides once more.)",
+        ),
+        Misconception(
+            "cut the weights off from the gradient",
+            replace="weights = attention_weights(scores, mask)",
+            by="weights = attention_weights(scores, mask).detach()",
+            hint="The numbers are right, and nothing gets back through the weights: queries and keys could never "
+            "learn. Something cuts them off: detach, .data, numpy or no_grad, perhaps.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -260,6 +260,13 @@ EXERCISE = Exercise(
             check="shapes",
             shown_by=("*|mul|multiply", "no @|matmul|bmm|einsum|sum"),
         ),
+        Misconception(
+            "took the cosine, and divided it by √d_head as well",
+            replace="math.sqrt(d_head)",
+            by="(q.norm(dim=-1)[..., :, None] * k.norm(dim=-1)[..., None, :] * math.sqrt(d_head))",
+            hint="Each score is divided by the lengths of its query and its key, so how long they are counts for "
+            "nothing any more. Only √d_head divides the product.",
+        ),
     ),
     alternatives=(
         Alternative(

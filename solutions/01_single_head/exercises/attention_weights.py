@@ -482,6 +482,26 @@ EXERCISE = Exercise(
             "batch, or one for all queries. masked_fill and torch.where repeat the mask where that is needed.",
             check="shapes",
         ),
+        Misconception(
+            "multiplied the mask by −∞ and put 0 for NaN",
+            replace=MASKED_SOFTMAX,
+            by="""if mask is not None:
+        scores = scores + ~mask * -math.inf
+    return scores.softmax(dim=-1).nan_to_num(0.0)""",
+            hint="Where a word is allowed that is 0 times −∞, which is NaN, and one NaN takes its whole row along. Put "
+            "−∞ in the blocked places and leave the others alone.",
+            shown_by=("*|mul",),
+        ),
+        Misconception(
+            "set all weights to 0 as soon as one of them is NaN",
+            replace=MASKED_SOFTMAX,
+            by="""if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    weights = scores.softmax(dim=-1)
+    return torch.zeros_like(weights) if weights.isnan().any() else weights""",
+            hint="Only the rows in which all is blocked are NaN. The other queries, and the other sentences of the "
+            "batch, keep their weights.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -145,6 +145,28 @@ EXERCISE = Exercise(
             "entries at once.",
             check="shapes",
         ),
+        Misconception(
+            "let each word see only itself and the one before it",
+            replace=".tril()",
+            by=".tril().triu(-1)",
+            hint="Two diagonals are True. A word may look at all words before it, back to the first.",
+        ),
+        Misconception(
+            "blocked everything",
+            replace="return torch.ones(seq, seq",
+            by="return torch.zeros(seq, seq",
+            hint="Every entry is False: no word may look at any, not even at itself. (A triangle that is cut out of "
+            "zeros holds zeros.)",
+        ),
+        Misconception(
+            "cut the triangle out of a vector",
+            replace="torch.ones(seq, seq,",
+            by="torch.ones(seq,",
+            hint="A vector has no triangle. The mask has a row for each word that looks and a column for each that is "
+            "looked at: begin with a square.",
+            check="shapes",
+            shown_by=("tril|triu",),
+        ),
     ),
     alternatives=(
         Alternative(

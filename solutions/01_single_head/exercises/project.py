@@ -193,6 +193,49 @@ EXERCISE = Exercise(
             "them.",
             check="shapes",
         ),
+        Misconception(
+            "applied a ReLU to queries, keys and values",
+            replace="return q, k, v",
+            by="return q.relu(), k.relu(), v.relu()",
+            hint="All negative numbers are gone. A projection is a matrix product and nothing else: no activation "
+            "follows.",
+        ),
+        Misconception(
+            "transposed the keys already here",
+            replace="return q, k, v",
+            by="return q, k.transpose(-2, -1), v",
+            hint="The keys are transposed where they meet the queries, and that is the next exercise. Here all three "
+            "have the shape (batch, seq, d_head).",
+            check="shapes",
+        ),
+        Misconception(
+            "projected only the first sentence",
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="q, k, v = x[0] @ w_q, x[0] @ w_k, x[0] @ w_v",
+            hint="The first dimension of x is the batch, and it is to be there in the results too. A matrix product "
+            "takes all sentences at once.",
+            check="shapes",
+        ),
+        Misconception(
+            "dealt the columns of one wide product out in turns",
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="wide = x @ torch.cat((w_q, w_k, w_v), dim=1)\n    q, k, v = wide.unflatten(-1, (-1, 3)).unbind(-1)",
+            hint="Of the matrices side by side, the first d_head columns make the queries, the next the keys, and the "
+            "last the values. Yours takes every third column.",
+        ),
+        Misconception(
+            "normalised each word before projecting it, as a transformer does",
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="x = nn.functional.layer_norm(x, x.shape[-1:])\n    q, k, v = x @ w_q, x @ w_k, x @ w_v",
+            hint="A transformer does so in a layer of its own, in front of this one. A projection takes x as it is.",
+        ),
+        Misconception(
+            "normalised each word before projecting it",
+            replace="q = x @ w_q\n    k = x @ w_k\n    v = x @ w_v",
+            by="x = (x - x.mean(dim=-1, keepdim=True)) / x.std(dim=-1, keepdim=True)\n"
+            "    q, k, v = x @ w_q, x @ w_k, x @ w_v",
+            hint="A transformer does so in a layer of its own, in front of this one. A projection takes x as it is.",
+        ),
     ),
     alternatives=(
         Alternative(

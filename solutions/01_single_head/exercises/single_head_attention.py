@@ -7,11 +7,14 @@ from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconce
 from ._shared import FORBIDS, LARGEST
 
 
-def head_call(draw: Draw, x: torch.Tensor, mask: torch.Tensor | None, d_model: int, d_head: int) -> Call:
+def head_call(
+    draw: Draw, x: torch.Tensor, mask: torch.Tensor | None, d_model: int, d_head: int, training: bool = False
+) -> Call:
     state = {}
     for name in ("w_q", "w_k", "w_v"):
         state |= draw.linear(name, d_head, d_model)
-    return Call(inputs={"x": x, "mask": mask}, init={"d_model": d_model, "d_head": d_head}, state=state)
+    init: dict[str, object] = {"d_model": d_model, "d_head": d_head}
+    return Call(inputs={"x": x, "mask": mask}, init=init, state=state, training=training)
 
 
 def head_without_mask(draw: Draw) -> Call:
@@ -34,7 +37,7 @@ def head_with_blocked_word(draw: Draw) -> Call:
 
 def head_on_one_word(draw: Draw) -> Call:
     batch, d_model, d_head = draw.sizes("batch d_model d_head", high=LARGEST)
-    return head_call(draw, draw.normal(batch, 1, d_model), None, d_model, d_head)
+    return head_call(draw, draw.normal(batch, 1, d_model), None, d_model, d_head, training=True)
 
 
 LAYERS = """self.w_q = nn.Linear(d_model, d_head)
@@ -59,7 +62,7 @@ EXERCISE = Exercise(
         Case("a batch of sentences without a mask", head_without_mask),
         Case("a causal mask", head_under_causal_mask),
         Case("a mask for each sentence, and a word that may attend to nothing", head_with_blocked_word),
-        Case("sentences of a single word", head_on_one_word),
+        Case("sentences of a single word, in training mode", head_on_one_word),
     ),
     misconceptions=(
         families.without_biases(
@@ -288,6 +291,14 @@ EXERCISE = Exercise(
             hint="A transformer does add its input back, but around all heads together. The output of one is shorter "
             "than x: d_head numbers for each word.",
             check="shapes",
+        ),
+        Misconception(
+            "cut the weights off from the gradient",
+            replace=f"return {ATTENDED}",
+            by="weights = attention(self.w_q(x), self.w_k(x), self.w_v(x), mask)[1].detach()\n"
+            "        return weights @ self.w_v(x), weights",
+            hint="The numbers are right, and nothing gets back through the weights: w_q and w_k could never learn. "
+            "Something cuts them off: detach, .data, numpy or no_grad, perhaps.",
         ),
     ),
     alternatives=(

@@ -255,6 +255,12 @@ EXERCISE = Exercise(
             "around it.",
             check="shapes",
         ),
+        Misconception(
+            "returned percentages, in whole numbers",
+            replace=": train(num_heads)",
+            by=": round(100 * train(num_heads))",
+            hint="Return what train returns, as it is. How to show it is up to the caller.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -5,7 +5,7 @@ import torch
 from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconception
 
 # who and where of each kind of sentence, by what is right: 0 the subject, 1 the place, 2 and 3 other words
-_KINDS = ((0, 1), (1, 0), (0, 0), (0, 2), (2, 1), (2, 3), (1, 3), (1, 1))
+_KINDS = ((0, 1), (1, 0), (0, 0), (0, 2), (2, 1), (2, 3), (1, 3), (2, 2), (1, 1))
 
 
 def _call(draw: Draw, how_often: list[int]) -> Call:
@@ -25,15 +25,15 @@ def _call(draw: Draw, how_often: list[int]) -> Call:
 
 def all_kinds(draw: Draw) -> Call:
     first = draw.integer(3, 4)
-    return _call(draw, [first, first + 2, first + 6, 2, 1, 1, 3, first + 3])
+    return _call(draw, [first, first + 2, first + 6, 2, 1, 1, 3, 2, first + 3])
 
 
 def nothing_right(draw: Draw) -> Call:
-    return _call(draw, [0, draw.integer(3, 5), 0, 0, 0, 1, 1, 2])
+    return _call(draw, [0, draw.integer(3, 5), 0, 0, 0, 1, 1, 0, 2])
 
 
 def one_sentence(draw: Draw) -> Call:
-    return _call(draw, [0, 0, 1, 0, 0, 0, 0, 0])
+    return _call(draw, [0, 0, 1, 0, 0, 0, 0, 0, 0])
 
 
 _MEAN = "return torch.stack(ways).float().mean(dim=1)"
@@ -267,6 +267,71 @@ EXERCISE = Exercise(
             replace=_MEAN,
             by="return torch.stack(ways).float().sum(dim=1) / said.numel()",
             hint="A sentence has two answers and counts once: your shares are half as large as they should be.",
+        ),
+        Misconception(
+            "counted sentences, in whole numbers, and did not divide",
+            replace=_MEAN,
+            by="return torch.stack(ways).sum(dim=1)",
+            hint="A share is the number of such sentences, divided by that of all sentences.",
+            check="shapes",
+        ),
+        Misconception(
+            "counted single answers instead of sentences for the first two shares",
+            replace=_MEAN,
+            by="shares = torch.stack(ways).float().mean(dim=1)\n"
+            "    shares[0] = (said == answers).float().mean()\n"
+            "    shares[1] = (said == answers.flip(1)).float().mean()\n"
+            "    return shares",
+            hint="A sentence with one right answer counts as half a sentence in yours. It counts only where both "
+            "answers are as they should be.",
+        ),
+        Misconception(
+            "took every sentence that is none of the first three for the place twice",
+            replace="(who == is_where) & (where == is_where),  # the place twice",
+            by="""~(
+            ((who == is_who) & (where == is_where))
+            | ((who == is_where) & (where == is_who))
+            | ((who == is_who) & (where == is_who))
+        ),""",
+            hint="There are more ways to be wrong than these four: a third word may have been said. The place was said "
+            "twice where both answers are the place.",
+        ),
+        Misconception(
+            "looked only for the wrong answer where a noun was said twice",
+            replace="""(who == is_who) & (where == is_who),  # the subject twice
+        (who == is_where) & (where == is_where),  # the place twice""",
+            by="""where == is_who,
+        who == is_where,""",
+            hint="Your last two shares count those mixed up as well. The subject was said twice where both answers are "
+            "the subject.",
+        ),
+        Misconception(
+            "took any noun that was said twice and is not the subject for the place",
+            replace="(who == is_where) & (where == is_where)",
+            by="(who == where) & (who != is_who)",
+            hint="A third word may have been said twice. The place was said twice where both answers are the place.",
+        ),
+        Misconception(
+            "took any noun that was said twice and is not the place for the subject",
+            replace="(who == is_who) & (where == is_who)",
+            by="(who == where) & (who != is_where)",
+            hint="A third word may have been said twice. The subject was said twice where both answers are the "
+            "subject.",
+        ),
+        Misconception(
+            "left out the brackets around the comparisons",
+            replace="""(who == is_who) & (where == is_where),  # both right
+        (who == is_where) & (where == is_who),  # mixed up
+        (who == is_who) & (where == is_who),  # the subject twice
+        (who == is_where) & (where == is_where),  # the place twice""",
+            by="""who == is_who & where == is_where,
+        who == is_where & where == is_who,
+        who == is_who & where == is_who,
+        who == is_where & where == is_where,""",
+            hint="Without them & comes first: it joins what is on its two sides, and == compares the result. Put "
+            "brackets around each comparison.",
+            check="shapes",
+            shown_by=("== &",),
         ),
     ),
     alternatives=(

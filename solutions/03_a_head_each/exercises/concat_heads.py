@@ -204,6 +204,39 @@ EXERCISE = Exercise(
             hint="The heads are there, one by one. Put them behind each other, so that each word has one vector.",
             check="shapes",
         ),
+        Misconception(
+            "joined as many heads as there are sentences",
+            replace="parts = outputs.unbind(dim=1)",
+            by="parts = [outputs[:, head] for head in range(outputs.shape[0])]",
+            hint="The batch is the first number of the shape. How many heads there are is the second.",
+            check="shapes",
+        ),
+        Misconception(
+            "joined the first two heads only",
+            replace="parts = outputs.unbind(dim=1)",
+            by="parts = [outputs[:, 0], outputs[:, 1]]",
+            hint="There may be any number of heads, also a single one. The shape says how many there are.",
+            check="shapes",
+        ),
+        Misconception(
+            "began each slice at the head's number, not at its first feature",
+            replace=JOINED,
+            by="""batch, num_heads, seq, d_head = outputs.shape
+    result = outputs.new_zeros(batch, seq, num_heads * d_head)
+    for head in range(num_heads):
+        result[..., head : head + d_head] = outputs[:, head]
+    return result""",
+            hint="Your slices overlap, and each head overwrites the one before it but for one feature. Each head has "
+            "d_head features, so those of head 1 begin where head 0's end.",
+        ),
+        Misconception(
+            "took all dimensions of size 1 away",
+            replace="torch.cat(parts, dim=-1)",
+            by="torch.cat(parts, dim=-1).squeeze()",
+            hint="A batch of one sentence is still a batch: its first dimension has the size 1. Keep all three "
+            "dimensions.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -30,6 +30,11 @@ def width_of_nothing(draw: Draw) -> Call:
     return Call({"d_model": 0, "num_heads": num_heads})
 
 
+def width_of_negative_numbers(draw: Draw) -> Call:
+    num_heads, d_head = draw.sizes("num_heads d_head", low=3, high=9)
+    return Call({"d_model": -num_heads * d_head, "num_heads": -num_heads})
+
+
 def attempt(target, d_model, num_heads):
     """Return the width or, for numbers that do not fit, say in words how the call ends."""
     import re
@@ -72,6 +77,7 @@ EXERCISE = Exercise(
         Case("no head at all", width_of_no_head),
         Case("a negative number of heads", width_of_negative_heads),
         Case("no features", width_of_nothing),
+        Case("two negative numbers", width_of_negative_numbers),
     ),
     misconceptions=(
         Misconception(
@@ -258,6 +264,55 @@ EXERCISE = Exercise(
             replace=REFUSAL,
             by=REFUSAL.replace("raise ValueError(", "return -1 + 0 * len("),
             hint="−1 goes on as if it were a width, and the error comes somewhere else. Raise one here.",
+        ),
+        Misconception(
+            "asked whether both numbers are not positive, instead of one of them",
+            replace="d_model <= 0 or num_heads <= 0 or",
+            by="(d_model <= 0 and num_heads <= 0) or",
+            hint="A single number that is not positive is enough to refuse them, and with only one of them yours goes "
+            "on. (`and` asks for both, `or` for one.)",
+        ),
+        Misconception(
+            "asked whether the product of the two is positive",
+            replace="d_model <= 0 or num_heads <= 0 or",
+            by="d_model * num_heads <= 0 or",
+            hint="Two negative numbers have a positive product, so they pass. Ask about each by itself.",
+            shown_by=("*|prod",),
+        ),
+        Misconception(
+            "refused 0, but not negative numbers",
+            replace="d_model <= 0 or num_heads <= 0 or",
+            by="d_model == 0 or num_heads == 0 or",
+            hint="−3 divides 12 evenly, so the remainder does not show it. Zero is not the only number that is not "
+            "positive.",
+        ),
+        Misconception(
+            "left d_model out of the message about a remainder",
+            replace=REFUSAL,
+            by="""if d_model <= 0 or num_heads <= 0:
+        raise ValueError(f"{d_model} {num_heads}")
+    if d_model % num_heads != 0:
+        raise ValueError(f"{num_heads}")""",
+            hint="Whether a number fits depends on both. Every message must name d_model too.",
+        ),
+        Misconception(
+            "left num_heads out of the message about a remainder",
+            replace=REFUSAL,
+            by="""if d_model <= 0 or num_heads <= 0:
+        raise ValueError(f"{d_model} {num_heads}")
+    if d_model % num_heads != 0:
+        raise ValueError(f"{d_model}")""",
+            hint="Whether a number fits depends on both. Every message must name num_heads too.",
+        ),
+        Misconception(
+            "named the numbers only in the message about a remainder",
+            replace=REFUSAL,
+            by="""if d_model <= 0 or num_heads <= 0:
+        raise ValueError("not positive")
+    if d_model % num_heads != 0:
+        raise ValueError(f"{d_model} {num_heads}")""",
+            hint="Where one of the two is not positive, your error names neither. Every message must name both "
+            "numbers.",
         ),
     ),
     alternatives=(

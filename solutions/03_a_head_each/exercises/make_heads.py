@@ -43,7 +43,7 @@ ALL_HEADS = "nn.ModuleList(SingleHeadAttention(d_model, d_head) for _ in range(n
 EXERCISE = Exercise(
     name="make_heads",
     returns=(
-        "what you return",
+        "the returned object",
         "heads",
         "parameters",
         "the number of separate parameters",
@@ -127,10 +127,11 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "stopped after the first head",
+            "returned a list with a single head",
             replace=ALL_HEADS,
             by="nn.ModuleList([SingleHeadAttention(d_model, d_head)])",
-            hint="There is one head where there should be num_heads. Is your return inside the loop?",
+            hint="There is one head where there should be num_heads. (You have a loop? A return inside it ends it in "
+            "the first round, and a list that is made inside it starts anew in each.)",
             check="shapes",
         ),
         Misconception(
@@ -192,6 +193,30 @@ EXERCISE = Exercise(
             by="nn.ModuleDict({str(head): SingleHeadAttention(d_model, d_head) for head in range(num_heads)})",
             hint="torch finds heads in there, too, but who goes through a dict gets its keys. The heads have an order "
             "and no names: an nn.ModuleList.",
+            check="shapes",
+        ),
+        Misconception(
+            "swapped the number of heads and their width",
+            replace=ALL_HEADS,
+            by="nn.ModuleList(SingleHeadAttention(d_model, num_heads) for _ in range(d_head))",
+            hint="num_heads says how many heads to make, and head_width how wide each of them is.",
+            check="shapes",
+        ),
+        Misconception(
+            "caught the error and returned an empty list",
+            replace="d_head = head_width(d_model, num_heads)",
+            by="try:\n        d_head = head_width(d_model, num_heads)\n"
+            "    except ValueError:\n        return nn.ModuleList()",
+            hint="The caller goes on with a layer that has no heads. Let the error of head_width through: it stops "
+            "whoever asked for such numbers.",
+            check="shapes",
+        ),
+        Misconception(
+            "caught the error and returned nothing",
+            replace="d_head = head_width(d_model, num_heads)",
+            by="try:\n        d_head = head_width(d_model, num_heads)\n    except ValueError:\n        return None",
+            hint="The caller goes on without a layer. Let the error of head_width through: it stops whoever asked for "
+            "such numbers.",
             check="shapes",
         ),
     ),

@@ -7,14 +7,15 @@ from autograder.declare import Alternative, Call, Case, Draw, Exercise, Misconce
 from ._shared import FORBIDS, draw_heads, draw_sentences
 
 
-def layer_call(draw: Draw, x: torch.Tensor, mask: torch.Tensor | None, num_heads: int) -> Call:
+def layer_call(draw: Draw, x: torch.Tensor, mask: torch.Tensor | None, num_heads: int, training: bool = False) -> Call:
     d_model = x.shape[-1]
     state = {}
     for head in range(num_heads):
         for name in ("w_q", "w_k", "w_v"):
             state |= draw.linear(f"heads.{head}.{name}", d_model // num_heads, d_model)
     state |= draw.linear("w_o", d_model, d_model)
-    return Call({"x": x, "mask": mask}, init={"d_model": d_model, "num_heads": num_heads}, state=state)
+    init: dict[str, object] = {"d_model": d_model, "num_heads": num_heads}
+    return Call({"x": x, "mask": mask}, init=init, state=state, training=training)
 
 
 def layer_without_mask(draw: Draw) -> Call:
@@ -34,7 +35,8 @@ def layer_with_blocked_word(draw: Draw) -> Call:
 def layer_of_one_head(draw: Draw) -> Call:
     batch, seq = draw_sentences(draw)
     (d_model,) = draw.sizes("d_model", low=9, high=12)
-    return layer_call(draw, draw.normal(batch, seq, d_model), torch.ones(seq, seq, dtype=torch.bool).tril(), 1)
+    mask = torch.ones(seq, seq, dtype=torch.bool).tril()
+    return layer_call(draw, draw.normal(batch, seq, d_model), mask, 1, training=True)
 
 
 EXERCISE = Exercise(
@@ -48,7 +50,7 @@ EXERCISE = Exercise(
     cases=(
         Case("a batch of sentences without a mask", layer_without_mask),
         Case("a mask for each sentence, and a word that may attend to nothing", layer_with_blocked_word),
-        Case("a single head under a causal mask", layer_of_one_head),
+        Case("a single head under a causal mask, in training mode", layer_of_one_head),
     ),
     misconceptions=(
         Misconception(
@@ -102,7 +104,7 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "gave w_o another name",
+            "gave the heads or w_o another name",
             replace="        self.w_o = nn.Linear(d_model, d_model)",
             by="        self.out_proj = self.__dict__.setdefault('w_o', nn.Linear(d_model, d_model))",
             hint="Trained weights are loaded by name, so names are part of the task: heads and w_o.",

@@ -56,6 +56,10 @@ def run_through(target, weights, biases, x, mask):
 STACKED = """outputs = torch.stack([output for output, _ in answers], dim=1)
     # num_heads times (batch, seq, seq) -> (batch, num_heads, seq, seq)
     weights = torch.stack([weight for _, weight in answers], dim=1)"""
+STACKED_IN_FRONT = """outputs = torch.stack([output for output, _ in answers])
+    outputs = outputs.view(len(x), len(heads), *outputs.shape[2:])
+    weights = torch.stack([weight for _, weight in answers])
+    weights = weights.view(len(x), len(heads), *weights.shape[2:])"""
 
 EXERCISE = Exercise(
     name="run_heads",
@@ -247,6 +251,36 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         families.gradient_cut_off("return outputs, weights", "return outputs.detach(), weights.detach()"),
+        Misconception(
+            "returned the weights of the last head only",
+            replace="torch.stack([weight for _, weight in answers], dim=1)",
+            by="answers[-1][1]",
+            hint="Each head looks somewhere else, and the weights of the others are lost. Collect them like the "
+            "outputs. (A name that is set in a loop keeps the last value.)",
+            check="shapes",
+        ),
+        Misconception(
+            "returned the weights of the first head only",
+            replace="torch.stack([weight for _, weight in answers], dim=1)",
+            by="answers[0][1]",
+            hint="Each head looks somewhere else, and the weights of the others are lost. Collect them like the "
+            "outputs.",
+            check="shapes",
+        ),
+        Misconception(
+            "let each head see only its slice of x",
+            replace="head(x, mask) for head in heads",
+            by="head(x * (torch.arange(x.shape[-1]) * len(heads) // x.shape[-1] == h), mask)\n"
+            "        for h, head in enumerate(heads)",
+            hint="Each head reads all of x, the same x for all. Narrow is only what it makes of it.",
+        ),
+        Misconception(
+            "stacked the heads in front of the batch and viewed that in the wanted shape",
+            replace=STACKED,
+            by=STACKED_IN_FRONT,
+            hint="A view swaps no dimensions: it reads first head 0 for all sentences, and calls that the heads of "
+            "sentence 0. Stack the heads behind the batch at once, or swap the two.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -269,6 +269,60 @@ EXERCISE = Exercise(
             hint="w_o is filled, and the other three still hold what they were made with. torch's layer stores their "
             "weights in in_proj_weight.",
         ),
+        Misconception(
+            "never set the output projection's bias",
+            replace="for linear in (*ours, mine.w_o):\n"
+            "                linear.bias.zero_()\n        else:\n"
+            "            for linear, bias in zip(ours, layer.in_proj_bias.chunk(3), strict=True):\n"
+            "                linear.bias.copy_(bias)\n            mine.w_o.bias.copy_(layer.out_proj.bias)",
+            by="for linear in ours:\n"
+            "                linear.bias.zero_()\n        else:\n"
+            "            for linear, bias in zip(ours, layer.in_proj_bias.chunk(3), strict=True):\n"
+            "                linear.bias.copy_(bias)",
+            hint="The bias of w_o is still the one it was made with. It belongs to torch's out_proj, and where that "
+            "has none, it must be 0.",
+        ),
+        Misconception(
+            "transposed all weights, those of the output projection too",
+            replace="return mine",
+            by="""with torch.no_grad():
+        for linear in (*ours, mine.w_o):
+            linear.weight.copy_(linear.weight.T.clone())
+    return mine""",
+            hint="Both layers store their weights as (out, in). Nothing needs to be transposed.",
+        ),
+        Misconception(
+            "took every third row for the queries, of the weights and of the biases",
+            replace="return mine",
+            by="""with torch.no_grad():
+        for place, linear in enumerate(ours):
+            linear.weight.copy_(layer.in_proj_weight[place::3])
+            if layer.in_proj_bias is not None:
+                linear.bias.copy_(layer.in_proj_bias[place::3])
+    return mine""",
+            hint="Some models store their numbers that way. In torch's layer the first d_model rows are the queries', "
+            "then come the keys', then the values', and the biases are in the same order.",
+        ),
+        Misconception(
+            "cut the weights and the biases head by head",
+            replace="return mine",
+            by="""with torch.no_grad():
+        for place, linear in enumerate(ours):
+            rows = layer.in_proj_weight.unflatten(0, (layer.num_heads, 3, -1))[:, place]
+            linear.weight.copy_(rows.flatten(0, 1))
+            if layer.in_proj_bias is not None:
+                linear.bias.copy_(layer.in_proj_bias.view(layer.num_heads, 3, -1)[:, place].flatten())
+    return mine""",
+            hint="Some models store their numbers that way. In torch's layer all queries come first, those of every "
+            "head, then all keys, then all values, and the biases are in the same order.",
+        ),
+        Misconception(
+            "returned a layer that cannot learn",
+            replace="return mine",
+            by="return mine.requires_grad_(False)",
+            hint="The numbers are right, and no training could change them: no parameter asks for a gradient. If you "
+            "switched requires_grad off for the copying, it has to be on again afterwards.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -110,8 +110,8 @@ EXERCISE = Exercise(
             "forgot the heads' biases",
             replace=f"wide.bias.copy_({CAT_BIASES})",
             by="pass",
-            hint="An nn.Linear layer is a weight and a bias. The biases of the new layer are still those it was "
-            "made with.",
+            hint="An nn.Linear layer is a weight and a bias. The biases of w_q, w_k and w_v are still those that they "
+            "were made with.",
         ),
         Misconception(
             "forgot the output projection",
@@ -254,6 +254,30 @@ EXERCISE = Exercise(
             by="pass",
             hint="The new layer's w_o still holds the weight it was made with. Both of its parameters are to be "
             "copied.",
+        ),
+        Misconception(
+            "returned a layer that cannot learn",
+            replace="return fused",
+            by="return fused.requires_grad_(False)",
+            hint="The numbers are right, and no training could change them: no parameter asks for a gradient. If you "
+            "switched requires_grad off for the copying, it has to be on again afterwards.",
+        ),
+        Misconception(
+            "left out the last head",
+            replace=COPIED_WIDE,
+            by=f"""rows = d_model - narrow[-1].out_features
+            wide.weight[:rows] = {CAT_WEIGHTS}[:rows]
+            wide.bias[:rows] = {CAT_BIASES}[:rows]""",
+            hint="The last head's rows still hold the numbers that they were made with. (range(n) ends with n − 1 by "
+            "itself.)",
+        ),
+        Misconception(
+            "left out the first head",
+            replace=COPIED_WIDE,
+            by=f"""rows = narrow[0].out_features
+            wide.weight[rows:] = {CAT_WEIGHTS}[rows:]
+            wide.bias[rows:] = {CAT_BIASES}[rows:]""",
+            hint="The first head's rows still hold the numbers that they were made with. (Places are counted from 0.)",
         ),
     ),
     alternatives=(

@@ -161,6 +161,20 @@ EXERCISE = Exercise(
             "row.",
             check="shapes",
         ),
+        Misconception(
+            "left the place of head 0 empty",
+            replace=f"return {MERGE}",
+            by=f"merged = {MERGE}\n    return merged * (torch.arange(num_heads * d_head) >= d_head)",
+            hint="The first d_head features of each word are 0, and all other heads are where they belong. (Heads are "
+            "counted from 0.)",
+        ),
+        Misconception(
+            "left the place of the last head empty",
+            replace=f"return {MERGE}",
+            by=f"merged = {MERGE}\n    return merged * (torch.arange(num_heads * d_head) < (num_heads - 1) * d_head)",
+            hint="The last d_head features of each word are 0, and all other heads are where they belong. (range(n) "
+            "ends with n − 1 by itself.)",
+        ),
     ),
     alternatives=(
         Alternative(

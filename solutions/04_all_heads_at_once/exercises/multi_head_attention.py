@@ -636,6 +636,13 @@ EXERCISE = Exercise(
             hint="Its heads find nothing: what they hand over is 0, and that comes before w_o. The output is then what "
             "w_o makes of zeros: its bias.",
         ),
+        Misconception(
+            "scaled the rows to the sum 1 again after dropout",
+            replace=DROPPED,
+            by=f"{DROPPED}\n        weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-9)",
+            hint="Dropout has divided the weights that are kept already, so that a row sums to 1 on average. It need "
+            "not in each call: leave what dropout returns as it is.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -221,6 +221,20 @@ EXERCISE = Exercise(
             "picks places, and ~ turns 1 into −2. A mask holds True and False.",
             check="shapes",
         ),
+        Misconception(
+            "left a word of an empty sentence open",
+            replace=REAL,
+            by="positions < lengths.clamp(min=1)[:, None, None, None]",
+            hint="A sentence of length 0 has no word that may be looked at: all of its row is False. attention_weights "
+            "takes care of such rows.",
+        ),
+        Misconception(
+            "blocked all words of a sentence that has no padding",
+            replace=REAL,
+            by="positions < (lengths * (lengths < seq))[:, None, None, None]",
+            hint="Nothing is to be blocked where a sentence fills all of seq. (A slice [-3:] is the last three places, "
+            "but [-0:] is all of them.)",
+        ),
     ),
     alternatives=(
         Alternative(

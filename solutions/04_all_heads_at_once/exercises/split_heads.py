@@ -162,6 +162,19 @@ EXERCISE = Exercise(
             hint="In x the words come first, and then their features. A view does not turn them round, it reads on in "
             "the old order. Cut the last dimension, and swap afterwards.",
         ),
+        Misconception(
+            "left head 0 empty",
+            replace=f"return {SPLIT}",
+            by=f"heads = {SPLIT}\n    return heads * (torch.arange(num_heads) > 0)[:, None, None]",
+            hint="Head 0 is all 0, and all other heads have their features. (Heads are counted from 0.)",
+        ),
+        Misconception(
+            "left the last head empty",
+            replace=f"return {SPLIT}",
+            by=f"heads = {SPLIT}\n    return heads * (torch.arange(num_heads) < num_heads - 1)[:, None, None]",
+            hint="The last head is all 0, and all other heads have their features. (range(n) ends with n − 1 by "
+            "itself.)",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -56,6 +56,12 @@ def test_a_pair_is_named_with_both_hints_and_taken_apart_again() -> None:
     assert message.hint == "The first hint. The second hint."
 
 
+def test_a_hint_that_both_mistakes_of_a_pair_have_is_given_once() -> None:
+    exam = with_pair(exam_of(drawn(0)), drawn(1))
+    exam = replace(exam, hints=dict.fromkeys(exam.hints, "The hint of both."))
+    assert examined(exam, drawn(1))[1].hint == "The hint of both."
+
+
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 1), st.integers(0, 13), st.sampled_from([0.02, 0.3, -1.0, nan, inf, -inf]))
