@@ -160,8 +160,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "cut the triangle out of a vector",
-            replace="torch.ones(seq, seq,",
-            by="torch.ones(seq,",
+            replace="torch.ones(seq, seq, dtype=torch.bool, device=device).tril()",
+            by="torch.ones(seq, device=device).tril().bool()",
             hint="A vector has no triangle. The mask has a row for each word that looks and a column for each that is "
             "looked at: begin with a square.",
             check="shapes",

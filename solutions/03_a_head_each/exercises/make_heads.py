@@ -203,20 +203,20 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "caught the error and returned an empty list",
+            "returned an empty list for numbers that do not fit",
             replace="d_head = head_width(d_model, num_heads)",
             by="try:\n        d_head = head_width(d_model, num_heads)\n"
             "    except ValueError:\n        return nn.ModuleList()",
-            hint="The caller goes on with a layer that has no heads. Let the error of head_width through: it stops "
-            "whoever asked for such numbers.",
+            hint="The caller goes on with a layer that has no heads. Your head_width raises an error for such numbers: "
+            "let it through, so that it stops whoever asked for them.",
             check="shapes",
         ),
         Misconception(
-            "caught the error and returned nothing",
+            "returned nothing for numbers that do not fit",
             replace="d_head = head_width(d_model, num_heads)",
             by="try:\n        d_head = head_width(d_model, num_heads)\n    except ValueError:\n        return None",
-            hint="The caller goes on without a layer. Let the error of head_width through: it stops whoever asked for "
-            "such numbers.",
+            hint="The caller goes on without heads. Your head_width raises an error for such numbers: let it through, "
+            "so that it stops whoever asked for them.",
             check="shapes",
         ),
     ),

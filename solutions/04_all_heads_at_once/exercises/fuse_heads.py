@@ -256,11 +256,11 @@ EXERCISE = Exercise(
             "copied.",
         ),
         Misconception(
-            "returned a layer that cannot learn",
+            "returned a layer with parameters that cannot learn",
             replace="return fused",
             by="return fused.requires_grad_(False)",
-            hint="The numbers are right, and no training could change them: no parameter asks for a gradient. If you "
-            "switched requires_grad off for the copying, it has to be on again afterwards.",
+            hint="The numbers are right, and training could not change all of them: a parameter, or each of them, asks "
+            "for no gradient. If you switched requires_grad off for the copying, it has to be on again afterwards.",
         ),
         Misconception(
             "left out the last head",
