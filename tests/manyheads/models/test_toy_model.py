@@ -50,8 +50,10 @@ def test_the_learners_layer_tells_chapter_2s_story() -> None:
 @pytest.mark.thorough
 def test_without_w_o_four_heads_do_as_well_here() -> None:
     layer = parallel_heads(4, 1)
-    nn.init.eye_(layer.w_o.weight).requires_grad_(False)
-    nn.init.zeros_(layer.w_o.bias).requires_grad_(False)
+    w_o = layer.get_submodule("w_o")
+    assert isinstance(w_o, nn.Linear)
+    nn.init.eye_(w_o.weight).requires_grad_(False)
+    nn.init.zeros_(w_o.bias).requires_grad_(False)
 
     assert trained(layer, 1)[-1] > 0.95
 
