@@ -190,10 +190,11 @@ REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
             "asked only whether it divides",
         ),
         *(
-            ("mix_ups(said, answers)", f"(who, where), (subject, place) = said.T, answers.T{rest}", name)
-            for rest, name in (
+            ("mix_ups(said, answers)", body, name)
+            for body, name in (
                 (
                     """
+                    (who, where), (subject, place) = said.T, answers.T
                     ways = [who == subject & where == place, who == place & where == subject]
                     ways += [who == subject & where == subject, who == place & where == place]
                     return torch.stack(ways).float().mean(dim=1)
@@ -202,6 +203,7 @@ REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
                 ),
                 (
                     """
+                    (who, where), (subject, place) = said.T, answers.T
                     ways = [(who == subject) and (where == place), (who == place) and (where == subject)]
                     ways += [(who == subject) and (where == subject), (who == place) and (where == place)]
                     return torch.stack(ways).float().mean(dim=1)
