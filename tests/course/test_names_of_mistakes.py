@@ -401,6 +401,8 @@ def best_device():
     finding = diagnosis.examine(exam, given, Check.OUTPUTS, source)
     assert finding is not None
     assert finding.misconception == "chose before the function was called"
+
+
 LAYER = """
 class ParallelHeads(nn.Module):
     def __init__(self, d_model, num_heads):
