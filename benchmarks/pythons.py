@@ -111,6 +111,8 @@ def attempt(row: Row, folder: Path) -> str:
         if done.returncode != 0:
             return f"FAILED: {' '.join(command[:4])} … {last_lines(done.stdout + done.stderr)}"
         if torch in command and not imports_torch(python):
+            if lacking := [program for program in ("gcc", "nm", "readelf") if shutil.which(program) is None]:
+                return f"not tried: torch wants CUDA's libraries, and standing in for them wants {', '.join(lacking)}"
             write_stubs(next(folder.glob("lib/python*/site-packages/torch")))
         if command in row.steps:
             given.append(what_it_gave(command, done.stdout))
