@@ -629,7 +629,7 @@ def composition_score(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         score: one number, the size of the product of both that the score of a key
             `first @ x` goes through, divided by the sizes of both. The size of a matrix
-            is the root of the sum of its squared entries.
+            is the root of the sum of all its squared entries.
     """
     ### BEGIN SOLUTION
     read = second @ first  # (d_model, d_model): from what first reads to a query
