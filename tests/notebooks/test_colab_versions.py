@@ -223,7 +223,7 @@ def test_the_widgets_own_tests_that_depend_on_versions_pass(runtime: Runtime, tm
         "-W",
         "ignore",
         "-m",
-        "not slow",
+        "not thorough",
         "-k",
         DEPENDS_ON_VERSIONS,
     ]
