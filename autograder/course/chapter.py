@@ -197,7 +197,7 @@ def read_chapter(folder: Path) -> Chapter:
 @lru_cache(maxsize=32)
 def _read_chapter(folder: Path, stamps: tuple[tuple[Path, int], ...]) -> Chapter:
     declared = read_exercises(folder)
-    chapter = Chapter(folder, tuple(lesson_cells(folder / LESSON)), {exercise.name: exercise for exercise in declared})
+    chapter = Chapter(folder, _cells(folder), {exercise.name: exercise for exercise in declared})
     faults = list(_faults(chapter))
     if faults:
         raise Problem(f"{folder}:\n  " + "\n  ".join(faults))
@@ -229,12 +229,18 @@ def neighbours(folder: Path) -> tuple[tuple[str, str], tuple[str, str]]:
 
 def _title(folder: Path) -> str:
     """Return the title of the lesson in `folder`. Nothing is imported for it."""
-    return _title_of(folder, (folder / LESSON).stat().st_mtime_ns)
+    return Chapter(folder, _cells(folder), {}).title
 
 
-@lru_cache(maxsize=32)  # every notebook of a chapter links to its neighbours
-def _title_of(folder: Path, stamp: int) -> str:
-    return Chapter(folder, tuple(lesson_cells(folder / LESSON)), {}).title
+def _cells(folder: Path) -> tuple[NotebookNode, ...]:
+    """Return the cells of the lesson in `folder`."""
+    lesson = folder / LESSON
+    return _read_cells(lesson, lesson.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=32)  # for the chapter, and for the title in the links of each neighbour's notebooks
+def _read_cells(lesson: Path, stamp: int) -> tuple[NotebookNode, ...]:
+    return tuple(lesson_cells(lesson))
 
 
 def _faults(chapter: Chapter) -> Iterator[str]:
