@@ -83,7 +83,7 @@ _DISPLAYS = _SHOW + "while True:\n    display({'text/plain': 'x' * 1000}, raw=Tr
 # The largest message that is taken has 16 MB beside what all cells may show, which is 1 MB here.
 _LARGE = _SHOW + "large = {'text/plain': 'x' * (17 * 2**20 - 2**16)}\n"
 _LARGE_DISPLAYS = _LARGE + "while True:\n    display(large, raw=True)"
-_FEW_LARGE_DISPLAYS = _LARGE + "for _ in range(6):\n    display(large, raw=True)"
+_FEW_LARGE_DISPLAYS = _LARGE + "for _ in range(3):\n    display(large, raw=True)"
 _LARGE_UPDATES = _LARGE + "handle = display('x', display_id=True)\nwhile True:\n    handle.update(large, raw=True)"
 _VALUES = _SHOW + "while True:\n    display({'application/json': [[]] * 190_000}, raw=True)"
 _SEND = """
