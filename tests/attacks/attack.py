@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from autograder.outcomes import Outcome
 
 TOY = "00_rows"
 TOO_LONG = "ran longer|its time limit"  # of all cells together, or of one that no interrupt stops
+TOO_LONG_OR_LARGE = f"{TOO_LONG}|MB of memory|ended"
 
 # The toy chapter has three exercises of 3 points: scale_rows, row_sums and RowLayer, each 1 for the shapes and 2 for
 # the numbers. This one computes something of the right shape, and the wrong numbers: 1 point, honestly earned.
@@ -31,6 +32,7 @@ class Attack:
         last: a cell below all others.
         change: further changes to the notebook before it is submitted.
         outcome: how it must end.
+        or_ends: other outcomes that are as good: which limit comes first depends on the machine.
         score: the points that it has earned. None if there must be no grade.
         told: a pattern that must match the record: its reason, its repairs, or a message to the learner.
         chapter: which notebook it is.
@@ -46,6 +48,7 @@ class Attack:
     last: str = ""
     change: Callable[[NotebookNode], None] | None = None
     outcome: str = Outcome.GRADED
+    or_ends: Collection[str] = ()
     score: float | None = 1
     told: str = "wrong numbers"
     chapter: str = TOY

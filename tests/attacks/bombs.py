@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograder.outcomes import Outcome
 
-from .attack import ONE_POINT, TOO_LONG, WRONG, Attack
+from .attack import ONE_POINT, TOO_LONG, TOO_LONG_OR_LARGE, WRONG, Attack
 
 _FORKS = """
 import os, time
@@ -64,13 +64,15 @@ for place in ("/tmp", "/dev/shm", "/run/mailbox", "."):
         print(place, number, error)
 """
 _SPARSE = "import os\nwith open('/tmp/large', 'wb') as file:\n    os.truncate(file.fileno(), 2**40)"
-_GIGABYTES = """
+# On some machines what waits to be sent fills the memory first.
+_FOR_EVER = """
 while True:
     try:
-        print('x' * 2**20)
-    except MemoryError:  # what waits to be sent fills the memory first, on some machines
+        {}
+    except MemoryError:
         pass
 """
+_GIGABYTES = _FOR_EVER.format("print('x' * 2**20)")
 _LINES = "while True:\n    print('y')"
 _UPDATES = """
 from IPython.display import display
@@ -82,15 +84,13 @@ _SHOW = "from IPython.display import display\n"
 _DISPLAYS = _SHOW + "while True:\n    display({'text/plain': 'x' * 1000}, raw=True)"
 # The largest message that is taken has 16 MB beside what all cells may show, which is 1 MB here.
 _LARGE = _SHOW + "large = {'text/plain': 'x' * (17 * 2**20 - 2**16)}\n"
-_LARGE_DISPLAYS = _LARGE + "while True:\n    display(large, raw=True)"
+_LARGE_DISPLAYS = _LARGE + _FOR_EVER.format("display(large, raw=True)")
 _FEW_LARGE_DISPLAYS = _LARGE + "for _ in range(3):\n    display(large, raw=True)"
-_LARGE_UPDATES = _LARGE + "handle = display('x', display_id=True)\nwhile True:\n    handle.update(large, raw=True)"
-_VALUES = _SHOW + "while True:\n    display({'application/json': [[]] * 190_000}, raw=True)"
-_SEND = """
-kernel = get_ipython().kernel
-while True:
-    kernel.session.send(kernel.iopub_socket, {kind!r}, {content}, parent={parent}, buffers={buffers}, ident=b"x")
-"""
+_LARGE_UPDATES = _LARGE + "handle = display('x', display_id=True)" + _FOR_EVER.format("handle.update(large, raw=True)")
+_VALUES = _SHOW + _FOR_EVER.format("display({'application/json': [[]] * 190_000}, raw=True)")
+_SEND = "kernel = get_ipython().kernel" + _FOR_EVER.format(
+    "kernel.session.send(kernel.iopub_socket, {kind!r}, {content}, parent={parent}, buffers={buffers}, ident=b'x')"
+)
 _OWN = 'kernel.get_parent("shell")'
 _SHOWN = "{'data': {}, 'metadata': {}}"
 _BUFFERS = _SEND.format(kind="display_data", content=_SHOWN, parent=_OWN, buffers="[bytes(2**20)] * 15")
@@ -148,7 +148,15 @@ ATTACKS = (
         told=TOO_LONG,
     ),
     *(
-        Attack(f"endless-{name}", tries, ONE_POINT, last=last, outcome=Outcome.TIMEOUT, told=TOO_LONG)
+        Attack(
+            f"endless-{name}",
+            tries,
+            ONE_POINT,
+            last=last,
+            outcome=Outcome.TIMEOUT,
+            or_ends=[Outcome.CRASHED],
+            told=TOO_LONG_OR_LARGE,
+        )
         for name, tries, last in (
             ("displays", "fill the grader's memory with all that it shows", _DISPLAYS),
             ("large-displays", "fill the grader's memory with messages as large as may be", _LARGE_DISPLAYS),

@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.outcomes import Outcome
 
-from .attack import ONE_POINT, TOO_LONG, TOY, Attack
+from .attack import ONE_POINT, TOO_LONG_OR_LARGE, TOY, Attack
 
 NEIGHBOUR = "a-honest"  # somebody else, with full marks
 
@@ -248,7 +248,8 @@ ATTACKS = (
         ONE_POINT,
         change=_crashing_sources,
         outcome=Outcome.TIMEOUT,
-        told=TOO_LONG,
+        or_ends=[Outcome.CRASHED],
+        told=TOO_LONG_OR_LARGE,
     ),
     Attack(
         "crashing-names",
@@ -256,7 +257,8 @@ ATTACKS = (
         ONE_POINT,
         change=_crashing_names,
         outcome=Outcome.TIMEOUT,
-        told=TOO_LONG,
+        or_ends=[Outcome.CRASHED],
+        told=TOO_LONG_OR_LARGE,
     ),
     Attack("odd-metadata", "send metadata that means something elsewhere", ONE_POINT, change=_odd_metadata),
     Attack(
