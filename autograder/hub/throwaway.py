@@ -167,7 +167,8 @@ def _needed(shown: Iterable[str]) -> list[Path]:
 
 
 def _mount(*words: str) -> None:
-    subprocess.run(["mount", *words], check=True)
+    # --no-mtab: without it mount makes a folder in the machine's own /run.
+    subprocess.run(["mount", "--no-mtab", *words], check=True)
 
 
 if __name__ == "__main__":
