@@ -125,8 +125,8 @@ def _each_its_own(document: Any, tensors: dict[str, torch.Tensor], apart: dict[s
     if not isinstance(document, dict):
         return document
     if document.keys() == {"tensor"}:
-        name = len(apart)
-        apart[str(name)] = tensors[str(document["tensor"])].clone()
+        name = str(len(apart))
+        apart[name] = tensors[document["tensor"]].clone()
         return {"tensor": name}
     return {key: _each_its_own(part, tensors, apart) for key, part in document.items()}
 
