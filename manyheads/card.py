@@ -95,7 +95,7 @@ def result_card(
     title = f"{exam.exercise}.{check}"
     message = finding.message
     if told_by is not None and state == State.WRONG:
-        message = Message(message.mistake or message.sentence, note=f"See the card of {exam.exercise}.{told_by} above.")
+        message = wording.told_before(message, f"the card of {exam.exercise}.{told_by}")
     return Card(state, title, f"{_SYMBOLS[state]} {title}\n\n{message}", message)
 
 

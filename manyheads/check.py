@@ -29,6 +29,7 @@ from .calling import probe
 from .calling.call import Answer
 from .card import result_card
 from .checking import diagnosis, first_wrong_line, wording
+from .checking.diagnosis import Finding
 from .checking.exam import Check, Exam
 from .checking.exam_files import all_exams
 from .checking.pairs import apart
@@ -46,7 +47,7 @@ class CheckFailed(Exception):
     Args:
         title: which check.
         message: why.
-        told: whether a card has already shown the message, so that the title is enough.
+        told: whether the title is enough: it says all, or a card has already shown the message.
     """
 
     def __init__(self, title: str, message: str, *, told: bool = False) -> None:
@@ -193,16 +194,34 @@ def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> No
     if person:
         stage = Stage.PASSED if finding is None else finding.stage
         _board.report(exam.exercise, check, stage, apart((finding and finding.misconception) or "")[0])
+    says = str(finding.message) if finding else ""
+    told_by = Check.SHAPES if check == Check.OUTPUTS and says and _told.get(exam.exercise) == says else None
+    if check == Check.SHAPES:
+        _told[exam.exercise] = says
     if finding is None or person:
-        says = str(finding.message) if finding else ""
-        again = check == Check.OUTPUTS and says and _told.get(exam.exercise) == says
-        display(result_card(exam, check, finding, carried, Check.SHAPES if again else None))
-        if check == Check.SHAPES:
-            _told[exam.exercise] = says
-    if finding is not None and not (finding.stage == Stage.UNSOLVED and person):
-        raise CheckFailed(wording.failed_title(exam.exercise, check), str(finding.message), told=person)
+        display(result_card(exam, check, finding, carried, told_by))
+    if finding is not None:
+        _fail(exam.exercise, check, finding, told_by, person=person)
     if finding is None and check == Check.OUTPUTS and not carried:
         earlier.keep(exam.exercise, source)
+
+
+def _fail(exercise: str, check: Check, finding: Finding, told_by: Check | None, *, person: bool) -> None:
+    """Raise `CheckFailed`, unless a person has just read on a card that the exercise is not written.
+
+    Args:
+        told_by: the exercise's other check, if it has just said all of this.
+        person: whether a card shows the message. Without one, as in nbgrader's Validate, which lists all checks that
+            fail, the error is all that is read.
+    """
+    title, message = wording.failed_title(exercise, check), finding.message
+    if finding.stage == Stage.UNSOLVED:
+        if person:
+            return
+        raise CheckFailed(wording.unwritten_title(exercise, check), str(message), told=True)
+    if told_by is not None and not person:
+        message = wording.told_before(message, f"{exercise}.{told_by}")
+    raise CheckFailed(title, str(message), told=person)
 
 
 def _run_by_a_person() -> bool:

@@ -1,7 +1,8 @@
 """Finds the cells of a submission that cannot affect its grade. They are not run: a lesson's demonstrations, pictures,
 widgets and trainings take most of a notebook's time.
 
-`autograder.nbgrader_steps.execute.Execute` calls it before it runs a submission. Everything that the learner wrote or
+`autograder.nbgrader_steps.execute.Execute` calls it before it runs a submission, and `autograder.hub.validate` where
+learners press nbgrader's Validate. Everything that the learner wrote or
 changed runs. A lesson cell is left out only if no cell that runs reads a name it binds or an object it may mutate. If
 the learner's code may look up names dynamically, everything runs. This module reads source and never runs it.
 """
@@ -52,7 +53,16 @@ def left_out(cells: Sequence[NotebookNode], chapter: Chapter) -> frozenset[int]:
         cells: the cells of the submission.
         chapter: its chapter.
     """
-    lesson = _demonstrations(chapter)
+    return unneeded(cells, _demonstrations(chapter))
+
+
+def unneeded(cells: Sequence[NotebookNode], lesson: Collection[str]) -> frozenset[int]:
+    """Return the indices of those of the lesson's own cells that no other cell needs.
+
+    Args:
+        cells: the cells of a notebook.
+        lesson: the sources of the lesson's cells that are neither exercises nor checks.
+    """
     names = {index: _names(cell.source) for index, cell in enumerate(cells) if cell.cell_type == "code"}
     optional = {index for index in names if cells[index].source.strip() in lesson or is_set_up(cells[index].source)}
     running = names.keys() - optional

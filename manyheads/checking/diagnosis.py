@@ -125,7 +125,7 @@ def decide(
     finding = find(stand_ins)
     if finding is not None and finding.stage == Stage.FORBIDDEN:
         return finding, ()
-    if finding is not None:
+    if finding is not None and finding.stage != Stage.UNSOLVED:  # what is not written has nothing wrong in it
         note = wording.checked_with(exam, tuple(stand_ins))
         finding = replace(finding, message=replace(finding.message, note=note))
     return finding, tuple(stand_ins)

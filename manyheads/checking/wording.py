@@ -116,9 +116,19 @@ def checked_with(exam: Exam, stand_ins: Sequence[str]) -> str:
     return f"(Checked with a working {_and(stand_ins)}: what is wrong here is in {exam.exercise} itself.)"
 
 
+def told_before(message: Message, place: str) -> Message:
+    """Return a short message in place of one that was just shown at `place`: "attention.shapes"."""
+    return Message(message.mistake or message.sentence, note=f"See {place} above.")
+
+
 def failed_title(exercise: str, check: Check) -> str:
     """Return the first line of a failed check."""
     return f"✗ {exercise}.{check}"
+
+
+def unwritten_title(exercise: str, check: Check) -> str:
+    """Return the one line of a check whose exercise is not written yet, where no card can be shown."""
+    return f"{failed_title(exercise, check)}: not written yet"
 
 
 def failed_lines(title: str, message: str) -> list[str]:

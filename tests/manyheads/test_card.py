@@ -131,6 +131,31 @@ def test_only_a_program_that_counts_errors_gets_one_for_what_is_not_written(
     assert len(lines) == 1 if somebody else len(lines) > 3
 
 
+def test_validate_lists_an_unwritten_exercise_in_a_line_and_says_the_same_only_once(
+    toy: Chapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "all_exams", lambda: set_exams(toy, VISIBLE_SEED))
+    monkeypatch.setattr(check, "_told", {})
+    shell = Request()
+    shell.parent_header = {"content": {"allow_stdin": False}}
+    monkeypatch.setattr(check, "get_ipython", lambda: shell)
+    shell.run_cell(toy.imports).raise_error()
+
+    def said(name: str) -> list[str]:
+        error = shell.run_cell(f"check.{name}(scale_rows)").error_in_exec
+        assert isinstance(error, check.CheckFailed)
+        return error._render_traceback_()
+
+    shell.run_cell("def scale_rows(x, factors): raise NotImplementedError()").raise_error()
+    for name in ("shapes", "outputs"):
+        assert said(name) == [f"✗ scale_rows.{name}: not written yet"]
+    shell.run_cell("def scale_rows(x, factors): raise IndexError('no such row')").raise_error()
+    assert "no such row" in "\n".join(said("shapes"))
+    again = said("outputs")
+    assert again[-1] == "See scale_rows.shapes above."
+    assert "no such row" not in "\n".join(again)
+
+
 def test_what_the_check_of_shapes_has_just_said_is_not_said_twice(
     toy: Chapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
