@@ -73,7 +73,9 @@ class Interview:
         return answers
 
     def read_records(self, exam: Exam) -> Records:
-        """Return the answers and their steps, one for each of the exam's trials; none if they are unreadable."""
+        """Return the answers and their steps, for as many of the exam's trials as there was time for; none if they are
+        unreadable.
+        """
         most = min(self._most, len(exam.trials) * 2 * steps.MOST_BYTES)
         try:
             document, tensors = wire.loads(self._mailbox.answer(most), most)
@@ -82,7 +84,7 @@ class Interview:
             recorded = [steps.from_value(unpacker.value(packed)) for packed in document["recorded"][: len(exam.trials)]]
         except _UNREADABLE:
             return ()
-        return tuple(zip(answers, recorded, strict=False)) if len(recorded) == len(exam.trials) else ()
+        return tuple(zip(answers, recorded, strict=False))
 
 
 def unreadable(exam: Exam, error: Exception) -> Sequence[Answer]:

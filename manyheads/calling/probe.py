@@ -79,7 +79,8 @@ def record(
     """Make calls that have been made before once more. Return the answer to each, without gradients, and what each of
     the learner's lines computes.
 
-    What is forbidden is not looked for again.
+    What is forbidden is not looked for again. Calls are not made, and missing in what is returned, after
+    `steps.MOST_STEPS_OF_ALL` or where there is no time for them. So is one during which the time ended, but the first.
 
     Args:
         target, probe, namespace: as in `run`.
@@ -88,10 +89,15 @@ def record(
     cells = namespace_of(target) if namespace is None else namespace
     begun, recorded = time.thread_time(), list[tuple[Answer, steps.Recording]]()
     for call in calls:
-        left = steps.MOST_SECONDS - (time.thread_time() - begun)
-        recorded.append(
-            _record(target, call, code, cells, steps.Recorder(lambda frame: is_the_learners(frame, cells), left))
-        )
+        spent = time.thread_time() - begun
+        left = steps.MOST_SECONDS - spent
+        many = sum(len(recording.steps) for _, recording in recorded) >= steps.MOST_STEPS_OF_ALL
+        if many or (recorded and left < spent / len(recorded)):  # what a call has taken
+            break
+        recorder = steps.Recorder(lambda frame: is_the_learners(frame, cells), left)
+        one = _record(target, call, code, cells, recorder)
+        if not recorded or one[1].complete or time.thread_time() - begun < steps.MOST_SECONDS:
+            recorded.append(one)
     return recorded
 
 

@@ -24,8 +24,9 @@ from .frames import is_the_courses
 from .statements import Statement, statement_at
 
 MOST_STEPS = 300
+MOST_STEPS_OF_ALL = 3 * MOST_STEPS  # calls of an exercise; no more of them are watched then
 MOST_BYTES = 2 * 2**20  # of all values of one call
-MOST_SECONDS = 0.5  # of CPU time that all calls of an exercise are watched; then the code goes on without
+MOST_SECONDS = 0.4  # of CPU time for all calls of an exercise; a call that is being watched goes on without
 _LARGEST = 2**19  # bytes of one value
 _MOST_FRAMES = 80  # between a function of torch's and the learner's line that it was called from
 _LONGEST_LIST = 64

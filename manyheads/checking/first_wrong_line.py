@@ -162,7 +162,7 @@ def departing(exam: Exam, answers: Sequence[Answer]) -> tuple[int, ...]:
 
 
 def of_all(answers: Sequence[Answer], places: Sequence[int], recorded: Recorded) -> Recorded:
-    """Return what was recorded in some cases, with the answers that were there before in all others."""
+    """Return what was recorded in the first of some cases, with the answers that were there before in all others."""
     made = dict(zip(places, recorded, strict=False))
     others = (replace(given, gradients=None) for given in answers)
     return [made.get(place, (given, Recording())) for place, given in enumerate(others)]
@@ -196,18 +196,20 @@ class Said:
 def explain(exam: Exam, recorded: Recorded) -> Said:
     """Say up to where the code is right and what should come next, as far as that can be told.
 
-    What is said is true of the first case in which the answer departs, and no other such case contradicts it. Where it
-    need not be true of all cases, it says which it is about.
+    What is said is true of the first case in which the answer departs, and no other such case that was watched
+    contradicts it. Where it need not be true of all cases, it says which it is about. One case alone, where there are
+    more, is not enough: numbers may be alike by chance.
 
     Args:
-        recorded: the answer and the steps in each of the exam's trials.
+        recorded: the answer and the steps in each of the exam's trials; no steps in those that were not watched.
     """
-    cases = [
+    departing = [
         _Case(exam, trial, given, recording)
         for trial, (given, recording) in zip(exam.trials, recorded, strict=True)
         if trial.milestones and _departs(exam, trial, given)
     ]
-    return _Explanation(exam, cases).said() if cases else Said()
+    cases = [case for case in departing if case.recording != Recording()]
+    return _Explanation(exam, cases).said() if len(cases) >= min(2, max(1, len(departing))) else Said()
 
 
 def _without_gradients(trial: Trial) -> Trial:

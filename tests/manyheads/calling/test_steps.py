@@ -151,6 +151,29 @@ def test_the_time_is_that_of_all_calls_together() -> None:
     assert recording == Recording()
 
 
+@pytest.mark.slow
+def test_calls_for_which_there_is_no_time_are_not_made() -> None:
+    made: list[int] = []
+
+    def f(x: Tensor) -> Tensor:
+        made.append(1)
+        until = time.thread_time() + steps.MOST_SECONDS / 4
+        while time.thread_time() < until:
+            x = x + 1
+        return x
+
+    assert len(probe.record(f, [Call({"x": X})] * 20, namespace={**globals(), "f": f})) == len(made) < 6
+
+
+def test_after_very_many_steps_no_further_call_is_made() -> None:
+    source = f"def f(x):\n    for _ in range({steps.MOST_STEPS // 2}):\n        x = x + 1\n    return x\n"
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(source, "<a cell>", "exec"), namespace)
+    found = probe.record(namespace["f"], [Call({"x": X})] * 20, namespace=namespace)
+    assert steps.MOST_STEPS_OF_ALL <= sum(len(recording.steps) for _, recording in found)
+    assert len(found) <= 2 * steps.MOST_STEPS_OF_ALL // steps.MOST_STEPS
+
+
 def test_a_debugger_goes_on_watching() -> None:
     seen: list[str] = []
 

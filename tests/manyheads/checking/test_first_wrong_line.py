@@ -231,3 +231,16 @@ def test_a_milestone_that_is_missing_in_an_incomplete_recording_is_not_called_mi
     cut = [(answer, Recording(recording.steps, False)) for answer, recording in given]
     assert "none of your lines" in first_wrong_line.explain(exam, given).text
     assert "none of your lines" not in first_wrong_line.explain(exam, cut).text
+
+
+def test_cases_that_were_not_watched_neither_help_nor_hinder_and_one_alone_is_not_enough() -> None:
+    exam = judges(chapter_of("06"), "sink_score")
+    _, _, given = _failed("sink_score", exam)
+    assert len(exam.trials) > 2
+    unwatched = [(answer, Recording()) for answer, _ in given]
+    said = first_wrong_line.explain(exam, [*given[:2], *unwatched[2:]]).text
+    assert said.startswith(f"In the case of {exam.trials[0].name}: ")
+    assert first_wrong_line.explain(exam, given).text.lower() in said.replace(
+        f"In the case of {exam.trials[0].name}: ", ""
+    ).lower()
+    assert first_wrong_line.explain(exam, [*given[:1], *unwatched[1:]]).text == ""
