@@ -170,7 +170,7 @@ def test_after_very_many_steps_no_further_call_is_made() -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(source, "<a cell>", "exec"), namespace)
     found = probe.record(namespace["f"], [Call({"x": X})] * 20, namespace=namespace)
-    assert steps.MOST_STEPS_OF_ALL <= sum(len(recording.steps) for _, recording in found)
+    assert sum(len(recording.steps) for _, recording in found) >= steps.MOST_STEPS_OF_ALL
     assert len(found) <= 2 * steps.MOST_STEPS_OF_ALL // steps.MOST_STEPS
 
 

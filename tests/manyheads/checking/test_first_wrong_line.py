@@ -240,7 +240,8 @@ def test_cases_that_were_not_watched_neither_help_nor_hinder_and_one_alone_is_no
     unwatched = [(answer, Recording()) for answer, _ in given]
     said = first_wrong_line.explain(exam, [*given[:2], *unwatched[2:]]).text
     assert said.startswith(f"In the case of {exam.trials[0].name}: ")
-    assert first_wrong_line.explain(exam, given).text.lower() in said.replace(
-        f"In the case of {exam.trials[0].name}: ", ""
-    ).lower()
+    assert (
+        first_wrong_line.explain(exam, given).text.lower()
+        in said.replace(f"In the case of {exam.trials[0].name}: ", "").lower()
+    )
     assert first_wrong_line.explain(exam, [*given[:1], *unwatched[1:]]).text == ""
