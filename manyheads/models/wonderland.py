@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import math
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor
 
 VOCABULARY_SIZE = 2048
+_WIDTH = 72  # characters of a printed line
 _TEXT = Path(__file__).with_name("alice.txt")
 _TEST_SHARE = 0.1  # of the text, at its end
 # No piece reaches beyond one of these: a word with its space, a sign, the end of a paragraph.
@@ -159,6 +161,11 @@ def test_tokens() -> Tensor:
 
 def _end_of_training() -> int:
     return int(len(_tokens()) * (1 - _TEST_SHARE))
+
+
+def wrapped(text: str) -> str:
+    """Return `text` with its long lines broken between words, to be printed: a notebook breaks them within words."""
+    return "\n".join(textwrap.fill(line, _WIDTH) for line in text.split("\n"))
 
 
 def counted_losses() -> dict[str, float]:

@@ -24,6 +24,8 @@ from . import style
 COLOURS: dict[str, str] = dict(zip([FUSED, FAST, TORCH, LOOP, COMPILED], style.HEAD_COLOURS, strict=False))
 MARKERS: dict[str, str] = {LOOP: "o", FUSED: "s", COMPILED: "D", TORCH: "v", FAST: "^"}
 _ROW = 26  # pixels of a bar's row
+_ABOVE = 12  # pixels above the titles of bars, whose cell prints a line right above the picture
+_TITLE = 34  # pixels of a title
 _ROOM = 0.16  # of a panel's width, for the number behind a bar
 
 
@@ -62,14 +64,14 @@ def draw_bars(panels: Sequence[Panel]) -> Figure:
     """Draw the times of `bars`."""
     rows = max(len(_in_order(panel.measured, backward=False)) for panel in panels)
     with style.course():
-        figure = style.figure(height=2 * (_ROW * rows + 34) + 50)
+        height = 2 * (_ROW * rows + _TITLE) + 50 + _ABOVE
+        figure = style.figure(height=height)
         for column, panel in enumerate(panels):
-            axes = figure.add_axes(
-                (column / len(panels), 0, 0.97 / len(panels), 1 - 34 / (figure.get_figheight() * 72))
-            )
+            axes = figure.add_axes((column / len(panels), 0, 0.97 / len(panels), 1 - (_ABOVE + _TITLE) / height))
             axes.set_axis_off()
             axes.set(xlim=(0, 1), ylim=(2 * (rows + 1.3), 0))
-            figure.text(column / len(panels), 0.985, panel.title, weight="bold", size=style.SIZE + 1, va="top")
+            top = 1 - _ABOVE / height
+            figure.text(column / len(panels), top, panel.title, weight="bold", size=style.SIZE + 1, va="top")
             names = 0.5 if len(panels) > 1 else 0.27  # of the panel's width, for the names
             _draw_group(axes, 0, "forward", _in_order(panel.measured, backward=False), names)
             _draw_group(axes, rows + 1.4, "forward + backward", _in_order(panel.measured, backward=True), names)

@@ -41,7 +41,7 @@ _SHOWN, _LEFT_OUT, _RESCALED = "shown", "left out", "left out, the rest rescaled
 
 # All lengths below are pixels of the figure; y runs downwards.
 _HEADER = 34
-_TOKEN_ENDS, _LINES_START, _LINES_END, _TOKEN_STARTS, _STRIP = 122, 132, 418, 428, 540
+_TOKEN_ENDS, _LINES_START, _LINES_END, _TOKEN_STARTS, _STRIP = 122, 132, 382, 392, 504
 _CELL_WITH_NUMBER = 34  # how wide a cell must be for "0.62"
 _LINE_FROM, _FAINT_FROM = 0.02, 0.1  # smaller weights are not drawn: of the chosen token, of the others
 _FAINT_HEADS = 4  # with more heads the others' lines would be a tangle, and take long to draw

@@ -34,7 +34,7 @@ D_MODEL, NUM_HEADS = 16, 4
 _SEED = 4
 
 FUTURE, PADDING, BOTH = theme.FUTURE, theme.PADDING, theme.BOTH
-_CELL = 37  # pixels, as all lengths here
+_CELL = 39  # pixels, as all lengths here
 _LEFT, _ABOVE, _BETWEEN = 58, 62, 90
 _SMALL = 13
 
@@ -256,7 +256,7 @@ def _draw_tokens(axes: Axes, tokens: tuple[str, ...], left: float) -> None:
         colour = style.QUIET if token == PAD else style.INK
         middle = _CELL * (place + 0.5)
         style.write(axes, left - 6, _ABOVE + middle, token, ha="right", va="center_baseline", color=colour)
-        style.write(axes, left + middle, _ABOVE - 8, token, ha="center", va="baseline", color=colour)
+        style.write(axes, left + middle, _ABOVE - 8, token, ha="center", va="baseline", color=colour, size=_SMALL)
 
 
 def _draw_legend(axes: Axes, left: float, top: float) -> None:

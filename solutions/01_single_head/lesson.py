@@ -802,7 +802,7 @@ with try_it(), one_thread():
 # %% [markdown]
 """
 It starts with about 1/7 on each word, since it cannot know better, and ends with nearly everything on the flagged
-one: a dark column. The error alone has taught the queries and the keys to find each other.
+one: its column stands out. The error alone has taught the queries and the keys to find each other.
 
 ## Check it against torch   <sub>2 min</sub>
 

@@ -1077,7 +1077,7 @@ on a CPU and larger on a GPU, and a CPU skips the compiled training step, since 
 too long for a lesson. Memory is what torch hands out above weights and input: on CUDA counted by its allocator, on a
 CPU by torch's profiler, on Apple's GPU not at all.
 
-A bar and a point are medians. The dark line across the end of a bar, and the pale one behind a point, is the
+A bar and a point are medians. The thin line across the end of a bar, and the faint one behind a point, is the
 **spread**: half of the calls took a time within it. Do not believe a difference that is smaller than the spreads. If
 something else keeps the machine busy, the spreads are long; then the cell says "Unsteady, run again", and a bar's time
 has a question mark behind it.

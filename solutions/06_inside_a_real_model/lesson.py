@@ -419,7 +419,7 @@ model_head_viewer(look, sentences=sentences_to_view, view="maps", layer=4)
 
 # %% [markdown]
 """
-In layers 1 to 4, most maps are one bright column: `[CLS]`, the first token, which is not a word at all. You have met an
+In layers 1 to 4, most maps are a single column: `[CLS]`, the first token, which is not a word at all. You have met an
 **attention sink**. Looking at it with the eye is good, a number is better.
 
 **Your turn.** For each head, say how much weight goes to the token at `position`: the **mean over all queries**, the
@@ -525,7 +525,7 @@ tokens to save memory: without their sink, the models fell apart (Xiao and other
 
 ## 3 · A head with a job   <sub>8 min · difficulty 2/5</sub>
 
-Go back to the viewer, layer 0, and look at head 2. Its bright line runs just below the diagonal: each token looks at
+Go back to the viewer, layer 0, and look at head 2. Its line runs just below the diagonal: each token looks at
 the one **before** it. Are there more such heads? You would not want to check 72 maps by eye.
 
 **Your turn.** Score each head by how much it looks at the previous token: the mean over the positions 1, 2, 3 … of

@@ -47,7 +47,7 @@ domain, and of a style that you will recognise.
 from manyheads.models import wonderland
 
 text = wonderland.text()
-print(text[:410])
+print(wonderland.wrapped(text[:410]))
 print(f"\n{len(text):,} characters, {len(text.split()):,} words")
 
 # %% [markdown]
@@ -804,8 +804,8 @@ Play with it. Any beginning will do, as long as it has no signs that the book la
 with try_it():
     for beginning in ("\n‘I don’t", "\nThe Queen", "\nSo she"):
         for temperature in (0, 0.6, 1.5):
-            print(f"temperature {temperature}:", end=" ")
-            print(sample(model, pieces.encode(beginning), temperature))
+            written = sample(model, pieces.encode(beginning), temperature)
+            print(wonderland.wrapped(f"temperature {temperature}: {written}"))
         print()
 
 # %% [markdown]
@@ -941,7 +941,7 @@ else:
         large_loss = writer.loss_on(large, next_token_loss, TEST, 128)
         print(f"on the test: {large_loss:.2f} nats a token")
         written = generate(large, BEGINNING.unsqueeze(0).to(device), 100, 0.6)
-        print(pieces.decode(written[0]))
+        print(wonderland.wrapped(pieces.decode(written[0])))
 
 # %% [markdown]
 """

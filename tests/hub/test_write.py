@@ -81,6 +81,12 @@ def test_the_folder_keeps_the_course_and_the_passwords_from_learners(built_toy: 
     assert [person.student for person in read_roster(root / "course" / "roster.csv")] == ["ada", "emmy"]
 
 
+def test_learners_have_the_same_settings_of_code_as_in_make_lab() -> None:
+    overrides = Path("labconfig", "default_setting_overrides.json")
+    [hub] = (REPOSITORY_ROOT / "autograder" / "hub" / "templates" / "learners").glob(str(overrides))
+    assert hub.read_bytes() == (REPOSITORY_ROOT / ".ci" / "learners-lab" / overrides).read_bytes()
+
+
 def test_a_port_that_is_taken_is_replaced() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, contextlib.ExitStack() as held:
         port = taken.getsockname()[1]

@@ -255,6 +255,8 @@ NOTE_WAITING = """() => new MutationObserver(() => {
     if (document.querySelector(".manyheads-waiting")) window.hasWaited = true;
 }).observe(document.body, {subtree: true, attributes: true, attributeFilter: ["class"]})"""
 
+CUT_OFF = "cells => cells.filter(cell => cell.scrollWidth > cell.clientWidth + 1).map(cell => cell.textContent)"
+
 DECODED_WIDTH = "image => image.decode().then(() => image.naturalWidth)"
 
 # The number in front of a cell stands there once it has run; a folded cell has none.
@@ -277,6 +279,10 @@ def test_make_lab_has_jupytext_nothing_of_nbgraders_and_no_news_pops_up(lab: Lab
     assert page.locator("[title*='Create Assignment'], [title*='Assignment List']").count() == 0
     assert page.request.get(f"{lab.address}/formgrader").status == 404
     assert page.locator(".jp-Notification-Toast, .Toastify__toast").count() == 0
+    page.set_viewport_size({"width": 1024, "height": 768})
+    assert page.locator(".jp-CodeCell .cm-scroller").count() > 10
+    assert page.locator(".jp-CodeCell .cm-scroller").evaluate_all(CUT_OFF) == []
+    page.set_viewport_size({"width": 1400, "height": 1000})
 
     page.evaluate(CLOSE_ALL)
     execute(page, "filebrowser:go-to-path", f"solutions/{LESSON}")

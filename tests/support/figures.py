@@ -13,6 +13,7 @@ from manyheads.pictures.vector import plain
 from manyheads.widgets.explorer import Explorer
 
 SMALLEST_TYPE = 13  # pixels of a web page
+_BETWEEN_WORDS = 3  # pixels, without which two words on a line read as one
 
 
 def shown(explorer: Explorer) -> Figure:
@@ -51,3 +52,7 @@ def assert_readable(figure: Figure) -> None:
         assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, f"{text} is cut off"
     for (one, its_box), (other, other_box) in itertools.combinations(boxes.items(), 2):
         assert not its_box.overlaps(other_box), f"{one} stands on {other}"
+        apart = max(its_box.x0, other_box.x0) - min(its_box.x1, other_box.x1)
+        upright = one.get_rotation() == other.get_rotation() == 0
+        on_a_line = upright and abs(its_box.y0 - other_box.y0) < its_box.height / 2
+        assert not on_a_line or apart >= _BETWEEN_WORDS, f"{one} runs into {other}: {apart:.1f}"

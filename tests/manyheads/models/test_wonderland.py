@@ -52,6 +52,13 @@ def test_a_sign_that_the_book_lacks_is_named() -> None:
         wonderland.pieces().encode("100%")
 
 
+def test_a_printed_text_is_broken_between_words_and_loses_none() -> None:
+    text = wonderland.text()[:2000]
+    lines = wonderland.wrapped(text).split("\n")
+    assert max(map(len, lines)) <= 72
+    assert " ".join(lines).split() == text.split()
+
+
 def test_knowing_more_lowers_the_loss_of_counting() -> None:
     alike, by_frequency, by_pairs = wonderland.counted_losses().values()
 
