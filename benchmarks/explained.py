@@ -110,7 +110,7 @@ def checked(chapter: Chapter, exam: Exam, source: str, edit: str) -> Attempt:
     begun = time.process_time()
     finding = diagnosis.forbidden_in(exam, source) or diagnosis.examine(exam, given, Check.OUTPUTS, source)
     by_line = False
-    if finding is not None and first_wrong_line.is_unexplained(finding) and first_wrong_line.has_milestones(exam):
+    if finding is not None and first_wrong_line.is_unexplained(finding) and first_wrong_line.may_tell(finding, exam):
         with _quietly():
             namespace = chapter.namespace({exam.exercise: source})
             places = first_wrong_line.departing(exam, given)

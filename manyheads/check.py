@@ -182,7 +182,7 @@ def _check(target: Any, check: Check, namespace: MutableMapping[str, Any]) -> No
     source = _source_of(exam.exercise, target, namespace)
     finding, carried = diagnosis.decide(exams, exam, check, source, ask, failing)
 
-    if finding is not None and first_wrong_line.is_unexplained(finding) and first_wrong_line.has_milestones(exam):
+    if finding is not None and first_wrong_line.is_unexplained(finding) and first_wrong_line.may_tell(finding, exam):
         stand_ins = {name: exams[name].stand_in for name in carried}
         with probe.standing_in(namespace, stand_ins), probe.nothing_shown():
             places = first_wrong_line.departing(exam, asked[carried])

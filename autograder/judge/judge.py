@@ -115,7 +115,7 @@ class Judge:
         explained: list[Verdict] = []
         for one in self._unexplained:
             exam = exam_with_milestones(self.chapter, self._seed, one.exam.exercise)
-            if not first_wrong_line.has_milestones(exam):
+            if not first_wrong_line.may_tell(one.finding, exam):
                 continue
             asked = one.exam.exercise, tuple(one.stand_ins)
             if asked not in records:

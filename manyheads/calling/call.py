@@ -74,11 +74,13 @@ class FailedStep:
         expression: its source.
         operands: what it was made of.
         why: what does not fit, in a sentence or two.
+        advice: what would fit, a guess: "" for none. It is not for a mistake that has a name.
     """
 
     expression: str
     operands: tuple[Operand, ...]
     why: str
+    advice: str = ""
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,18 @@ def _of_operation(place: Place, failed: Operation, error: BaseException) -> Fail
     if len(tensors) > MOST_OPERANDS:  # of a list of heads, one for each shape
         tensors = list({tuple(value.shape): (text, value) for text, value in reversed(tensors)}.values())[::-1]
     operands = tuple(_operand(text, value, told) for text, value in tensors[:MOST_OPERANDS])
-    return FailedStep(_short(place.text(place.node)), operands, why)
+    advice = _transposed([tuple(value.shape) for _, value in tensors]) if name in _MATRIX and not told else ""
+    return FailedStep(_short(place.text(place.node)), operands, why, advice)
+
+
+def _transposed(shapes: Sequence[tuple[int, ...]]) -> str:
+    """Return that the second factor of a product would fit the other way round, "" where it would not."""
+    if len(shapes) != 2 or min(map(len, shapes)) < 2:
+        return ""
+    first, second = shapes
+    if first[-1] == second[-2] or first[-1] != second[-1]:
+        return ""
+    return f"The last size of both is {first[-1]}: with its last two dimensions swapped, the second would fit."
 
 
 def _of_linear(place: Place, failed: Operation) -> FailedStep | None:
@@ -199,6 +210,8 @@ def _why(name: str, failed: Operation, tensors: Sequence[Part], error: BaseExcep
         return _indexed(values[0], failed)
     if name == "setitem":
         return _set(values[0], failed)
+    if name == "copy" and len(shapes) == 2:
+        return f"The first holds numbers of the shape {shapes[0]}, and what is copied has the shape {shapes[1]}."
     if name == "dot" and any(len(shape) != 1 for shape in shapes):
         return "dot multiplies two vectors, of one dimension each: @ and matmul take any number of dimensions."
     if name in ("softmax", "log_softmax", "mean", "std", "var") and not _has_fractions(values[0]):
@@ -221,16 +234,11 @@ def _product(name: str, first: tuple[int, ...], second: tuple[int, ...]) -> str 
         return "A number without dimensions cannot be in a matrix product: multiply by it with *."
     rows = second[-2:][0]
     if first[-1] != rows:
-        says = (
+        return (
             f"The last size of the first, {first[-1]}, and the last but one of the second, {rows}, must be the same."
             if len(second) > 1
             else f"The last size of the first, {first[-1]}, and the size of the second, {rows}, must be the same."
         )
-        if len(second) > 1 and first[-1] == second[-1]:
-            says += (
-                f" The last size of both is {first[-1]}: with its last two dimensions swapped, the second would fit."
-            )
-        return says
     met = _mismatch(first[:-2], second[:-2])
     if met is None:
         return None

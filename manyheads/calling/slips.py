@@ -61,7 +61,7 @@ def _slips(place: Place, error: BaseException) -> Iterator[FailedStep]:
     elif isinstance(error, AttributeError) and isinstance(node, ast.Attribute):
         yield from _of_attribute(place, node)
     elif isinstance(error, KeyError) and isinstance(node, ast.Subscript):
-        yield from _of_key(place, node)
+        yield from _of_key(place, node, error)
     elif isinstance(error, (ValueError, TypeError)) and place.instruction.opname.startswith("UNPACK"):
         yield from _of_unpacking(place)
     elif isinstance(error, TypeError):
@@ -256,9 +256,11 @@ def _shadowed(place: Place, node: ast.expr) -> str:
     return ""
 
 
-def _of_key(place: Place, node: ast.Subscript) -> Iterator[FailedStep]:
-    owner, key = value_of(place.frame, node.value), value_of(place.frame, node.slice)
+def _of_key(place: Place, node: ast.Subscript, error: KeyError) -> Iterator[FailedStep]:
+    owner, key = value_of(place.frame, node.value), next(iter(error.args), None)
     if type(owner) is not dict or type(key) is not str or not all(type(each) is str for each in owner):
+        return
+    if key in owner:  # another dictionary raised it
         return
     other = near(key, owner)
     if other:

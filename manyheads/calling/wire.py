@@ -238,7 +238,7 @@ def _failure(failure: Failure | None) -> list[Any] | None:
 
 def _step(step: FailedStep) -> list[Any]:
     operands = [[each.text, each.what, each.shape and list(each.shape)] for each in step.operands]
-    return [step.expression, step.why, operands]
+    return [step.expression, step.why, operands, step.advice]
 
 
 def _unpacked_failure(packed: Any) -> Failure | None:
@@ -249,7 +249,7 @@ def _unpacked_failure(packed: Any) -> Failure | None:
 
 
 def _unpacked_step(packed: Any) -> FailedStep:
-    expression, why, operands = packed
+    expression, why, operands, advice = packed
     return FailedStep(
         _text(expression)[:MAX_PART],
         tuple(
@@ -257,6 +257,7 @@ def _unpacked_step(packed: Any) -> FailedStep:
             for text, what, shape in operands[:MAX_PARTS]
         ),
         _text(why)[: 4 * MAX_PART],
+        _text(advice)[: 4 * MAX_PART],
     )
 
 

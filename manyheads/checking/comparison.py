@@ -7,9 +7,11 @@ end.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -19,9 +21,13 @@ from ..calling.cause import agree
 from .divergence import Divergence, excerpt
 from .exam import Check, Exam, Trial
 from .gradients import wrong_gradients
+from .labels import inside
 from .stage import Stage
 
 _MOST_PARAMETERS = 10  # that are listed
+# Where Python's messages say that a function is defined in another one: "probe.<locals>.Part.forward()". Such functions
+# are mostly the course's, in a probe.
+_NESTED = re.compile(r"\b(?:\w+\.<locals>\.)+")
 # Sizes that a parameter's dimension never is, though it may be as large.
 _NOT_OF_PARAMETERS = {"batch", "seq", "seq_q", "seq_k", "num_heads", "num_kv_heads"}
 
@@ -191,7 +197,8 @@ def _did_not_run(failure: Failure) -> Divergence:
     if failure.kind == "NotImplementedError" and not failure.message and stub:
         return Divergence(Stage.UNSOLVED, "This one is not written yet: raise NotImplementedError() is still there.")
     where = f"  in your line  {failure.line}" if failure.line else ""
-    return Divergence(Stage.RAN, "Your code stopped with an error.", "", f"{failure.kind}: {failure.message}", where)
+    message = _NESTED.sub("", failure.message)
+    return Divergence(Stage.RAN, "Your code stopped with an error.", "", f"{failure.kind}: {message}", where)
 
 
 def _wrong_parameters(
@@ -251,7 +258,7 @@ def _wrong_type(name: str, expected: Value, got: Value, sizes: Mapping[str, int]
             yield Divergence(Stage.COUNT, f"{name} has the wrong keys.", keys, others)
             return
         for key in expected:
-            yield from _wrong_type(f"{name}[{key!r}]", expected[key], got[key], sizes)
+            yield from _wrong_type(inside(name, key), expected[key], got[key], sizes)
 
 
 def _wrong_shape(name: str, expected: Value, got: Value, sizes: Mapping[str, int]) -> Iterator[Divergence]:
@@ -341,7 +348,7 @@ def _pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Value,
             yield from _pairs(f"{name}[{index}]", one, other)
     elif isinstance(expected, dict) and isinstance(got, dict):
         for key in expected:
-            yield from _pairs(f"{name}[{key!r}]", expected[key], got[key])
+            yield from _pairs(inside(name, key), expected[key], got[key])
     else:
         yield name, expected, got
 
@@ -369,11 +376,13 @@ def _shape(shape: tuple[int, ...], sizes: Mapping[str, int], asked: tuple[int, .
 
     Args:
         asked: the shape that was asked for, where `shape` is another. Then a name that would occur twice is a
-            coincidence, except for a sequence's, and where what was asked for has a size twice as well.
+            coincidence, except for a sequence's two side by side, as in scores, and where what was asked for has a size
+            twice as well.
     """
     names = {size: name for name, size in sizes.items()}
     numbers = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
-    twice = {size for size in shape if shape.count(size) > 1 and not names.get(size, "").startswith("seq")}
+    side_by_side = {one for one, other in pairwise(shape) if one == other and names.get(one, "").startswith("seq")}
+    twice = {size for size in shape if shape.count(size) > 1} - side_by_side
     if asked is not None and twice and len(set(asked)) == len(asked):
         return numbers
     if shape and all(size in names for size in shape):

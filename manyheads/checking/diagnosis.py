@@ -12,6 +12,7 @@ from ..calling.call import Answer
 from ..calling.forbidden_calls import FORBIDDEN, TAKEN_AWAY
 from ..source.forbidden_names import forbidden_name
 from ..source.presumed import shows
+from ..source.writes import first_write
 from . import wording
 from .comparison import first_divergence, same
 from .divergence import Divergence
@@ -30,6 +31,7 @@ Ask = Callable[[Exam, Mapping[str, str]], Sequence[Answer]]
 # Stages at which the answer has values to explain.
 _EXPLAINED = (Stage.TYPE, Stage.COUNT, Stage.SHAPE, Stage.FINITE, Stage.VALUES)
 _LONGEST_NAME = 100  # characters
+_OWN_ERROR = "This call should give a result. The error is one that your own line raises: look at what leads to it."
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,14 @@ def _first_wrong(exam: Exam, answers: Sequence[Answer], check: Check) -> tuple[T
 def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Divergence, source: str) -> Finding:
     mistake = _known_mistake(exam, answers, trial, source)
     said = wording.message(exam, trial, divergence, mistake)
-    if divergence.stage == Stage.RAN and (step := failed_step(exam, answers, trial)):
+    if divergence.stage == Stage.RAN and (step := failed_step(exam, answers, trial, named=mistake is not None)):
         said = replace(said, further=(step,))
+    elif divergence.stage == Stage.RAN and mistake is None and _refuses(exam, answers, trial):
+        said = replace(said, further=(_OWN_ERROR,))
+    if divergence.stage == Stage.UNTOUCHED and mistake is None:
+        written = [(name, first_write(source, exam.exercise, name)) for name in _changed(exam, answers, trial)]
+        told = (f"`{code}` writes into {name} itself: make a new tensor instead." for name, code in written if code)
+        said = replace(said, further=tuple(told)[:1])
     if mistake is None and divergence.stage in _EXPLAINED:
         related = _written_as_power(exam, trial, source) or explain(exam, answers, trial)
         related = tuple(map(wording.sentence, related))
@@ -78,6 +86,16 @@ def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Di
         here = "" if related or right else right_here(exam, answers, trial)
         said = replace(said, further=related, right=right or here, group=wording.group(related or (right,)))
     return Finding(said, divergence.stage, mistake)
+
+
+def _refuses(exam: Exam, answers: Sequence[Answer], trial: Trial) -> bool:
+    """Return whether the learner's own code raises an error in a case in which none is asked for."""
+    given = next(given for other, given in zip(exam.trials, answers, strict=True) if other is trial)
+    return trial.right.failure is None and given.failure is not None and given.failure.cause == "raise"
+
+
+def _changed(exam: Exam, answers: Sequence[Answer], trial: Trial) -> tuple[str, ...]:
+    return next(given.changed for other, given in zip(exam.trials, answers, strict=True) if other is trial)
 
 
 def _written_as_power(exam: Exam, trial: Trial, source: str) -> tuple[str, ...]:
@@ -174,7 +192,31 @@ def _known_mistake(exam: Exam, answers: Sequence[Answer], failed: Trial, source:
         failure = given[failed.name].failure
         if failure is None or failure.cause:
             explains_failed = explains_failed or name
-    return _two_mistakes(exam, answers, source) or explains_failed
+    return _two_mistakes(exam, answers, source) or explains_failed or _in_turn(exam, answers, failed, source)
+
+
+def _in_turn(exam: Exam, answers: Sequence[Answer], failed: Trial, source: str) -> str | None:
+    """Return the names of two known mistakes of which one or the other gives the answer in every case.
+
+    The first one gives it where the answer fails first. The second one explains all cases that contradict the first: it
+    hides it there.
+    """
+    agrees: dict[str, list[bool | None]] = {}  # in each case; None: the mistake does not show there
+    for name in exam.hints:
+        if shows(source, exam.exercise, exam.shown_by.get(name, ())):
+            agrees[name] = [
+                same(exam, trial, trial.wrong[name], given) if name in trial.wrong else None
+                for trial, given in zip(exam.trials, answers, strict=True)
+            ]
+    right = [same(exam, trial, trial.right, given) for trial, given in zip(exam.trials, answers, strict=True)]
+    place = next(place for place, trial in enumerate(exam.trials) if trial is failed)
+    for first in (name for name, found in agrees.items() if found[place] and found.count(True) > 1):
+        for second, others in agrees.items():
+            shown = list(zip(agrees[first], others, right, strict=True))
+            explained = all(one or other or (one is other is None and passes) for one, other, passes in shown)
+            if explained and any(other and not one for one, other, _ in shown):
+                return together((first, second))
+    return None
 
 
 def _two_mistakes(exam: Exam, answers: Sequence[Answer], source: str) -> str | None:

@@ -14,11 +14,12 @@ from .exam import Exam, Trial
 from .sizes import sizes_of
 
 
-def failed_step(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str:
+def failed_step(exam: Exam, answers: Sequence[Answer], failed: Trial, *, named: bool = False) -> str:
     """Return which expression has failed in the case `failed`, what it was given and what does not fit; "" if unknown.
 
     Args:
         answers: one for each of the exam's trials.
+        named: whether the mistake has a name. Then a guess at what would fit only leads away from it.
     """
     steps = [
         (trial, given.failure.step)
@@ -37,7 +38,8 @@ def failed_step(exam: Exam, answers: Sequence[Answer], failed: Trial) -> str:
             about.insert(0, _shape(shapes, [sizes for sizes, _ in alike], operand.shape))
         operands.append(f"`{operand.text}` is {' '.join(filter(None, about))}")
     parts = f"{', '.join(dict.fromkeys(operands))}. " if operands else ""
-    return f"In `{shown.expression}`: {parts}{shown.why}".strip()
+    advice = "" if named else shown.advice
+    return f"In `{shown.expression}`: {parts}{shown.why} {advice}".strip()
 
 
 def _form(step: FailedStep) -> object:

@@ -14,7 +14,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..calling.call import Answer
+from ..calling.call import Answer, Value
 from ..calling.steps import Recording, Step
 from .comparison import first_divergence, same, tolerance, wrong_outputs
 from .diagnosis import Finding
@@ -27,6 +27,7 @@ Recorded = Sequence[tuple[Answer, Recording]]
 
 STAGES = (Stage.VALUES, Stage.SHAPE, Stage.FINITE, Stage.COUNT)  # where an answer departs in what was computed
 _MOST_NAMED = 3  # lines in one sentence
+_WHENCE_NAN = "NaN comes of 0/0, of ∞ − ∞ or ∞/∞, and of a negative number's logarithm or root."
 _MOST_STACKED = 64  # rounds of a loop
 
 # A place in the code that makes a tensor: line, source, function, name, which one of the line's.
@@ -135,11 +136,11 @@ def explained(finding: Finding, exam: Exam, answers: Sequence[Answer], recorded:
     """Return the finding with what the learner's lines say of it, where nothing else explains it.
 
     Args:
-        exam: with milestones.
+        exam: with its milestones, if there are any.
         answers: those that the finding is about.
         recorded: what came of the same calls, made once more. Nothing is said where their answers differ.
     """
-    if not (is_unexplained(finding) and has_milestones(exam) and len(recorded) == len(exam.trials)):
+    if not (is_unexplained(finding) and may_tell(finding, exam) and len(recorded) == len(exam.trials)):
         return finding
     if not all(
         same(exam, trial, replace(before, gradients=None), again)  # which are not asked for again
@@ -147,17 +148,47 @@ def explained(finding: Finding, exam: Exam, answers: Sequence[Answer], recorded:
     ):
         return finding
     said = explain(exam, recorded)
-    if not said.text:
+    nan = _first_nan(exam, recorded) if finding.stage == Stage.FINITE else ""
+    if not (said.text or nan):
         return finding
-    return replace(finding, message=replace(finding.message, further=(said.text,), group=said.group))
+    told = tuple(filter(None, (nan, said.text)))
+    return replace(finding, message=replace(finding.message, further=told, group=said.group))
+
+
+def _first_nan(exam: Exam, recorded: Recorded) -> str:
+    """Return which line is the first to give NaN, in the first case whose answer holds one; "" if none is seen."""
+    for trial, (given, recording) in zip(exam.trials, recorded, strict=True):
+        if not _departs(exam, trial, given) or not any(map(_holds_nan, _tensors(given.value))):
+            continue
+        step = next((step for step in recording.steps if _holds_nan(step.value)), None)
+        if step is None:
+            return ""
+        where = _line(exam, _site(step))
+        return f"{where} is the first to give NaN. {_WHENCE_NAN}"
+    return ""
+
+
+def _tensors(value: Value) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from _tensors(part)
+
+
+def _holds_nan(value: Tensor) -> bool:
+    return value.is_floating_point() and not value.is_meta and bool(value.isnan().any())
 
 
 def departing(exam: Exam, answers: Sequence[Answer]) -> tuple[int, ...]:
-    """Return the places of the cases whose lines are worth watching: the answer departs, and milestones are known."""
+    """Return the places of the cases whose lines are worth watching.
+
+    The answer departs, and milestones are known or there is NaN in it.
+    """
     return tuple(
         place
         for place, (trial, given) in enumerate(zip(exam.trials, answers, strict=True))
-        if trial.milestones and _departs(exam, trial, given)
+        if (trial.milestones or any(map(_holds_nan, _tensors(given.value)))) and _departs(exam, trial, given)
     )
 
 
@@ -177,9 +208,9 @@ def is_unexplained(finding: Finding) -> bool:
     return not finding.misconception and not finding.message.further and finding.stage in STAGES
 
 
-def has_milestones(exam: Exam) -> bool:
-    """Return whether there is anything to compare steps with."""
-    return any(trial.milestones for trial in exam.trials)
+def may_tell(finding: Finding, exam: Exam) -> bool:
+    """Return whether the lines may tell anything: there are milestones, or a first NaN may be found."""
+    return finding.stage == Stage.FINITE or any(trial.milestones for trial in exam.trials)
 
 
 @dataclass(frozen=True)
@@ -399,11 +430,7 @@ class _Explanation:
         return next(index for index, step in enumerate(self._shown.recording.steps) if _site(step) == site)
 
     def _line(self, site: Site) -> str:
-        line, source, function = site[:3]
-        exercise = self._exam.exercise
-        where = "" if function in (exercise, f"{exercise}.forward") else f" of {function[:60]}"
-        shown = source.replace("`", "'")[:60]
-        return f"Line {line}{where}, `{shown}`," if shown else f"Line {line}{where}"
+        return _line(self._exam, site)
 
     def _dimensions(self, key: str) -> str:
         """Return a milestone's shape in words, with a comma before them."""
@@ -435,6 +462,13 @@ class _Explanation:
     def _has_that_shape(self, case: _Case, key: str) -> bool:
         """Return whether the dimensions that `_named` gives are those of another case too."""
         return case.known[key].shape == tuple(case.trial.sizes.get(name) for name in self._named(key))
+
+
+def _line(exam: Exam, site: Site) -> str:
+    line, source, function = site[:3]
+    where = "" if function in (exam.exercise, f"{exam.exercise}.forward") else f" of {function[:60]}"
+    shown = source.replace("`", "'")[:60]
+    return f"Line {line}{where}, `{shown}`," if shown else f"Line {line}{where}"
 
 
 def _site(step: Step) -> Site:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...calling.call import Answer
 from ..comparison import first_divergence
 from ..exam import Check, Exam, Trial
+from ..labels import key_of
 from . import arrangements, combinations, counts, factors, known_mistakes, parts, reductions, shapes, terms
 from .compared import Compared, Fact, compared, departs, quoted
 from .named_parts import what_is_held
@@ -57,7 +58,9 @@ def explain(exam: Exam, answers: Sequence[Answer], shown: Trial) -> tuple[str, .
         if fact is not None:
             found.append((fact.rank + (0 if name == label or not label else 3), fact))
     held = what_is_held([outputs for outputs in cases if any(map(departs, outputs))])
-    if held:
+    # Values by name of another case alone would be read as those of the case that is shown.
+    if held and any(key_of(case.label) for trial, given in trials if trial is shown
+                    for case in compared(exam, trial, given)):  # fmt: skip
         return (held,)
     if found:
         return (min(found, key=lambda one: one[0])[1].sentence,)
@@ -79,23 +82,26 @@ def _right_entries(exam: Exam, answers: Sequence[Answer], shown: Trial) -> str:
 
 
 def _right_cases(exam: Exam, answers: Sequence[Answer]) -> str:
-    """Return which cases are right, if some are."""
-    right, wrong = list[str](), list[str]()
+    """Return which cases are right, if some are: of those that ask for a value of the same kind as the wrong ones."""
+    right, wrong, kinds = list[Trial](), list[Trial](), set[type]()
     for trial, given in zip(exam.trials, answers, strict=True):
         if without_numbers(trial) or trial.right.failure is not None:
             continue  # what is asked for is nothing that can be computed wrongly
         if first_divergence(exam, trial, given, Check.OUTPUTS) is None:
-            right.append(trial.name)
+            right.append(trial)
         elif given.failure is not None:
             return ""
         else:
-            wrong.append(trial.name)
-    if not right or not wrong or set(right) & set(wrong):
+            wrong.append(trial)
+            kinds.add(type(trial.right.value))
+    # Where a case asks for an error, a probe says so in text: any wrong numbers pass it.
+    right = [trial for trial in right if type(trial.right.value) in kinds]
+    if not right or not wrong or {trial.name for trial in right} & {trial.name for trial in wrong}:
         return ""
     few, so = (right, "right") if len(right) <= len(wrong) else (wrong, "wrong")
     if len(few) > _MOST_CASES:
         return ""
-    listed = " and ".join(f"“{name}”" for name in few)
+    listed = " and ".join(f"“{trial.name}”" for trial in few)
     return f"Of {len(right) + len(wrong)} cases it is {so} in {len(few)}: {listed}."
 
 

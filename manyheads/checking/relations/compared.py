@@ -15,6 +15,7 @@ from torch import Tensor
 from ...calling.call import Answer, Value
 from ..comparison import tolerance
 from ..exam import Exam, Trial
+from ..labels import inside
 from ..sizes import sizes_of
 
 ENOUGH = 6  # numbers, not all equal, from which a relation is not a coincidence
@@ -190,7 +191,7 @@ def _parts(
     """Yield the pairs of leaves of two values with the same structure, by name."""
     if isinstance(right, dict) and isinstance(given, dict) and right.keys() == given.keys():
         for key, one in right.items():
-            yield from _parts(exam, trial, f"{label}[{key!r}]", one, given[key], others)
+            yield from _parts(exam, trial, inside(label, key), one, given[key], others)
     elif isinstance(right, (tuple, list)) and isinstance(given, (tuple, list)) and len(right) == len(given):
         for place, (one, other) in enumerate(zip(right, given, strict=True)):
             yield from _parts(exam, trial, f"{label}[{place}]", one, other, others)

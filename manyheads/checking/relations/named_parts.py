@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from ..labels import key_of
 from .compared import Compared, departs, joined
 
 _MOST_TOLD = 3  # of several wrong ones
@@ -63,8 +63,7 @@ def _names(outputs: Sequence[Compared]) -> list[str]:
 
 def _key(case: Compared) -> str:
     """Return a value's name within its output, "" if it has none."""
-    found = re.search(r"\['(.+)'\]$", case.label)
-    return found[1] if found else ""
+    return key_of(case.label)
 
 
 def _held(outputs: Sequence[Compared]) -> Iterator[tuple[str, str]]:

@@ -122,6 +122,12 @@ def layer(forward: str, init: str = "pass") -> str:
             "(batch, d_head, seq_k) float32. The factors of a product must have one dtype.",
         ),
         (
+            "return q.clone().copy_(k)",
+            "In `q.clone().copy_(k)`: `q.clone()` is (2, 3, 5) = (batch, seq_q, d_head), `k` is (2, 4, 5) = (batch, "
+            "seq_k, d_head). The first holds numbers of the shape (2, 3, 5), and what is copied has the shape (2, 4, "
+            "5).",
+        ),
+        (
             "return q + k.to('meta')",
             "In `q + k.to('meta')`: `q` is (2, 3, 5) = (batch, seq_q, d_head) on cpu, `k.to('meta')` is (2, 4, 5) = "
             "(batch, seq_k, d_head) on meta. What is computed together must be on one device.",
@@ -367,6 +373,10 @@ def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, 
             "sizes = {'scale': 1}; return sizes['scal']",
             "In `sizes['scal']`: `sizes` is a dict of 1. Did you mean 'scale'?",
         ),
+        (
+            "sizes, key = {'one.scale': 1}, 'scale'; return sizes[f'one.{key}s']",
+            "In `sizes[f'one.{key}s']`: `sizes` is a dict of 1. Did you mean 'one.scale'?",
+        ),
         ("return F(q)", "In `F(q)`: `F` is a module. A module cannot be called: name a function in it."),
         ("return torch.silu(q)", "In `torch.silu`: There is a `nn.functional.silu`."),
         (
@@ -581,8 +591,18 @@ def test_a_message_of_millions_of_characters_is_cut_to_a_few() -> None:
     assert len(said) < 600
 
 
+def test_a_guess_at_what_would_fit_is_left_out_where_the_mistake_has_a_name() -> None:
+    trial = Trial("a case", SIZES, Call({}), Answer(), {})
+    exam, given = Exam("f", ("scores",), (trial,), {}), [Answer(failure=failure(function("return q @ k")))]
+    sizes = f"In `q @ k`: {_Q}, {_K}. The last size of the first, 5, and the last but one of the second, 4, must be the"
+    assert told_of(exam, given, trial) == (
+        f"{sizes} same. The last size of both is 5: with its last two dimensions swapped, the second would fit."
+    )
+    assert told_of(exam, given, trial, named=True) == f"{sizes} same."
+
+
 def test_what_a_kernel_sends_is_bounded_and_of_the_right_kind() -> None:
-    step = FailedStep("e" * 10_000, (Operand("t" * 10_000, "w" * 10_000, (2, 3)),) * 1000, "y" * 10_000)
+    step = FailedStep("e" * 10_000, (Operand("t" * 10_000, "w" * 10_000, (2, 3)),) * 1000, "y" * 10_000, "z" * 10_000)
     packed = wire.Packer().answer(Answer(failure=Failure("TypeError", "no", step=step)))
     back = wire.Unpacker({}).answer(packed).failure
     assert back is not None
@@ -591,7 +611,8 @@ def test_what_a_kernel_sends_is_bounded_and_of_the_right_kind() -> None:
     assert (
         max(map(len, [back.step.expression, back.step.operands[0].text, back.step.operands[0].what])) <= wire.MAX_PART
     )
-    for bad in ("a", [1, 2], ["e", "w", [["t", "w", ["2"]]]], ["e", "w", [["t", "w", [-1]]]], ["e", "w", [["t"]]]):
+    assert len(back.step.why) == len(back.step.advice) == 4 * wire.MAX_PART
+    for bad in ("a", [1, 2], *(["e", "w", [operand], ""] for operand in (["t", "w", ["2"]], ["t", "w", [-1]], ["t"]))):
         packed["failure"][4] = bad
         with pytest.raises(wire.WireError):
             wire.Unpacker({}).answer(packed)

@@ -112,6 +112,16 @@ def test_a_size_that_occurs_twice_by_coincidence_gets_no_name() -> None:
         assert finding.message.got == told
 
 
+def test_only_two_dimensions_side_by_side_are_both_called_a_sequences() -> None:
+    sizes = {"batch": 2, "kv_heads": 3, "seq": 4, "d_head": 5, "num_heads": 6}
+    trial = Trial("a case", sizes, Call({}), Answer(torch.ones(2, 6, 4, 5)), {})
+    heads = Exam("f", ("heads",), (trial,), {})
+    for shape, told in (((4, 3, 4, 5), "(4, 3, 4, 5)"), ((2, 6, 4, 4), "(2, 6, 4, 4) = (batch, num_heads, seq, seq)")):
+        finding = outputs(torch.ones(shape), heads)
+        assert finding is not None
+        assert finding.message.got == told
+
+
 def test_a_parameters_size_is_not_called_after_what_it_cannot_be() -> None:
     sizes = {"seq": 4, "num_heads": 6, "d_model": 12}
     right = Answer(RIGHT, parameters={"w_k.weight": (6, 12)})
@@ -187,6 +197,49 @@ def test_an_input_changed_in_place_is_named() -> None:
     assert finding is not None
     assert finding.stage == "untouched"
     assert "x" in str(finding.message)
+
+
+def test_the_code_that_changes_an_input_is_shown_where_it_is_certain() -> None:
+    changed = [Answer(RIGHT, changed=("x",))]
+    finding = examine(exam(), changed, Check.OUTPUTS, "def f(x):\n    x += 1\n    return x\n")
+    assert finding is not None
+    assert finding.message.further == ("`x += 1` writes into x itself: make a new tensor instead.",)
+    finding = examine(exam(), changed, Check.OUTPUTS, "def f(x):\n    y = x\n    y += 1\n    return y\n")
+    assert finding is not None
+    assert finding.message.further == ()
+
+
+def test_where_the_learners_own_error_is_not_asked_for_that_is_said() -> None:
+    own = Failure("ValueError", "no", 'raise ValueError("no")', cause="raise")
+    finding = outputs(Answer(failure=own))
+    assert finding is not None
+    assert finding.message.further == (
+        "This call should give a result. The error is one that your own line raises: look at what leads to it.",
+    )
+    torchs = replace(own, line="return x @ x", cause="product | x cpu float32 3x4")
+    assert (finding := outputs(Answer(failure=torchs))) is not None
+    assert finding.message.further == ()
+
+
+def test_a_function_within_the_courses_own_is_called_by_its_name_alone() -> None:
+    failure = Failure("TypeError", "probe.<locals>.Part.forward() takes 2 positional arguments but 3 were given", "f()")
+    finding = outputs(Answer(failure=failure))
+    assert finding is not None
+    assert finding.message.got == "TypeError: Part.forward() takes 2 positional arguments but 3 were given"
+
+
+@pytest.mark.parametrize(
+    ("right", "given", "told"),
+    [
+        ({"no gap": True}, {"no gap": False}, "scores: “no gap” is not right."),
+        ({"w_q.bias": RIGHT}, {"w_q.bias": 2 * RIGHT}, "scores: w_q.bias has the right shape and the wrong numbers."),
+        ({4: 0.5}, {4: 0.75}, "scores[4] is not right."),
+    ],
+)
+def test_what_a_probe_has_seen_is_not_shown_as_code(right: object, given: object, told: str) -> None:
+    finding = outputs(given, exam(right))
+    assert finding is not None
+    assert finding.message.sentence == told
 
 
 def test_a_blocked_entry_must_be_exactly_zero_where_the_exercise_says_so() -> None:
@@ -315,6 +368,22 @@ def test_a_mistake_that_explains_every_case_wins_over_one_that_explains_the_firs
     finding = examine(both, [Answer(RIGHT + 1), Answer(RIGHT + 2)], Check.OUTPUTS)
     assert finding is not None
     assert finding.misconception == "b"
+
+
+def test_of_two_mistakes_one_may_hide_the_other_in_some_cases() -> None:
+    drawn = [torch.arange(6.0) * place + 1 for place in range(1, 4)]
+    trials = tuple(Trial(f"case {place}", {"n": 6}, Call({}), Answer(right), {}) for place, right in enumerate(drawn))
+    doubled = [
+        replace(trial, wrong={"doubled it": Answer(2 * right)}) for trial, right in zip(trials, drawn, strict=True)
+    ]
+    last = replace(doubled[2], wrong={**doubled[2].wrong, "left it empty": Answer(0 * drawn[2])})
+    of = Exam("f", ("scores",), (*doubled[:2], last), dict.fromkeys(("doubled it", "left it empty"), "Think again."))
+    both = [Answer(2 * drawn[0]), Answer(2 * drawn[1]), Answer(0 * drawn[2])]
+    assert (finding := examine(of, both, Check.OUTPUTS)) is not None
+    assert finding.misconception == "doubled it, and also left it empty"
+    for contradicted in ([both[0], Answer(3 * drawn[1]), both[2]], [*both[:2], Answer(3 * drawn[2])]):
+        assert (finding := examine(of, contradicted, Check.OUTPUTS)) is not None
+        assert finding.misconception is None
 
 
 def test_missing_and_misshapen_parameters_are_named() -> None:

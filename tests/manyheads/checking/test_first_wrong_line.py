@@ -79,6 +79,43 @@ def test_it_is_said_up_to_which_line_an_attempt_is_right(attempt: Attempt, whose
         assert said == first_wrong_line.Said()
 
 
+@pytest.mark.parametrize(
+    ("chapter", "exercise", "source", "told"),
+    [
+        (
+            "07",
+            "next_token_loss",
+            "def next_token_loss(logits, tokens):\n"
+            "    rights = tokens[:, 1:, None]\n"
+            "    chances = logits[:, :-1].sqrt()\n"
+            "    return -chances.gather(-1, rights).mean()\n",
+            "Line 3, `chances = logits[:, :-1].sqrt()`, is the first to give NaN.",
+        ),
+        (
+            "01",
+            "attention_scores",
+            "def attention_scores(q, k):\n"
+            "    products = q @ k.transpose(-2, -1)\n"
+            "    roots = products.sqrt()\n"
+            "    return roots / 2\n",
+            "Line 3, `roots = products.sqrt()`, is the first to give NaN.",
+        ),
+    ],
+)
+def test_the_first_line_that_gives_nan_is_told(chapter: str, exercise: str, source: str, told: str) -> None:
+    exam, namespace = all_exams()[exercise], chapter_of(chapter).namespace({exercise: source})
+    answers = [probe.run(namespace[exercise], trial.call, exam.probe, exam.forbids) for trial in exam.trials]
+    finding = diagnosis.examine(exam, answers, Check.OUTPUTS, source)
+    assert finding is not None
+    assert first_wrong_line.is_unexplained(finding)
+    assert first_wrong_line.may_tell(finding, exam)
+    places = first_wrong_line.departing(exam, answers)
+    made = probe.record(namespace[exercise], [exam.trials[place].call for place in places], exam.probe, namespace)
+    made = first_wrong_line.of_all(answers, places, made)
+    further = first_wrong_line.explained(finding, exam, answers, made).message.further
+    assert further[0].startswith(told)
+
+
 EACH_THIRD, ALL = slice(None, None, 3), pytest.param(slice(None), marks=pytest.mark.thorough)
 some = pytest.mark.parametrize("which", [EACH_THIRD, ALL], ids=["each third", "all"])
 

@@ -59,7 +59,6 @@ SPOILT: dict[str, Callable[[Tensor, dict[str, int]], Tensor]] = {
     "Every number of output is the square of the right one.": lambda x, of: x.square(),
     "output is the softmax of the right numbers, over its last dimension.": lambda x, of: x.softmax(-1),
     "Every number of output is 0.": lambda x, of: torch.zeros_like(x),
-    "Every number of output is NaN.": lambda x, of: x * math.nan,
     "In output, the first head is right, and the others are not.": (
         lambda x, of: torch.cat([x[:, :1], x[:, 1:] + x[:, :1]], 1)
     ),
@@ -273,6 +272,32 @@ def test_that_an_output_is_right_leaves_the_learners_lines_to_be_looked_into() -
     assert finding.message.right in str(finding.message)
     assert finding.message.group == "weights is right in every case, and output is not"
     assert is_unexplained(finding)
+
+
+def test_a_case_that_asks_for_an_error_is_not_among_those_that_are_right() -> None:
+    rights = drawn(1)
+    exam = exam_of(rights, SIZES)
+    refused = Trial("an error", SIZES[0], Call({}), Answer("raises ValueError"), {})
+    exam = replace(exam, trials=(*exam.trials, refused))
+    wrong = [Answer(other) for other in drawn(2)]
+    assert right_here(exam, [*wrong, Answer("raises ValueError")], exam.trials[0]) == ""
+    last = len(rights)
+    told = f"Of {last} cases it is right in 1: “{exam.trials[last - 1].name}”."
+    assert right_here(exam, [*wrong[:-1], Answer(rights[-1]), Answer("raises ValueError")], exam.trials[0]) == told
+
+
+def test_values_by_name_of_another_case_are_not_told_in_this_one() -> None:
+    rights, wrong = drawn(1), drawn(2)
+    by_name, others = ({"first": one, "second": two} for one, two in ((rights[0], rights[1]), (rights[0], wrong[1])))
+    trials = (
+        Trial("tokens", SIZES[0], Call({}), Answer(rights[0]), {}),
+        Trial("shares", SIZES[0], Call({}), Answer(by_name), {}),
+    )
+    exam = Exam("made_up", ("tokens",), trials, {})
+    assert explain(exam, [Answer(wrong[0]), Answer(others)], trials[0]) == ()
+    assert explain(exam, [Answer(wrong[0]), Answer(others)], trials[1]) == (
+        "Of 2 tensors, second is wrong, and the others are right.",
+    )
 
 
 def test_an_exam_that_conceals_its_answer_explains_nothing() -> None:
