@@ -19,27 +19,27 @@ def embeddings_to_compare(draw: Draw, batch: int = 0) -> Call:
     return Call({"intact": intact, "silenced": silenced, "num_layers": num_layers, "num_heads": num_heads})
 
 
-def asks(head_importance, intact, silenced, num_layers, num_heads):
+def asks(head_importance, intact, without, num_layers, num_heads):
     """Let the learner's code ask an encoder that only looks its answers up, and count how often it does."""
     calls = {}
 
-    def encode(silenced_head=None):
-        if silenced_head is None:
+    def encode(silenced=None):
+        if silenced is None:
             calls[None] = calls.get(None, 0) + 1
             return intact.clone()
         try:
-            pair = tuple(silenced_head)
+            pair = tuple(silenced)
         except TypeError:
-            raise TypeError(f"silenced should be a pair, (layer, head), and it is {silenced_head!r}") from None
+            raise TypeError(f"silenced should be a pair, (layer, head), and it is {silenced!r}") from None
         if len(pair) != 2:
-            raise ValueError(f"silenced should be one pair, (layer, head), and it is {silenced_head!r}")
+            raise ValueError(f"silenced should be one pair, (layer, head), and it is {silenced!r}")
         layer, head = map(int, pair)
         if not (0 <= layer < num_layers and 0 <= head < num_heads):
             raise ValueError(f"there is no head {head} in layer {layer}")
         calls[layer, head] = calls.get((layer, head), 0) + 1
-        return silenced[layer, head].clone()
+        return without[layer, head].clone()
 
-    importance = head_importance(lambda silenced=None: encode(silenced), num_layers, num_heads)
+    importance = head_importance(encode, num_layers, num_heads)
     often = {0: "never", 1: "once"}
     heads = [number for key, number in calls.items() if key is not None]
     each = max(heads, default=0) if len(heads) == num_layers * num_heads else 0
@@ -249,6 +249,13 @@ EXERCISE = Exercise(
             replace="1 - alike.mean()",
             by="alike.clamp(-1, 1).acos().mean()",
             hint="The angle is another measure of the same. Importance is 1 − its cosine.",
+        ),
+        Misconception(
+            "gave layer and head as two values, not as a pair",
+            replace="encode(silenced=(layer, head))",
+            by="encode(layer, head)",
+            hint="encode takes one value: None, or a pair. Brackets around layer and head make a pair of them.",
+            check="shapes",
         ),
     ),
     alternatives=(

@@ -170,6 +170,25 @@ EXERCISE = Exercise(
             by=f"return {DIAGONAL}[..., :-1].sum(dim=-1) / max(weights.shape[-1] - 2, 1)",
             hint="The last token looks at the one before it too. (range stops one before its end.)",
         ),
+        Misconception(
+            "left out the weight that the last token gives",
+            replace=DIAGONAL,
+            by=f"{DIAGONAL}[..., :-1]",
+            hint="The last token looks at the one before it too: every token but the first gives a weight.",
+        ),
+        Misconception(
+            "left out the last token, and divided as if it were there",
+            replace=".mean(dim=-1)",
+            by="[..., :-1].sum(dim=-1) / (weights.shape[-1] - 1)",
+            hint="The last token looks at the one before it too. (range stops one before its end.)",
+        ),
+        Misconception(
+            "left out the last token of a sum, which has no term where there are only two",
+            replace=f"return {DIAGONAL}.mean(dim=-1)",
+            by="return sum(weights[..., i, i - 1] for i in range(1, weights.shape[-1] - 1)) / (weights.shape[-1] - 1)",
+            hint="The last token looks at the one before it too. (range stops one before its end.)",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

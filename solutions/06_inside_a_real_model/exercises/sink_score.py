@@ -163,6 +163,18 @@ EXERCISE = Exercise(
             hint="From −1 to 0 there is nothing, and the mean of nothing is NaN. A single index takes the last token "
             "for −1.",
         ),
+        Misconception(
+            "counted the queries that give it more than half of their weight",
+            replace=SINK,
+            by="(weights[..., position] > 0.5).to(weights.dtype).mean(dim=-1)",
+            hint="Counting throws away how much they look. Take the mean of the weights themselves.",
+        ),
+        Misconception(
+            "counted the queries that give it more than an equal share",
+            replace=SINK,
+            by="(weights[..., position] > 1 / weights.shape[-1]).to(weights.dtype).mean(dim=-1)",
+            hint="Counting throws away how much they look. Take the mean of the weights themselves.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -375,6 +375,13 @@ EXERCISE = Exercise(
             hint="Queries and keys come from the normalised words, and values do not. All three are made from the "
             "normalised ones.",
         ),
+        Misconception(
+            "added to x in place",
+            replace=ADD_1,
+            by="x += attended",
+            hint="The numbers are right, but += writes into the tensor that the caller handed in, and the caller may "
+            "need it as it was. x = x + … makes a new one.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -26,7 +26,7 @@ EXERCISE = Exercise(
     cases=(
         Case("a few short sentences", layer_call),
         Case("a single sentence of a single word", lambda draw: layer_call(draw, 1, 1)),
-        Case("in training mode", lambda draw: layer_call(draw, training=True)),
+        Case("training mode", lambda draw: layer_call(draw, training=True)),
     ),
     misconceptions=(
         Misconception(

@@ -69,8 +69,8 @@ def writes(generate, scores, tokens, context, new_tokens, temperature, seed):
     new = many[:, tokens.shape[1] :]
     return {
         "shape": tuple(many.shape),
-        "first new token": torch.bincount(new[:, 0], minlength=vocabulary) / len(new),
-        "second new token": torch.bincount(new[:, 1], minlength=vocabulary) / len(new),
+        "how often each token comes first": torch.bincount(new[:, 0], minlength=vocabulary) / len(new),
+        "how often each token comes second": torch.bincount(new[:, 1], minlength=vocabulary) / len(new),
         "prompt is kept": torch.equal(many[:, : tokens.shape[1]], tokens[:1].expand(len(many), -1)),
         "same seed, same text": torch.equal(few, written(20, seed)),
         "other seed, other text": not torch.equal(few, written(20, seed + 1)),

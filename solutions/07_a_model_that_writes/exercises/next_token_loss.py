@@ -324,6 +324,20 @@ EXERCISE = Exercise(
             hint="In a long list of positions, dimension 0 counts the positions. At each of them, the chances of all "
             "tokens of the vocabulary sum to 1: the last dimension.",
         ),
+        Misconception(
+            "took the logarithm of the scores",
+            replace="nn.functional.cross_entropy(scores.flatten(0, 1), following.flatten())",
+            by="-scores.log().gather(-1, following[..., None]).mean()",
+            shown_by=("log|log2|log10",),
+            hint="A score may be negative, and has no logarithm then. The loss is about chances: softmax makes them.",
+        ),
+        Misconception(
+            "put the tokens into another order than the scores",
+            replace="following.flatten()",
+            by="following.T.flatten()",
+            hint="Each prediction is compared with the token of another place. Scores and tokens must be joined into a "
+            "list in the same order: sentence by sentence.",
+        ),
     ),
     alternatives=(
         Alternative(

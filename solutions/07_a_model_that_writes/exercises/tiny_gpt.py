@@ -44,6 +44,7 @@ BLOCKS = """self.blocks = nn.ModuleList(
             Block(d_model, num_heads, 4 * d_model) for _ in range(num_layers)
         )"""
 SUM = "x = self.tokens(tokens) + self.positions[:seq]"
+MASK = "mask = causal_mask(seq, device=tokens.device)"
 LOOP = """for block in self.blocks:
             x = block(x, mask)"""
 RETURN = "return self.w_out(self.norm(x))"
@@ -340,6 +341,15 @@ EXERCISE = Exercise(
             by="return self.norm(self.w_out(x))",
             hint="The norm is d_model wide: it is for words. What comes out of w_out is a score for each token.",
             check="shapes",
+        ),
+        Misconception(
+            "added the positions anew in front of every block",
+            replace=f"{SUM}\n        {MASK}\n        {LOOP}",
+            by=f"x = self.tokens(tokens)\n        {MASK}\n        {LOOP}".replace(
+                "block(x, mask)", "block(x + self.positions[:seq], mask)"
+            ),
+            hint="What a block returns holds the positions already, so they are added again and again. Once, in front "
+            "of the first block, is enough.",
         ),
     ),
     alternatives=(

@@ -359,6 +359,13 @@ EXERCISE = Exercise(
             "causal_mask(x.shape[1], x.device) if mask is None else mask)",
             "What is blocked is up to the caller: the mask says it, and None blocks nothing.",
         ),
+        Misconception(
+            "raised no error for numbers that do not divide",
+            replace=f"{ERROR_HEADS}\n        {ERROR_GROUPS}",
+            by="pass",
+            hint="Such a layer is made without an error and fails later, with a message about shapes. Raise a "
+            "ValueError in __init__ for either of the two.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -282,6 +282,13 @@ EXERCISE = Exercise(
             "as they are.",
             check="shapes",
         ),
+        Misconception(
+            "put the new values behind the keys, the new ones among them",
+            replace=APPENDED,
+            by=APPENDED.replace("[self.v, v]", "[self.k, v]"),
+            hint="The values should grow by the new values alone, behind the old values. Yours begin with all keys.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -286,6 +286,22 @@ EXERCISE = Exercise(
             hint="bfloat16 keeps two or three digits, and of an angle of many turns nothing is left. Take sines and "
             "cosines first, and bring those into x's dtype.",
         ),
+        Misconception(
+            "wrote the turned features into x",
+            replace=f"return {TURNED}",
+            by=f"x.copy_({TURNED})\n    return x",
+            hint="The numbers are right, but x belongs to the caller, who may turn the same words by other positions "
+            "next. Leave x as it is, and return a new tensor.",
+        ),
+        Misconception(
+            "wrote the new first half into x before the second half was made",
+            replace=f"return {TURNED}",
+            by="""x[..., :half] = first * cos - second * sin
+    x[..., half:] = second * cos + first * sin
+    return x""",
+            hint="x belongs to the caller and should stay as it is. And a slice is a window into x: the first half "
+            "shows the new numbers when the second is made. Return a new tensor.",
+        ),
     ),
     alternatives=(
         Alternative(

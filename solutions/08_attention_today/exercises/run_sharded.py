@@ -27,7 +27,7 @@ def in_pretend_processes(target, x, weights, biases, members):
 
     def work(rank, group):
         class Part(nn.Module):
-            def forward(self, x):
+            def forward(self, x, mask=None):
                 calls[rank] += 1
                 return torch.tanh(nn.functional.linear(x, weights[rank])) + biases[rank]
 

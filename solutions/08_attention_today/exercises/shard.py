@@ -91,6 +91,11 @@ BIAS = "linear.bias = nn.Parameter(linear.bias.chunk(world_size)[rank].clone())"
 COLUMNS = "weight = part.w_o.weight.chunk(world_size, dim=1)[rank]"
 OWN_BIAS = """if rank > 0:
             part.w_o.bias.zero_()"""
+CUT = f"""{ROWS}
+            {BIAS}
+            linear.out_features = len(weight)
+        # (d_model, d_model) -> (d_model, d_model / world_size): their columns
+        {COLUMNS}"""
 
 EXERCISE = Exercise(
     name="shard",
@@ -372,6 +377,21 @@ EXERCISE = Exercise(
             by="linear.bias = None",
             hint="Queries, keys and values of the part are those of the whole layer, bias included. A row comes with "
             "its bias.",
+        ),
+        Misconception(
+            "took every world_size-th row, and every world_size-th column of w_o",
+            replace=CUT,
+            by=CUT.replace(".chunk(world_size, dim=0)[rank]", "[rank::world_size]")
+            .replace(".chunk(world_size)[rank]", "[rank::world_size]")
+            .replace(".chunk(world_size, dim=1)[rank]", "[:, rank::world_size]"),
+            hint="A head's rows lie side by side, and so do those of neighbouring heads; so do its columns of w_o. "
+            "Yours take a little of each head.",
+        ),
+        Misconception(
+            "gave every part the first heads",
+            replace=CUT,
+            by=CUT.replace("[rank]", "[0]"),
+            hint="All parts are the same, but for the bias of w_o. Which heads a part has depends on its rank.",
         ),
     ),
     alternatives=(

@@ -251,6 +251,13 @@ EXERCISE = Exercise(
             hint="With single pairs picked, three dimensions are left: layers, heads, queries. The last one has to go.",
             check="shapes",
         ),
+        Misconception(
+            "dropped the last entry of the diagonal, not the first",
+            replace=PICKED,
+            by="weights.diagonal(offset=1 - half, dim1=-2, dim2=-1)[..., :-1]",
+            hint="It is the first entry that does not count: it belongs to the last token of the first half. The last "
+            "one belongs to the last query of the second half.",
+        ),
     ),
     alternatives=(
         Alternative(

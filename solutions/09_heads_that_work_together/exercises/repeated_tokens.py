@@ -34,7 +34,7 @@ def what_is_true(repeated_tokens, batch, half, vocabulary, seed):
         "a generator with another seed": lambda: generator(seed + 1),
         "the same generator": lambda: mine,
     }
-    occurs = dict.fromkeys(("sequences", "second halves"), "")
+    occurs = dict.fromkeys(("the sequences", "the second halves"), "")
     occurs |= dict.fromkeys(("the lowest token", "the highest token", "different tokens"), 0) | {"each token": ""}
     if not isinstance(tokens, torch.Tensor) or tokens.shape != (batch, 2 * half) or tokens.dtype != torch.int64:
         if isinstance(tokens, torch.Tensor):
@@ -56,8 +56,8 @@ def what_is_true(repeated_tokens, batch, half, vocabulary, seed):
     return (
         tokens.to("meta"),  # their type, shape and dtype; the numbers may be any
         {
-            "sequences": "different ones" if len(first) > 1 else "all the same",
-            "second halves": "some sequence's first half" if second <= first else "new",
+            "the sequences": "different ones" if len(first) > 1 else "all the same",
+            "the second halves": "some sequence's first half" if second <= first else "new",
             "the lowest token": seen[0],
             "the highest token": seen[-1],
             "different tokens": len(seen),
@@ -76,7 +76,7 @@ EXERCISE = Exercise(
     name="repeated_tokens",
     returns=(
         "tokens",
-        "What occurs",
+        "The tokens",
         "What the tokens were drawn with",
         "Drawn once more, with",
         "For each place, the first one with the same tokens",
@@ -261,7 +261,8 @@ EXERCISE = Exercise(
             "let each token occur once",
             replace=DRAWN,
             by="torch.rand(batch, vocabulary, generator=generator).argsort(dim=1)[:, :half]",
-            hint="A vocabulary of 5 has no 9 different tokens. Draw each place by itself; a token may come twice.",
+            hint="A half may be longer than the vocabulary, and then there are too few different tokens. Draw each "
+            "place by itself; a token may come twice.",
             check="shapes",
         ),
         Misconception(
