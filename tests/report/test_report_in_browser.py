@@ -18,6 +18,7 @@ from tests.support.class_results import HOSTILE, NOON, hostile_class, learner, m
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+DISPLAYS = "elements => elements.map(element => getComputedStyle(element).display)"
 SAMPLE = CodeSample((HOSTILE, "    return q @ k"), (False, True), 2, 3)
 
 
@@ -317,11 +318,29 @@ def test_on_paper_every_row_is_there_nothing_is_cut_and_the_filters_are_not(open
                          && getComputedStyle(e).overflow !== "visible").length"""
     )
     assert cut == 0
+    # A button would be printed on the first page of a long table alone, and a foot on each of them.
+    names = opened.locator("#a3 .grid-table .sort")
+    assert names.count() > 1
+    assert names.evaluate_all(DISPLAYS) == ["contents"] * names.count()
+    assert set(opened.locator("tfoot").evaluate_all(DISPLAYS)) <= {"table-row-group"}
     assert opened.get_by_text("What to do:").first.is_visible(), "folded parts are open on paper"
     opened.emulate_media(media="screen")
     opened.locator("#a1").get_by_label("Outcome").select_option("short")
     opened.emulate_media(media="print")
     assert "6 of 7 learners: without full marks" in opened.locator("#a1").inner_text(), "paper says what it leaves out"
+
+
+def test_on_paper_assignments_without_submissions_take_no_page_each(
+    page: Page, tmp_path: Path, small_class: ClassResults
+) -> None:
+    def pages(*shown: ClassResults) -> int:
+        path = tmp_path / "report.html"
+        path.write_text(render(shown, "class", NOON), encoding="utf-8")
+        page.goto(path.as_uri())
+        return len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))
+
+    assert pages(small_class, small_class) > pages(small_class, results())
+    assert pages(small_class, *[results()] * 6) <= pages(small_class, results()) + 1
 
 
 def test_scores_that_moved_are_drawn_within_their_frame(page: Page, tmp_path: Path) -> None:
