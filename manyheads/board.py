@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .whole_file import whole_file
+
 WHAT_IS_SENT = """\
 Sent to your teacher's board at each check: the exercise, whether the check passed
 and, if it found a mistake, its name; under a random alias.
@@ -182,12 +184,9 @@ class Client:
     def _keep(self, joined: _Class) -> None:
         """Keep the membership for later sessions; if the folder is not writable, for this one."""
         self._unsaved = joined
-        beside = self._file.with_name(f".board.{os.getpid()}.json")
-        with contextlib.suppress(OSError):
-            beside.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError), whole_file(self._file) as beside:
             beside.touch(mode=0o600)
             beside.write_text(json.dumps({"address": joined.address, "token": joined.token}), encoding="utf-8")
-            beside.replace(self._file)
 
 
 def _request(method: str, url: str, sent: dict[str, Any], token: str = "") -> dict[str, Any]:

@@ -22,6 +22,7 @@ from .calling.frames import LEARNERS_OWN
 from .calling.sealed import unsealed
 from .checking import diagnosis
 from .checking.exam_files import all_exams
+from .whole_file import whole_file
 
 # What the chapters' first cells import: a saved exercise may rely on it.
 _PRELUDE = """
@@ -49,11 +50,9 @@ def keep(exercise: str, source: str) -> None:
     """
     if not source:
         return
-    with contextlib.suppress(OSError):  # a read-only home must not fail a check that has passed
-        kept_in().mkdir(parents=True, exist_ok=True)
-        unfinished = kept_in() / f".{exercise}.py.{os.getpid()}"
-        unfinished.write_text(source, encoding="utf-8")
-        unfinished.replace(kept_in() / f"{exercise}.py")
+    # A read-only home must not fail a check that has passed.
+    with contextlib.suppress(OSError), whole_file(kept_in() / f"{exercise}.py") as beside:
+        beside.write_text(source, encoding="utf-8")
 
 
 def keeps() -> bool:

@@ -6,12 +6,12 @@ It holds what `progress` counts, and says that nobody has verified it. It loads 
 from __future__ import annotations
 
 import html
-import os
 from datetime import date
 from pathlib import Path
 
 from . import __version__
 from .progress import Progress
+from .whole_file import whole_file
 
 FILE = "many-heads-summary.html"
 _STYLE = """
@@ -57,12 +57,8 @@ def write(progress: Progress, name: str, folder: Path) -> Path:
         OSError: if it cannot be written.
     """
     path = folder / FILE
-    unfinished = folder / f".{FILE}.{os.getpid()}"
-    try:
-        unfinished.write_text(page(progress, name, date.today()), encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as beside:
+        beside.write_text(page(progress, name, date.today()), encoding="utf-8")
     return path
 
 

@@ -15,10 +15,10 @@ from statistics import median
 
 from manyheads.checking.exam import Check
 from manyheads.checking.stage import Stage
+from manyheads.whole_file import whole_file
 
 from ..classroom.class_folder import ClassFolder
 from ..problems import Problem
-from ..whole_file import whole_file
 from .catalogue import KnownExercise, catalogue
 from .lesson import LESSON_ENDS_AFTER, Report
 from .store import database_file, open_store

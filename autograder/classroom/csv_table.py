@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from manyheads.whole_file import whole_file
+
 from ..problems import Problem, one_line
-from ..whole_file import whole_file
 
 _MAX_BYTES = 64 * 2**20
 csv.field_size_limit(_MAX_BYTES)  # for the whole process; learners may paste long texts into Moodle

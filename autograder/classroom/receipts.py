@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..whole_file import whole_file
+from manyheads.whole_file import whole_file
+
 from .class_folder import ClassFolder
 
 

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from manyheads.whole_file import whole_file
+
 from ..judge.verdict import Verdict
 from ..outcomes import Outcome
 from ..realign.repairs import Repair, from_json
-from ..whole_file import whole_file
 from .graded_points import GradedPoints
 from .history import Grading, Why, noticed, total, why
 

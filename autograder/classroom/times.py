@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 import dateutil.parser
 
+from manyheads.whole_file import whole_file
+
 from ..problems import Problem
-from ..whole_file import whole_file
 from .class_folder import ClassFolder
 
 DAY_FIRST, MONTH_FIRST = "day-first", "month-first"

@@ -10,6 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from manyheads.whole_file import whole_file
+
 from ..classroom.class_folder import ClassFolder
 from ..classroom.graded_points import comments, graded_points, max_points
 from ..classroom.record import read_record
@@ -18,7 +20,6 @@ from ..outcomes import Outcome
 from ..problems import one_line
 from ..progress import progress_bar
 from ..sandbox.bounded import BoundedProcess
-from ..whole_file import whole_file
 from . import feedback_page
 
 

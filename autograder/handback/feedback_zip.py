@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from manyheads.whole_file import whole_file
+
 from ..classroom.class_folder import ClassFolder
 from ..classroom.layouts import Layout
 from ..classroom.receipts import Receipt, read_receipts
 from ..problems import Problem
-from ..whole_file import whole_file
 
 _SUBMISSION_PART = "_assignsubmission_"
 

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
+from manyheads.whole_file import whole_file
+
 from ..handed_in_file import MAX_BYTES
 from ..problems import Problem, Skipped, one_line
-from ..whole_file import whole_file
 from .name_bytes import names_in_zip, names_on_disk
 from .zip_directory import open_zip
 

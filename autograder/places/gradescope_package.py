@@ -11,9 +11,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from manyheads.whole_file import whole_file
+
 from ..course.chapter import REPOSITORY_ROOT, chapter_names, read_chapter
 from ..problems import Problem
-from ..whole_file import whole_file
 
 PACKAGE = "package.json"  # names the assignment
 _TEMPLATES = Path(__file__).parent / "templates" / "gradescope"

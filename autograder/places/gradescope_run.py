@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from manyheads.whole_file import whole_file
+
 from ..classroom.class_folder import ClassFolder, new_class
 from ..classroom.results import ClassResults, ExerciseResult, LearnerResult, State, class_results
 from ..intake.choose_file import choose
@@ -25,7 +27,6 @@ from ..problems import Problem
 from ..run.grade import grade
 from ..sandbox.other_user import LEARNER
 from ..sandbox.requirements import find_layers
-from ..whole_file import whole_file
 from .gradescope_package import PACKAGE
 
 _STUDENT = "learner"  # the one student of the class in the container

@@ -17,6 +17,8 @@ from urllib.parse import quote
 from jinja2 import Environment
 from markupsafe import Markup
 
+from manyheads.whole_file import whole_file
+
 from ..board.after_class import Record
 from ..classroom.class_folder import ClassFolder
 from ..classroom.csv_table import number
@@ -24,7 +26,6 @@ from ..classroom.history import Why
 from ..classroom.results import ClassResults, ExerciseResult, LearnerResult, State, class_results
 from ..pages import assets, look
 from ..safe_text import clean
-from ..whole_file import whole_file
 from .aliases import aliases
 from .histogram import axis, histogram
 from .misunderstood import crossings, exercise_shares, pairs, solved

@@ -11,9 +11,10 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from manyheads.whole_file import whole_file
+
 from ..course.notebooks import to_text
 from ..problems import Problem
-from ..whole_file import whole_file
 
 _TIMEOUT = 1800  # seconds for a cell: a minute's training takes many on a busy machine
 

@@ -21,6 +21,7 @@ from .diagnosis import Finding
 from .exam import Check, Exam, Trial
 from .milestones import RESIZED, SAME, SHUFFLED, TURNED, Candidate, Match, Milestone, match
 from .stage import Stage
+from .wording import joined
 
 # The answer and the steps of each of an exam's calls.
 Recorded = Sequence[tuple[Answer, Recording]]
@@ -485,5 +486,4 @@ def sums_to_one(value: Tensor, dim: int) -> bool:
 
 def _and(parts: Sequence[str]) -> str:
     """Return the parts as one sentence: "Line 4 gives …, line 5 gives … and line 6 gives …"."""
-    parts = [part if place == 0 else f"l{part[1:]}" for place, part in enumerate(parts)]
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return joined([part if place == 0 else f"l{part[1:]}" for place, part in enumerate(parts)])

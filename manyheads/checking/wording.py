@@ -113,7 +113,7 @@ def forbidden(exam: Exam, name: str, *, hidden: bool) -> Message:
 
 def checked_with(exam: Exam, stand_ins: Sequence[str]) -> str:
     """Say that the exercise was checked with working stand-ins, and failed."""
-    return f"(Checked with a working {_and(stand_ins)}: what is wrong here is in {exam.exercise} itself.)"
+    return f"(Checked with a working {joined(stand_ins)}: what is wrong here is in {exam.exercise} itself.)"
 
 
 def told_before(message: Message, place: str) -> Message:
@@ -158,13 +158,14 @@ def passed_line(exam: Exam, check: Check, carried: Sequence[str] = ()) -> str:
 def carried_sentence(exam: Exam, carried: Sequence[str]) -> str:
     """Say that an exercise is right apart from what it builds on."""
     return (
-        f"{exam.exercise} itself is right. It was checked with a working {_and(carried)}: yours "
+        f"{exam.exercise} itself is right. It was checked with a working {joined(carried)}: yours "
         f"{'are' if len(carried) > 1 else 'is'} not right yet, or not defined here. "
         "If a slip there costs points, it costs none here: a slip costs once."
     )
 
 
-def _and(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
+    """Return names in a row: "a, b and c"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

@@ -5,7 +5,7 @@ Used by the modules of this package only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -158,11 +158,6 @@ def telling(numbers: Tensor, *, is_boolean: bool = False) -> bool:
         return numbers.numel() >= 4 * ENOUGH and len(numbers.unique()) == 2
     finite = numbers[numbers.isfinite()]
     return finite.numel() >= ENOUGH and len(finite.unique()) > 2
-
-
-def joined(names: Sequence[str]) -> str:
-    """Return names in a row: "a, b and c"."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def quoted(name: str) -> str:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..labels import key_of
-from .compared import Compared, departs, joined
+from ..wording import joined
+from .compared import Compared, departs
 
 _MOST_TOLD = 3  # of several wrong ones
 

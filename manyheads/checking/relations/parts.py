@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from .compared import Compared, Fact, joined, telling
+from ..wording import joined
+from .compared import Compared, Fact, telling
 
 _MOST_ENTRIES = 12  # along a dimension, of which the right ones are listed
 
