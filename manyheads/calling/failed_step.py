@@ -28,7 +28,7 @@ _MATRIX = ("matmul", "mm", "bmm", "mv", "linear")
 _BROADCAST = (
     *("add", "sub", "subtract", "mul", "multiply", "div", "divide", "truediv", "true_divide", "floordiv", "pow"),
     *("where", "masked_fill", "and", "or", "logical_and", "logical_or", "eq", "ne", "lt", "le", "gt", "ge"),
-    *("maximum", "minimum", "mse_loss"),
+    *("maximum", "minimum", "mse_loss", "copy"),
 )
 _ALIKE = {"concat": "cat", "concatenate": "cat", "swapaxes": "transpose", "swapdims": "transpose", "truediv": "div"}
 _TAKES_DIM = (
@@ -78,7 +78,7 @@ def failed_step(
 
 def _only_watches(frame: FrameType) -> bool:
     """Return whether a frame stands between the learner's code and torch without doing anything."""
-    passes_on = frame.f_code.co_name == "__torch_function__" and is_the_courses(frame)
+    passes_on = frame.f_code.co_name in ("__torch_function__", "__torch_dispatch__") and is_the_courses(frame)
     return passes_on or frame.f_globals.get("__name__") in _WATCH
 
 
@@ -132,6 +132,8 @@ def _of_operation(place: Place, failed: Operation, error: BaseException) -> Fail
         why = found
     if name == "bool" and isinstance(place.node, ast.BoolOp):
         why += " `and` and `or` ask once; & and | answer for each entry."
+    if name == "bool" and isinstance(place.node, ast.Compare):
+        why += _in_a_row(place.node)
     if len(tensors) > MOST_OPERANDS:  # of a list of heads, one for each shape
         tensors = list({tuple(value.shape): (text, value) for text, value in reversed(tensors)}.values())[::-1]
     operands = tuple(_operand(text, value, told) for text, value in tensors[:MOST_OPERANDS])
@@ -219,6 +221,16 @@ def _why(name: str, failed: Operation, tensors: Sequence[Part], error: BaseExcep
     if name == "invert" and _has_fractions(values[0]):
         return f"~ turns True and False round, and this holds {_dtype(values[0])}."
     return None
+
+
+def _in_a_row(node: ast.Compare) -> str:
+    """Return what Python makes of several comparisons in a row, "" where there is only one."""
+    if len(node.ops) < 2:
+        return ""
+    binding = (ast.BitAnd, ast.BitOr)
+    if any(isinstance(part, ast.BinOp) and isinstance(part.op, binding) for part in node.comparators[:-1]):
+        return " & and | are taken before comparisons: each comparison needs brackets of its own."
+    return " Comparisons in a row are joined by `and`, which asks once: & joins them entry by entry."
 
 
 def _has_fractions(tensor: Tensor) -> bool:
@@ -388,7 +400,9 @@ def _wrong_dimension(values: Sequence[Tensor], failed: Operation, more: int) -> 
 def _indexed(tensor: Tensor, failed: Operation) -> str | None:
     index = failed.args[1] if len(failed.args) > 1 else None
     items = list(index) if type(index) is tuple else [index]
-    if any(item is Ellipsis or is_tensor(item) or type(item) not in (int, slice, type(None)) for item in items):
+    if any(map(is_tensor, items)):
+        return _indexed_by_tensors([item for item in items if is_tensor(item)])
+    if any(item is Ellipsis or type(item) not in (int, slice, type(None)) for item in items):
         return None
     used = [item for item in items if item is not None]
     if len(used) > tensor.dim():
@@ -398,6 +412,16 @@ def _indexed(tensor: Tensor, failed: Operation) -> str | None:
         if type(item) is int and not -size <= item < size:
             return f"Dimension {axis} has {size} entries, 0 to {size - 1}, and {item} is not one of them."
     return None
+
+
+def _indexed_by_tensors(indices: Sequence[Tensor]) -> str | None:
+    fractions = next((index for index in indices if _has_fractions(index)), None)
+    if fractions is not None:
+        return f"Indices are whole numbers, and these are {_dtype(fractions)}."
+    if any(index.dtype in (torch.bool, torch.uint8) for index in indices):
+        return None
+    unlike = _broadcast([tuple(index.shape) for index in indices])
+    return None if unlike is None else f"Index tensors are read together, entry by entry. {unlike}"
 
 
 def _sizes(args: Sequence[Any]) -> list[int] | None:
@@ -453,6 +477,8 @@ def _pairs(place: Place, failed: Operation) -> Iterator[tuple[ast.expr, Any]]:
             yield value, args[0]
             if is_tensor(args[1]):
                 yield index, args[1]
+            elif name == "getitem" and type(args[1]) is tuple and any(map(is_tensor, args[1])):
+                yield from _items(index, args[1])
             if name == "setitem" and (put := _put_there(place, node)) is not None:
                 yield put, args[-1]
         case ast.Call():

@@ -66,7 +66,8 @@ def run(
         return Answer(failure=Failure(FORBIDDEN, called[0]), parameters=given.parameters)
     if given.failure is not None and given.failure.kind not in _EXHAUSTED:
         # Once more, watched: working code runs as in any other cell, and only a failed call is examined.
-        again, _ = _call(target, call, code, forbids, ours, cells, Operations())
+        with nothing_shown():  # what it prints has been shown
+            again, _ = _call(target, call, code, forbids, ours, cells, Operations())
         if again.failure is not None and again.failure.kind == given.failure.kind:
             step = again.failure.step if again.failure.message == given.failure.message else None
             return replace(given, failure=replace(given.failure, cause=again.failure.cause, step=step))
@@ -186,7 +187,7 @@ def _gradients(target: Any, function: Callable[..., Value], call: Call, cells: M
     """
     _seed()
     try:
-        with backward.recording():
+        with backward.recording(), nothing_shown():  # what it prints has been shown
             leaves, inputs = backward.leaves_of({name: _copy(value) for name, value in call.inputs.items()})
             leaves |= backward.parameters_of(target)
             found = backward.follow(call, function(*inputs.values()), leaves)

@@ -304,6 +304,9 @@ def _of_unpacking(place: Place) -> Iterator[FailedStep]:
         why = _origin_of_none(place, value)
     elif type(source) in (int, float):
         why = f"{text} is one number, {names}."
+    elif isinstance(value, ast.ListComp) and len(value.generators) == 1:
+        each = _text(place, value.generators[0].target)
+        why = f"On the right is one list, with an item for each `{each}`, {names}."
     elif isinstance(value, ast.Call) and type(called := value_of(place.frame, value.func)) is FunctionType:
         why = f"`{_text(place, value.func)}` returns nothing: is there a return?" if _returns_nothing(called) else ""
     if why:
@@ -329,14 +332,14 @@ def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:
     elif isinstance(node, ast.Call) and message.endswith(("must be Tensor, not int", "must be Tensor, not float")):
         yield from _number_for_tensor(place, node)
     elif isinstance(node, ast.Call) and re.search(r"must be Tensor, not [A-Z]\w+$", message):
-        yield from _layer_for_tensor(place, node)
+        yield from _layer_for_tensor(place, node, error)
     else:
         if "must be bool" in message:
             yield from _truth_value(place, node) if message.endswith(("not float", "not int")) else ()
         else:
             if "float" in message and isinstance(node, (ast.Call, ast.Subscript)):
                 yield from _whole_numbers(place, node)
-            yield from _operands(place, node)
+            yield from _operands(place, node, error)
     if message.endswith("is not iterable"):
         yield from _not_iterable(place, node)
 
@@ -427,7 +430,7 @@ def _unknown_word(place: Place, node: ast.Call, message: str) -> Iterator[Failed
     yield _step(place, f"`{name}` has no argument named `{word}`.{meant}")
 
 
-def _layer_for_tensor(place: Place, node: ast.Call) -> Iterator[FailedStep]:
+def _layer_for_tensor(place: Place, node: ast.Call, error: TypeError) -> Iterator[FailedStep]:
     """Yield that a layer was made of a tensor, where one should be called with it: `nn.GELU(x)`."""
     for part in node.args[:1]:
         made = value_of(place.frame, part.func) if isinstance(part, ast.Call) else UNKNOWN
@@ -436,7 +439,7 @@ def _layer_for_tensor(place: Place, node: ast.Call) -> Iterator[FailedStep]:
             why = f"`{name}` is a class: `{name}(…)` makes a layer, and that layer is then called with the tensor."
             yield _step(place, why)
             return
-    yield from _operands(place, node)
+    yield from _operands(place, node, error)
 
 
 def _number_for_tensor(place: Place, node: ast.Call) -> Iterator[FailedStep]:
@@ -512,7 +515,7 @@ def _whole_numbers(place: Place, node: ast.Call | ast.Subscript) -> Iterator[Fai
                 yield _step(place, f"`{text}` is a float, even if nothing is left over: // gives a whole number.")
 
 
-def _operands(place: Place, node: ast.AST) -> Iterator[FailedStep]:
+def _operands(place: Place, node: ast.AST, error: BaseException | None = None) -> Iterator[FailedStep]:
     """Yield which part of an operation or call is not what it should be: None, a function, a layer, several values."""
     parts: list[ast.expr] = []
     match node:
@@ -530,8 +533,11 @@ def _operands(place: Place, node: ast.AST) -> Iterator[FailedStep]:
         case _:
             return
     arithmetic = not isinstance(node, ast.Call)
+    named = None if error is None else re.search(r"must be .+, not (\w+)$", _message(error))
     for part in parts:
         value = value_of(place.frame, part)
+        if named is not None and value is not UNKNOWN and type_name(value) != named[1]:
+            continue  # torch names the kind that it refuses
         if value is None and isinstance(part, ast.Name) and (arithmetic or _takes_tensors(place, node)):
             why = _origin_of_none(place, part)
             yield _step(place, why, *parts)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from ..calling.call import Answer, FailedStep
 from .exam import Exam, Trial
 from .sizes import sizes_of
@@ -28,7 +30,8 @@ def failed_step(exam: Exam, answers: Sequence[Answer], failed: Trial, *, named: 
     ]
     shown = next((step for trial, step in steps if trial is failed), None)
     if shown is None:
-        return ""
+        answer = next(given for trial, given in zip(exam.trials, answers, strict=True) if trial is failed)
+        return _missing_name(exam, failed, answer)
     alike = [(sizes_of(trial), step) for trial, step in steps if _form(step) == _form(shown)]
     operands = []
     for place, operand in enumerate(shown.operands):
@@ -40,6 +43,22 @@ def failed_step(exam: Exam, answers: Sequence[Answer], failed: Trial, *, named: 
     parts = f"{', '.join(dict.fromkeys(operands))}. " if operands else ""
     advice = "" if named else shown.advice
     return f"In `{shown.expression}`: {parts}{shown.why} {advice}".strip()
+
+
+def _missing_name(exam: Exam, failed: Trial, given: Answer) -> str:
+    """Return where a size is found whose name stands for nothing in the code; "" where something else has failed."""
+    operation, _, name = ("" if given.failure is None else given.failure.cause).partition(" | ")
+    init, inputs = failed.call.init or {}, {} if exam.probe else failed.call.inputs  # a probe gives what it likes
+    if operation != "name" or name in inputs:
+        return ""
+    if name in init:
+        return f"`{name}` is an argument of __init__: other methods find it only if __init__ stores it on self."
+    size = sizes_of(failed).get(name)
+    if size is None:
+        return ""
+    has = [own for own, value in inputs.items() if isinstance(value, Tensor) and tuple(value.shape).count(size) == 1]
+    found = f": it can be read off the shape of `{has[0]}`" if has else ""
+    return f"`{name}` is the name of a size and not of a variable{found}."
 
 
 def _form(step: FailedStep) -> object:

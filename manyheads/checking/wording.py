@@ -185,4 +185,6 @@ def _brief(value: object) -> str:
         return f"[{', '.join(map(_brief, value))}]"
     if isinstance(value, Tensor):
         return str(tuple(value.shape))
+    if isinstance(value, tuple):  # alone, its numbers would read as a shape
+        return f"the tuple {value!r}"
     return str(value) if isinstance(value, device) else repr(value)

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from manyheads.calling import probe, wire
 from manyheads.calling.call import Answer, Call, FailedStep, Failure, Operand
+from manyheads.calling.made_tensors import LargestTensor
 from manyheads.checking.exam import Exam, Trial
 from manyheads.checking.failed_steps import failed_step as told_of
 
@@ -46,10 +47,10 @@ def failure(
     return found
 
 
-def told(source: str, **call: Any) -> str:
+def told(source: str, probe: str = "", **call: Any) -> str:
     """Return what is said of how a cell's `f` fails, as a learner reads it."""
-    trial = Trial("a case", SIZES, Call({}), Answer(), {})
-    return told_of(Exam("f", ("scores",), (trial,), {}), [Answer(failure=failure(source, **call))], trial)
+    trial = Trial("a case", SIZES, Call({"q": Q, "k": K}, init=call.get("init")), Answer(), {})
+    return told_of(Exam("f", ("scores",), (trial,), {}, probe=probe), [Answer(failure=failure(source, **call))], trial)
 
 
 def function(body: str) -> str:
@@ -96,6 +97,29 @@ def layer(forward: str, init: str = "pass") -> str:
             "table = torch.zeros(7, 6); table[1, 2] = q.sum((0, 1)); return table",
             "In `table[1, 2]`: `table` is (7, 6), `q.sum((0, 1))` is (5,) = (d_head,). What is replaced is one number, "
             "and what is put there has the shape (5,).",
+        ),
+        (
+            "a = q[0].long(); return a == a & a == a",
+            "In `a == a & a == a`: `a == a & a == a` is (3, 5) = (seq_q, d_head). Python needs one True or False here, "
+            "and this tensor has 15 entries. & and | are taken before comparisons: each comparison needs brackets of "
+            "its own.",
+        ),
+        (
+            "return 0 < q < 1",
+            "In `0 < q < 1`: `0 < q < 1` is (2, 3, 5) = (batch, seq_q, d_head). Python needs one True or False here, "
+            "and this tensor has 30 entries. Comparisons in a row are joined by `and`, which asks once: & joins them "
+            "entry by entry.",
+        ),
+        (
+            "each = torch.arange(2); at = torch.zeros(2, 4).long(); return q[each, :, at]",
+            "In `q[each, :, at]`: `q` is (2, 3, 5) = (batch, seq_q, d_head), `each` is (2,) = (batch,), `at` is (2, 4) "
+            "= (batch, seq_k). Index tensors are read together, entry by entry. "
+            f"{_BROADCAST}2 and 4 are not (dimension -1).",
+        ),
+        (
+            "at = torch.ones(2); return q[at]",
+            "In `q[at]`: `q` is (2, 3, 5) = (batch, seq_q, d_head), `at` is (2,) = (batch,). Indices are whole "
+            "numbers, and these are float32.",
         ),
         (
             "return torch.dot(q, k)",
@@ -167,6 +191,11 @@ def layer(forward: str, init: str = "pass") -> str:
             "return q.masked_fill(k > 0, 0.0)",
             "In `q.masked_fill(k > 0, 0.0)`: `q` is (2, 3, 5) = (batch, seq_q, d_head), `k > 0` is (2, 4, 5) = (batch, "
             f"seq_k, d_head). {_BROADCAST}3 and 4 are not (dimension -2).",
+        ),
+        (
+            "table = torch.zeros(2, 3, 5); return table.copy_(k)",
+            "In `table.copy_(k)`: `table` is (2, 3, 5) = (batch, seq_q, d_head), `k` is (2, 4, 5) = (batch, seq_k, "
+            f"d_head). {_BROADCAST}3 and 4 are not (dimension -2).",
         ),
         (
             "return q.masked_fill(q, 0.0)",
@@ -339,6 +368,11 @@ def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, 
             f"names.",
         ),
         (
+            "a, b, c = [row * 2 for row in k]",
+            "In `a, b, c = [row * 2 for row in k]`: On the right is one list, with an item for each `row`, for 3 "
+            "names.",
+        ),
+        (
             "pair = q, k; return pair @ q",
             f"In `pair @ q`: `pair` is a tuple of 2, {_Q}. It holds 2 values, (2, 3, 5), (2, 4, 5): give each a name "
             f"of "
@@ -393,6 +427,18 @@ def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, 
 )
 def test_pythons_usual_slips_are_told(body: str, words: str) -> None:
     assert told(function(body)) == words
+
+
+def test_a_size_that_no_variable_holds_is_told_where_it_is_found() -> None:
+    assert told(function("return q * d_head")).endswith(
+        "`d_head` is the name of a size and not of a variable: it can be read off the shape of `q`."
+    )
+    assert told(layer("return q * scale").replace("(self):", "(self, scale):"), init={"scale": 2}) == (
+        "`scale` is an argument of __init__: other methods find it only if __init__ stores it on self."
+    )
+    assert told(function("return q * depth")) == ""
+    # What a probe is given, the learner's code may not have.
+    assert told(function("return d_head"), probe="x").endswith("`d_head` is the name of a size and not of a variable.")
 
 
 HELPER = "def turned(x, n):\n    y = x * n\n"
@@ -451,6 +497,12 @@ def test_an_input_that_is_none_is_told_only_where_nothing_was_assigned_to_it() -
         "`mask` is None. The call gives no `mask` here: ask whether `mask` is None first."
     )
     assert "gives no" not in told(masked.format("mask = None\n    "))
+    # An input may well be None: it is not told where torch refuses something else.
+    dropped = (
+        "def f(q, k, mask=None):\n    drop = nn.Dropout(0.1)\n"
+        "    return F.scaled_dot_product_attention(q, k, k, attn_mask=mask, dropout_p=drop)\n"
+    )
+    assert told(dropped).endswith("`drop` is a layer, Dropout. A layer is called with its input; its share is its `p`.")
 
 
 @pytest.mark.parametrize(
@@ -575,6 +627,11 @@ def test_what_a_function_of_the_courses_was_given_is_told_from_the_learners_line
         ("return wide(6 / 2)", "In `wide(6 / 2)`: `6 / 2` is a float, even if nothing is left over: // gives a whole"),
     ):
         assert expected in told(function(body), names={"course": scope["course"], "wide": scope["wide"]})
+
+
+def test_an_error_below_a_watch_of_what_torch_makes_is_the_learners() -> None:
+    within = function("with LargestTensor():\n        return q + k")
+    assert told(within, names={"LargestTensor": LargestTensor}).startswith(f"In `q + k`: {_Q}, {_K}.")
 
 
 def test_an_error_that_passed_through_a_watch_of_the_courses_is_the_learners() -> None:

@@ -164,6 +164,18 @@ def test_the_gradient_of_each_output_is_reported_by_itself() -> None:
     assert probe.run(Layer, Call({}, init={})).gradients is None
 
 
+def test_what_the_code_prints_is_shown_once_for_each_call(capsys: pytest.CaptureFixture[str]) -> None:
+    def prints(x: Tensor, fail: bool) -> Tensor:
+        print("printed")
+        return x @ x if fail else 2 * x
+
+    x = torch.ones(2, 3)
+    right = Call({"x": x, "fail": False}, cotangent=1.0)
+    assert probe.run(prints, right).gradients is not None  # it has been called twice
+    assert probe.run(prints, call(x=x, fail=True)).failure is not None
+    assert capsys.readouterr().out == "printed\n" * 2
+
+
 def test_a_warning_does_not_reach_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     probe.run(lambda x: x.T, call(x=torch.ones(2, 3, 4)))
     assert capsys.readouterr().err == ""

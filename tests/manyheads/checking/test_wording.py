@@ -42,6 +42,10 @@ def test_inputs_are_named_with_their_shapes_those_in_lists_too() -> None:
     assert _describe_call(call) == "x (2, 3), pieces [(2, 1), (2, 4)], heads [1, 2]"
 
 
+def test_a_tuple_of_numbers_cannot_be_taken_for_a_shape() -> None:
+    assert _describe_call(Call({"x": torch.zeros(2, 3), "heads": (2, 1)})) == "x (2, 3), heads the tuple (2, 1)"
+
+
 def test_inputs_for_the_probe_alone_are_not_shown_and_a_device_is_a_word() -> None:
     call = Call({"seq": 3, "device": torch.device("meta"), "_key": 402292})
 
