@@ -11,7 +11,7 @@ vector for *sat* know about *cat*, and how does it get there?**
 
 The answer is called **attention**. In this chapter you build one attention **head**, the part of a
 transformer through which words learn of each other. (Transformers are the networks behind today's language models.)
-It takes six short functions:
+It takes five short functions and a class:
 
 | | you write | it answers |
 |---|---|---|
@@ -454,7 +454,7 @@ smaller than the last score above.
 `masked_fill_`, works **in place**, and so do `x += …` and `x[mask] = …`: they change the caller's tensor. Somebody
 may still need those scores. Leave them as they are.
 
-**Your turn.** If `mask` is None, nothing is blocked.
+**Your turn.** Turn each row of scores into weights. If `mask` is None, nothing is blocked.
 
 <details>
 <summary>Hint 1</summary>

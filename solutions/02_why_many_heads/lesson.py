@@ -708,7 +708,7 @@ The index tensors need not have the same shape, as long as they broadcast: `(bat
 tensors is left as it is. Your weights have the heads in the second place; `weights.movedim(1, -1)` moves them to
 the end: `(batch, seq_q, seq_k, heads)`.
 
-**Your turn.** If you would rather write a loop over the relations, do. It is just as right.
+**Your turn.** Make this table. A loop over the relations is just as right as index tensors.
 
 <details>
 <summary>Hint 1</summary>

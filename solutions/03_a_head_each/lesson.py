@@ -272,7 +272,8 @@ Where should the heads go? In this course, right behind the batch:
 `batch` stays in front, so that everything about one sentence is together. The last two dimensions stay as they are,
 so that each head's own matrix can be taken out with `weights[sentence, head]`.
 
-**Your turn.** `heads` is what `make_heads` returns. The mask may be None, and every head gets it as it is.
+**Your turn.** Run all heads, and return these two tensors. `heads` is what `make_heads` returns. The mask may be None,
+and every head gets it as it is.
 
 <details>
 <summary>Hint 1</summary>
@@ -387,7 +388,7 @@ and no warning: the shape is right.
 
 You know a function that makes an *existing* dimension longer, whatever the order in memory.
 
-**Your turn.** Head 0 first.
+**Your turn.** Write the heads' outputs behind each other, head 0 first.
 
 <details>
 <summary>Hint 1</summary>

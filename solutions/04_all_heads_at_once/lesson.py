@@ -508,8 +508,8 @@ print("sum of a row in training, average of 10000:", f"{sums.mean():.2f}")
 
 # %% [markdown]
 """
-Each call drops others, and those that are kept are divided by 1 − 0.3, so that a row sums to 1 *on average*. In eval
-mode it does nothing: a trained layer must give the same answer every time. A module made in `__init__` follows its
+Each call drops different ones, and those that are kept are divided by 1 − 0.3, so that a row sums to 1 *on average*. In
+eval mode it does nothing: a trained layer must give the same answer every time. A module made in `__init__` follows its
 owner's `train()` and `eval()`. (The function `nn.functional.dropout` does not: it drops always, unless you pass
 `training=self.training`.)
 

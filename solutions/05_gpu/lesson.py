@@ -851,7 +851,7 @@ for attempt in (1, 2):
 
 # %% [markdown]
 """
-Twice the same input, twice another output: it drops whenever `dropout_p` is not 0. A model that is used must not roll
+The same input, and another output each time: it drops whenever `dropout_p` is not 0. A model that is used must not roll
 dice. `self.training` says in which mode a module is.
 
 **Order of dimensions.** SDPA lets the last but one dimension attend: `(batch, num_heads, seq, d_head)`, which is what

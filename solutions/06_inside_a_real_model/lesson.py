@@ -95,7 +95,7 @@ A layer is more than its attention. The whole of it is also called a *block*:
 
 *Added back* means that a word keeps its own vector, and attention only adds to it what the others had to say. *Norm*
 brings each word's vector back to a standard size. *Feed-forward* is two more layers of `nn.Linear`, for each word by
-itself. `manyheads/models/minilm.py` holds all this, in some 40 lines, **without attention**: that is your part.
+itself. `manyheads/models/minilm.py` holds all this **without attention**: that is your part.
 
 ## From text to tokens   <sub>3 min</sub>
 

@@ -129,6 +129,16 @@ This is called **RoPE**, rotary position embedding (Su and others, 2021). Move t
 - Which hands have moved after one place? And after fifty?
 - Move both. What happens to the hands, and what to the score?
 - Which pair would you look at to tell one place from none? Which one to tell 100 from 50?
+
+<details>
+<summary>Answers</summary>
+
+After one place the first pair has turned by 57°, the second by 6°, the others hardly. After fifty the last has turned
+by 3°, the third by 29°, the second by 286°, and the first has gone round eight times, all but 15°: it cannot tell fifty
+places from none. If both words move, all hands move and the score stays. One place from none: the first pair. 100 from
+50: the third. The first two have gone round in between, and the last has hardly moved.
+
+</details>
 """
 
 # %%
@@ -314,6 +324,8 @@ check.outputs(KVCache)
 
 # %% [markdown]
 """
+(1000 words take 1000 projections with a cache and 500,500 without: 500 times as many.)
+
 What about the positions? A key is rotated by its own place in the text, and that place never changes. So it is rotated
 *before* it goes into the cache, once. Here a text of ten words comes word by word, and each new query meets the keys in
 the cache. Are these the scores of the whole text?
@@ -438,6 +450,15 @@ And now with many readers at once, beside the memory of a GPU. The weights need 
 - Llama 2 7B on one GPU with 80 GiB: for how many texts of full length is there room?
 - Llama 3.1 8B with 131,072 words: how many then?
 - What if all heads of Llama 3.1 405B had keys of their own?
+
+<details>
+<summary>Answers</summary>
+
+Llama 2 7B: for 33, since the weights leave 67 GiB and each text takes 2. (The slider doubles: 32 fit, 64 do not.)
+Llama 3.1 8B: for four, of 16 GiB each. Llama 3.1 405B: 1,008 GiB for a single text, more than its weights take. It
+would need 23 GPUs, and needs 11.
+
+</details>
 """
 
 # %%
@@ -614,13 +635,15 @@ likewise. `nn.Linear` stores its weight as (out, in), so it is groups of rows th
 
 # %%
 @torch.no_grad()
-def grouped(layer: MultiHeadAttention, num_kv_heads: int) -> GroupedQueryAttention:
+def grouped(
+    layer: MultiHeadAttention, num_heads: int, num_kv_heads: int
+) -> GroupedQueryAttention:
     """Convert a layer of chapter 4 by averaging the keys and values of each group."""
     d_model = layer.w_o.in_features
-    new = GroupedQueryAttention(d_model, layer.num_heads, num_kv_heads)
+    new = GroupedQueryAttention(d_model, num_heads, num_kv_heads)
     new.w_q.load_state_dict(layer.w_q.state_dict())
     new.w_o.load_state_dict(layer.w_o.state_dict())
-    times = layer.num_heads // num_kv_heads
+    times = num_heads // num_kv_heads
     for name in ("w_k", "w_v"):
         whole, narrow = getattr(layer, name), getattr(new, name)
         # (d_model, d_model) -> (num_kv_heads, times, d_head, d_model)
@@ -639,7 +662,7 @@ with try_it():
         expected, _ = layer(x, mask=mask)
         print("num_kv_heads   largest difference   numbers in the cache for a word")
         for num_kv_heads in (8, 4, 2, 1):
-            converted = grouped(layer, num_kv_heads)
+            converted = grouped(layer, 8, num_kv_heads)
             difference = (converted(x, mask) - expected).abs().max()
             print(f"{num_kv_heads:12} {difference:20.1e} {2 * num_kv_heads * 8:20}")
 

@@ -260,6 +260,9 @@ with try_it(), torch.no_grad():
     _, weights = model(tests)
     # (layers, batch, heads, seq, seq) -> the mean of 128 sequences
     untrained = induction_score(weights.mean(dim=1))
+    alike = torch.ones(24, 24).tril()  # 1 for each token that may be seen
+    alike /= alike.sum(dim=-1, keepdim=True)
+    print(f"alike:     {induction_score(alike[None, None]).item():.3f}")
     print("untrained:", [f"{score:.3f}" for score in untrained.flatten().tolist()])
 
 # %% [markdown]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from manyheads.models.published import PUBLISHED
+from manyheads.widgets.cache_size import Need, need
 from tests.support.real_course import CHAPTERS
 
 NAMES: dict[str, dict[str, Any]] = {chapter.name: chapter.namespace() for chapter in CHAPTERS}
@@ -60,3 +62,30 @@ def test_numbers_in_hints_are_right() -> None:
     assert sum(p.numel() for p in THREE["ParallelHeads"](4, 2).w_o.parameters()) == 20
     assert THREE["attention_flops"](1, 3, 4, 2) == 528
     assert FIVE["score_matrix_bytes"](1, 2, 3, torch.float32) == 72
+
+
+def test_the_hands_of_chapter_8_stand_where_its_answer_says() -> None:
+    speeds = 10000.0 ** (-2 * torch.arange(4) / 8)  # as in the widget, whose heads are 8 wide
+
+    one, fifty, hundred = (torch.rad2deg(places * speeds) for places in (1, 50, 100))
+    assert [round(angle) for angle in one.tolist()[:2]] == [57, 6]
+    assert one[2:].max() < 1
+    assert [round(angle) for angle in fifty.tolist()[1:]] == [286, 29, 3]
+    assert fifty[0].item() == pytest.approx(8 * 360 - 15, abs=0.5)
+    assert (hundred - fifty)[1] > 180
+    assert 20 < (hundred - fifty)[2] < 180
+    assert (hundred - fifty)[3] < 5
+
+
+def test_as_many_texts_fit_on_a_gpu_as_chapter_8_says() -> None:
+    of = {model.name: model for model in PUBLISHED}
+
+    def needed(name: str, batch: int, context: int) -> Need:
+        return need(NAMES["08_attention_today"]["kv_cache_bytes"], of[name], context, batch, 80, torch.bfloat16)
+
+    for name, context, most in (("Llama 2 7B", 4096, 33), ("Llama 3.1 8B", 131_072, 4)):
+        gpus = [now.gpus(now.published) for now in (needed(name, most, context), needed(name, most + 1, context))]
+        assert gpus == [1, 2]
+    large = needed("Llama 3.1 405B", 1, 131_072)
+    assert [(way.cache // 2**30, large.gpus(way)) for way in large.ways[:2]] == [(1008, 23), (63, 11)]
+    assert large.weights < large.ways[0].cache

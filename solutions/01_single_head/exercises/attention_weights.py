@@ -472,7 +472,7 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
-            "took the mask as an index into the scores and put 0 for NaN",
+            "took a mask that is smaller than the scores as an index",
             replace=MASKED_SOFTMAX,
             by="if mask is not None:\n"
             "        scores = scores.clone()\n"

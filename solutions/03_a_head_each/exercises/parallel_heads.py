@@ -224,6 +224,14 @@ EXERCISE = Exercise(
             "is up to the caller.",
         ),
         Misconception(
+            "ran the heads without naming them",
+            replace="run_heads(self.heads, x, mask)",
+            by="run_heads(x, mask)",
+            hint="run_heads takes three things: the heads, the sentences and the mask. Your x is in the place of the "
+            "heads.",
+            check="shapes",
+        ),
+        Misconception(
             "put the last head first",
             replace="concat_heads(outputs)",
             by="concat_heads(outputs.flip(1))",

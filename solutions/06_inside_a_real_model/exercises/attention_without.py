@@ -249,6 +249,13 @@ EXERCISE = Exercise(
             check="shapes",
         ),
         Misconception(
+            "passed the mask as the key",
+            replace="edited(x, mask=mask)",
+            by="edited(x, mask)",
+            hint="The layer's second argument is the key. Give the mask by its name.",
+            check="shapes",
+        ),
+        Misconception(
             "returned the output of all heads",
             replace="output, _ = edited(x, mask=mask)",
             by="output, _ = layer(x, mask=mask)",
