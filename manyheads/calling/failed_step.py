@@ -28,7 +28,7 @@ _MATRIX = ("matmul", "mm", "bmm", "mv", "linear")
 _BROADCAST = (
     *("add", "sub", "subtract", "mul", "multiply", "div", "divide", "truediv", "true_divide", "floordiv", "pow"),
     *("where", "masked_fill", "and", "or", "logical_and", "logical_or", "eq", "ne", "lt", "le", "gt", "ge"),
-    *("maximum", "minimum", "mse_loss", "copy"),
+    *("maximum", "minimum", "mse_loss"),
 )
 _ALIKE = {"concat": "cat", "concatenate": "cat", "swapaxes": "transpose", "swapdims": "transpose", "truediv": "div"}
 _TAKES_DIM = (

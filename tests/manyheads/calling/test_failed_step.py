@@ -193,11 +193,6 @@ def layer(forward: str, init: str = "pass") -> str:
             f"seq_k, d_head). {_BROADCAST}3 and 4 are not (dimension -2).",
         ),
         (
-            "table = torch.zeros(2, 3, 5); return table.copy_(k)",
-            "In `table.copy_(k)`: `table` is (2, 3, 5) = (batch, seq_q, d_head), `k` is (2, 4, 5) = (batch, seq_k, "
-            f"d_head). {_BROADCAST}3 and 4 are not (dimension -2).",
-        ),
-        (
             "return q.masked_fill(q, 0.0)",
             f"In `q.masked_fill(q, 0.0)`: {_Q}. A mask is True and False, and this one holds float32.",
         ),
