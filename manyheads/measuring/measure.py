@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from .contestants import COMPILED, Contestant, Layers, contestants, draw_weights, give_weights, why_not_compiled
 from .memory import peak_bytes

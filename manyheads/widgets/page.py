@@ -91,8 +91,8 @@ class OnPage(widgets.VBox):
             return
         data = bundle()
         data = data[0] if isinstance(data, tuple) else data
-        display(data, raw=True)
+        # Shown as the widget's own output where it cannot live: below the still, which says all.
+        display({**data, "text/plain": ""}, raw=True)
 
     def __repr__(self) -> str:
-        # Shown as the widget's own output where it cannot live: below the still, which says all.
-        return "controls"
+        return "controls"  # what ipywidgets 7 writes there

@@ -835,7 +835,7 @@ embeds the ten sentences of the five pairs.
 # %%
 import sys
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 sentences = [sentence for pair in pairs for sentence in pair]
 

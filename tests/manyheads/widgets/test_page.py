@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
+from autograder.course.chapter import REPOSITORY_ROOT
 from manyheads.widgets import one_or_many, scaling_explorer
 from manyheads.widgets.page import OnPage
 
@@ -38,6 +40,7 @@ def test_a_cell_shows_the_still_and_the_widget_which_hides_it(outputs: list[dict
     assert explorer.words.value in still["text/html"]
     assert VIEW not in still
     assert alive[VIEW]["model_id"] == explorer.model_id
+    assert alive["text/plain"] == "", "what a notebook that is not trusted shows below the still"
     (name,) = {part.split('"')[1] for part in still["text/html"].split("data-of=")[1:]}
     assert f'.manyheads-still[data-of="{name}"]{{display:none}}' in explorer.picture.value
     assert name not in scaling_explorer().picture.value
@@ -80,3 +83,9 @@ def test_with_ipywidgets_7_the_widget_shows_itself(
 def test_a_widget_says_what_its_still_is() -> None:
     with pytest.raises(NotImplementedError):
         OnPage([]).still()
+
+
+def test_no_progress_bar_is_a_widget_which_has_no_still() -> None:
+    lessons = (REPOSITORY_ROOT / "solutions").glob("*/lesson.py")
+    sources = [*lessons, *(REPOSITORY_ROOT / "manyheads").rglob("*.py")]
+    assert [path.name for path in sources if re.search(r"tqdm\.(auto|notebook)", path.read_text("utf-8"))] == []
