@@ -15,6 +15,7 @@ from manyheads.board import Client
 from .boards import CATALOGUE, Clock, a_store, on_loopback
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
+WIDER_THAN_SHOWN = "parts => parts.filter(part => part.scrollWidth > part.clientWidth).map(part => part.textContent)"
 HTML = "<img src=x onerror='document.title=1'>Ada"
 
 
@@ -91,3 +92,22 @@ def test_a_page_without_its_board_says_so_and_goes_on_when_it_is_back(tmp_path: 
     with on_loopback(state, int(address.rpartition(":")[2])):
         expect(page.get_by_role("alert")).to_be_hidden()
     store.close()
+
+
+def test_on_a_phone_nothing_is_cut_off_and_bars_that_are_compared_are_of_one_length(
+    board: tuple[Board, str], page: Page, tmp_path: Path
+) -> None:
+    state, address = board
+    learner = Client(lambda: tmp_path / "ada")
+    learner.join(address, state.class_code)
+    for exercise in CATALOGUE:
+        learner.report(exercise, "outputs", "values", "")
+    page.goto(f"{address}/sign-in?key={state.teacher_key}")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for name in ("teacher", "projector", ""):
+            page.goto(f"{address}/{name}")
+            expect(page.locator("#said" if name == "" else ".overview li").first).to_be_visible()
+            assert page.locator("html, pre").evaluate_all(WIDER_THAN_SHOWN) == []
+            lengths = page.locator(".overview .bar").evaluate_all("bars => bars.map(bar => bar.clientWidth)")
+            assert len(set(lengths)) == (0 if name == "" else 1)
