@@ -16,6 +16,7 @@ from manyheads import __version__
 from ..problems import Problem
 
 SETTINGS = "pyproject.toml"
+OPEN_IN_COLAB = "Open in Colab"
 BADGE = Path(__file__).parent / "templates" / "open-in-colab.svg"
 
 # GitHub's own rules for the two names.
@@ -55,8 +56,8 @@ class Home:
         return f"https://{owner.lower()}.github.io/{name}/"
 
     def badge(self, chapter: str, picture: str) -> str:
-        """Return the Markdown of a chapter's badge. `picture` is its image's URL or label, in brackets."""
-        return f"[![Open in Colab]{picture}]({self.on_colab(chapter)})"
+        """Return the Markdown of a chapter's badge around its `picture`."""
+        return f"[{picture}]({self.on_colab(chapter)})"
 
     def pointed(self, page: str) -> str:
         """Return a page's text with all Colab and install URLs changed to this home."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from ..problems import Problem
 from .chapter import Chapter, neighbours
 from .contents_page import minutes
-from .home import BADGE, Home
+from .home import BADGE, OPEN_IN_COLAB, Home
 from .markdown import about, laid_out
 
 EXERCISE_PREFIX, GRADE_PREFIX = "# exercise: ", "# grade: "
@@ -68,8 +69,10 @@ def solved_notebook(chapter: Chapter, repository: str, tag: str) -> NotebookNode
     title = next((cell for cell in cells if cell.cell_type == "markdown" and cell.source.startswith("# ")), None)
     if title is not None:
         points = sum(cell.points for cell in chapter.graded_cells)
-        below = [home.badge(chapter.name, f"[{BADGE.stem}]"), about(len(chapter.exercises), points, minutes(chapter))]
-        title.source = _with_badge(title.source, "\n\n".join(below))
+        badge = home.badge(chapter.name, _embedded(OPEN_IN_COLAB, BADGE, BADGE.read_bytes()))
+        heading, _, rest = title.source.partition("\n")
+        below = about(len(chapter.exercises), points, minutes(chapter))
+        title.source = "\n\n".join([heading, badge, below, rest.strip("\n")])
     links = _links(chapter, home)
     if links:
         cells.append(new_markdown_cell(links, id=LINKS_ID))
@@ -150,10 +153,6 @@ def _set_up_cell(home: Home) -> NotebookNode:
 
 
 def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
-    # Pictures are embedded at the end of the cell's text as named links, like Colab does with its own. JupyterLab does
-    # not show SVG attachments, and Colab does not have files beside the notebook.
-    pictures: dict[str, str] = {}
-
     def embed(match: re.Match[str]) -> str:
         alt, relative = match.groups()
         path = folder / relative
@@ -164,11 +163,9 @@ def _markdown_cell(folder: Path, source: str, index: int) -> NotebookNode:
             from .dark_pictures import with_dark_colours  # imports matplotlib, needed only here
 
             content = with_dark_colours(content.decode()).encode()
-        pictures[path.stem] = _embedded(path, content)
-        return f"![{alt}][{path.stem}]"
+        return _embedded(alt, path, content)
 
-    text = _PICTURE.sub(embed, laid_out(source))
-    return new_markdown_cell("\n\n".join([text, *pictures.values()]), id=_cell_id("text", index, source))
+    return new_markdown_cell(_PICTURE.sub(embed, laid_out(source)), id=_cell_id("text", index, source))
 
 
 def _links(chapter: Chapter, home: Home) -> str:
@@ -181,15 +178,14 @@ def _links(chapter: Chapter, home: Home) -> str:
     )
 
 
-def _embedded(picture: Path, content: bytes) -> str:
-    """Return the line of Markdown that defines the name of `picture` as a data URL with `content`."""
-    return f"[{picture.stem}]: data:{_MIME_TYPES[picture.suffix]};base64,{base64.b64encode(content).decode()}"
+def _embedded(alt: str, picture: Path, content: bytes) -> str:
+    """Return an HTML element with `content` in it, which JupyterLab, VS Code and Colab all show.
 
-
-def _with_badge(title: str, badge: str) -> str:
-    """Return the title cell's text with the badge under its first heading."""
-    heading, _, rest = title.partition("\n")
-    return "\n\n".join([heading, badge, rest.strip("\n"), _embedded(BADGE, BADGE.read_bytes())])
+    JupyterLab shows no SVG attachment, Colab no attachment and no file beside the notebook, and VS Code no SVG as a
+    picture of Markdown's own.
+    """
+    data = base64.b64encode(content).decode()
+    return f'<img alt="{html.escape(alt)}" src="data:{_MIME_TYPES[picture.suffix]};base64,{data}">'
 
 
 def _code_cell(cell: NotebookNode, index: int) -> NotebookNode:

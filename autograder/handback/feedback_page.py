@@ -35,7 +35,9 @@ from ..safe_text import clean
 _HEADING = re.compile(r"^#{1,6}\s+(.+)$", re.MULTILINE)
 _MARKUP = re.compile(r"<(\w+)[^>]*>.*?</\1>|[*`$]|\[|\]\([^)]*\)")
 _MISTAKE = "This is what comes out if you "
-_ADDRESS = re.compile(r"\(https?://[^)\s]*\)|(?m:^\[[\w.-]+\]: data:\S+$)")
+# Former releases had a picture's content below the text.
+_PICTURES_BELOW = re.compile(r"\s*^\[[\w.-]+\]: data:\S+$", re.MULTILINE)
+_ADDRESS = re.compile(r"\(https?://[^)\s]*\)|<img [^>]*>|!\[[^\]]*\]\[[\w.-]+\]")
 _STATES = {
     Stage.PASSED: "passed",
     Stage.UNSOLVED: "unwritten",
@@ -289,7 +291,9 @@ def _lesson_texts(release: Release) -> frozenset[str]:
 
 def _text_of(cell: NotebookNode) -> str:
     """Return a cell's text without addresses and pictures: a fork has another badge, another release other pictures."""
-    return _ADDRESS.sub("()", cell.source.strip()) if cell.cell_type == "markdown" else cell.source.strip()
+    if cell.cell_type != "markdown":
+        return cell.source.strip()
+    return _ADDRESS.sub("()", _PICTURES_BELOW.sub("", cell.source.strip()))
 
 
 def _is_hidden(cell: NotebookNode) -> bool:

@@ -6,6 +6,8 @@ The outputs come from the solved notebook, the exercises from the released one: 
 from __future__ import annotations
 
 import base64
+import hashlib
+import html
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
@@ -15,12 +17,12 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ..course.chapter import Chapter
-from ..course.home import BADGE, Home
+from ..course.home import OPEN_IN_COLAB, Home
 from ..course.notebooks import EXERCISE_PREFIX, GRADE_PREFIX, LINKS_ID, grade_id, is_set_up, released_notebook
 
 # What a page can show, best first. A widget needs a kernel: its still picture is in an output of its own.
 _SHOWN = ("text/html", "image/svg+xml", "image/png", "text/markdown", "text/latex", "text/plain")
-_EMBEDDED = re.compile(r"^\[([^\]]+)\]: data:image/(svg|png)(?:\+xml)?;base64,(\S+)$", re.MULTILINE)
+_EMBEDDED = re.compile(r'<img alt="([^"]*)" src="data:image/(svg|png)(?:\+xml)?;base64,([^"]+)">')
 _NEEDS_A_KERNEL = "application/vnd.jupyter.widget-view+json"
 
 
@@ -41,7 +43,7 @@ def lesson_page(
     """
     released = {cell.id: cell for cell in released_notebook(solved).cells}
     heading, _, rest = solved.cells[0].source.partition("\n")
-    rest = "\n".join(line for line in rest.splitlines() if f"[{BADGE.stem}]" not in line)
+    rest = "\n".join(line for line in rest.splitlines() if not line.startswith(f'[<img alt="{OPEN_IN_COLAB}"'))
     top = f"{heading}\n\n{_ways_to_open(chapter, home)}\n{rest}"
     cells = [new_markdown_cell(_with_files(top, chapter, pictures), id=solved.cells[0].id)]
     for cell in solved.cells[1:]:
@@ -56,11 +58,15 @@ def lesson_page(
 
 def _with_files(source: str, chapter: Chapter, pictures: MutableMapping[str, bytes]) -> str:
     """Return a Markdown cell's source with links to files in place of embedded pictures; `pictures` gets those."""
-    for name, kind, content in _EMBEDDED.findall(source):
-        path = f"pictures/{chapter.name}-{name}.{kind}"
-        pictures[path] = base64.b64decode(content)
-        source = source.replace(f"][{name}]", f"](../{path})")
-    return _EMBEDDED.sub("", source)
+
+    def file(match: re.Match[str]) -> str:
+        alt, kind, content = match.groups()
+        picture = base64.b64decode(content)
+        path = f"pictures/{chapter.name}-{hashlib.sha256(picture).hexdigest()[:8]}.{kind}"
+        pictures[path] = picture
+        return f"![{html.unescape(alt)}](../{path})"
+
+    return _EMBEDDED.sub(file, source)
 
 
 def _code_cell(solved: NotebookNode, released: NotebookNode, outputs: Sequence[Any]) -> NotebookNode:

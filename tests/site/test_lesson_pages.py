@@ -70,21 +70,23 @@ def test_what_a_page_can_show_is_shown(
 
 
 def test_embedded_pictures_become_files(toy: Chapter, solved: NotebookNode) -> None:
-    solved.cells[2].source = "![A flow][flow]\n\n[flow]: data:image/svg+xml;base64,PHN2Zy8+"
+    solved.cells[2].source = '<img alt="A &quot;flow&quot;" src="data:image/svg+xml;base64,PHN2Zy8+">'
     pictures: dict[str, bytes] = {}
     made = lesson_page(toy, solved, {}, HOME, pictures)
-    assert pictures == {"pictures/00_rows-flow.svg": b"<svg/>"}
-    assert any("![A flow](../pictures/00_rows-flow.svg)" in cell.source for cell in made.cells)
+    [path] = [path for path, content in pictures.items() if content == b"<svg/>"]
+    assert path.startswith("pictures/00_rows-")
+    assert any(f'![A "flow"](../{path})' in cell.source for cell in made.cells)
     assert "base64" not in to_text(made)
 
 
 def test_a_page_says_where_the_notebook_opens(toy: Chapter, solved: NotebookNode) -> None:
-    picture = "[open-in-colab]: data:image/svg+xml;base64,PHN2Zy8+"
-    solved.cells[0].source += f"\n\n[![Open in Colab][open-in-colab]](https://colab.example)\n\n{picture}"
+    badge = HOME.badge("00_rows", '<img alt="Open in Colab" src="data:image/svg+xml;base64,PHN2Zy8+">')
+    solved.cells[0].source += f"\n\n{badge}\n\nWhat follows."
     title = page(toy, solved).cells[0].source
     assert HOME.on_colab("00_rows") in title
     assert "mybinder.org/v2/gh/school/heads/v1?labpath=notebooks%2F00_rows%2F00_rows.ipynb" in title
-    assert "open-in-colab" not in title
+    assert "![Open in Colab]" not in title
+    assert "What follows." in title
 
 
 def test_each_named_mistake_has_its_hint(toy: Chapter) -> None:
