@@ -94,6 +94,8 @@ def test_a_phone_shows_all_of_it(site: Path, page: Page) -> None:
     for name in ("index", "learn/01_single_head", "teach/grading"):
         page.goto((site / f"{name}.html").as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        ends = "codes => Math.max(...codes.map(code => code.getBoundingClientRect().right))"
+        assert page.locator("p code").evaluate_all(ends) <= 390, name
 
 
 @pytest.mark.browser
