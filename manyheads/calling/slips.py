@@ -40,6 +40,8 @@ _MOST_NAMES = 5_000  # that a misspelt one is compared with
 _MOST_TEXT = 100
 _IMPORTED_AS = {"nn": "torch.nn", "F": "torch.nn.functional", "np": "numpy", "plt": "matplotlib.pyplot"}
 _IN_PLACE = ("append", "extend", "insert", "sort", "reverse", "clear", "update", "remove", "add")
+_WITH_PLACES = ("max", "min", "median", "mode", "sort", "topk", "kthvalue", "cummax", "cummin")
+_PAIRS = tuple(getattr(torch.return_types, name) for name in _WITH_PLACES)
 _CALLABLE = (FunctionType, BuiltinFunctionType, type)
 _OPERATORS = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.MatMult: "@", ast.Pow: "**",
@@ -342,6 +344,10 @@ def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:
             yield from _operands(place, node, error)
     if message.endswith("is not iterable"):
         yield from _not_iterable(place, node)
+    if isinstance(node, ast.Call) and "of type function" in message:
+        yield from _not_called(place, node)
+    if "torch.return_types." in message:
+        yield from _values_and_places(place, node)
 
 
 def _not_callable(place: Place, node: ast.Call) -> Iterator[FailedStep]:
@@ -573,6 +579,23 @@ def _takes_tensors(place: Place, node: ast.AST) -> bool:
     if is_tensor(owner):
         return node.func.attr in vars(Tensor) or node.func.attr in vars(torch._C.TensorBase)
     return owner is torch or owner is nn.functional or type(value_of(place.frame, node.func)) is nn.Linear
+
+
+def _not_called(place: Place, node: ast.Call) -> Iterator[FailedStep]:
+    """Yield which part of a call is a function where torch wants a number."""
+    for part in (*node.args, *(word.value for word in node.keywords)):
+        if type(value_of(place.frame, part)) is FunctionType:
+            yield _step(place, "A function is called with round brackets.", part)
+
+
+def _values_and_places(place: Place, node: ast.AST) -> Iterator[FailedStep]:
+    """Yield which part is two tensors in one, as max and its like return where a dimension is named."""
+    for part in ast.iter_child_nodes(node):
+        called = part.func.attr if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) else ""
+        value = value_of(place.frame, part)
+        if called in _WITH_PLACES or any(type(value) is kind for kind in _PAIRS):
+            text = _text(place, part)
+            yield _step(place, f"`{text}` is two tensors, the values and their places: take one of them by its name.")
 
 
 def _not_iterable(place: Place, node: ast.AST) -> Iterator[FailedStep]:

@@ -199,7 +199,7 @@ def _in_turn(exam: Exam, answers: Sequence[Answer], failed: Trial, source: str) 
     """Return the names of two known mistakes of which one or the other gives the answer in every case.
 
     The first one gives it where the answer fails first. The second one explains all cases that contradict the first: it
-    hides it there.
+    hides it there. Of several, it is the one that the fewest cases contradict.
     """
     agrees: dict[str, list[bool | None]] = {}  # in each case; None: the mistake does not show there
     for name in exam.hints:
@@ -211,11 +211,14 @@ def _in_turn(exam: Exam, answers: Sequence[Answer], failed: Trial, source: str) 
     right = [same(exam, trial, trial.right, given) for trial, given in zip(exam.trials, answers, strict=True)]
     place = next(place for place, trial in enumerate(exam.trials) if trial is failed)
     for first in (name for name, found in agrees.items() if found[place] and found.count(True) > 1):
+        seconds: list[tuple[int, str]] = []
         for second, others in agrees.items():
             shown = list(zip(agrees[first], others, right, strict=True))
             explained = all(one or other or (one is other is None and passes) for one, other, passes in shown)
             if explained and any(other and not one for one, other, _ in shown):
-                return together((first, second))
+                seconds.append((others.count(False), second))
+        if seconds:
+            return together((first, min(seconds, key=lambda each: each[0])[1]))
     return None
 
 

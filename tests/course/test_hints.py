@@ -89,3 +89,15 @@ def test_as_many_texts_fit_on_a_gpu_as_chapter_8_says() -> None:
     large = needed("Llama 3.1 405B", 1, 131_072)
     assert [(way.cache // 2**30, large.gpus(way)) for way in large.ways[:2]] == [(1008, 23), (63, 11)]
     assert large.weights < large.ways[0].cache
+
+
+def test_what_even_weights_score_in_chapters_7_and_9_is_what_they_say() -> None:
+    six, nine = NAMES["06_inside_a_real_model"], NAMES["09_heads_that_work_together"]
+
+    def even(seq: int) -> torch.Tensor:
+        seen = torch.ones(1, 1, seq, seq).tril()
+        return seen / seen.sum(dim=-1, keepdim=True)
+
+    assert f"{six['previous_token_score'](even(32)).item():.2f}" == "0.10"
+    assert f"{six['sink_score'](even(32)).item():.2f}" == "0.13"
+    assert f"{nine['induction_score'](even(24)).item():.3f}" == "0.056"

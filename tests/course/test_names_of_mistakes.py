@@ -41,6 +41,16 @@ REFUSES = "if d_model <= 0 or num_heads <= 0 or d_model % num_heads:"
             "picked the allowed scores out with the mask as an index, even where there is no mask",
         ),
         (
+            "head_width(d_model, num_heads)",
+            """
+            if d_model % num_heads == 0 and num_heads > 0 and d_model > 0:
+                return d_model // num_heads
+            raise ValueError("d_model and num_heads do not fit")
+            """,
+            "raised an error that names no number, and also computed the remainder before asking whether num_heads is "
+            "positive",
+        ),
+        (
             "attention_entropy(weights)",
             """
             from torch.distributions import Categorical

@@ -406,6 +406,20 @@ def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, 
             "sizes, key = {'one.scale': 1}, 'scale'; return sizes[f'one.{key}s']",
             "In `sizes[f'one.{key}s']`: `sizes` is a dict of 1. Did you mean 'one.scale'?",
         ),
+        (
+            "return q - q.max(-1, keepdim=True)",
+            "In `q - q.max(-1, keepdim=True)`: `q.max(-1, keepdim=True)` is two tensors, the values and their places: "
+            "take one of them by its name.",
+        ),
+        (
+            "top = q.max(-1); return torch.maximum(q, top)",
+            "In `torch.maximum(q, top)`: `top` is two tensors, the values and their places: take one of them by its "
+            "name.",
+        ),
+        (
+            "width = lambda: 5; return nn.Linear(5, width)(q)",
+            "In `nn.Linear(5, width)`: `width` is a function. A function is called with round brackets.",
+        ),
         ("return F(q)", "In `F(q)`: `F` is a module. A module cannot be called: name a function in it."),
         ("return torch.silu(q)", "In `torch.silu`: There is a `nn.functional.silu`."),
         (
