@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import platform
 import traceback
@@ -36,5 +37,46 @@ def try_it() -> Generator[None]:
         name = frames[-1][0].f_code.co_qualname.partition(".")[0]  # of a method, its class
         print(f"There is something to see here once {name} is written. Then run this cell again.")
     except Exception as error:
+        if type(error) is NameError and (advice := _on_a_missing_name(error)):
+            print(advice)
+            return
         print(f"This cell needs working exercises above it. For now it stops with {type(error).__name__}: {error}")
         print("Do they pass? Then a later cell has changed a name that is used here: run the cells above again.")
+
+
+def _on_a_missing_name(error: NameError) -> str:
+    """Say what to do if a cell above has yet to make a name; "" where it may be a slip in the learner's own code.
+
+    When all cells of a notebook are run and its exercises are not written, a demonstration that stops there leaves
+    names undefined that the cells below it use.
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][1:]  # without try_it's own
+    ran = frames[0].f_globals.get("In") if frames else None  # IPython's list of the cells that ran, this one the last
+    sources = [source for source in ran[:-1] if isinstance(source, str)] if isinstance(ran, list) else []
+    if any(error.name in _made_by(source) for source in sources):
+        return f"There is something to see here once {error.name} is there: a cell above makes it. Then run this again."
+    if frames and frames[-1].f_code.co_filename == frames[0].f_code.co_filename:
+        return f"This cell uses {error.name}, which is not defined. Have the cells above it been run?"
+    return ""
+
+
+def _made_by(source: str) -> set[str]:
+    """Return the names that a cell gives to the notebook, without those that its functions and classes use inside."""
+    try:
+        waiting: list[ast.AST] = [ast.parse(source)]
+    except (SyntaxError, ValueError):
+        return set()
+    made = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            made.add(node.name)
+            continue
+        if isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            made.add(node.id)
+        elif isinstance(node, ast.alias):
+            made.add((node.asname or node.name).partition(".")[0])
+        waiting += ast.iter_child_nodes(node)
+    return made
