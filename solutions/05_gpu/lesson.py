@@ -1052,9 +1052,10 @@ with try_it():
 
 # %% [markdown]
 """
-Does the compiled one need less memory? torch also looks for the steps of attention in what you wrote. Where it
-recognises them, it puts SDPA in their place, and the score matrix is gone. It does not always: a small change of your
-code, or asking for the weights, and it is back. So measure, or call SDPA yourself.
+Is the compiled one faster? On one thread of the CPU on which this was written it was not. And does it need less memory?
+torch also looks for the steps of attention in what you wrote. Where it recognises them, it puts SDPA in their place,
+and the score matrix is gone. It does not always: a small change of your code, or asking for the weights, and it is
+back. So measure, or call SDPA yourself.
 
 ## 10 · The measurement   <sub>8 min</sub>
 

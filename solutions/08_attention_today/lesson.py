@@ -88,9 +88,9 @@ Each word gets the very same output, wherever it is. A score compares *what* two
 *where*. (A causal mask tells a little: the first word sees only itself.) So something about the position must get into
 the numbers.
 
-The transformer of 2017 added a vector for each position to the words. Most large models of today do something else.
-They want a score to depend on **how far apart** two words are: *black* just before *cat* should mean the same at the
-beginning of a text and 5,000 words later.
+The transformer of 2017 added a vector for each position to the words, as your model of chapter 7 does. Most large
+models of today do something else. They want a score to depend on **how far apart** two words are: *black* just before
+*cat* should mean the same at the beginning of a text and 5,000 words later.
 
 **An arrow that turns.** Take a vector of two numbers, an arrow in the plane. The dot product of two arrows depends on
 their lengths and on the *angle between them*. Now turn the query by an angle for each place it is down the text, and
