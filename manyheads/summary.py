@@ -21,7 +21,8 @@ _STYLE = """
 }
 @media print {
   :root { color-scheme: light; --ink: #000; --paper: #fff; --line: #767676; --soft: #e8eef3; --bar: #0072b2; }
-  main { border-width: 1pt !important; margin: 0 auto !important; }
+  html { font-size: 10pt; }
+  main { border-width: 1pt !important; margin: 0 auto !important; break-inside: avoid; }
 }
 @page { margin: 15mm; }
 * { box-sizing: border-box; }

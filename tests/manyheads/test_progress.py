@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
+from playwright.sync_api import Page
 
 from autograder.course.chapter import Chapter
 from autograder.course.contents_page import minutes
@@ -281,6 +282,17 @@ def test_the_page_says_what_was_counted_and_that_it_is_not_a_grade(
 
     session.shell.run_cell("check.summary()").raise_error()
     assert "Ada" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_the_page_is_printed_on_one_sheet(page: Page, tmp_path: Path, paper: str) -> None:
+    rows = tuple(ChapterRow(chapter.title, 90, 6, 6, 20, 20) for chapter in CHAPTERS)
+    path = tmp_path / summary.FILE
+    path.write_text(summary.page(progress.Progress((), rows, ""), "Ada Lovelace", date(2026, 1, 2)), encoding="utf-8")
+    page.goto(path.as_uri())
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format=paper))) == 1
 
 
 def test_a_page_that_cannot_be_written_is_said(
