@@ -11,6 +11,7 @@ __all__ = [
     "exam",
     "exam_files",
     "first_wrong_line",
+    "labels",
     "milestones",
     "pairs",
     "sizes",
