@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from manyheads.calling.call import Answer, Call, Failure, Gradients, Opaque
@@ -522,6 +522,7 @@ values = st.recursive(
 @pytest.mark.slow
 @settings(max_examples=400)
 @given(right=values, given_value=values)
+@example(right=(torch.ones(0), torch.ones((), device="meta")), given_value=[torch.ones(()), torch.ones(0)])
 def test_any_two_values_can_be_compared_and_equal_ones_agree(right: object, given_value: object) -> None:
     for check in Check:
         examine(exam(right), [Answer(given_value)], check)
