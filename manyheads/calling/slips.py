@@ -42,6 +42,11 @@ _IMPORTED_AS = {"nn": "torch.nn", "F": "torch.nn.functional", "np": "numpy", "pl
 _IN_PLACE = ("append", "extend", "insert", "sort", "reverse", "clear", "update", "remove", "add")
 _WITH_PLACES = ("max", "min", "median", "mode", "sort", "topk", "kthvalue", "cummax", "cummin")
 _PAIRS = tuple(getattr(torch.return_types, name) for name in _WITH_PLACES)
+_ONE_TENSOR = [
+    (nn.functional, "scaled_dot_product_attention"),
+    *((owner, name) for owner in (torch, nn.functional) for name in ("softmax", "relu", "gelu")),
+    *((torch, name) for name in ("matmul", "bmm", "einsum", "cat", "stack", "tril", "triu", "where", "argmax")),
+]
 _CALLABLE = (FunctionType, BuiltinFunctionType, type)
 _OPERATORS = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.MatMult: "@", ast.Pow: "**",
@@ -309,10 +314,24 @@ def _of_unpacking(place: Place) -> Iterator[FailedStep]:
     elif isinstance(value, ast.ListComp) and len(value.generators) == 1:
         each = _text(place, value.generators[0].target)
         why = f"On the right is one list, with an item for each `{each}`, {names}."
-    elif isinstance(value, ast.Call) and type(called := value_of(place.frame, value.func)) is FunctionType:
-        why = f"`{_text(place, value.func)}` returns nothing: is there a return?" if _returns_nothing(called) else ""
+    elif isinstance(value, ast.Call):
+        why = _of_unpacked_call(place, value, many)
     if why:
         yield replace(_step(place, why, value), expression=_text(place, assignment))
+
+
+def _of_unpacked_call(place: Place, call: ast.Call, many: int) -> str:
+    """Return why a call does not give `many` values, as far as the function is known."""
+    called, text = value_of(place.frame, call.func), f"`{_text(place, call.func)}`"
+    if type(called) is FunctionType:
+        return f"{text} returns nothing: is there a return?" if _returns_nothing(called) else ""
+    if type(called) is nn.Linear or any(called is getattr(owner, name, None) for owner, name in _ONE_TENSOR):
+        return f"{text} returns one tensor, which Python takes apart along its first dimension, for {many} names."
+    by_name = {each.arg: each.value for each in call.keywords}
+    size = value_of(place.frame, by_name.get("split_size", call.args[0] if call.args else ast.Constant(None)))
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "split" and type(size) is int and size == many:
+        return f"split takes the size of a part, here {size}; chunk takes the number of parts."
+    return ""
 
 
 def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:

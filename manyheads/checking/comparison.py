@@ -368,6 +368,8 @@ def _describe(value: Value) -> str:
         return "None (is there a return?)"
     if isinstance(value, (tuple, list)):
         return f"a {_kind(value)} of {len(value)}"
+    if isinstance(value, Opaque) and value.kind in ("generator", "map", "zip", "filter"):
+        return f"a {value.kind}, which makes its values later: tuple(…) or list(…) would have them"
     return f"{_kind(value)}" if isinstance(value, Opaque) else f"{_kind(value)} {value!r:.80}"
 
 

@@ -9,12 +9,13 @@ _KEY = re.compile(r": (?:“(.+)”|([\w.]+))$")
 
 
 def inside(name: str, key: object) -> str:
-    """Return what one value of a dictionary is called: "weights[4]", "the layer: w_q.bias", "the layer: “can learn”".
+    """Return what one value of a dictionary is called: "shares[4]", "the layer: w_q.bias", "the layer: “can learn”".
 
-    Text is a key of the course's own, under which a probe says what it has seen: a learner has no such dictionary.
+    Text is a key of the course's own, under which a probe says what it has seen: a learner has no such dictionary. Nor
+    has a learner a variable whose name is several words: "the number of trainings for 4".
     """
     if not isinstance(key, str):
-        return f"{name}[{key!r}]"
+        return f"{name} for {key!r}" if " " in name else f"{name}[{key!r}]"
     return f"{name}: {key}" if _OF_CODE.fullmatch(key) else f"{name}: “{key}”"
 
 

@@ -109,10 +109,8 @@ def _by_numbers(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
                     f"{label} has one dimension too many: {told}, once the other two are swapped.", weak=weak,
                 )  # fmt: skip
     for axis in range(-right.ndim, 0) if right.ndim == given.ndim + 1 else ():
-        if right.shape[axis] < 2:
-            continue
         name, item = case.dimension(axis), case.item(axis)
-        few = given.numel() < 6
+        few = given.numel() < 6 or right.shape[axis] < 2  # of a single entry, all of these are true
         for key, told, reduced in (
             ("sum", f"summed over {name}", right.sum(axis)),
             ("mean", f"averaged over {name}", right.mean(axis)),

@@ -502,6 +502,13 @@ EXERCISE = Exercise(
             hint="Only the rows in which all is blocked are NaN. The other queries, and the other sentences of the "
             "batch, keep their weights.",
         ),
+        Misconception(
+            "subtracted the largest score of each key, not of each query",
+            replace="weights = scores.softmax(dim=-1)",
+            by="weights = (scores - scores.amax(dim=-2, keepdim=True)).softmax(dim=-1)",
+            hint="Softmax forgives what is subtracted only if it is the same number for the whole row, that is for all "
+            "keys of a query. (torch's softmax subtracts by itself.)",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -333,6 +333,13 @@ EXERCISE = Exercise(
             check="shapes",
             shown_by=("== &",),
         ),
+        Misconception(
+            "turned the list of sentences round, and not the two answers of each",
+            replace="(who == is_where) & (where == is_who)",
+            by="(who == is_who.flip(0)) & (where == is_where.flip(0))",
+            hint="What was said in one sentence is compared with what is right in another. Mixed up means that within "
+            "a sentence each question got the other's answer.",
+        ),
     ),
     alternatives=(
         Alternative(

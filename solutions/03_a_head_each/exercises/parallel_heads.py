@@ -39,6 +39,12 @@ def layer_of_one_head(draw: Draw) -> Call:
     return layer_call(draw, draw.normal(batch, seq, d_model), mask, 1, training=True)
 
 
+FORWARD = """outputs, weights = run_heads(self.heads, x, mask)
+        # (batch, num_heads, seq, d_head) -> (batch, seq, d_model)
+        joined = concat_heads(outputs)
+        # (batch, seq, d_model) -> (batch, seq, d_model)
+        return self.w_o(joined), weights"""
+
 EXERCISE = Exercise(
     name="ParallelHeads",
     returns=("output", "weights"),
@@ -263,6 +269,15 @@ EXERCISE = Exercise(
             replace="self.w_o(joined)",
             by="self.w_o(self.w_o(joined))",
             hint="The output projection runs once, after the heads are joined, and nothing follows.",
+        ),
+        Misconception(
+            "mixed x before the heads, and not their answers",
+            replace=FORWARD,
+            by=FORWARD.replace("(self.heads, x, mask)", "(self.heads, self.w_o(x), mask)").replace(
+                "self.w_o(joined)", "joined"
+            ),
+            hint="w_o is in the wrong place, and the heads' answers never meet. It is the output projection: it comes "
+            "last.",
         ),
     ),
     alternatives=(

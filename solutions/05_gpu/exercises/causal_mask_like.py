@@ -153,6 +153,14 @@ EXERCISE = Exercise(
             hint="Such a mask is added to the scores, and some code does that. Here a mask holds True and False.",
             check="shapes",
         ),
+        Misconception(
+            "made the mask as large as x",
+            replace="causal_mask(x.shape[1], device=x.device)",
+            by="torch.ones_like(x, dtype=torch.bool).tril()",
+            hint="x has a row for each word and a column for each feature. The mask has a row and a column for each "
+            "word, and is the same for all sentences.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

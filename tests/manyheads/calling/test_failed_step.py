@@ -420,6 +420,16 @@ def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, 
             "width = lambda: 5; return nn.Linear(5, width)(q)",
             "In `nn.Linear(5, width)`: `width` is a function. A function is called with round brackets.",
         ),
+        (
+            "out, weights, left = F.scaled_dot_product_attention(q, k, k); return out",
+            "In `out, weights, left = F.scaled_dot_product_attention(q, k, k)`: `F.scaled_dot_product_attention` "
+            "returns one tensor, which Python takes apart along its first dimension, for 3 names.",
+        ),
+        (
+            "one, two, three = q.mT.repeat(1, 3, 1).split(3, dim=1); return one",
+            "In `one, two, three = q.mT.repeat(1, 3, 1).split(3, dim=1)`: split takes the size of a part, here 3; "
+            "chunk takes the number of parts.",
+        ),
         ("return F(q)", "In `F(q)`: `F` is a module. A module cannot be called: name a function in it."),
         ("return torch.silu(q)", "In `torch.silu`: There is a `nn.functional.silu`."),
         (

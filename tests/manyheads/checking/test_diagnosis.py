@@ -242,6 +242,18 @@ def test_what_a_probe_has_seen_is_not_shown_as_code(right: object, given: object
     assert finding.message.sentence == told
 
 
+def test_a_name_of_several_words_is_not_shown_with_an_index() -> None:
+    finding = outputs({4: 2}, replace(exam({4: 1}), returns=("the number of trainings",)))
+    assert finding is not None
+    assert finding.message.sentence == "The number of trainings for 4 is not right."
+
+
+def test_a_generator_is_said_to_hold_no_values_yet() -> None:
+    finding = outputs(Opaque("generator"))
+    assert finding is not None
+    assert finding.message.got == "a generator, which makes its values later: tuple(…) or list(…) would have them"
+
+
 def test_a_blocked_entry_must_be_exactly_zero_where_the_exercise_says_so() -> None:
     right = torch.tensor([0.0, 1.0])
     almost = torch.tensor([1e-9, 1.0])
