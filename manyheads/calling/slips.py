@@ -354,6 +354,9 @@ def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:
         yield from _number_for_tensor(place, node)
     elif isinstance(node, ast.Call) and re.search(r"must be Tensor, not [A-Z]\w+$", message):
         yield from _layer_for_tensor(place, node, error)
+    elif isinstance(node, ast.Call) and message.endswith("must be Tensor, not function"):
+        functions = [part for part in node.args if type(value_of(place.frame, part)) is FunctionType]
+        yield _step(place, "A function is called with round brackets.", *functions)
     else:
         if "must be bool" in message:
             yield from _truth_value(place, node) if message.endswith(("not float", "not int")) else ()
@@ -504,7 +507,10 @@ def refused(target: object, given: Sequence[str], error: BaseException) -> Faile
     if of_object and (not names or names[0] != "self"):
         why = f"A method gets the object itself first, and `{code.co_name}` has no self for it."
     elif not given:
-        return None
+        asked = names[1:] if of_object else names
+        if "missing" not in message or not all(f"'{name}'" in message for name in asked):
+            return None
+        why = "It is called without any values."
     else:
         why = f"It is called with {len(given)} {'value' if len(given) == 1 else 'values'}: {', '.join(given)}."
     return FailedStep(f"def {code.co_name}({', '.join(names)})"[:_MOST_TEXT], (), why)

@@ -322,17 +322,24 @@ def _wrong_entries(exam: Exam, name: str, expected: Tensor, got: Tensor) -> Iter
     if close.all():
         return
     index = tuple((~close).nonzero()[0].tolist())
-    place = f"{name}[{', '.join(map(str, index))}]" if index else name
     blocked = exam.exact_zeros and expected[index] == 0
     rounded = f", and they are {got.dtype}, not {expected.dtype}" if got.dtype != expected.dtype else ""
     yield Divergence(
         Stage.VALUES,
         f"{name} has the right shape and the wrong {'entries' if expected.dtype == torch.bool else 'numbers'}.",
-        f"{place} = {_number(expected[index])}" + (" exactly" if blocked else ""),
-        f"{place} = {_number(got[index])}",
+        _entry(name, index, _number(expected[index])) + (" exactly" if blocked else ""),
+        _entry(name, index, _number(got[index])),
         f"{int((~close).sum())} of {close.numel()} entries differ{rounded}",
         partial(excerpt, name, expected, got, close),
     )
+
+
+def _entry(name: str, index: tuple[int, ...], number: str) -> str:
+    """Show one entry: "scores[0, 1] = 0.5", or "0.5 at [0, 1]" where the name is no variable's."""
+    place = f"[{', '.join(map(str, index))}]" if index else ""
+    if place and not name.isidentifier():
+        return f"{number} at {place}"
+    return f"{name}{place} = {number}"
 
 
 def _tensor_pairs(name: str, expected: Value, got: Value) -> Iterator[tuple[str, Tensor, Tensor]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ..calling.call import Answer
 from ..calling.forbidden_calls import FORBIDDEN, TAKEN_AWAY
@@ -201,24 +202,36 @@ def _in_turn(exam: Exam, answers: Sequence[Answer], failed: Trial, source: str) 
     The first one gives it where the answer fails first. The second one explains all cases that contradict the first: it
     hides it there. Of several, it is the one that the fewest cases contradict.
     """
-    agrees: dict[str, list[bool | None]] = {}  # in each case; None: the mistake does not show there
-    for name in exam.hints:
-        if shows(source, exam.exercise, exam.shown_by.get(name, ())):
-            agrees[name] = [
-                same(exam, trial, trial.wrong[name], given) if name in trial.wrong else None
-                for trial, given in zip(exam.trials, answers, strict=True)
-            ]
-    right = [same(exam, trial, trial.right, given) for trial, given in zip(exam.trials, answers, strict=True)]
-    place = next(place for place, trial in enumerate(exam.trials) if trial is failed)
-    for first in (name for name, found in agrees.items() if found[place] and found.count(True) > 1):
-        seconds: list[tuple[int, str]] = []
-        for second, others in agrees.items():
-            shown = list(zip(agrees[first], others, right, strict=True))
-            explained = all(one or other or (one is other is None and passes) for one, other, passes in shown)
-            if explained and any(other and not one for one, other, _ in shown):
-                seconds.append((others.count(False), second))
+    cases = list(zip(exam.trials, answers, strict=True))
+    names = [name for name in exam.hints if shows(source, exam.exercise, exam.shown_by.get(name, ()))]
+
+    @cache
+    def agrees(name: str, place: int) -> bool | None:
+        """Return whether a mistake gives this case's answer; None where it does not show."""
+        trial, given = cases[place]
+        return same(exam, trial, trial.wrong[name], given) if name in trial.wrong else None
+
+    @cache
+    def passes(place: int) -> bool:
+        trial, given = cases[place]
+        return same(exam, trial, trial.right, given)
+
+    failing = next(place for place, (trial, _) in enumerate(cases) if trial is failed)
+    places = range(len(cases))
+    for first in (name for name in names if agrees(name, failing)):
+        other = [place for place in places if not agrees(first, place)]
+        missed = [place for place in other if agrees(first, place) is not None or not passes(place)]
+        if not missed or len(cases) - len(other) < 2:
+            continue
+        seconds = [
+            second
+            for second in names
+            if all(agrees(second, place) for place in missed)
+            and all(agrees(second, place) or (agrees(second, place) is None and passes(place)) for place in other)
+        ]
         if seconds:
-            return together((first, min(seconds, key=lambda each: each[0])[1]))
+            contradicted = {second: sum(agrees(second, place) is False for place in places) for second in seconds}
+            return together((first, min(seconds, key=contradicted.__getitem__)))
     return None
 
 

@@ -339,6 +339,12 @@ EXERCISE = Exercise(
             hint="The layer returns a pair. Return its output alone, whatever heads there are.",
             check="shapes",
         ),
+        Misconception(
+            "left the last feature of each head",
+            replace="(head + 1) * d_head]",
+            by="(head + 1) * d_head - 1]",
+            hint="A slice stops before its end by itself, so a bit of the head still arrives.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -175,6 +175,14 @@ EXERCISE = Exercise(
             by="(weights[..., position] > 1 / weights.shape[-1]).to(weights.dtype).mean(dim=-1)",
             hint="Counting throws away how much they look. Take the mean of the weights themselves.",
         ),
+        Misconception(
+            "took the head of that number, not the token",
+            replace="weights[..., position]",
+            by="weights[:, position]",
+            hint="weights is (layers, heads, seq, seq), one row a query. The token that is looked at is in the last "
+            "dimension.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

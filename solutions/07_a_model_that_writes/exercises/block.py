@@ -382,6 +382,13 @@ EXERCISE = Exercise(
             hint="The numbers are right, but += writes into the tensor that the caller handed in, and the caller may "
             "need it as it was. x = x + … makes a new one.",
         ),
+        Misconception(
+            "swapped the sizes of the feed-forward layer",
+            replace="FeedForward(d_model, d_hidden)",
+            by="FeedForward(d_hidden, d_model)",
+            hint="FeedForward takes the length of a word's vector first, and then the length between its two layers.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -338,6 +338,28 @@ EXERCISE = Exercise(
             hint="Each prediction is compared with the token of another place. Scores and tokens must be joined into a "
             "list in the same order: sentence by sentence.",
         ),
+        Misconception(
+            "left out the last prediction of each sentence",
+            replace="nn.functional.cross_entropy(scores.flatten(0, 1), following.flatten())",
+            by="torch.stack([nn.functional.cross_entropy(scores[:, t], following[:, t]) "
+            "for t in range(scores.shape[1] - 1)]).mean()",
+            hint="Every token but the first is predicted, the last one too: seq − 1 predictions a sentence.",
+            check="shapes",
+        ),
+        Misconception(
+            "filled the tokens that follow up with token 0",
+            replace="nn.functional.cross_entropy(scores.flatten(0, 1), following.flatten())",
+            by="nn.functional.cross_entropy(logits.flatten(0, 1), nn.functional.pad(following, (0, 1)).flatten())",
+            hint="At the last position there is no next token, and token 0 is a token like any other. That "
+            "position does not count.",
+        ),
+        Misconception(
+            "counted how often the likeliest token is wrong",
+            replace="nn.functional.cross_entropy(scores.flatten(0, 1), following.flatten())",
+            by="(scores.argmax(dim=-1) != following).to(scores.dtype).mean()",
+            hint="Counting has no slope, so nothing could be learned from it. Ask what chance the right token was "
+            "given.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -351,6 +351,12 @@ EXERCISE = Exercise(
             hint="What a block returns holds the positions already, so they are added again and again. Once, in front "
             "of the first block, is enough.",
         ),
+        Misconception(
+            "added the same row of the table to every word",
+            replace=SUM,
+            by="x = self.tokens(tokens) + self.positions[seq]",
+            hint="A single row says nothing of where a word is. Each word gets the row of its own position.",
+        ),
     ),
     alternatives=(
         Alternative(

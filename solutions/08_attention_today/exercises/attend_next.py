@@ -370,6 +370,12 @@ EXERCISE = Exercise(
             hint="There are num_heads heads of queries. Only keys and values have fewer.",
             check="shapes",
         ),
+        Misconception(
+            "moved the diagonal by the number of new words, not of old ones",
+            replace=MASK,
+            by="torch.ones(new, total, dtype=torch.bool, device=x.device).tril(new)",
+            hint="The first new word sees all old words and itself. How many words are old?",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -43,7 +43,9 @@ def layer_and_its_heads(layer, *inputs):
         except Exception as error:
             return f"raises {type(error).__name__}"
         return "raises nothing"
-    return layer(*inputs), getattr(layer, "num_heads", "none"), getattr(layer, "num_kv_heads", "none")
+    return layer(*inputs), *(
+        getattr(layer, name, "there is no such attribute") for name in ("num_heads", "num_kv_heads")
+    )
 
 
 ERROR_HEADS = """if d_model % num_heads != 0:

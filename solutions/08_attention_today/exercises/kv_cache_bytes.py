@@ -211,6 +211,17 @@ EXERCISE = Exercise(
             "Return bytes, a whole number. Whoever prints it can divide.",
             check="shapes",
         ),
+        factors(
+            "multiplied the keys alone by the number of layers",
+            "(num_layers + 1) * batch * num_kv_heads * seq * d_head * dtype.itemsize",
+            "Each layer has keys and values. A product comes before a sum: a + b in a product needs brackets.",
+            shown_by=("+",),
+        ),
+        factors(
+            "gave KiB",
+            "2 * batch * num_layers * num_kv_heads * seq * d_head * dtype.itemsize // 1024",
+            "1024 bytes are a KiB. Here it is bytes.",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -302,6 +302,22 @@ EXERCISE = Exercise(
             hint="x belongs to the caller and should stay as it is. And a slice is a window into x: the first half "
             "shows the new numbers when the second is made. Return a new tensor.",
         ),
+        Misconception(
+            "raised 10000 to i, and divided by half afterwards",
+            replace=SPEEDS,
+            by="1 / (10000 ** torch.arange(half, device=x.device) / half)",
+            hint="A power comes before a division: 10000 ** i / half is (10000 ** i) / half. The exponent needs "
+            "brackets.",
+        ),
+        Misconception(
+            "multiplied the sines and cosines by the speeds",
+            replace="""angles = positions[:, None] * speeds
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)""",
+            by="""angles = positions[:, None]
+    cos, sin = (angles.cos() * speeds).to(x.dtype), (angles.sin() * speeds).to(x.dtype)""",
+            hint="The speed belongs into the angle: position times speed. Turning leaves an arrow's length as it is, "
+            "and yours become shorter.",
+        ),
     ),
     alternatives=(
         Alternative(

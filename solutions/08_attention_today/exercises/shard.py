@@ -393,6 +393,30 @@ EXERCISE = Exercise(
             by=CUT.replace("[rank]", "[0]"),
             hint="All parts are the same, but for the bias of w_o. Which heads a part has depends on its rank.",
         ),
+        Misconception(
+            "took world_size for the size of a part",
+            replace=CUT,
+            by=CUT.replace("chunk(", "split("),
+            hint="split takes the size of a part, chunk the number of parts.",
+            check="shapes",
+            shown_by=("split",),
+        ),
+        Misconception(
+            "divided the biases of w_q, w_k and w_v among the parts",
+            replace=BIAS,
+            by=BIAS.replace("[rank].clone()", "[rank].clone() / world_size"),
+            hint="These biases belong to their heads, which no other part has. Only the bias of w_o would be added "
+            "several times.",
+        ),
+        Misconception(
+            "left keys and values whole, and their number of heads",
+            replace=f"{HEADS}\n    with torch.no_grad():\n        for linear in (part.w_q, part.w_k, part.w_v):",
+            by="part.num_heads = layer.num_heads // world_size\n"
+            "    with torch.no_grad():\n        for linear in (part.w_q,):",
+            hint="Each part has keys and values for its own heads only: that is what makes its cache smaller. With all "
+            "of them, its heads look at the keys of others.",
+            check="shapes",
+        ),
     ),
     alternatives=(
         Alternative(

@@ -79,7 +79,7 @@ EXERCISE = Exercise(
         "The tokens",
         "What the tokens were drawn with",
         "Drawn once more, with",
-        "For each place, the first one with the same tokens",
+        "The place of each token's first copy",
     ),
     cases=(
         Case("a half longer than the vocabulary", lambda draw: many_tokens(draw, 9, 15)),
@@ -234,6 +234,7 @@ EXERCISE = Exercise(
             by="return first",
             hint="The second half is missing: nothing is repeated yet.",
             check="shapes",
+            shown_by=("no +",),
         ),
         Misconception(
             "drew both halves and then doubled them",
@@ -293,6 +294,30 @@ EXERCISE = Exercise(
             by="first.repeat(1, 1, 2)",
             hint="repeat takes a number for each dimension, from the left, and makes a new one in front if there is a "
             "number too many. The tokens have two.",
+            check="shapes",
+        ),
+        Misconception(
+            "added the halves instead of joining them",
+            replace=f"return {JOINED}",
+            by="return first + first",
+            hint="+ adds numbers: each token becomes another one, and no sequence becomes longer. (Only lists "
+            "are joined "
+            "by +.)",
+            check="shapes",
+            shown_by=("+",),
+        ),
+        Misconception(
+            "took half for the length of the whole sequence",
+            replace=DRAWN,
+            by="torch.randint(vocabulary, (batch, half // 2), generator=generator)",
+            hint="half is the length of the first half already, and the sequence has twice as many tokens.",
+            check="shapes",
+        ),
+        Misconception(
+            "gave randint the shape before the upper end",
+            replace=DRAWN,
+            by="torch.randint((batch, half), vocabulary, generator=generator)",
+            hint="randint takes the numbers first, where to begin and where to end, and then the shape.",
             check="shapes",
         ),
     ),

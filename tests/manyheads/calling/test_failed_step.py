@@ -430,6 +430,10 @@ def test_a_failed_line_of_a_layer_is_told_by_the_layers_own_parts(forward: str, 
             "In `one, two, three = q.mT.repeat(1, 3, 1).split(3, dim=1)`: split takes the size of a part, here 3; "
             "chunk takes the number of parts.",
         ),
+        (
+            "def encode():\n        return q; return F.cosine_similarity(encode, q)",
+            "In `F.cosine_similarity(encode, q)`: `encode` is a function. A function is called with round brackets.",
+        ),
         ("return F(q)", "In `F(q)`: `F` is a module. A module cannot be called: name a function in it."),
         ("return torch.silu(q)", "In `torch.silu`: There is a `nn.functional.silu`."),
         (
@@ -665,6 +669,18 @@ def test_a_message_of_millions_of_characters_is_cut_to_a_few() -> None:
     long = "x" * 1000
     said = told(f"def f(q, k):\n    {long} = q\n    return {long} @ k\n")
     assert len(said) < 600
+
+
+def test_what_is_called_without_values_says_so() -> None:
+    source = "class Cache:\n    def __init__(self, k, v):\n        pass\n"
+    exec(source, scope := {"__name__": "__main__"})
+    found = probe.run(scope["Cache"], Call({}), "def probe(target):\n    return target()\n", namespace=scope).failure
+    assert found is not None
+    assert found.step is not None
+    assert (found.step.expression, found.step.why) == (
+        "def __init__(self, k, v)",
+        "It is called without any values.",
+    )
 
 
 def test_a_guess_at_what_would_fit_is_left_out_where_the_mistake_has_a_name() -> None:
