@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from .compared import Compared, Fact
+from .compared import Compared, Fact, brief
 from .terms import known
 
 _LEAST = 1e-2  # how far a number must be from those that other relations tell: 0, 1 and -1
@@ -29,8 +29,8 @@ def facts(case: Compared) -> Iterator[Fact]:
     for name, other in others:
         number = _times(other, given)
         if number is not None and not _is_plain(number) and case.agree(given, number * other):
-            sentence = f"{case.label} is {name}, times {number:.4g}."
-            yield Fact(("multiple", name, f"{number:.4g}"), 19, sentence, weak=not case.enough)
+            sentence = f"{case.label} is {name}, times {brief(number)}."
+            yield Fact(("multiple", name, brief(number)), 19, sentence, weak=not case.enough)
     for name, other in others if given.numel() >= _ENOUGH else ():
         numbers = _mixed(right, other, given)
         if numbers is None or any(abs(number) < _LEAST for number in numbers):
@@ -39,10 +39,10 @@ def facts(case: Compared) -> Iterator[Fact]:
         if abs(of_right - 1) < _LEAST and abs(abs(of_other) - 1) < _LEAST:  # a term that is added is told as such
             continue
         if case.agree(given, of_right * right + of_other * other):
-            first = "the right one" if abs(of_right - 1) < _LEAST else f"{of_right:.4g} times the right one"
-            second = name if abs(abs(of_other) - 1) < _LEAST else f"{abs(of_other):.4g} times {name}"
+            first = "the right one" if abs(of_right - 1) < _LEAST else f"{brief(of_right)} times the right one"
+            second = name if abs(abs(of_other) - 1) < _LEAST else f"{brief(abs(of_other))} times {name}"
             sentence = f"{case.label} is {first} {'plus' if of_other > 0 else 'minus'} {second}."
-            yield Fact(("mixed", name, f"{of_right:.4g}", f"{of_other:.4g}"), 21, sentence, weak=not case.enough)
+            yield Fact(("mixed", name, brief(of_right), brief(of_other)), 21, sentence, weak=not case.enough)
 
 
 def _times(one: Tensor, given: Tensor) -> float | None:

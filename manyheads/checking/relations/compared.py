@@ -160,6 +160,14 @@ def telling(numbers: Tensor, *, is_boolean: bool = False) -> bool:
     return finite.numel() >= ENOUGH and len(finite.unique()) > 2
 
 
+def brief(number: float, digits: int = 4) -> str:
+    """Return a number in a few digits: the same text for numbers that differ only by rounding errors.
+
+    1.3125 has one more digit than four, and is computed a little smaller in one case and a little larger in another.
+    """
+    return f"{float(f'{number:.6g}'):.{digits}g}"
+
+
 def quoted(name: str) -> str:
     """Return an output's name for use within a sentence: in quotation marks if it has several words."""
     return f"“{name}”" if " " in name else name

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import torch
 
-from .compared import Compared, Fact
+from .compared import Compared, Fact, brief
 from .factors import expressions
 
 _LARGEST_POWER = 3  # of one size in a product
@@ -54,8 +54,8 @@ def facts(case: Compared) -> Iterator[Fact]:
     if isinstance(right, float):
         difference = given - right
         way = "large" if difference > 0 else "small"
-        told = f"{case.label} is too {way} by {abs(difference):.4g}, in every case that is wrong."
-        yield Fact(("offset", round(difference, 4)), 22, told, weak=True)
+        told = f"{case.label} is too {way} by {brief(abs(difference))}, in every case that is wrong."
+        yield Fact(("offset", way, brief(abs(difference))), 22, told, weak=True)
     if isinstance(right, int) and given == int(given):
         difference = int(given) - right
         way = "large" if difference > 0 else "small"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from .compared import ENOUGH, Compared, Fact
+from .compared import ENOUGH, Compared, Fact, brief
 
 _PLAIN = {
     2.0: "2",
@@ -60,9 +60,9 @@ def facts(case: Compared) -> Iterator[Fact]:
     offset = (given - right).mean().item()
     if case.agree(given, right + offset):
         way = "large" if offset > 0 else "small"
-        by = f"{abs(offset):.4g}"
+        by = brief(abs(offset))
         yield Fact(
-            ("offset", round(offset, 4)),
+            ("offset", way, by),
             22,
             f"Every number of {case.label} is the right one, too {way} by {by}.",
             weak=weak,
@@ -96,10 +96,10 @@ def _line(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
     start = given.flatten()[low].item() - slope * right.flatten()[low].item()
     if abs(slope) < 1e-3 or abs(start) < 1e-3 or abs(slope - 1) < 1e-3 or not case.agree(given, slope * right + start):
         return
-    times = "minus the right one" if abs(slope + 1) < 1e-4 else f"{slope:.4g} times the right one"
+    times = "minus the right one" if abs(slope + 1) < 1e-4 else f"{brief(slope)} times the right one"
     yield Fact(
-        ("line", f"{slope:.4g}", f"{start:.4g}"), 26, f"Every number of {case.label} is {start:.4g} and {times}."
-        if slope > 0 else f"Every number of {case.label} is {start:.4g} {times}.", weak=not case.enough,
+        ("line", brief(slope), brief(start)), 26, f"Every number of {case.label} is {brief(start)} and {times}."
+        if slope > 0 else f"Every number of {case.label} is {brief(start)} {times}.", weak=not case.enough,
     )  # fmt: skip
 
 
@@ -123,7 +123,9 @@ def _sharpened(case: Compared, right: Tensor, given: Tensor) -> Iterator[Fact]:
         return
     weak = not case.enough or int((known.sum(-1) > 2).sum()) < 3
     row = f"Each row of {case.label} is what a softmax makes of its input"
-    yield Fact(("sharpened", f"{factor:.3g}"), 22, f"{row} if all of it is multiplied by {factor:.3g}.", weak=weak)
+    yield Fact(
+        ("sharpened", brief(factor, 3)), 22, f"{row} if all of it is multiplied by {brief(factor, 3)}.", weak=weak
+    )
     for text, value in expressions(case.sizes):
         if abs(abs(factor) - value) < 1e-3 * value and any(map(str.isalpha, text)):
             times = f"divided by {text[2:]}" if text.startswith("1/") else f"multiplied by {text}"
@@ -141,7 +143,7 @@ def _named_factor(case: Compared, factor: float, *, weak: bool) -> Iterator[Fact
         )
         return
     sign = "minus " if factor < 0 else ""
-    told = f"{factor:.4g}"
+    told = brief(factor)
     yield Fact(("factor", told), 20, f"Every number of {case.label} is the right one times {told}.", weak=weak)
     if case.pair is not None and case.pair[0].numel() > 1:
         yield Fact(

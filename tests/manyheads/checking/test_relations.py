@@ -453,6 +453,16 @@ def test_what_is_said_of_an_answer_that_is_made_of_an_input_is_true(
             assert torch.allclose(given_one, numbers, rtol=1e-3, atol=5e-3)  # what is printed is rounded
 
 
+def test_a_number_between_two_of_four_digits_is_the_same_in_all_cases() -> None:
+    rights, x = drawn(0), drawn(50)
+    exam = exam_of(rights, SIZES, x=[*x])
+    cases = list(zip(rights, x, strict=True))
+    assert said(exam, [0.5 * right - 1.3125 * one for right, one in cases])
+    assert said(exam, [1.3125 * right for right in rights])
+    assert said(exam, [right + 1.3125 for right in rights])
+    assert said(exam, [1.3125 * right + 0.53125 for right in rights])
+
+
 def test_a_number_has_a_name_only_where_two_cases_agree_in_it() -> None:
     rights = drawn(3)
     sentence = "Every number of output is the right one times 3."
