@@ -345,6 +345,12 @@ EXERCISE = Exercise(
             by="(head + 1) * d_head - 1]",
             hint="A slice stops before its end by itself, so a bit of the head still arrives.",
         ),
+        Misconception(
+            "read the number of heads off the batch",
+            replace="weights.shape[1]",
+            by="weights.shape[0]",
+            hint="weights is (batch, num_heads, seq, seq): its first size counts the sentences.",
+        ),
     ),
     alternatives=(
         Alternative(
