@@ -283,6 +283,15 @@ def run_sharded(shard, x, group=None):
 """,
         ),
         Alternative(
+            "with a mask of None",
+            """
+def run_sharded(shard, x, group=None):
+    output = shard(x, None)
+    dist.all_reduce(output, group=group)
+    return output
+""",
+        ),
+        Alternative(
             "no call for one process",
             """
 def run_sharded(shard, x, group=None):

@@ -549,6 +549,20 @@ def test_what_is_right_in_the_case_that_is_shown_is_told() -> None:
     assert right_here(exam, given, exam.trials[0]) == ""
 
 
+def test_in_half_precision_it_is_not_told_which_heads_are_right() -> None:
+    rights, noise = [right.bfloat16() for right in drawn(0)], [one.bfloat16() for one in drawn(1)]
+    spoilt = rights[1].clone()
+    spoilt[:, [0, 4, 5]] = noise[1][:, [0, 4, 5]]
+    exam = exam_of(rights, SIZES)
+    assert "heads" not in right_here(exam, [Answer(noise[0]), Answer(spoilt), Answer(noise[2])], exam.trials[1])
+
+
+def test_a_dimension_that_was_summed_away_is_told_where_it_has_one_entry_in_some_case() -> None:
+    rights = [torch.randn(batch, 4, 3) for batch in (1, 2, 5)]
+    sizes = [{"batch": batch, "seq": 4, "d_head": 3} for batch in (1, 2, 5)]
+    assert "sum" in said(exam_of(rights, sizes), [right.sum(0) for right in rights])
+
+
 def test_the_cases_that_are_right_are_told_by_their_names() -> None:
     rights, noise = drawn(0), drawn(1)
     exam = exam_of(rights, SIZES)
