@@ -10,6 +10,10 @@ from collections.abc import Generator
 
 import torch
 
+# How each line begins in which a demonstration says that it cannot be shown.
+_NOT_WRITTEN, _NOT_WORKING, _NOT_DEFINED = "There is something to see here once", "This cell needs", "This cell uses"
+NOTHING_SHOWN = (_NOT_WRITTEN, _NOT_WORKING, _NOT_DEFINED)
+
 
 def setup() -> None:
     """Print what the notebook runs on and, without a GPU, how to get one."""
@@ -35,12 +39,12 @@ def try_it() -> Generator[None]:
     except NotImplementedError as error:
         frames = list(traceback.walk_tb(error.__traceback__))
         name = frames[-1][0].f_code.co_qualname.partition(".")[0]  # of a method, its class
-        print(f"There is something to see here once {name} is written. Then run this cell again.")
+        print(f"{_NOT_WRITTEN} {name} is written. Then run this cell again.")
     except Exception as error:
         if type(error) is NameError and (advice := _on_a_missing_name(error)):
             print(advice)
             return
-        print(f"This cell needs working exercises above it. For now it stops with {type(error).__name__}: {error}")
+        print(f"{_NOT_WORKING} working exercises above it. For now it stops with {type(error).__name__}: {error}")
         print("Do they pass? Then a later cell has changed a name that is used here: run the cells above again.")
 
 
@@ -54,9 +58,9 @@ def _on_a_missing_name(error: NameError) -> str:
     ran = frames[0].f_globals.get("In") if frames else None  # IPython's list of the cells that ran, this one the last
     sources = [source for source in ran[:-1] if isinstance(source, str)] if isinstance(ran, list) else []
     if any(error.name in _made_by(source) for source in sources):
-        return f"There is something to see here once {error.name} is there: a cell above makes it. Then run this again."
+        return f"{_NOT_WRITTEN} {error.name} is there: a cell above makes it. Then run this again."
     if frames and frames[-1].f_code.co_filename == frames[0].f_code.co_filename:
-        return f"This cell uses {error.name}, which is not defined. Have the cells above it been run?"
+        return f"{_NOT_DEFINED} {error.name}, which is not defined. Have the cells above it been run?"
     return ""
 
 

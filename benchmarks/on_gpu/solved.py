@@ -16,6 +16,7 @@ import torch
 from nbclient import NotebookClient
 
 from autograder.course.chapter import REPOSITORY_ROOT
+from manyheads.notebook import NOTHING_SHOWN
 
 from .findings import Findings
 
@@ -50,10 +51,10 @@ def faults(cell: Any) -> str:
             return f"{output.ename}: {output.evalue}"
         if output.output_type == "stream" and output.name == "stderr":
             return f"on stderr: {output.text[:300]}"
-        if output.output_type == "stream" and "This cell needs working exercises" in output.text:
+        if output.output_type == "stream" and output.text.startswith(NOTHING_SHOWN):
             return output.text.strip()
     graded = cell.metadata.get("nbgrader", {}).get("grade", False)
-    passed = any(output.get("text", "").startswith("✓") for output in cell.outputs)
+    passed = any(output.get("data", {}).get("text/plain", "").startswith("✓") for output in cell.outputs)
     return "the check does not pass" if graded and not passed else ""
 
 

@@ -10,18 +10,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import nbformat
 import pytest
 import torch
+from nbformat.v4 import new_code_cell
 
 from autograder.course.chapter import REPOSITORY_ROOT, Chapter
 from autograder.course.exams import VISIBLE_SEED, set_exams
 from autograder.course.lesson_cells import lesson_cells, solved_cells
+from autograder.course.notebooks import set_solution
 from autograder.problems import Problem
 from benchmarks import gpu
 from benchmarks.on_gpu import backends, checks, learning, memory, rounding, solved, stopwatch
 from benchmarks.on_gpu.findings import Findings
 from manyheads.calling.call import Call
-from tests.support.real_course import chapters
+from manyheads.notebook import NOTHING_SHOWN
+from tests.support.real_course import CHAPTERS, chapters
 from tests.support.toy import TOY
 
 CPU = torch.device("cpu")
@@ -100,6 +104,36 @@ def test_a_solved_notebook_is_saved_with_its_outputs(
     assert any(one["ok"] for one in found)
     # Learners' fixtures are the real course's, so no check knows the toy's exercises: each of them is found to fail.
     assert all(("# grade: " in one["what"]) is not one["ok"] for one in found)
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(900)
+def test_everything_is_as_it_should_be_on_a_cpu(tmp_path: Path) -> None:
+    command = [sys.executable, "benchmarks/gpu.py", "--pretend", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=REPOSITORY_ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.slow
+def test_in_a_solved_notebook_each_check_that_passes_is_found_to_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapter = CHAPTERS[0]
+    notebook = nbformat.read(chapter.folder / f"{chapter.name}.ipynb", as_version=4)
+    imports = next(cell for cell in notebook.cells if cell.source == chapter.imports)
+    notebook.cells = [imports, *(cell for cell in notebook.cells if "nbgrader" in cell.metadata)]
+    set_solution(notebook, "causal_mask", "def causal_mask(seq):\n    raise NotImplementedError()")
+    notebook.cells.append(new_code_cell(f"print({NOTHING_SHOWN[0]!r}, 'it is written.')"))
+    path = tmp_path / "solutions" / chapter.name / f"{chapter.name}.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+    monkeypatch.setattr(solved, "REPOSITORY_ROOT", tmp_path)
+    solved.run(Findings(tmp_path / "part.jsonl"), CPU, chapter.name)
+    found = gpu.read_findings(tmp_path / "part.jsonl")
+    assert len(found) == len(notebook.cells)
+    wrong = [one["what"].partition(": ")[2] for one in found if not one["ok"]]
+    assert wrong[:-1] == ["# grade: causal_mask.shapes", "# grade: causal_mask.outputs"]
+    assert "print" in wrong[-1]
 
 
 def test_a_wrong_answer_and_a_mistake_without_its_name_are_found(toy: Chapter) -> None:
