@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import platform
 import traceback
 from collections.abc import Generator
 
 import torch
+
+from .source.reached import statements
+from .source.scopes import global_binds
 
 # How each line begins in which a demonstration says that it cannot be shown.
 _NOT_WRITTEN, _NOT_WORKING, _NOT_DEFINED = "There is something to see here once", "This cell needs", "This cell uses"
@@ -57,30 +59,8 @@ def _on_a_missing_name(error: NameError) -> str:
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][1:]  # without try_it's own
     ran = frames[0].f_globals.get("In") if frames else None  # IPython's list of the cells that ran, this one the last
     sources = [source for source in ran[:-1] if isinstance(source, str)] if isinstance(ran, list) else []
-    if any(error.name in _made_by(source) for source in sources):
+    if any(error.name in global_binds(part.node) for source in sources for part in statements(source)):
         return f"{_NOT_WRITTEN} {error.name} is there: a cell above makes it. Then run this again."
     if frames and frames[-1].f_code.co_filename == frames[0].f_code.co_filename:
         return f"{_NOT_DEFINED} {error.name}, which is not defined. Have the cells above it been run?"
     return ""
-
-
-def _made_by(source: str) -> set[str]:
-    """Return the names that a cell gives to the notebook, without those that its functions and classes use inside."""
-    try:
-        waiting: list[ast.AST] = [ast.parse(source)]
-    except (SyntaxError, ValueError):
-        return set()
-    made = set()
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            made.add(node.name)
-            continue
-        if isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-            continue
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            made.add(node.id)
-        elif isinstance(node, ast.alias):
-            made.add((node.asname or node.name).partition(".")[0])
-        waiting += ast.iter_child_nodes(node)
-    return made

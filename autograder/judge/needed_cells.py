@@ -2,9 +2,9 @@
 widgets and trainings take most of a notebook's time.
 
 `autograder.nbgrader_steps.execute.Execute` calls it before it runs a submission, and `autograder.hub.validate` where
-learners press nbgrader's Validate. Everything that the learner wrote or
-changed runs. A lesson cell is left out only if no cell that runs reads a name it binds or an object it may mutate. If
-the learner's code may look up names dynamically, everything runs. This module reads source and never runs it.
+learners press nbgrader's Validate. Everything that the learner wrote or changed runs. A lesson cell is left out only if
+no cell that runs reads a name it binds or an object it may mutate. If the learner's code may look up names dynamically,
+everything runs. This module reads source and never runs it.
 """
 
 from __future__ import annotations

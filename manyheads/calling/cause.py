@@ -67,7 +67,7 @@ class Operations(TorchFunctionMode):
     def name_tensors(self, values: Mapping[str, object]) -> None:
         """From now on, call the tensors among `values`, and all views of them, by these names."""
         for name, value in values.items():
-            for tensor in _tensors([value]):
+            for tensor in tensors_in([value]):
                 if (storage := _storage(tensor)) is not None:
                     self._names[storage.data_ptr()] = name
                     self._kept.append(storage)
@@ -92,7 +92,7 @@ class Operations(TorchFunctionMode):
         operation = called.strip("_")
         if operation[1:] in _ALIKE and operation[0] in "ir":  # __radd__, __iadd__
             operation = operation[1:]
-        tensors = list(_tensors(operands))
+        tensors = list(tensors_in(operands))
         if (called.endswith("_") or called == "__setitem__") and tensors and _is_a_leaf(tensors[0]):
             return f"{IN_PLACE} | what requires a gradient"
         if len({tensor.device.type for tensor in tensors}) > 1:  # for any operation
@@ -164,12 +164,13 @@ def _operands_agree(mistake: str, given: str) -> bool:
     return bool(what) and what == others and _UNKNOWN in (name, other)
 
 
-def _tensors(values: Iterable[object]) -> Iterator[Tensor]:
+def tensors_in(values: Iterable[object]) -> Iterator[Tensor]:
+    """Yield the tensors among values, and in tuples and lists among them."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, (tuple, list)):
-            yield from _tensors(value)
+            yield from tensors_in(value)
 
 
 def _storage(tensor: Tensor) -> UntypedStorage | None:

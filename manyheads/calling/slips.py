@@ -355,8 +355,7 @@ def _of_type(place: Place, error: TypeError) -> Iterator[FailedStep]:
     elif isinstance(node, ast.Call) and re.search(r"must be Tensor, not [A-Z]\w+$", message):
         yield from _layer_for_tensor(place, node, error)
     elif isinstance(node, ast.Call) and message.endswith("must be Tensor, not function"):
-        functions = [part for part in node.args if type(value_of(place.frame, part)) is FunctionType]
-        yield _step(place, "A function is called with round brackets.", *functions)
+        yield from _not_called(place, node)
     else:
         if "must be bool" in message:
             yield from _truth_value(place, node) if message.endswith(("not float", "not int")) else ()
@@ -607,10 +606,11 @@ def _takes_tensors(place: Place, node: ast.AST) -> bool:
 
 
 def _not_called(place: Place, node: ast.Call) -> Iterator[FailedStep]:
-    """Yield which part of a call is a function where torch wants a number."""
-    for part in (*node.args, *(word.value for word in node.keywords)):
-        if type(value_of(place.frame, part)) is FunctionType:
-            yield _step(place, "A function is called with round brackets.", part)
+    """Yield which parts of a call are functions where torch wants a number or a tensor."""
+    parts = (*node.args, *(word.value for word in node.keywords))
+    functions = [part for part in parts if type(value_of(place.frame, part)) is FunctionType]
+    if functions:
+        yield _step(place, "A function is called with round brackets.", *functions)
 
 
 def _values_and_places(place: Place, node: ast.AST) -> Iterator[FailedStep]:

@@ -17,7 +17,7 @@ from ..source.writes import first_write
 from . import wording
 from .comparison import first_divergence, same
 from .divergence import Divergence
-from .exam import Check, Exam, Trial, foundations
+from .exam import Check, Exam, Trial, answer_to, foundations
 from .failed_steps import failed_step
 from .nothing_computed import depends_on_nothing, nothing_computed
 from .pairs import together
@@ -71,13 +71,14 @@ def _first_wrong(exam: Exam, answers: Sequence[Answer], check: Check) -> tuple[T
 
 def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Divergence, source: str) -> Finding:
     mistake = _known_mistake(exam, answers, trial, source)
+    given = answer_to(exam, answers, trial)
     said = wording.message(exam, trial, divergence, mistake)
     if divergence.stage == Stage.RAN and (step := failed_step(exam, answers, trial, named=mistake is not None)):
         said = replace(said, further=(step,))
-    elif divergence.stage == Stage.RAN and mistake is None and _refuses(exam, answers, trial):
+    elif divergence.stage == Stage.RAN and mistake is None and _refuses(trial, given):
         said = replace(said, further=(_OWN_ERROR,))
     if divergence.stage == Stage.UNTOUCHED and mistake is None:
-        written = [(name, first_write(source, exam.exercise, name)) for name in _changed(exam, answers, trial)]
+        written = [(name, first_write(source, exam.exercise, name)) for name in given.changed]
         told = (f"`{code}` writes into {name} itself: make a new tensor instead." for name, code in written if code)
         said = replace(said, further=tuple(told)[:1])
     if mistake is None and divergence.stage in _EXPLAINED:
@@ -89,14 +90,9 @@ def _finding(exam: Exam, answers: Sequence[Answer], trial: Trial, divergence: Di
     return Finding(said, divergence.stage, mistake)
 
 
-def _refuses(exam: Exam, answers: Sequence[Answer], trial: Trial) -> bool:
+def _refuses(trial: Trial, given: Answer) -> bool:
     """Return whether the learner's own code raises an error in a case in which none is asked for."""
-    given = next(given for other, given in zip(exam.trials, answers, strict=True) if other is trial)
     return trial.right.failure is None and given.failure is not None and given.failure.cause == "raise"
-
-
-def _changed(exam: Exam, answers: Sequence[Answer], trial: Trial) -> tuple[str, ...]:
-    return next(given.changed for other, given in zip(exam.trials, answers, strict=True) if other is trial)
 
 
 def _written_as_power(exam: Exam, trial: Trial, source: str) -> tuple[str, ...]:

@@ -92,6 +92,11 @@ class Exam:
     pairs: Pairs | None = field(default=None, repr=False)
 
 
+def answer_to(exam: Exam, answers: Sequence[Answer], trial: Trial) -> Answer:
+    """Return the one of `answers`, one for each of the exam's trials, that was given to `trial`."""
+    return next(given for other, given in zip(exam.trials, answers, strict=True) if other is trial)
+
+
 def foundations(exams: Mapping[str, Exam], exercise: str) -> list[str]:
     """Return the exercises that `exercise` builds on, directly or through others, in the order of `exams`."""
     found: set[str] = set()

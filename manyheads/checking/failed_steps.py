@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..calling.call import Answer, FailedStep
-from .exam import Exam, Trial
+from .exam import Exam, Trial, answer_to
 from .sizes import sizes_of
 
 
@@ -30,8 +30,7 @@ def failed_step(exam: Exam, answers: Sequence[Answer], failed: Trial, *, named: 
     ]
     shown = next((step for trial, step in steps if trial is failed), None)
     if shown is None:
-        answer = next(given for trial, given in zip(exam.trials, answers, strict=True) if trial is failed)
-        return _missing_name(exam, failed, answer)
+        return _missing_name(exam, failed, answer_to(exam, answers, failed))
     alike = [(sizes_of(trial), step) for trial, step in steps if _form(step) == _form(shown)]
     operands = []
     for place, operand in enumerate(shown.operands):

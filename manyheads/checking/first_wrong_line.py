@@ -14,7 +14,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..calling.call import Answer, Value
+from ..calling.call import Answer
+from ..calling.cause import tensors_in
 from ..calling.steps import Recording, Step
 from .comparison import first_divergence, same, tolerance, wrong_outputs
 from .diagnosis import Finding
@@ -159,7 +160,7 @@ def explained(finding: Finding, exam: Exam, answers: Sequence[Answer], recorded:
 def _first_nan(exam: Exam, recorded: Recorded) -> str:
     """Return which line is the first to give NaN, in the first case whose answer holds one; "" if none is seen."""
     for trial, (given, recording) in zip(exam.trials, recorded, strict=True):
-        if not _departs(exam, trial, given) or not any(map(_holds_nan, _tensors(given.value))):
+        if not _departs(exam, trial, given) or not any(map(_holds_nan, tensors_in([given.value]))):
             continue
         step = next((step for step in recording.steps if _holds_nan(step.value)), None)
         if step is None:
@@ -167,14 +168,6 @@ def _first_nan(exam: Exam, recorded: Recorded) -> str:
         where = _line(exam, _site(step))
         return f"{where} is the first to give NaN. {_WHENCE_NAN}"
     return ""
-
-
-def _tensors(value: Value) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            yield from _tensors(part)
 
 
 def _holds_nan(value: Tensor) -> bool:
@@ -189,7 +182,7 @@ def departing(exam: Exam, answers: Sequence[Answer]) -> tuple[int, ...]:
     return tuple(
         place
         for place, (trial, given) in enumerate(zip(exam.trials, answers, strict=True))
-        if (trial.milestones or any(map(_holds_nan, _tensors(given.value)))) and _departs(exam, trial, given)
+        if (trial.milestones or any(map(_holds_nan, tensors_in([given.value])))) and _departs(exam, trial, given)
     )
 
 

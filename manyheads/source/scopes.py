@@ -26,6 +26,11 @@ def global_reads(node: ast.AST) -> frozenset[str]:
     return frozenset(scopes.found)
 
 
+def global_binds(node: ast.AST) -> frozenset[str]:
+    """Return the names that `node`, at a cell's top level, binds in the notebook's namespace."""
+    return _bound([node], "")[0]
+
+
 class _Scopes:
     """Goes through code from the outside in, with the local names of the functions around."""
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...calling.call import Answer
 from ..comparison import first_divergence
-from ..exam import Check, Exam, Trial
+from ..exam import Check, Exam, Trial, answer_to
 from ..labels import key_of
 from . import arrangements, combinations, counts, factors, known_mistakes, parts, reductions, shapes, terms
 from .compared import Compared, Fact, compared, departs, quoted
@@ -76,7 +76,7 @@ def right_here(exam: Exam, answers: Sequence[Answer], shown: Trial) -> str:
 
 
 def _right_entries(exam: Exam, answers: Sequence[Answer], shown: Trial) -> str:
-    given = next(answer for trial, answer in zip(exam.trials, answers, strict=True) if trial is shown)
+    given = answer_to(exam, answers, shown)
     sentences = [parts.right_entries(case) for case in compared(exam, shown, given) if departs(case)]
     return next(filter(None, sentences), "")
 
