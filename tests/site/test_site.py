@@ -69,6 +69,11 @@ def test_everybody_can_read_it(site: Path, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for name in ("index", "learn/02_why_many_heads", "mistakes/01_single_head", "api/check"):
         page.goto((site / f"{name}.html").as_uri())
+        # The theme's colours fade in, and halfway they are like each other.
+        page.wait_for_function(
+            "scheme => document.documentElement.dataset.theme === scheme && !document.getAnimations().length",
+            arg=scheme,
+        )
         found = Axe().run(page).response["violations"]
         serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
         assert serious == [], name
